@@ -1,0 +1,16 @@
+/* digest.h: hashes and encodings, from mbedTLS. */
+#ifndef SLUICE_BASE_DIGEST_H
+#define SLUICE_BASE_DIGEST_H
+
+#include "sluice/base/span.h"
+
+#define SHA256_BYTES 32
+
+void digest_sha256(struct span data, uint8_t out[SHA256_BYTES]);
+
+/* Lowercase hex; `out` needs 2 * n + 1 bytes. */
+void digest_hex(const uint8_t *bytes, size_t n, char *out);
+/* Exactly 2 * n hex digits of either case. */
+bool digest_unhex(struct span text, uint8_t *out, size_t n);
+
+#endif

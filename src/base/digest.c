@@ -1,0 +1,43 @@
+#include "sluice/base/digest.h"
+
+#include <assert.h>
+#include <mbedtls/sha256.h>
+
+void digest_sha256(struct span data, uint8_t out[SHA256_BYTES])
+{
+    static const uint8_t nothing[1];
+    int rc = mbedtls_sha256(data.len == 0 ? nothing : data.at, data.len, out, 0);
+    assert(rc == 0); /* fails only where an accelerator does; we build without any */
+    (void)rc;
+}
+
+void digest_hex(const uint8_t *bytes, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+    *out = '\0';
+}
+
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool digest_unhex(struct span text, uint8_t *out, size_t n)
+{
+    if (text.len != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int high = hex_value(text.at[2 * i]), low = hex_value(text.at[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
