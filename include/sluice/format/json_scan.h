@@ -2,9 +2,9 @@
  *
  * Incremental: feed any split of the text, the offsets found are the same. It checks the full
  * grammar of RFC 8259 (structure, literals, numbers, escapes, no raw control bytes in strings;
- * UTF-8 is not looked into) down to a depth limit, and reports members at the top level, or at
- * the top level of one nested object, by byte offsets into the text. Long strings are skipped
- * 16 bytes at a time (SSE2, NEON, or a portable loop).
+ * UTF-8 is not looked into) down to a depth limit, and reports the members of the outermost
+ * object by byte offsets into the text; for those of a nested one, scan its value. Strings are
+ * skipped 16 to 64 bytes at a time.
  *
  * No allocation; state is the struct, which may be copied to try ahead. */
 #ifndef SLUICE_FORMAT_JSON_SCAN_H
@@ -36,7 +36,8 @@ struct json_member {
 
 enum json_status {
     JSON_MORE,    /* everything fed was consumed; the text is not finished */
-    JSON_MEMBER,  /* scan->member is complete; call json_scan_next with the rest again */
+    JSON_MEMBER,  /* scan->member is complete; call json_scan_next with the rest again, which is
+                   * not empty after the last member: its '}' is still there */
     JSON_DONE,    /* the outermost value is complete and only white space followed so far */
     JSON_INVALID, /* scan->offset is where, scan->problem says what */
 };
@@ -46,8 +47,9 @@ struct json_scan {
     struct json_member member;
     size_t offset;       /* of the next byte to be looked at, from the first byte ever fed */
     const char *problem; /* a static phrase: "expected a colon" */
-    size_t open;         /* offset of the outermost '{' or '['; SIZE_MAX before it was seen */
-    enum json_kind root; /* valid once open is set, or at JSON_DONE for a scalar */
+    size_t open;         /* offset of the outermost value: its '{', say; SIZE_MAX before it was seen */
+    size_t end;          /* offset behind the outermost value; SIZE_MAX before it was complete */
+    enum json_kind root; /* valid once open is set */
     unsigned members;    /* top-level members completed so far */
     /* private */
     uint8_t state, sub;

@@ -17,32 +17,33 @@ enum sse_status {
 };
 
 struct sse {
-    /* about the event just reported; valid until the next call */
+    /* about the event just reported; valid until the next call and as long as the input is */
     struct span data; /* joined data; a comment-only block or one without data is not reported */
     struct span name; /* of the `event:` line, empty when there was none; at most 63 bytes are kept */
-    /* bytes of the current, unfinished event block (comments included) consumed so far in all calls */
+    /* At SSE_MORE: bytes of the current, unfinished block (comments included) consumed so far in all
+     * calls. 0 between blocks: blank lines, and a block that ended without data (a comment sent as
+     * a keep-alive), are finished. At SSE_EVENT: how many of the event's bytes came in earlier calls. */
     size_t pending;
     bool saw_comment; /* since the last reported event */
     /* private */
-    uint8_t state, field;
-    bool swallow_lf, fresh, has_data, borrowed;
-    uint8_t bom;
-    uint8_t prefix_len;
-    char prefix[8];
-    char name_text[64];
+    bool swallow_lf; /* the CR of what may be a CRLF was the last byte */
+    bool has_data, borrowed, reported;
+    uint8_t bom; /* bytes of the BOM seen, or BOM_PAST */
     uint8_t name_len;
-    struct buf joined;
+    char name_text[63];
+    struct buf line;   /* a line the input broke off in */
+    struct buf joined; /* data that could not be borrowed */
     size_t limit;
 };
 
-/* `limit`: the most bytes one event may have (its joined data), e.g. 16 MiB. */
+/* `limit`: the most bytes one event may have (its joined data, and the line under way), e.g. 16 MiB.
+ * No memory is taken before an event is split over two calls or over several `data:` lines. */
 void sse_init(struct sse *s, size_t limit);
 void sse_fini(struct sse *s);
 
 /* Consumes from `*input` (moving its start) up to and including the blank line that ends an event,
- * or all of it. A CRLF split between two calls leaves the LF to the next call, where it counts as
- * part of the block that follows. Blank lines between events are consumed silently as part of the
- * following block. */
+ * or all of it. A CRLF split between two calls leaves the LF to the next call, which takes it before
+ * the block that follows. */
 enum sse_status sse_next(struct sse *s, struct span *input);
 
 /* At end of input: true when an unfinished event has data that is exactly `[DONE]` or one complete

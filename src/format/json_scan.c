@@ -1,0 +1,503 @@
+/* Each state is a label inside run(): what may come next is decided where it is known, by a branch
+ * of its own, and `state` is written only when the input ends in the middle. Strings, numbers and
+ * literals keep how far they got in `sub` (and `literal_at`), so a cut inside an escape or an
+ * exponent costs nothing but that byte. */
+#include "sluice/format/json_scan.h"
+
+#include <endian.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define NOWHERE SIZE_MAX
+
+enum state {
+    ST_VALUE,         /* a value must come */
+    ST_FIRST_ELEMENT, /* behind '[': a value or ']' */
+    ST_FIRST_KEY,     /* behind '{': a key or '}' */
+    ST_KEY,           /* behind a comma in an object */
+    ST_COLON,
+    ST_AFTER_VALUE, /* a comma or the container's end */
+    ST_LAST_MEMBER, /* the last member was reported; its '}' is the next byte */
+    ST_END,         /* nothing but white space */
+    ST_KEY_STRING,  /* inside a token: see `sub` */
+    ST_STRING,
+    ST_NUMBER,
+    ST_LITERAL,
+    ST_INVALID,
+};
+
+/* `sub` in ST_STRING and ST_KEY_STRING */
+enum { STR_PLAIN, STR_ESCAPE, STR_HEX, STR_HEX_LAST = STR_HEX + 3, STR_CLOSED, STR_BAD };
+
+/* `sub` in ST_NUMBER. From NUM_ZERO on the number may end here; behind NUM_ZERO digits go on. */
+enum { NUM_MINUS, NUM_POINT, NUM_E, NUM_SIGN, NUM_ZERO, NUM_INTEGER, NUM_FRACTION, NUM_EXPONENT };
+
+/* `sub` in ST_LITERAL: an enum json_kind from JSON_TRUE on */
+static const struct span literals[] = {
+    [JSON_TRUE] = {(const uint8_t *)"true", 4},
+    [JSON_FALSE] = {(const uint8_t *)"false", 5},
+    [JSON_NULL] = {(const uint8_t *)"null", 4},
+};
+
+void json_scan_init(struct json_scan *s)
+{
+    *s = (struct json_scan){.open = NOWHERE, .end = NOWHERE, .state = ST_VALUE};
+}
+
+/* --- strings --------------------------------------------------------------------------------- */
+
+/* GNU vectors: SSE2 on x86-64, NEON on aarch64, scalar code elsewhere. */
+typedef uint8_t vec __attribute__((vector_size(16)));
+#define STEP sizeof(vec)
+
+static inline vec load(const uint8_t *p)
+{
+    vec v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* 0xff where a byte ends a plain run: a quote, a backslash or a control. Flipping bit 1 moves the
+ * quote (0x22) right behind the controls (0x00 to 0x1f), so that one comparison finds both. */
+static inline vec specials(vec v)
+{
+    return (vec)((v ^ 2) <= 0x20) | (vec)(v == '\\');
+}
+
+/* Index of the first set byte of a mask, STEP or more when there is none. */
+static inline unsigned first_set(vec mask)
+{
+#ifdef __SSE2__
+    return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8((__m128i)mask) | 1u << STEP);
+#else
+    uint64_t half[2];
+    memcpy(half, &mask, sizeof(half));
+    if (half[0] != 0)
+        return (unsigned)__builtin_ctzll(le64toh(half[0])) / 8;
+    return half[1] == 0 ? STEP : 8 + (unsigned)__builtin_ctzll(le64toh(half[1])) / 8;
+#endif
+}
+
+/* The first quote, backslash or control byte at or behind `p`, or `end`. */
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+{
+    while ((size_t)(end - p) >= 4 * STEP) {
+        vec any = specials(load(p)) | specials(load(p + STEP)) | specials(load(p + 2 * STEP)) |
+                  specials(load(p + 3 * STEP));
+        if (first_set(any) < STEP)
+            break;
+        p += 4 * STEP;
+    }
+    while ((size_t)(end - p) >= STEP) {
+        unsigned at = first_set(specials(load(p)));
+        p += at;
+        if (at < STEP)
+            return p;
+    }
+    while (p < end && *p >= 0x20 && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
+static bool is_hex(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+static bool is_escape(uint8_t c)
+{
+    return c == '"' || c == '\\' || c == '/' || c == 'b' || c == 'f' || c == 'n' || c == 'r' ||
+           c == 't';
+}
+
+/* Goes on inside a string from s->sub, which then says how it went: STR_CLOSED, STR_BAD, or where
+ * in the string the input ended. */
+static const uint8_t *string_rest(struct json_scan *s, const uint8_t *p, const uint8_t *end)
+{
+    unsigned sub = s->sub;
+    const char *problem = NULL;
+    for (; p < end && sub < STR_CLOSED; p++) {
+        if (sub == STR_PLAIN) {
+            p = skip_plain(p, end);
+            if (p == end)
+                break;
+            sub = *p == '"' ? STR_CLOSED : *p == '\\' ? STR_ESCAPE : STR_BAD;
+            problem = "a control character inside a string";
+        } else if (sub == STR_ESCAPE) {
+            sub = is_escape(*p) ? STR_PLAIN : *p == 'u' ? STR_HEX : STR_BAD;
+            problem = "an unknown escape";
+        } else {
+            sub = !is_hex(*p) ? STR_BAD : sub == STR_HEX_LAST ? STR_PLAIN : sub + 1;
+            problem = "expected four hexadecimal digits";
+        }
+    }
+    s->sub = (uint8_t)sub;
+    if (sub != STR_BAD)
+        return p;
+    s->problem = problem;
+    return p - 1; /* the offending byte */
+}
+
+/* A string from its first byte behind the quote. Most are keys and short words: one step finds
+ * their end. */
+static inline const uint8_t *string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
+{
+    if ((size_t)(end - p) >= STEP) {
+        unsigned at = first_set(specials(load(p)));
+        p += at;
+        if (at < STEP && *p == '"') {
+            s->sub = STR_CLOSED;
+            return p + 1;
+        }
+    }
+    s->sub = STR_PLAIN;
+    return string_rest(s, p, end);
+}
+
+/* --- numbers and literals -------------------------------------------------------------------- */
+
+static inline bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* What a number becomes with `c`, where plain digits do not just go on; NUM_MINUS: it ends. */
+static unsigned number_turn(unsigned sub, uint8_t c)
+{
+    if (is_digit(c)) {
+        if (sub == NUM_MINUS)
+            return c == '0' ? NUM_ZERO : NUM_INTEGER;
+        return sub == NUM_POINT ? NUM_FRACTION : sub == NUM_ZERO ? NUM_MINUS : NUM_EXPONENT;
+    }
+    if (c == '.' && (sub == NUM_ZERO || sub == NUM_INTEGER))
+        return NUM_POINT;
+    if ((c | 0x20) == 'e' && (sub == NUM_ZERO || sub == NUM_INTEGER || sub == NUM_FRACTION))
+        return NUM_E;
+    return (c == '+' || c == '-') && sub == NUM_E ? NUM_SIGN : NUM_MINUS;
+}
+
+/* Goes on inside a number from s->sub; returns the first byte that does not belong to it. */
+static inline const uint8_t *number(struct json_scan *s, const uint8_t *p, const uint8_t *end)
+{
+    unsigned sub = s->sub;
+    for (; p < end; p++) {
+        if (is_digit(*p) && sub > NUM_ZERO)
+            continue;
+        unsigned turn = number_turn(sub, *p);
+        if (turn == NUM_MINUS)
+            break;
+        sub = turn;
+    }
+    s->sub = (uint8_t)sub;
+    return p;
+}
+
+/* Goes on inside a literal; complete when s->literal_at is its length. */
+static inline const uint8_t *literal(struct json_scan *s, const uint8_t *p, const uint8_t *end)
+{
+    struct span word = literals[s->sub];
+    size_t at = s->literal_at;
+    while (p < end && at < word.len && *p == word.at[at]) {
+        p++;
+        at++;
+    }
+    s->literal_at = (uint16_t)at;
+    return p;
+}
+
+/* --- structure ------------------------------------------------------------------------------- */
+
+static inline const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && *p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+static inline bool in_object(const struct json_scan *s)
+{
+    unsigned level = s->depth - 1u;
+    return s->containers[level / 64] >> level % 64 & 1;
+}
+
+static inline void push(struct json_scan *s, bool object)
+{
+    uint64_t bit = UINT64_C(1) << s->depth % 64, *word = &s->containers[s->depth / 64];
+    *word = object ? *word | bit : *word & ~bit;
+    s->depth++;
+}
+
+/* Is what lies at this depth a member to report (key or value)? */
+static inline bool is_member(const struct json_scan *s)
+{
+    return s->depth == 1 && s->root == JSON_OBJECT;
+}
+
+static inline void note_key(struct json_scan *s, size_t start)
+{
+    if (is_member(s))
+        s->member = (struct json_member){
+            .key = {start, start},
+            .comma_before = s->members == 0 ? NOWHERE : s->member.comma_after,
+            .comma_after = NOWHERE,
+        };
+}
+
+static inline void note_value(struct json_scan *s, enum json_kind kind, size_t start)
+{
+    if (s->depth > 1)
+        return;
+    if (s->depth == 0) {
+        s->root = kind;
+        s->open = start;
+    } else {
+        s->member.value.start = start;
+        s->member.kind = kind;
+    }
+}
+
+static inline void note_value_end(struct json_scan *s, size_t end)
+{
+    if (s->depth > 1)
+        return;
+    if (s->depth == 0)
+        s->end = end;
+    else
+        s->member.value.end = end;
+}
+
+static enum json_status invalid(struct json_scan *s, const char *problem)
+{
+    s->state = ST_INVALID;
+    s->problem = problem;
+    return JSON_INVALID;
+}
+
+static const char *after_value_problem(const struct json_scan *s)
+{
+    return in_object(s) ? "expected a comma or '}'" : "expected a comma or ']'";
+}
+
+/* The labels are the states, in the order in which a text usually passes through them. Every one
+ * starts with `p` at a byte to be looked at or at the input's end, and `*at` is left behind what
+ * was consumed. One long function because this is the path every relayed chunk takes: `p` and `end`
+ * stay in registers, and each place has its own branch history. */
+static enum json_status run(struct json_scan *s, const uint8_t **at, const uint8_t *end)
+{
+    const uint8_t *p = *at;
+    const uintptr_t zero = (uintptr_t)p - s->offset; /* where offset 0 would be */
+    enum json_status status = JSON_MORE;
+    enum state state = (enum state)s->state;
+#define OFFSET(q) ((uintptr_t)(q) - zero)
+#define NEED_BYTE(resume)                                                                          \
+    do {                                                                                           \
+        if (p == end) {                                                                            \
+            state = (resume);                                                                      \
+            goto out;                                                                              \
+        }                                                                                          \
+    } while (0)
+#define REFUSE(problem)                                                                            \
+    do {                                                                                           \
+        *at = p;                                                                                   \
+        return invalid(s, (problem));                                                              \
+    } while (0)
+
+    switch (state) {
+    case ST_VALUE:
+        goto value;
+    case ST_FIRST_ELEMENT:
+        goto first_element;
+    case ST_FIRST_KEY:
+        goto first_key;
+    case ST_KEY:
+        goto key;
+    case ST_COLON:
+        goto colon;
+    case ST_AFTER_VALUE:
+        goto after_value;
+    case ST_LAST_MEMBER:
+        NEED_BYTE(ST_LAST_MEMBER);
+        if (*p != '}')
+            REFUSE("expected '}'");
+        goto close;
+    case ST_END:
+        goto end_of_text;
+    case ST_KEY_STRING:
+        p = string_rest(s, p, end);
+        goto key_checked;
+    case ST_STRING:
+        p = string_rest(s, p, end);
+        goto string_checked;
+    case ST_NUMBER:
+        goto number;
+    case ST_LITERAL:
+        goto literal;
+    case ST_INVALID:
+        return JSON_INVALID;
+    }
+
+first_key:
+    p = skip_blanks(p, end);
+    NEED_BYTE(ST_FIRST_KEY);
+    if (*p == '}')
+        goto close;
+    if (*p != '"')
+        REFUSE("expected a key or '}'");
+key:
+    p = skip_blanks(p, end);
+    NEED_BYTE(ST_KEY);
+    if (*p != '"')
+        REFUSE("expected a key");
+    p++;
+    note_key(s, OFFSET(p));
+    p = string(s, p, end);
+key_checked:
+    if (s->sub == STR_BAD)
+        REFUSE(s->problem);
+    if (s->sub != STR_CLOSED) {
+        state = ST_KEY_STRING;
+        goto out;
+    }
+    if (is_member(s))
+        s->member.key.end = OFFSET(p) - 1;
+colon:
+    p = skip_blanks(p, end);
+    NEED_BYTE(ST_COLON);
+    if (*p != ':')
+        REFUSE("expected a colon");
+    p++;
+value:
+    p = skip_blanks(p, end);
+    NEED_BYTE(ST_VALUE);
+any_value:
+    switch (*p) {
+    case '"':
+        note_value(s, JSON_STRING, OFFSET(p));
+        p = string(s, p + 1, end);
+        goto string_checked;
+    case '{':
+        note_value(s, JSON_OBJECT, OFFSET(p));
+        if (s->depth == JSON_DEPTH_MAX)
+            REFUSE("nested too deeply");
+        push(s, true);
+        p++;
+        goto first_key;
+    case '[':
+        note_value(s, JSON_ARRAY, OFFSET(p));
+        if (s->depth == JSON_DEPTH_MAX)
+            REFUSE("nested too deeply");
+        push(s, false);
+        p++;
+        goto first_element;
+    case '-':
+    case '0' ... '9':
+        note_value(s, JSON_NUMBER, OFFSET(p));
+        s->sub = (uint8_t)(*p == '-' ? NUM_MINUS : *p == '0' ? NUM_ZERO : NUM_INTEGER);
+        p++;
+        goto number;
+    case 't':
+    case 'f':
+    case 'n':
+        s->sub = *p == 't' ? JSON_TRUE : *p == 'f' ? JSON_FALSE : JSON_NULL;
+        s->literal_at = 0;
+        note_value(s, (enum json_kind)s->sub, OFFSET(p));
+        goto literal;
+    default:
+        REFUSE("expected a value");
+    }
+first_element:
+    p = skip_blanks(p, end);
+    NEED_BYTE(ST_FIRST_ELEMENT);
+    if (*p == ']')
+        goto close;
+    goto any_value;
+string_checked:
+    if (s->sub == STR_BAD)
+        REFUSE(s->problem);
+    if (s->sub != STR_CLOSED) {
+        state = ST_STRING;
+        goto out;
+    }
+    goto value_ended;
+number:
+    p = number(s, p, end);
+    NEED_BYTE(ST_NUMBER);
+    if (s->sub < NUM_ZERO)
+        REFUSE("expected a digit");
+    goto value_ended;
+literal:
+    p = literal(s, p, end);
+    if (s->literal_at < literals[s->sub].len) {
+        NEED_BYTE(ST_LITERAL);
+        REFUSE("expected true, false or null");
+    }
+    goto value_ended;
+close:
+    p++;
+    s->depth--;
+value_ended:
+    note_value_end(s, OFFSET(p));
+    if (s->depth == 0)
+        goto end_of_text;
+after_value:
+    p = skip_blanks(p, end);
+    NEED_BYTE(ST_AFTER_VALUE);
+    if (is_member(s))
+        goto member_ended;
+    if (*p == ',') {
+        p++;
+        if (in_object(s))
+            goto key;
+        goto value;
+    }
+    if (*p != (in_object(s) ? '}' : ']'))
+        REFUSE(after_value_problem(s));
+    goto close;
+member_ended:
+    if (*p == ',') {
+        s->member.comma_after = OFFSET(p);
+        p++;
+        state = ST_KEY;
+    } else if (*p == '}') {
+        state = ST_LAST_MEMBER; /* left to the next call: a loop over the rest sees JSON_DONE then */
+    } else {
+        REFUSE(after_value_problem(s));
+    }
+    s->members++;
+    status = JSON_MEMBER;
+    goto out;
+end_of_text:
+    p = skip_blanks(p, end);
+    state = ST_END;
+    status = JSON_DONE;
+    if (p < end)
+        REFUSE("expected nothing more");
+out:
+    s->state = (uint8_t)state;
+    *at = p;
+    return status;
+#undef OFFSET
+#undef NEED_BYTE
+#undef REFUSE
+}
+
+enum json_status json_scan_next(struct json_scan *s, struct span *text)
+{
+    static const uint8_t nothing[1];
+    const uint8_t *start = text->len == 0 ? nothing : text->at, *p = start;
+    enum json_status status = run(s, &p, start + text->len);
+    size_t used = (size_t)(p - start);
+    s->offset += used;
+    *text = span_skip(*text, used);
+    return status;
+}
+
+bool json_scan_finish(struct json_scan *s)
+{
+    if (s->state == ST_NUMBER && s->depth == 0 && s->sub >= NUM_ZERO) {
+        s->state = ST_END; /* nothing but the text's end could tell that it was complete */
+        s->end = s->offset;
+    }
+    return s->state == ST_END;
+}
