@@ -79,9 +79,17 @@ static inline unsigned first_set(vec mask)
 #endif
 }
 
-/* The first quote, backslash or control byte at or behind `p`, or `end`. */
+/* The first quote, backslash or control byte at or behind `p`, or `end`. Most runs are short, so
+ * the first step is a small one. */
 static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 {
+    unsigned at = STEP;
+    if ((size_t)(end - p) >= STEP) {
+        at = first_set(specials(load(p)));
+        p += at;
+        if (at < STEP)
+            return p;
+    }
     while ((size_t)(end - p) >= 4 * STEP) {
         vec any = specials(load(p)) | specials(load(p + STEP)) | specials(load(p + 2 * STEP)) |
                   specials(load(p + 3 * STEP));
@@ -89,11 +97,10 @@ static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
             break;
         p += 4 * STEP;
     }
-    while ((size_t)(end - p) >= STEP) {
-        unsigned at = first_set(specials(load(p)));
-        p += at;
+    for (; (size_t)(end - p) >= STEP; p += STEP) {
+        at = first_set(specials(load(p)));
         if (at < STEP)
-            return p;
+            return p + at;
     }
     while (p < end && *p >= 0x20 && *p != '"' && *p != '\\')
         p++;
@@ -105,10 +112,11 @@ static bool is_hex(uint8_t c)
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-static bool is_escape(uint8_t c)
+static inline bool is_escape(uint8_t c)
 {
-    return c == '"' || c == '\\' || c == '/' || c == 'b' || c == 'f' || c == 'n' || c == 'r' ||
-           c == 't';
+    static const bool known[256] = {['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
+                                    ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true};
+    return known[c];
 }
 
 /* Goes on inside a string from s->sub, which then says how it went: STR_CLOSED, STR_BAD, or where
@@ -120,6 +128,8 @@ static const uint8_t *string_rest(struct json_scan *s, const uint8_t *p, const u
     for (; p < end && sub < STR_CLOSED; p++) {
         if (sub == STR_PLAIN) {
             p = skip_plain(p, end);
+            while (end - p >= 2 && *p == '\\' && is_escape(p[1]))
+                p = skip_plain(p + 2, end);
             if (p == end)
                 break;
             sub = *p == '"' ? STR_CLOSED : *p == '\\' ? STR_ESCAPE : STR_BAD;
@@ -139,20 +149,14 @@ static const uint8_t *string_rest(struct json_scan *s, const uint8_t *p, const u
     return p - 1; /* the offending byte */
 }
 
-/* A string from its first byte behind the quote. Most are keys and short words: one step finds
- * their end. */
-static inline const uint8_t *string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
+/* Most strings are keys and short words without escapes: one step finds their end. Behind the
+ * closing quote of such a one, or NULL. */
+static inline const uint8_t *short_string(const uint8_t *p, const uint8_t *end)
 {
-    if ((size_t)(end - p) >= STEP) {
-        unsigned at = first_set(specials(load(p)));
-        p += at;
-        if (at < STEP && *p == '"') {
-            s->sub = STR_CLOSED;
-            return p + 1;
-        }
-    }
-    s->sub = STR_PLAIN;
-    return string_rest(s, p, end);
+    if ((size_t)(end - p) < STEP)
+        return NULL;
+    unsigned at = first_set(specials(load(p)));
+    return at < STEP && p[at] == '"' ? p + at + 1 : NULL;
 }
 
 /* --- numbers and literals -------------------------------------------------------------------- */
@@ -163,8 +167,10 @@ static inline bool is_digit(uint8_t c)
 }
 
 /* What a number becomes with `c`, where plain digits do not just go on; NUM_MINUS: it ends. */
-static unsigned number_turn(unsigned sub, uint8_t c)
+static inline unsigned number_turn(unsigned sub, uint8_t c)
 {
+    if (c == ',' || c == '}' || c == ']')
+        return NUM_MINUS;
     if (is_digit(c)) {
         if (sub == NUM_MINUS)
             return c == '0' ? NUM_ZERO : NUM_INTEGER;
@@ -177,26 +183,43 @@ static unsigned number_turn(unsigned sub, uint8_t c)
     return (c == '+' || c == '-') && sub == NUM_E ? NUM_SIGN : NUM_MINUS;
 }
 
-/* Goes on inside a number from s->sub; returns the first byte that does not belong to it. */
-static inline const uint8_t *number(struct json_scan *s, const uint8_t *p, const uint8_t *end)
+/* Behind the digits at `p`, eight at a time. Their bytes are 0x30 to 0x39: without 0x30, only
+ * larger ones reach the top bit when 0x76 is added; a carry can only spoil what comes later. */
+static inline const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end)
 {
-    unsigned sub = s->sub;
-    for (; p < end; p++) {
-        if (is_digit(*p) && sub > NUM_ZERO)
-            continue;
-        unsigned turn = number_turn(sub, *p);
-        if (turn == NUM_MINUS)
-            break;
-        sub = turn;
+    while (end - p >= 8) {
+        uint64_t eight;
+        memcpy(&eight, p, sizeof(eight));
+        eight = le64toh(eight) ^ UINT64_C(0x3030303030303030);
+        uint64_t other = (eight + UINT64_C(0x7676767676767676)) | eight;
+        other &= UINT64_C(0x8080808080808080);
+        if (other != 0)
+            return p + __builtin_ctzll(other) / 8;
+        p += 8;
     }
-    s->sub = (uint8_t)sub;
+    while (p < end && is_digit(*p))
+        p++;
     return p;
 }
 
-/* Goes on inside a literal; complete when s->literal_at is its length. */
-static inline const uint8_t *literal(struct json_scan *s, const uint8_t *p, const uint8_t *end)
+/* Goes on inside a number from `*sub`; returns the first byte that does not belong to it. */
+static inline const uint8_t *number(unsigned *sub, const uint8_t *p, const uint8_t *end)
 {
-    struct span word = literals[s->sub];
+    for (;; p++) {
+        if (*sub > NUM_ZERO)
+            p = skip_digits(p, end);
+        unsigned turn = p == end ? NUM_MINUS : number_turn(*sub, *p);
+        if (turn == NUM_MINUS)
+            return p;
+        *sub = turn;
+    }
+}
+
+/* Goes on inside a literal; complete when s->literal_at is its length. */
+static inline const uint8_t *literal(struct json_scan *s, enum json_kind kind, const uint8_t *p,
+                                     const uint8_t *end)
+{
+    struct span word = literals[kind];
     size_t at = s->literal_at;
     while (p < end && at < word.len && *p == word.at[at]) {
         p++;
@@ -215,40 +238,38 @@ static inline const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
     return p;
 }
 
-static inline bool in_object(const struct json_scan *s)
+static inline bool in_object(const struct json_scan *s, unsigned depth)
 {
-    unsigned level = s->depth - 1u;
+    unsigned level = depth - 1;
     return s->containers[level / 64] >> level % 64 & 1;
 }
 
-static inline void push(struct json_scan *s, bool object)
+static inline void set_container(struct json_scan *s, unsigned level, bool object)
 {
-    uint64_t bit = UINT64_C(1) << s->depth % 64, *word = &s->containers[s->depth / 64];
+    uint64_t bit = UINT64_C(1) << level % 64, *word = &s->containers[level / 64];
     *word = object ? *word | bit : *word & ~bit;
-    s->depth++;
 }
 
 /* Is what lies at this depth a member to report (key or value)? */
-static inline bool is_member(const struct json_scan *s)
+static inline bool is_member(const struct json_scan *s, unsigned depth)
 {
-    return s->depth == 1 && s->root == JSON_OBJECT;
+    return depth == 1 && s->root == JSON_OBJECT;
 }
 
 static inline void note_key(struct json_scan *s, size_t start)
 {
-    if (is_member(s))
-        s->member = (struct json_member){
-            .key = {start, start},
-            .comma_before = s->members == 0 ? NOWHERE : s->member.comma_after,
-            .comma_after = NOWHERE,
-        };
+    struct json_member *m = &s->member;
+    m->comma_before = s->members == 0 ? NOWHERE : m->comma_after;
+    m->comma_after = NOWHERE;
+    m->key.start = start;
 }
 
-static inline void note_value(struct json_scan *s, enum json_kind kind, size_t start)
+static inline void note_value(struct json_scan *s, unsigned depth, enum json_kind kind,
+                              size_t start)
 {
-    if (s->depth > 1)
+    if (depth > 1)
         return;
-    if (s->depth == 0) {
+    if (depth == 0) {
         s->root = kind;
         s->open = start;
     } else {
@@ -257,11 +278,11 @@ static inline void note_value(struct json_scan *s, enum json_kind kind, size_t s
     }
 }
 
-static inline void note_value_end(struct json_scan *s, size_t end)
+static inline void note_value_end(struct json_scan *s, unsigned depth, size_t end)
 {
-    if (s->depth > 1)
+    if (depth > 1)
         return;
-    if (s->depth == 0)
+    if (depth == 0)
         s->end = end;
     else
         s->member.value.end = end;
@@ -274,28 +295,32 @@ static enum json_status invalid(struct json_scan *s, const char *problem)
     return JSON_INVALID;
 }
 
-static const char *after_value_problem(const struct json_scan *s)
+static const char *after_value_problem(bool object)
 {
-    return in_object(s) ? "expected a comma or '}'" : "expected a comma or ']'";
+    return object ? "expected a comma or '}'" : "expected a comma or ']'";
 }
 
 /* The labels are the states, in the order in which a text usually passes through them. Every one
  * starts with `p` at a byte to be looked at or at the input's end, and `*at` is left behind what
- * was consumed. One long function because this is the path every relayed chunk takes: `p` and `end`
- * stay in registers, and each place has its own branch history. */
+ * was consumed. One long function because this is the path every relayed chunk takes: `p`, `end`
+ * and `depth` stay in registers, and each place has its own branch history. */
 static enum json_status run(struct json_scan *s, const uint8_t **at, const uint8_t *end)
 {
-    const uint8_t *p = *at;
+    const uint8_t *p = *at, *behind;
     const uintptr_t zero = (uintptr_t)p - s->offset; /* where offset 0 would be */
     enum json_status status = JSON_MORE;
     enum state state = (enum state)s->state;
+    unsigned depth = s->depth, sub = s->sub;
 #define OFFSET(q) ((uintptr_t)(q) - zero)
+#define PAUSE(resume)                                                                              \
+    do {                                                                                           \
+        state = (resume);                                                                          \
+        goto out;                                                                                  \
+    } while (0)
 #define NEED_BYTE(resume)                                                                          \
     do {                                                                                           \
-        if (p == end) {                                                                            \
-            state = (resume);                                                                      \
-            goto out;                                                                              \
-        }                                                                                          \
+        if (p == end)                                                                              \
+            PAUSE(resume);                                                                         \
     } while (0)
 #define REFUSE(problem)                                                                            \
     do {                                                                                           \
@@ -324,11 +349,9 @@ static enum json_status run(struct json_scan *s, const uint8_t **at, const uint8
     case ST_END:
         goto end_of_text;
     case ST_KEY_STRING:
-        p = string_rest(s, p, end);
-        goto key_checked;
+        goto long_key;
     case ST_STRING:
-        p = string_rest(s, p, end);
-        goto string_checked;
+        goto long_string;
     case ST_NUMBER:
         goto number;
     case ST_LITERAL:
@@ -350,16 +373,23 @@ key:
     if (*p != '"')
         REFUSE("expected a key");
     p++;
-    note_key(s, OFFSET(p));
-    p = string(s, p, end);
-key_checked:
-    if (s->sub == STR_BAD)
-        REFUSE(s->problem);
-    if (s->sub != STR_CLOSED) {
-        state = ST_KEY_STRING;
-        goto out;
+    if (is_member(s, depth))
+        note_key(s, OFFSET(p));
+    behind = short_string(p, end);
+    if (behind != NULL) {
+        p = behind;
+        goto key_ended;
     }
-    if (is_member(s))
+    s->sub = STR_PLAIN;
+long_key:
+    p = string_rest(s, p, end);
+    sub = s->sub;
+    if (sub == STR_BAD)
+        REFUSE(s->problem);
+    if (sub != STR_CLOSED)
+        PAUSE(ST_KEY_STRING);
+key_ended:
+    if (is_member(s, depth))
         s->member.key.end = OFFSET(p) - 1;
 colon:
     p = skip_blanks(p, end);
@@ -373,35 +403,35 @@ value:
 any_value:
     switch (*p) {
     case '"':
-        note_value(s, JSON_STRING, OFFSET(p));
-        p = string(s, p + 1, end);
-        goto string_checked;
+        note_value(s, depth, JSON_STRING, OFFSET(p));
+        behind = short_string(++p, end);
+        if (behind == NULL) {
+            s->sub = STR_PLAIN;
+            goto long_string;
+        }
+        p = behind;
+        goto value_ended;
     case '{':
-        note_value(s, JSON_OBJECT, OFFSET(p));
-        if (s->depth == JSON_DEPTH_MAX)
-            REFUSE("nested too deeply");
-        push(s, true);
-        p++;
-        goto first_key;
     case '[':
-        note_value(s, JSON_ARRAY, OFFSET(p));
-        if (s->depth == JSON_DEPTH_MAX)
+        note_value(s, depth, *p == '{' ? JSON_OBJECT : JSON_ARRAY, OFFSET(p));
+        if (depth == JSON_DEPTH_MAX)
             REFUSE("nested too deeply");
-        push(s, false);
-        p++;
+        set_container(s, depth++, *p == '{');
+        if (*p++ == '{')
+            goto first_key;
         goto first_element;
     case '-':
     case '0' ... '9':
-        note_value(s, JSON_NUMBER, OFFSET(p));
-        s->sub = (uint8_t)(*p == '-' ? NUM_MINUS : *p == '0' ? NUM_ZERO : NUM_INTEGER);
+        note_value(s, depth, JSON_NUMBER, OFFSET(p));
+        sub = *p == '-' ? NUM_MINUS : *p == '0' ? NUM_ZERO : NUM_INTEGER;
         p++;
         goto number;
     case 't':
     case 'f':
     case 'n':
-        s->sub = *p == 't' ? JSON_TRUE : *p == 'f' ? JSON_FALSE : JSON_NULL;
+        sub = *p == 't' ? JSON_TRUE : *p == 'f' ? JSON_FALSE : JSON_NULL;
+        note_value(s, depth, (enum json_kind)sub, OFFSET(p));
         s->literal_at = 0;
-        note_value(s, (enum json_kind)s->sub, OFFSET(p));
         goto literal;
     default:
         REFUSE("expected a value");
@@ -412,48 +442,52 @@ first_element:
     if (*p == ']')
         goto close;
     goto any_value;
-string_checked:
-    if (s->sub == STR_BAD)
+long_string:
+    p = string_rest(s, p, end);
+    sub = s->sub;
+    if (sub == STR_BAD)
         REFUSE(s->problem);
-    if (s->sub != STR_CLOSED) {
-        state = ST_STRING;
-        goto out;
-    }
+    if (sub != STR_CLOSED)
+        PAUSE(ST_STRING);
     goto value_ended;
 number:
-    p = number(s, p, end);
+    p = number(&sub, p, end);
     NEED_BYTE(ST_NUMBER);
-    if (s->sub < NUM_ZERO)
+    if (sub < NUM_ZERO)
         REFUSE("expected a digit");
     goto value_ended;
 literal:
-    p = literal(s, p, end);
-    if (s->literal_at < literals[s->sub].len) {
+    p = literal(s, (enum json_kind)sub, p, end);
+    if (s->literal_at < literals[sub].len) {
         NEED_BYTE(ST_LITERAL);
         REFUSE("expected true, false or null");
     }
     goto value_ended;
 close:
     p++;
-    s->depth--;
+    depth--;
 value_ended:
-    note_value_end(s, OFFSET(p));
-    if (s->depth == 0)
+    note_value_end(s, depth, OFFSET(p));
+    if (depth == 0)
         goto end_of_text;
 after_value:
     p = skip_blanks(p, end);
     NEED_BYTE(ST_AFTER_VALUE);
-    if (is_member(s))
+    if (is_member(s, depth))
         goto member_ended;
-    if (*p == ',') {
-        p++;
-        if (in_object(s))
+    if (in_object(s, depth)) {
+        if (*p == '}')
+            goto close;
+        if (*p++ == ',')
             goto key;
-        goto value;
+    } else {
+        if (*p == ']')
+            goto close;
+        if (*p++ == ',')
+            goto value;
     }
-    if (*p != (in_object(s) ? '}' : ']'))
-        REFUSE(after_value_problem(s));
-    goto close;
+    p--;
+    REFUSE(after_value_problem(in_object(s, depth)));
 member_ended:
     if (*p == ',') {
         s->member.comma_after = OFFSET(p);
@@ -462,7 +496,7 @@ member_ended:
     } else if (*p == '}') {
         state = ST_LAST_MEMBER; /* left to the next call: a loop over the rest sees JSON_DONE then */
     } else {
-        REFUSE(after_value_problem(s));
+        REFUSE(after_value_problem(true));
     }
     s->members++;
     status = JSON_MEMBER;
@@ -475,9 +509,12 @@ end_of_text:
         REFUSE("expected nothing more");
 out:
     s->state = (uint8_t)state;
+    s->sub = (uint8_t)sub;
+    s->depth = (uint16_t)depth;
     *at = p;
     return status;
 #undef OFFSET
+#undef PAUSE
 #undef NEED_BYTE
 #undef REFUSE
 }
