@@ -15,6 +15,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 import raw
 from free_port import free_port
 from misbehaviour import SCRIPTS
@@ -26,11 +28,14 @@ SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitiz
                        r"Assertion .* failed|stack smashing|double free")
 
 
-def binary() -> Path | None:
-    """The binary to test, or None when nothing was built."""
-    named = os.environ.get("SLUICE_BIN")
-    candidates = [Path(named)] if named else [ROOT / "build/test/sluice", ROOT / "build/sluice"]
-    return next((c.resolve() for c in candidates if c.is_file()), None)
+def binary() -> Path:
+    """The binary to test. A test that needs one is skipped when nothing was built."""
+    if "SLUICE_BIN" in os.environ:
+        return Path(os.environ["SLUICE_BIN"]).resolve(strict=True)
+    for built in ("build/test/src/sluice", "build/sluice"):
+        if (ROOT / built).is_file():
+            return ROOT / built
+    pytest.skip("nothing built: scripts/test builds it, or SLUICE_BIN names one")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -91,7 +96,7 @@ def configuration(port: int, upstream_url: str | None, **over) -> dict:
 class Gateway:
     def __init__(self, directory: Path, upstream_url: str | None = None, *, config: dict | None = None,
                  port: int | None = None, args: tuple[str, ...] = (), env: dict | None = None,
-                 listen_fds: tuple = (), **over):
+                 **over):
         """`over` changes members of `configuration`; `config` replaces it; both may name a port."""
         self.directory = directory
         self.port = port or free_port()
@@ -100,23 +105,34 @@ class Gateway:
             else configuration(self.port, upstream_url, **over)
         self.args = args
         self.env = environment(**(env or {}))
-        self.listen_fds = listen_fds
         self.process: subprocess.Popen | None = None
         self.stdout_file = directory / "stdout.log"
         self.stderr_file = directory / "stderr.log"
 
     # Life.
 
+    @classmethod
+    def bare(cls, directory: Path) -> "Gateway":
+        """Started with an address and nothing else: no file, no provider, no key."""
+        gw = cls(directory, config={})
+        gw.launch("serve", "--listen", f"127.0.0.1:{gw.port}")
+        gw.wait_ready()
+        return gw
+
     def start(self, wait: bool = True) -> "Gateway":
         self.directory.mkdir(parents=True, exist_ok=True)
         self.write_config()
-        with open(self.stdout_file, "ab") as out, open(self.stderr_file, "ab") as err:
-            self.process = subprocess.Popen(
-                [str(binary()), "serve", "--config", str(self.file), *self.args], stdout=out,
-                stderr=err, env=self.env, cwd=self.directory, pass_fds=self.listen_fds)
+        self.launch("serve", "--config", str(self.file), *self.args)
         if wait:
             self.wait_ready()
         return self
+
+    def launch(self, *args: str, through: tuple[str, ...] = (), pass_fds: tuple = ()) -> None:
+        """`through` is a command that runs the one after it, such as sh -c 'exec "$0" "$@"'."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.stdout_file, "ab") as out, open(self.stderr_file, "ab") as err:
+            self.process = subprocess.Popen([*through, str(binary()), *args], stdout=out, stderr=err,
+                                            env=self.env, cwd=self.directory, pass_fds=pass_fds)
 
     def write_config(self, config: dict | None = None) -> None:
         """JSON is YAML; a new file replaces the old one in one step."""

@@ -10,6 +10,7 @@ import time
 import pytest
 
 import raw
+from gateway import Gateway
 from promises import assert_envelope, assert_whole
 from redis_server import RedisServer
 from upstream import until
@@ -84,7 +85,6 @@ def test_401_keeps_the_connection_usable(client):
 
 @pytest.fixture(scope="module")
 def with_keys(upstream, tmp_path_factory):
-    from gateway import Gateway
     digest = hashlib.sha256(b"sk-hashed-key").hexdigest()
     gw = Gateway(tmp_path_factory.mktemp("keys"), upstream.base_url, keys=keys(
         {"name": "hashed", "hash": f"sha256:{digest}", "models": ["*"]},

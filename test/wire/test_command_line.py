@@ -239,14 +239,7 @@ def test_chat_with_a_wrong_key_is_refused(gateway):
 @pytest.fixture
 def bare(tmp_path):
     """A gateway that was given an address and nothing else."""
-    gw = Gateway(tmp_path / "bare", config={})
-    gw.directory.mkdir()
-    with open(gw.stdout_file, "wb") as out, open(gw.stderr_file, "wb") as err:
-        from gateway import binary
-        gw.process = subprocess.Popen(
-            [str(binary()), "serve", "--listen", f"127.0.0.1:{gw.port}"],
-            stdout=out, stderr=err, env=gw.env, cwd=gw.directory)
-    gw.wait_ready()
+    gw = Gateway.bare(tmp_path / "bare")
     yield gw
     gw.stop()
 

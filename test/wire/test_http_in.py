@@ -11,6 +11,7 @@ import pytest
 import misbehaviour
 import raw
 from free_port import free_port
+from gateway import Gateway
 from promises import assert_envelope, assert_request_id, assert_whole
 from upstream import until
 
@@ -380,7 +381,6 @@ def test_listener_serves_only_what_it_is_told_to(start):
 
 @pytest.fixture(scope="module")
 def tls_gateway(upstream, authority, tmp_path_factory):
-    from gateway import Gateway
     port, tls = free_port(), free_port()
     pair = authority.issue("tls-listener")
     gw = Gateway(tmp_path_factory.mktemp("tls"), upstream.base_url, port=port, listeners=[

@@ -14,6 +14,7 @@ import pytest
 import misbehaviour
 import provider
 import raw
+from gateway import Gateway
 from promises import assert_envelope
 from upstream import until
 
@@ -223,7 +224,6 @@ def test_client_that_leaves_while_sending_its_body_reaches_no_provider(upstream,
 
 @pytest.fixture(scope="module")
 def strict(upstream, tmp_path_factory):
-    from gateway import Gateway
     gw = Gateway(tmp_path_factory.mktemp("strict"), upstream.base_url, server={
         "body_max": "64KiB", "bodies_in_flight_max": "160KiB", "header_timeout": "500ms",
         "body_timeout": "500ms", "idle_timeout": "800ms", "request_timeout": "1500ms",

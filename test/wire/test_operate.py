@@ -13,7 +13,7 @@ import pytest
 import misbehaviour
 import raw
 from free_port import free_port
-from gateway import CANARY
+from gateway import CANARY, Gateway
 from promises import assert_envelope, assert_in_band_error, assert_whole
 from upstream import until
 
@@ -414,33 +414,28 @@ def test_watchdog_is_fed(start, tmp_path):
         assert notify.until("WATCHDOG")["WATCHDOG"] == "1"
 
 
-def test_socket_activation_serves_on_the_inherited_socket(start, tmp_path):
+def test_socket_activation_serves_on_the_inherited_socket(upstream, tmp_path):
     """Connections that came before the start are served, and nothing else is bound."""
-    from gateway import binary, configuration
-    import subprocess
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen(16)
-    port = listening.getsockname()[1]
-    early = raw.Client(("127.0.0.1", port))
-    early.send(raw.request_bytes("GET", "/readyz"))
-    gw = start(wait=False, port=port)  # for its directory and files only
-    gw.kill()
-    config = configuration(port, gw.config["providers"]["up"]["base_url"], listeners=[
-        {"name": "api", "address": "fd:api", "serves": ["api", "health", "metrics"]}])
-    gw.write_config(config)
-    gw.stderr_file.write_text("")
-    fd = listening.fileno()
-    line = f'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=api; exec "$0" "$@" 3<&{fd}'
-    with open(gw.stdout_file, "ab") as out, open(gw.stderr_file, "ab") as err:
-        gw.process = subprocess.Popen(
-            ["/bin/sh", "-c", line, str(binary()), "serve", "--config", str(gw.file)],
-            stdout=out, stderr=err, env=gw.env, pass_fds=(fd,), cwd=gw.directory)
-    listening.close()
-    assert early.response("GET").status == 200
-    assert gw.chat("good").status == 200
-    with gw.client() as client:
-        assert_whole(client.stream("good").data())
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(16)
+        port, fd = listening.getsockname()[1], listening.fileno()
+        early = raw.Client(("127.0.0.1", port))
+        early.send(raw.request_bytes("GET", "/readyz"))
+        gw = Gateway(tmp_path / "activated", upstream.base_url, port=port, listeners=[
+            {"name": "api", "address": "fd:api", "serves": ["api", "health", "metrics"]}])
+        gw.directory.mkdir()
+        gw.write_config()
+        line = f'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=api; exec "$0" "$@" 3<&{fd}'
+        gw.launch("serve", "--config", str(gw.file), through=("/bin/sh", "-c", line), pass_fds=(fd,))
+    try:
+        assert early.response("GET").status == 200
+        assert gw.chat("good").status == 200
+        with gw.client() as client:
+            assert_whole(client.stream("good").data())
+    finally:
+        early.close()
+        gw.stop()
 
 
 # Starting.

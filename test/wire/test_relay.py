@@ -9,6 +9,7 @@ import pytest
 import misbehaviour
 import provider
 import raw
+from gateway import Gateway
 from promises import assert_envelope, assert_in_band_error, assert_whole
 from upstream import until
 
@@ -40,7 +41,6 @@ def test_request_changes_only_in_its_model(start_renaming, upstream, spelling):
 
 @pytest.fixture(scope="module")
 def start_renaming(upstream, tmp_path_factory):
-    from gateway import Gateway
     gw = Gateway(tmp_path_factory.mktemp("renaming"), upstream.base_url, models={
         "lab/public-name": {"provider": "up", "upstream_model": "the-providers-name"}}).start()
     yield gw, "lab/public-name", "the-providers-name"
@@ -281,7 +281,6 @@ def test_half_an_event_is_not_held_back_for_long(gateway, upstream):
 
 @pytest.fixture(scope="module")
 def chatty(upstream, tmp_path_factory):
-    from gateway import Gateway
     gw = Gateway(tmp_path_factory.mktemp("chatty"), upstream.base_url,
                  server={"sse_keepalive": "200ms"}).start()
     yield gw

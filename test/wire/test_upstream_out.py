@@ -14,7 +14,7 @@ import misbehaviour
 import provider
 import raw
 from certificates import Authority
-from gateway import CANARY
+from gateway import CANARY, Gateway
 from promises import assert_envelope, assert_in_band_error, assert_whole
 from upstream import Upstream, until
 
@@ -277,7 +277,6 @@ def test_providers_retry_after_reaches_the_client(gateway):
 
 @pytest.fixture(scope="module")
 def impatient(upstream, tmp_path_factory):
-    from gateway import Gateway
     gw = Gateway(tmp_path_factory.mktemp("impatient"), upstream.base_url, providers={"up": {
         "timeouts": {"connect": "400ms", "first_byte": "500ms", "idle": "500ms",
                      "total": "1500ms"}}}).start()

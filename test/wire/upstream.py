@@ -26,8 +26,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Awaitable, Callable
 
+import misbehaviour
+import provider
+
 HEAD_MAX = 1 << 20
-SLOTS = 160  # model names a gateway is configured with, one for each play()
+SLOTS = 300  # model names a gateway is configured with, one for each play()
 
 
 def slot_name(number: int) -> str:
@@ -373,8 +376,6 @@ class Upstream:
         return Gate(self.loop)
 
     def script_for(self, request: Request) -> Script:
-        import misbehaviour
-        import provider
         model = request.model
         return self.scripts.get(model) or misbehaviour.SCRIPTS.get(model) or provider.behave
 

@@ -1,0 +1,31 @@
+"""The client tests use the wire tests' provider and gateway."""
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "wire"))
+
+import raw  # noqa: E402
+from fixtures import upstream  # noqa: E402,F401
+from gateway import Gateway  # noqa: E402
+
+LIMITED = "sk-wire-limited-to-two"
+
+
+@pytest.fixture(scope="module")
+def gateway(upstream, tmp_path_factory):
+    """One gateway for all SDK tests, with a key that may ask twice a minute."""
+    gw = Gateway(tmp_path_factory.mktemp("gateway"), upstream.base_url, keys=[
+        {"name": "dev", "secret": raw.KEY, "models": ["*"]},
+        {"name": "limited", "secret": LIMITED, "models": ["*"], "limits": {"rpm": 2}}]).start()
+    yield gw
+    gw.stop()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A gateway with no configuration but its address: the demo provider answers."""
+    gw = Gateway.bare(tmp_path_factory.mktemp("demo"))
+    yield gw
+    gw.stop()
