@@ -1,90 +1,494 @@
-/* Who answers: the backend that was configured, or, when it cannot, the policy. */
+/* Who answers: the backend that was configured, or, when it cannot, the policy.
+ *
+ *   admit   memory, sqlite   embedded.c, at once
+ *           redis            redis.c; away: embedded.c, or no
+ *   values  memory           embedded.c, at once
+ *           sqlite           embedded.c, else disk.c; written to both
+ *           redis            redis.c; away: embedded.c (what was put while away), or nothing
+ */
 #include "sluice/store/store.h"
 
+#include "disk.h"
 #include "embedded.h"
+#include "redis.h"
 #include "sluice/base/arena.h"
+#include "sluice/net/timer.h"
 
 #include <stdlib.h>
 
+/* Whoever waits for an answer. Heads the two kinds of call, so that closing the store finds them. */
+struct waiting {
+    struct waiting *next, **at; /* *at is this one */
+    void (*drop)(struct waiting *w);
+};
+
+enum presence { STORE_CONNECTING, STORE_THERE, STORE_AWAY };
+
 struct store {
     struct loop *loop;
-    enum store_kind kind;
+    struct store_options options; /* ours, see options_copy */
     struct embedded *memory;
+    struct disk *disk;   /* STORE_SQLITE, else NULL */
+    struct redis *redis; /* STORE_REDIS, else NULL */
     struct metric_series *errors;
+    struct waiting *waiting;
+    enum presence presence; /* of Redis */
+    uint64_t lost_ms;
+    bool disk_failing;
     struct later freed;
 };
+
+struct admit_call {
+    struct waiting waiting; /* first: a waiting is its call */
+    struct store *store;
+    admit_fn done;
+    void *arg;
+    struct redis_admit redis;
+};
+
+struct value_call {
+    struct waiting waiting; /* first, as above */
+    struct store *store;
+    value_fn done;
+    void *arg;
+    struct redis_get redis;
+    struct disk_read *read; /* from disk: NULL once it has answered */
+    struct deadline late;   /* from disk; Redis keeps its own time */
+    size_t key_len;
+    uint8_t key[STORE_KEY_MAX_BYTES];
+};
+
+#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+
+static void wait_for(struct store *s, struct waiting *w)
+{
+    w->next = s->waiting;
+    w->at = &s->waiting;
+    if (w->next != NULL)
+        w->next->at = &w->next;
+    s->waiting = w;
+}
+
+static void wait_no_more(struct waiting *w)
+{
+    *w->at = w->next;
+    if (w->next != NULL)
+        w->next->at = w->at;
+}
+
+/* ── admission ───────────────────────────────────────────────────────────────────────────────── */
+
+/* The store did not decide. `told`: the question went out, and may have been counted although the
+ * answer never came: owing it as well would count it twice. */
+static void admit_without(struct store *s, const struct admit_query *q, bool told,
+                          struct admit_answer *out)
+{
+    metric_add(s->errors, 1);
+    if (s->options.fail_closed) {
+        *out = (struct admit_answer){
+            .limit = q->rpm, .retry_after_s = 1, .quality = STORE_LOST};
+        return;
+    }
+    embedded_admit(s->memory, q, out);
+    out->quality = STORE_LOCAL;
+    if (out->allowed && !told)
+        embedded_owe(s->memory, q->scope, q->now_unix_ms);
+}
+
+static void admit_from(const struct admit_query *q, bool allowed, const struct window *seen,
+                       struct admit_answer *out)
+{
+    *out = (struct admit_answer){.allowed = allowed, .limit = q->rpm, .quality = STORE_EXACT};
+    if (allowed)
+        out->remaining = window_remaining(seen, q->rpm, q->now_unix_ms);
+    else
+        out->retry_after_s = window_retry_after_s(seen, q->rpm, q->now_unix_ms);
+}
+
+static void admit_end(struct admit_call *call)
+{
+    wait_no_more(&call->waiting);
+    free(call);
+}
+
+static void on_admitted(struct redis_admit *a, bool allowed, const struct window *seen)
+{
+    struct admit_call *call = OF(struct admit_call, redis, a);
+    struct store *s = call->store;
+    admit_fn done = call->done;
+    void *arg = call->arg;
+    struct admit_answer answer;
+
+    if (seen != NULL) {
+        embedded_follow(s->memory, a->query.scope, seen);
+        admit_from(&a->query, allowed, seen, &answer);
+    } else {
+        admit_without(s, &a->query, true, &answer);
+    }
+    admit_end(call);
+    done(arg, &answer);
+}
+
+void store_cancel(struct admit_call *call)
+{
+    redis_admit_cancel(&call->redis);
+    admit_end(call);
+}
+
+static void drop_admit(struct waiting *w)
+{
+    store_cancel((struct admit_call *)w);
+}
+
+static struct admit_call *ask_redis(struct store *s, const struct admit_query *q, admit_fn done,
+                                    void *arg)
+{
+    struct admit_call *call;
+
+    if (!redis_takes(s->redis))
+        return NULL;
+    call = xcalloc(1, sizeof(*call));
+    call->store = s;
+    call->done = done;
+    call->arg = arg;
+    call->waiting.drop = drop_admit;
+    call->redis.query = *q;
+    call->redis.owed = embedded_take_owed(s->memory, q->scope, q->now_unix_ms);
+    call->redis.done = on_admitted;
+    if (!redis_admit(s->redis, &call->redis)) {
+        free(call);
+        return NULL;
+    }
+    wait_for(s, &call->waiting);
+    return call;
+}
 
 enum store_answer store_admit(struct store *s, const struct admit_query *q, struct admit_answer *out,
                               admit_fn done, void *arg, struct admit_call **pending)
 {
-    (void)done;
-    (void)arg;
     *pending = NULL;
-    embedded_admit(s->memory, q, out);
-    out->quality = STORE_EXACT;
+    if (s->redis == NULL) {
+        embedded_admit(s->memory, q, out);
+        out->quality = STORE_EXACT;
+        return STORE_DONE;
+    }
+    *pending = ask_redis(s, q, done, arg);
+    if (*pending != NULL)
+        return STORE_PENDING;
+    admit_without(s, q, false, out);
     return STORE_DONE;
+}
+
+/* ── values ──────────────────────────────────────────────────────────────────────────────────── */
+
+static void value_without(struct store *s, struct span key, struct value_answer *out)
+{
+    metric_add(s->errors, 1);
+    *out = (struct value_answer){.quality = s->options.fail_closed ? STORE_LOST : STORE_LOCAL};
+    if (!s->options.fail_closed)
+        out->found = embedded_find(s->memory, key, clock_unix_ms(), &out->value);
+}
+
+static void value_end(struct value_call *call)
+{
+    deadline_clear(&call->late);
+    wait_no_more(&call->waiting);
+    free(call);
+}
+
+static void value_done(struct value_call *call, const struct value_answer *answer)
+{
+    value_fn done = call->done;
+    void *arg = call->arg;
+
+    value_end(call);
+    done(arg, answer);
+}
+
+static void on_value(struct redis_get *g, bool answered, bool found, struct span value)
+{
+    struct value_call *call = OF(struct value_call, redis, g);
+    struct value_answer answer = {.found = found, .value = value, .quality = STORE_EXACT};
+
+    if (!answered)
+        value_without(call->store, span_of(call->key, call->key_len), &answer);
+    value_done(call, &answer);
+}
+
+static void on_read(void *arg, bool found, struct span value, uint64_t expires_unix_ms)
+{
+    struct value_call *call = arg;
+    const struct value_answer answer = {.found = found, .value = value, .quality = STORE_EXACT};
+
+    call->read = NULL;
+    if (found) /* without memory for it the next reader goes to the disk again */
+        (void)!embedded_keep(call->store->memory, span_of(call->key, call->key_len), value,
+                             expires_unix_ms, clock_unix_ms());
+    value_done(call, &answer);
+}
+
+static void on_read_late(struct deadline *d)
+{
+    struct value_call *call = OF(struct value_call, late, d);
+    struct value_answer answer;
+
+    disk_forget(call->read);
+    value_without(call->store, span_of(call->key, call->key_len), &answer);
+    value_done(call, &answer);
+}
+
+void store_get_cancel(struct value_call *call)
+{
+    if (call->store->redis != NULL)
+        redis_get_cancel(&call->redis);
+    else
+        disk_forget(call->read);
+    value_end(call);
+}
+
+static void drop_value(struct waiting *w)
+{
+    store_get_cancel((struct value_call *)w);
+}
+
+static struct value_call *ask_for_value(struct store *s, struct span key, value_fn done, void *arg)
+{
+    struct value_call *call = xcalloc(1, sizeof(*call));
+    bool asked;
+
+    call->store = s;
+    call->done = done;
+    call->arg = arg;
+    call->waiting.drop = drop_value;
+    call->key_len = key.len;
+    memcpy(call->key, key.at, key.len);
+    deadline_init(&call->late, s->loop, on_read_late);
+    call->redis.done = on_value;
+    if (s->redis != NULL) {
+        asked = redis_get(s->redis, key, &call->redis);
+    } else {
+        call->read = disk_get(s->disk, key, on_read, call);
+        asked = call->read != NULL;
+        if (asked)
+            deadline_set(&call->late, s->options.timeout_ms);
+    }
+    if (!asked) {
+        deadline_clear(&call->late);
+        free(call);
+        return NULL;
+    }
+    wait_for(s, &call->waiting);
+    return call;
+}
+
+static bool key_fits(struct span key)
+{
+    return key.len > 0 && key.len <= STORE_KEY_MAX_BYTES;
 }
 
 enum store_answer store_get(struct store *s, struct span key, struct value_answer *out, value_fn done,
                             void *arg, struct value_call **pending)
 {
-    (void)done;
-    (void)arg;
     *pending = NULL;
     *out = (struct value_answer){.quality = STORE_EXACT};
-    out->found = embedded_find(s->memory, key, clock_unix_ms(), &out->value);
+    if (!key_fits(key))
+        return STORE_DONE;
+    if (s->redis == NULL) {
+        out->found = embedded_find(s->memory, key, clock_unix_ms(), &out->value);
+        if (out->found || s->disk == NULL)
+            return STORE_DONE;
+    }
+    *pending = ask_for_value(s, key, done, arg);
+    if (*pending != NULL)
+        return STORE_PENDING;
+    value_without(s, key, out);
     return STORE_DONE;
+}
+
+static bool put(struct store *s, struct span key, struct span value, uint64_t ttl_ms)
+{
+    uint64_t now = clock_unix_ms();
+    bool kept;
+
+    if (s->redis != NULL && redis_put(s->redis, key, value, ttl_ms))
+        return true;
+    kept = embedded_keep(s->memory, key, value, now + ttl_ms, now) == 0;
+    if (s->disk != NULL)
+        kept = disk_put(s->disk, key, value, now + ttl_ms) && kept;
+    return kept && s->redis == NULL;
 }
 
 void store_put(struct store *s, struct span key, struct span value, uint64_t ttl_ms)
 {
-    uint64_t now = clock_unix_ms();
-
-    if (key.len > STORE_KEY_MAX_BYTES || value.len > STORE_VALUE_MAX_BYTES ||
-        embedded_keep(s->memory, key, value, now + ttl_ms, now) < 0)
+    if (!key_fits(key) || value.len > STORE_VALUE_MAX_BYTES || !put(s, key, value, ttl_ms))
         metric_add(s->errors, 1);
+}
+
+/* ── coming and going ────────────────────────────────────────────────────────────────────────── */
+
+static void on_up(void *owner)
+{
+    struct store *s = owner;
+
+    if (s->presence == STORE_AWAY)
+        log_info("store back", "url=%s away_ms=%llu", s->options.url,
+                 (unsigned long long)(loop_now_ms(s->loop) - s->lost_ms));
+    else
+        log_info("store connected", "url=%s", s->options.url);
+    s->presence = STORE_THERE;
+}
+
+/* Called for every try that failed: only the first is news. */
+static void on_down(void *owner, const char *reason)
+{
+    struct store *s = owner;
+
+    if (s->presence == STORE_AWAY) {
+        log_debug("store still lost", "url=%s reason=\"%s\"", s->options.url, reason);
+        return;
+    }
+    s->presence = STORE_AWAY;
+    s->lost_ms = loop_now_ms(s->loop);
+    log_warn("store lost", "url=%s reason=\"%s\" until_back=\"%s\"", s->options.url, reason,
+             s->options.fail_closed ? "requests are refused" : "limits are counted locally");
+}
+
+static void on_missed(void *owner)
+{
+    metric_add(((struct store *)owner)->errors, 1);
+}
+
+static void on_disk_failed(void *owner, unsigned n, const char *problem)
+{
+    struct store *s = owner;
+
+    metric_add(s->errors, n);
+    if (!s->disk_failing)
+        log_error("store file fails", "url=%s problem=\"%s\"", s->options.url, problem);
+    s->disk_failing = true;
+}
+
+static void on_disk_worked(void *owner)
+{
+    struct store *s = owner;
+
+    if (s->disk_failing)
+        log_info("store file works again", "url=%s", s->options.url);
+    s->disk_failing = false;
+}
+
+/* ── life ────────────────────────────────────────────────────────────────────────────────────── */
+
+static char *text_copy(const char *text)
+{
+    return text == NULL ? NULL : xstrdup(text);
+}
+
+static void options_copy(struct store_options *to, const struct store_options *from)
+{
+    *to = *from;
+    to->url = xstrdup(from->url != NULL ? from->url : "");
+    to->path = text_copy(from->path);
+    to->host = text_copy(from->host);
+    to->user = text_copy(from->user);
+    to->prefix = xstrdup(from->prefix != NULL ? from->prefix : "sluice:");
+    to->tls_options = (struct tls_options){
+        .ca = text_copy(from->tls_options.ca),
+        .server_name = text_copy(from->tls_options.server_name),
+        .insecure = from->tls_options.insecure,
+    };
+    to->password = (struct secret){0};
+    if (secret_is_set(&from->password) &&
+        secret_init(&to->password, secret_reveal(&from->password)) < 0)
+        abort(); /* a small struct of the start-up's, as xcalloc */
+}
+
+static void text_free(const char *text)
+{
+    free((void *)(uintptr_t)text); /* ours since options_copy; const for everybody who reads */
+}
+
+static void options_free(struct store_options *o)
+{
+    text_free(o->url);
+    text_free(o->path);
+    text_free(o->host);
+    text_free(o->user);
+    text_free(o->prefix);
+    text_free(o->tls_options.ca);
+    text_free(o->tls_options.server_name);
+    secret_fini(&o->password);
+}
+
+static void on_freed(struct later *later)
+{
+    struct store *s = OF(struct store, freed, later);
+
+    embedded_free(s->memory);
+    options_free(&s->options);
+    free(s);
+}
+
+static bool open_backend(struct store *s, struct err *why)
+{
+    static const struct redis_events redis_events = {on_up, on_down, on_missed};
+    static const struct disk_events disk_events = {on_disk_failed, on_disk_worked};
+
+    switch (s->options.kind) {
+    case STORE_MEMORY:
+        return true;
+    case STORE_SQLITE:
+        s->disk = disk_open(s->loop, s->options.path, &disk_events, s, why);
+        return s->disk != NULL;
+    case STORE_REDIS:
+        s->redis = redis_open(s->loop, &s->options, &redis_events, s, why);
+        return s->redis != NULL;
+    }
+    return false;
 }
 
 struct store *store_open(struct loop *l, const struct store_options *options,
                          struct metric_registry *metrics, struct err *why)
 {
-    struct store *s;
+    struct store *s = xcalloc(1, sizeof(*s));
 
-    if (options->kind != STORE_MEMORY) {
-        err_set(why, "store.url: only memory: works so far");
-        return NULL;
-    }
-    s = xcalloc(1, sizeof(*s));
     s->loop = l;
-    s->kind = options->kind;
+    s->freed.run = on_freed;
+    options_copy(&s->options, options);
     s->memory = embedded_new();
     s->errors = metric_series(metric_declare(metrics, METRIC_COUNTER, "sluice_store_errors_total",
-                                             "Calls the store did not answer", "", NULL, 0),
+                                             "Calls the store did not answer, values it did not "
+                                             "write",
+                                             "", NULL, 0),
                               NULL);
+    if (!open_backend(s, why)) {
+        on_freed(&s->freed);
+        return NULL;
+    }
     return s;
-}
-
-static void on_freed(struct later *later)
-{
-    struct store *s = (struct store *)((char *)later - offsetof(struct store, freed));
-
-    embedded_free(s->memory);
-    free(s);
 }
 
 void store_close(struct store *s)
 {
     if (s == NULL)
         return;
-    s->freed.run = on_freed;
+    while (s->waiting != NULL)
+        s->waiting->drop(s->waiting);
+    redis_close(s->redis); /* neither calls up any more: they may end after us */
+    disk_close(s->disk);
     loop_later(s->loop, &s->freed);
 }
 
 bool store_usable(const struct store *s, const char **detail)
 {
-    (void)s;
-    *detail = "in memory";
-    return true;
+    *detail = s->disk_failing ? "file fails, values in memory only" : "ready";
+    if (s->redis == NULL || s->presence == STORE_THERE)
+        return true;
+    if (s->presence == STORE_CONNECTING)
+        *detail = "connecting";
+    else
+        *detail = s->options.fail_closed ? "lost, requests are refused" : "lost, limits are local";
+    return !s->options.fail_closed;
 }
 
 const char *store_name(const struct store *s)
@@ -92,16 +496,5 @@ const char *store_name(const struct store *s)
     static const char *const names[] = {
         [STORE_MEMORY] = "memory", [STORE_SQLITE] = "sqlite", [STORE_REDIS] = "redis"};
 
-    return names[s->kind];
-}
-
-/* Everything was answered at once: there is no call to cancel. */
-void store_cancel(struct admit_call *call)
-{
-    (void)call;
-}
-
-void store_get_cancel(struct value_call *call)
-{
-    (void)call;
+    return names[s->options.kind];
 }

@@ -1,0 +1,458 @@
+/*          dial            signed in, script tried
+ *   AWAY ────────▶ DIALING ────▶ GREETING ────────▶ READY
+ *    ▲  after a while  │             │                │
+ *    └─────────────────┴─────────────┴────────────────┘  refused, hangs, closed, or cannot do the work
+ */
+#include "redis.h"
+
+#include "lua/admit.h"
+#include "sluice/base/arena.h"
+#include "sluice/base/rng.h"
+#include "sluice/net/timer.h"
+
+#include <assert.h>
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DIAL_TIMEOUT_MS = 2000, GREETING_TIMEOUT_MS = 1000 };
+enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 5000 };
+enum { PREFIX_MAX_BYTES = 128, KEY_BYTES = PREFIX_MAX_BYTES + 8 + STORE_KEY_MAX_BYTES };
+enum { SHA1_HEX = 40 };
+
+enum redis_state { REDIS_AWAY, REDIS_DIALING, REDIS_GREETING, REDIS_READY, REDIS_STATES };
+
+#define TO(s) (1u << REDIS_##s)
+static const unsigned may_become[REDIS_STATES] = {
+    [REDIS_AWAY] = TO(DIALING),
+    [REDIS_DIALING] = TO(GREETING) | TO(AWAY),
+    [REDIS_GREETING] = TO(READY) | TO(AWAY),
+    [REDIS_READY] = TO(AWAY),
+};
+
+struct redis {
+    struct loop *loop;
+    const struct store_options *options;
+    const struct redis_events *events;
+    void *owner;
+    enum redis_state state;
+    struct tls_context *tls;
+    struct link *link; /* NULL while AWAY */
+    struct deadline retry;
+    unsigned failures; /* since it was last ready */
+    struct rng rng;
+    char sha1[SHA1_HEX + 1]; /* of the script, as Redis told; "" when it would not */
+    bool complained;         /* about an error reply on this connection */
+    struct link_call sign_in, select, set_name, load, probe, put;
+    struct later freed;
+};
+
+#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+
+static void become(struct redis *r, enum redis_state next)
+{
+    assert(may_become[r->state] & (1u << next));
+    r->state = next;
+}
+
+/* ── error replies ───────────────────────────────────────────────────────────────────────────── */
+
+/* Only a word we know leaves this file: the text after it may repeat arguments, a password among
+ * them ("unknown command 'AUTH', with args beginning with: …"). Redis 6 hides the word of an error
+ * inside a script in the middle of the text, so it is looked for everywhere. */
+struct refusal {
+    const char *word;
+    bool lasting; /* every other call would get it too */
+};
+static const struct refusal refusals[] = {
+    {"NOSCRIPT", false},   {"WRONGTYPE", false}, {"WRONGPASS", true}, {"NOAUTH", true},
+    {"NOPERM", true},      {"READONLY", true},   {"LOADING", true},   {"OOM", true},
+    {"MISCONF", true},     {"MASTERDOWN", true}, {"BUSY", true},      {"CLUSTERDOWN", true},
+    {"NOREPLICAS", true},  {"MOVED", true},      {"DENIED", true},    {"UNKILLABLE", true},
+};
+
+static const struct refusal *refusal_of(const redisReply *reply)
+{
+    static const struct refusal unknown = {"an error", false};
+
+    if (reply->type != REDIS_REPLY_ERROR)
+        return NULL;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+        if (strstr(reply->str, refusals[i].word) != NULL)
+            return &refusals[i];
+    }
+    return &unknown;
+}
+
+/* An error to one call is that call's. What every call would get means that Redis is of no use now:
+ * then those that wait are answered without it, too. The last thing a caller does. */
+static void complain(struct redis *r, const struct refusal *refusal)
+{
+    char reason[64];
+
+    if (refusal->lasting && r->state == REDIS_READY) {
+        snprintf(reason, sizeof(reason), "it answers %s", refusal->word);
+        link_fail(r->link, reason);
+    } else if (!r->complained) {
+        r->complained = true;
+        log_warn("store call failed", "reply=\"%s\"", refusal->word);
+    }
+}
+
+/* ── coming and going ────────────────────────────────────────────────────────────────────────── */
+
+static unsigned retry_ms(struct redis *r)
+{
+    unsigned doublings = r->failures < 16 ? r->failures : 16;
+    unsigned most = RETRY_FIRST_MS << doublings;
+
+    if (most > RETRY_MAX_MS)
+        most = RETRY_MAX_MS;
+    return most / 2 + (unsigned)rng_below(&r->rng, most / 2 + 1);
+}
+
+static void go_away(struct redis *r, const char *reason)
+{
+    link_close(r->link);
+    r->link = NULL;
+    become(r, REDIS_AWAY);
+    deadline_set(&r->retry, retry_ms(r));
+    r->failures++;
+    r->events->down(r->owner, reason);
+}
+
+static void on_lost(void *owner, const char *reason)
+{
+    go_away(owner, reason);
+}
+
+static void greeting_refused(struct redis *r, const char *step, const redisReply *reply)
+{
+    char reason[96];
+
+    snprintf(reason, sizeof(reason), "%s refused: %s", step, refusal_of(reply)->word);
+    go_away(r, reason);
+}
+
+/* The steps below leave NULL (late, lost) to on_probe, which is asked last and hears it too. A refused
+ * step closes the link, so that none of the later ones is heard. */
+static void on_signed_in(struct link_call *c, const redisReply *reply)
+{
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+        greeting_refused(OF(struct redis, sign_in, c), "signing in", reply);
+}
+
+static void on_selected(struct link_call *c, const redisReply *reply)
+{
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+        greeting_refused(OF(struct redis, select, c), "selecting the database", reply);
+}
+
+static void on_name_set(struct link_call *c, const redisReply *reply)
+{
+    (void)c; /* a comfort for CLIENT LIST: nothing depends on it */
+    (void)reply;
+}
+
+static void on_loaded(struct link_call *c, const redisReply *reply)
+{
+    struct redis *r = OF(struct redis, load, c);
+
+    r->sha1[0] = '\0'; /* SCRIPT may be forbidden: EVAL does the same with more bytes */
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING && reply->len == SHA1_HEX)
+        memcpy(r->sha1, reply->str, SHA1_HEX + 1);
+}
+
+static void on_probed(struct link_call *c, const redisReply *reply)
+{
+    struct redis *r = OF(struct redis, probe, c);
+
+    if (reply == NULL) {
+        if (link_is_open(r->link))
+            go_away(r, "it does not answer in time");
+        return; /* otherwise on_lost comes next, and knows why */
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        greeting_refused(r, "counting", reply);
+        return;
+    }
+    become(r, REDIS_READY);
+    r->failures = 0;
+    r->events->up(r->owner);
+}
+
+static struct span rate_key(const struct redis *r, const char *scope, char out[KEY_BYTES])
+{
+    int n = snprintf(out, KEY_BYTES, "%srate:%.*s", r->options->prefix, ADMIT_SCOPE_BYTES - 1, scope);
+
+    return span_of(out, (size_t)n);
+}
+
+static bool greet(struct redis *r)
+{
+    const struct store_options *o = r->options;
+    struct span user = span_text(o->user), password = secret_reveal(&o->password);
+    struct span sign_in[] = {SPAN_LIT("AUTH"), user, password};
+    struct span sign_in_default[] = {SPAN_LIT("AUTH"), password};
+    char database[16], key[KEY_BYTES];
+    struct span select[] = {SPAN_LIT("SELECT"), span_text(database)};
+    struct span set_name[] = {SPAN_LIT("CLIENT"), SPAN_LIT("SETNAME"), SPAN_LIT("sluice")};
+    struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(lua_admit)};
+    struct span probe[] = {SPAN_LIT("EVAL"), span_text(lua_admit), SPAN_LIT("1"), SPAN_NONE,
+                           SPAN_LIT("0"),    SPAN_LIT("0"),        SPAN_LIT("0"), SPAN_LIT("0")};
+    unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
+    bool sent = true;
+
+    snprintf(database, sizeof(database), "%u", o->database);
+    select[1] = span_text(database);
+    probe[3] = rate_key(r, "probe", key);
+    if (secret_is_set(&o->password) && user.len > 0)
+        sent = link_send(r->link, sign_in, 3, &r->sign_in, ms);
+    else if (secret_is_set(&o->password))
+        sent = link_send(r->link, sign_in_default, 2, &r->sign_in, ms);
+    if (o->database > 0)
+        sent = sent && link_send(r->link, select, 2, &r->select, ms);
+    return sent && link_send(r->link, set_name, 3, &r->set_name, ms) &&
+           link_send(r->link, load, 3, &r->load, ms) &&
+           link_send(r->link, probe, 8, &r->probe, ms);
+}
+
+static void on_open(void *owner)
+{
+    struct redis *r = owner;
+
+    become(r, REDIS_GREETING);
+    r->complained = false;
+    if (!greet(r))
+        go_away(r, "out of memory");
+}
+
+static void dial(struct redis *r)
+{
+    static const struct link_events link_events = {on_open, on_lost};
+    const struct store_options *o = r->options;
+    const struct dial_target target = {
+        .host = o->path == NULL ? o->host : NULL,
+        .port = o->port,
+        .unix_path = o->path,
+        .tls = r->tls,
+        .server_name = o->tls_options.server_name != NULL ? o->tls_options.server_name : o->host,
+        .timeout_ms = DIAL_TIMEOUT_MS,
+    };
+
+    become(r, REDIS_DIALING);
+    r->link = link_dial(r->loop, &target, &link_events, r);
+}
+
+static void on_retry(struct deadline *d)
+{
+    dial(OF(struct redis, retry, d));
+}
+
+/* ── counting ────────────────────────────────────────────────────────────────────────────────── */
+
+bool redis_takes(const struct redis *r)
+{
+    return r->state == REDIS_READY && link_takes(r->link);
+}
+
+static bool send_admit(struct redis *r, struct redis_admit *a)
+{
+    const struct admit_query *q = &a->query;
+    uint64_t now_ms = loop_now_ms(r->loop);
+    char key[KEY_BYTES], numbers[4][24];
+    struct span words[] = {
+        a->whole_script ? SPAN_LIT("EVAL") : SPAN_LIT("EVALSHA"),
+        a->whole_script ? span_text(lua_admit) : span_of(r->sha1, SHA1_HEX),
+        SPAN_LIT("1"),
+        rate_key(r, q->scope, key),
+        SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE,
+    };
+
+    snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, q->now_unix_ms);
+    snprintf(numbers[1], sizeof(numbers[1]), "%u", q->rpm);
+    snprintf(numbers[2], sizeof(numbers[2]), "%" PRIu32, a->owed.now);
+    snprintf(numbers[3], sizeof(numbers[3]), "%" PRIu32, a->owed.before);
+    for (unsigned i = 0; i < 4; i++)
+        words[4 + i] = span_text(numbers[i]);
+    return a->due_ms > now_ms &&
+           link_send(r->link, words, 8, &a->call, (unsigned)(a->due_ms - now_ms));
+}
+
+static uint32_t count_of(const redisReply *n)
+{
+    return n->integer < UINT32_MAX ? (uint32_t)n->integer : UINT32_MAX;
+}
+
+static bool read_window(const redisReply *reply, bool *allowed, struct window *seen)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4)
+        return false;
+    for (unsigned i = 0; i < 4; i++) {
+        const redisReply *n = reply->element[i];
+        if (n->type != REDIS_REPLY_INTEGER || n->integer < 0)
+            return false;
+    }
+    *allowed = reply->element[0]->integer == 1;
+    seen->minute = (uint64_t)reply->element[1]->integer;
+    seen->now = count_of(reply->element[2]);
+    seen->before = count_of(reply->element[3]);
+    return true;
+}
+
+static void on_admit(struct link_call *c, const redisReply *reply)
+{
+    struct redis_admit *a = OF(struct redis_admit, call, c);
+    struct redis *r = a->redis;
+    const struct refusal *refusal = reply == NULL ? NULL : refusal_of(reply);
+    struct window seen = {0};
+    bool allowed = false;
+
+    if (refusal != NULL && strcmp(refusal->word, "NOSCRIPT") == 0 && !a->whole_script) {
+        a->whole_script = true; /* Redis was restarted or flushed; this loads it again */
+        if (send_admit(r, a))
+            return;
+    }
+    if (reply != NULL && refusal == NULL && read_window(reply, &allowed, &seen)) {
+        a->done(a, allowed, &seen);
+        return;
+    }
+    a->done(a, false, NULL); /* the caller may close us in there: the state tells */
+    if (refusal != NULL && r->state == REDIS_READY)
+        complain(r, refusal);
+}
+
+bool redis_admit(struct redis *r, struct redis_admit *a)
+{
+    a->redis = r;
+    a->call.done = on_admit;
+    a->whole_script = r->sha1[0] == '\0';
+    a->due_ms = loop_now_ms(r->loop) + r->options->timeout_ms;
+    return redis_takes(r) && send_admit(r, a);
+}
+
+void redis_admit_cancel(struct redis_admit *a)
+{
+    link_forget(a->redis->link, &a->call);
+}
+
+/* ── remembering ─────────────────────────────────────────────────────────────────────────────── */
+
+static struct span value_key(const struct redis *r, struct span key, char out[KEY_BYTES])
+{
+    size_t n = (size_t)snprintf(out, KEY_BYTES, "%svalue:", r->options->prefix);
+
+    memcpy(out + n, key.at, key.len);
+    return span_of(out, n + key.len);
+}
+
+static void on_get(struct link_call *c, const redisReply *reply)
+{
+    struct redis_get *g = OF(struct redis_get, call, c);
+    struct redis *r = g->redis;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
+        g->done(g, true, reply->len <= STORE_VALUE_MAX_BYTES, span_of(reply->str, reply->len));
+        return;
+    }
+    g->done(g, reply != NULL && reply->type == REDIS_REPLY_NIL, false, SPAN_NONE);
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR && r->state == REDIS_READY)
+        complain(r, refusal_of(reply));
+}
+
+bool redis_get(struct redis *r, struct span key, struct redis_get *g)
+{
+    char name[KEY_BYTES];
+    struct span words[] = {SPAN_LIT("GET"), value_key(r, key, name)};
+
+    g->redis = r;
+    g->call.done = on_get;
+    return redis_takes(r) && link_send(r->link, words, 2, &g->call, r->options->timeout_ms);
+}
+
+void redis_get_cancel(struct redis_get *g)
+{
+    link_forget(g->redis->link, &g->call);
+}
+
+static void on_put(struct link_call *c, const redisReply *reply)
+{
+    struct redis *r = OF(struct redis, put, c);
+
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
+        return;
+    r->events->missed(r->owner);
+    if (reply != NULL && r->state == REDIS_READY)
+        complain(r, refusal_of(reply));
+}
+
+bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms)
+{
+    char name[KEY_BYTES], ttl[24];
+    struct span words[] = {SPAN_LIT("SET"), value_key(r, key, name), value, SPAN_LIT("PX"),
+                           SPAN_NONE};
+
+    snprintf(ttl, sizeof(ttl), "%" PRIu64, ttl_ms);
+    words[4] = span_text(ttl);
+    return redis_takes(r) && link_send(r->link, words, 5, &r->put, r->options->timeout_ms);
+}
+
+/* ── life ────────────────────────────────────────────────────────────────────────────────────── */
+
+struct redis *redis_open(struct loop *l, const struct store_options *options,
+                         const struct redis_events *events, void *owner, struct err *why)
+{
+    struct redis *r;
+    struct tls_context *tls = NULL;
+    uint64_t seed;
+
+    if (strlen(options->prefix) > PREFIX_MAX_BYTES) {
+        err_set(why, "store.prefix: longer than %d bytes", PREFIX_MAX_BYTES);
+        return NULL;
+    }
+    if (options->tls) {
+        const struct tls_client_config c = {.ca_file = options->tls_options.ca,
+                                            .insecure = options->tls_options.insecure};
+        tls = tls_context_client(&c, why);
+        if (tls == NULL)
+            return NULL;
+    }
+    r = xcalloc(1, sizeof(*r));
+    r->loop = l;
+    r->options = options;
+    r->events = events;
+    r->owner = owner;
+    r->tls = tls;
+    r->sign_in.done = on_signed_in;
+    r->select.done = on_selected;
+    r->set_name.done = on_name_set;
+    r->load.done = on_loaded;
+    r->probe.done = on_probed;
+    r->put.done = on_put;
+    rng_secret_bytes(&seed, sizeof(seed));
+    rng_seed(&r->rng, seed);
+    deadline_init(&r->retry, l, on_retry);
+    dial(r);
+    return r;
+}
+
+static void on_freed(struct later *later)
+{
+    struct redis *r = OF(struct redis, freed, later);
+
+    tls_context_unref(r->tls);
+    free(r);
+}
+
+void redis_close(struct redis *r)
+{
+    if (r == NULL)
+        return;
+    deadline_clear(&r->retry);
+    link_close(r->link);
+    r->link = NULL;
+    r->state = REDIS_AWAY;
+    r->freed.run = on_freed;
+    loop_later(r->loop, &r->freed);
+}
