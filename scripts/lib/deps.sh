@@ -4,11 +4,13 @@
 #   deps_ensure static   the same, each library as a static archive
 #   deps_ensure test     clang's sanitizers and tidy, cmocka, redis-server, Python, node
 #
-# Where the distribution has a library in the version we need, it is an ordinary package. Debian 12
-# lacks four: llhttp, mbedTLS 3.6, hiredis 1.2 and yyjson. Those come from Debian 13's signed
-# archive, unpacked into build/deps (the system is not touched), as static archives: a shared
-# library from there would want a newer libc than Debian 12 has, the archives do not. Elsewhere
-# meson builds the pinned sources of subprojects/*.wrap.
+# Where the distribution has a library in the version we need, it is an ordinary package, except
+# mbedTLS, which is compiled from the distribution's source with the configuration that keeps a
+# TLS stream small (subprojects/packagefiles/mbedtls). Debian 12 lacks llhttp, mbedTLS 3.6,
+# hiredis 1.2 and yyjson. Those come from Debian 13's signed archive, unpacked into build/deps (the
+# system is not touched), as static archives: a shared library from there would want a newer libc
+# than Debian 12 has, the archives do not. Elsewhere meson builds the pinned sources of
+# subprojects/*.wrap.
 
 # shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -21,12 +23,13 @@ PACKAGES_TEST="clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
     redis-server openssl curl python3 python3-venv"
 
 # package → the oldest version that will do
-NEWER_LIBS="libllhttp-dev:9.2 libmbedtls-dev:3.6 libhiredis-dev:1.2 libyyjson-dev:0.9"
+NEWER_LIBS="libllhttp-dev:9.2 libhiredis-dev:1.2 libyyjson-dev:0.9"
+MBEDTLS_CONFIG=$ROOT/subprojects/packagefiles/mbedtls/sluice_mbedtls.h
 
 deps_ensure() {
     local set=$1 stamp=$BUILD/.deps-$1 now
     # The stamp names this file's content and the system: the second run costs one checksum.
-    now=$(cat /etc/os-release "${BASH_SOURCE[0]}" | cksum)
+    now=$(cat /etc/os-release "${BASH_SOURCE[0]}" "$MBEDTLS_CONFIG" | cksum)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$now" ]; then
         return 0
     fi
@@ -40,22 +43,49 @@ deps_ensure() {
 
 deps_build() {
     apt_install $PACKAGES_TOOLS $PACKAGES_LIBS
-    local entry missing="" from_here=""
+    apt_update
+    local entry package here="" borrowed="" nowhere=""
     for entry in $NEWER_LIBS; do
-        if apt_has "${entry%:*}" "${entry#*:}"; then
-            from_here+=" ${entry%:*}"
-        else
-            missing+=" ${entry%:*}"
-        fi
+        package=${entry%:*}
+        case $(suite_of "$package" "${entry#*:}") in
+        here) here+=" $package" ;;
+        trixie) borrowed+=" $package" ;;
+        *) nowhere+=" $package" ;;
+        esac
     done
-    apt_install $from_here
-    [ -z "$missing" ] || deps_from_next_suite $missing
+    apt_install $here
+    if [ -n "$borrowed" ]; then
+        say "from Debian 13's archive into build/deps, leaving the system alone:$borrowed"
+        deps_unpack trixie $borrowed
+    fi
+    case $(suite_of libmbedtls-dev 3.6) in
+    here) mbedtls_from_source "$(apt_codename)" || apt_install libmbedtls-dev ;;
+    trixie) mbedtls_from_source trixie || deps_unpack trixie libmbedtls-dev ;;
+    *) nowhere+=" libmbedtls-dev" ;;
+    esac
+    if [ -n "$nowhere" ]; then
+        say "not packaged here in a new enough version:$nowhere"
+        say "meson builds those from the pinned sources of subprojects/*.wrap"
+    fi
+    suite_close
+}
+
+# suite_of PACKAGE VERSION: where there is at least that version: here, in trixie, or nowhere
+suite_of() {
+    if apt_has "$1" "$2"; then
+        echo here
+    elif [ "$(apt_codename)" = bookworm ]; then
+        echo trixie
+    else
+        echo nowhere
+    fi
 }
 
 deps_static() {
     deps_ensure build
     # The one library no Debian has an archive of.
     [ -e "$DEPS/lib/libyyjson.a" ] || yyjson_from_source "$(apt_codename)"
+    suite_close
 }
 
 deps_test() {
@@ -117,30 +147,20 @@ apt_install() {
 apt_has() {
     local candidate
     candidate=$(LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p')
-    if [ -z "$candidate" ] || [ "$candidate" = "(none)" ]; then
-        apt_update
-        candidate=$(LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p')
-    fi
-    [ -n "$candidate" ] && dpkg --compare-versions "$candidate" ge "$2"
+    [ -n "$candidate" ] && [ "$candidate" != "(none)" ] &&
+        dpkg --compare-versions "$candidate" ge "$2"
 }
 
 apt_codename() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
 
-# ── Debian 12: four libraries from Debian 13 ─────────────────────────────────────────────────────
+# ── into build/deps, from another suite or from source ───────────────────────────────────────────
 
-deps_from_next_suite() {
-    local codename
-    codename=$(apt_codename)
-    if [ "$codename" != bookworm ]; then
-        say "not packaged here in a new enough version:$*"
-        say "meson builds them from the pinned sources of subprojects/*.wrap"
-        return 0
-    fi
-    say "from Debian 13's archive into build/deps, leaving the system alone: $*"
-    apt_install ca-certificates debian-archive-keyring xz-utils
-    suite_open trixie
-
+# deps_unpack SUITE PACKAGE…: headers and archives of that suite's packages
+deps_unpack() {
     local p
+    apt_install ca-certificates debian-archive-keyring
+    suite_open "$1"
+    shift
     rm -rf "$DEPS/debs" "$DEPS/unpacked"
     mkdir -p "$DEPS/debs" "$DEPS/unpacked" "$DEPS/lib/pkgconfig" "$DEPS/include"
     for p in "$@"; do
@@ -156,8 +176,9 @@ deps_from_next_suite() {
     for p in "$DEPS"/unpacked/usr/lib/*/pkgconfig/*.pc; do
         pc_relocate "$p" >"$DEPS/lib/pkgconfig/${p##*/}"
     done
-    case " $* " in *" libyyjson-dev "*) yyjson_from_source trixie ;; esac
-    rm -rf "$DEPS/debs" "$DEPS/unpacked" "$DEPS/apt-trixie"
+    rm -rf "$DEPS/debs" "$DEPS/unpacked"
+    # Its package has a shared library only.
+    case " $* " in *" libyyjson-dev "*) yyjson_from_source "$SUITE" ;; esac
 }
 
 # A .pc file that finds its files wherever the source tree is moved to.
@@ -171,6 +192,7 @@ pc_relocate() {
 # asks the servers this machine asks already, and checks Debian's signatures as ever.
 suite_open() {
     local suite=$1 own codename file
+    [ "${SUITE:-}" != "$suite" ] || return 0
     own=$DEPS/apt-$suite
     codename=$(apt_codename)
     rm -rf "$own"
@@ -193,31 +215,87 @@ suite_open() {
     # A third party's repository may know nothing of that suite: only the downloads must succeed.
     step "reading $suite's package lists" "$BUILD/log/apt-$suite" \
         apt-get "${SUITE_OPTIONS[@]}" update || true
+    SUITE=$suite
+}
+
+suite_close() {
+    [ -z "${SUITE:-}" ] || rm -rf "$DEPS/apt-$SUITE"
+    SUITE=
+}
+
+# source_fetch SUITE PACKAGE: the upstream release that package is made of, checked by apt's
+# signatures, unpacked into build/deps/src-PACKAGE
+source_fetch() {
+    local work=$DEPS/src-$2
+    apt_install xz-utils bzip2
+    suite_open "$1"
+    rm -rf "$work"
+    mkdir -p "$work" "$DEPS/lib/pkgconfig" "$DEPS/include"
+    (
+        cd "$work"
+        step "download $2's source" "$BUILD/log/download-$2" \
+            apt-get "${SUITE_OPTIONS[@]}" source --download-only --tar-only "$2" || exit
+        tar -xf "$2"_*.orig.tar.* --strip-components=1
+    )
+}
+
+# compile_all DIRECTORY FLAGS…: every .c file there, a few at a time, into DIRECTORY/*.o
+compile_all() {
+    local dir=$1
+    shift
+    (cd "$dir" && printf '%s\0' *.c |
+        xargs -0 -P "$(jobs_count)" -n 8 gcc -O2 -fPIC -ffunction-sections -fdata-sections -c "$@")
+}
+
+# pc_write NAME VERSION LIBS
+pc_write() {
+    cat >"$DEPS/lib/pkgconfig/$1.pc" <<END
+prefix=\${pcfiledir}/../..
+Name: $1
+Description: $1, compiled for sluice by scripts/lib/deps.sh
+Version: $2
+Libs: -L\${prefix}/lib $3
+Cflags: -I\${prefix}/include
+END
+}
+
+mbedtls_from_source() {
+    local work=$DEPS/src-mbedtls version
+    say "mbedTLS is compiled with our own configuration, which halves the memory of a TLS stream"
+    if ! source_fetch "$1" mbedtls; then
+        say "its source cannot be had: taking the package, and more memory for each TLS stream"
+        return 1
+    fi
+    cat "$MBEDTLS_CONFIG" >>"$work/include/mbedtls/mbedtls_config.h"
+    version=$(sed -n 's/^#define MBEDTLS_VERSION_STRING *"\(.*\)"/\1/p' \
+        "$work/include/mbedtls/build_info.h")
+    step "compile mbedTLS $version" "$BUILD/log/compile-mbedtls" \
+        compile_all "$work/library" -I../include || return
+    rm -f "$DEPS"/lib/libmbed*.a
+    (
+        cd "$work/library"
+        ar rcs "$DEPS/lib/libmbedx509.a" x509*.o pkcs7.o
+        ar rcs "$DEPS/lib/libmbedtls.a" ssl_*.o mps_*.o debug.o
+        rm x509*.o pkcs7.o ssl_*.o mps_*.o debug.o
+        ar rcs "$DEPS/lib/libmbedcrypto.a" ./*.o
+    )
+    rm -rf "$DEPS"/include/mbedtls "$DEPS"/include/psa
+    cp -r "$work/include/mbedtls" "$work/include/psa" "$DEPS/include/"
+    pc_write mbedcrypto "$version" -lmbedcrypto
+    pc_write mbedx509 "$version" "-lmbedx509 -lmbedcrypto"
+    pc_write mbedtls "$version" "-lmbedtls -lmbedx509 -lmbedcrypto"
+    rm -rf "$work"
 }
 
 # Debian has yyjson as a shared library only; it is one file.
 yyjson_from_source() {
-    local suite=$1 work=$DEPS/yyjson version
-    apt_install xz-utils
-    [ -n "${SUITE_OPTIONS[*]:-}" ] || suite_open "$suite"
-    rm -rf "$work"
-    mkdir -p "$work" "$DEPS/lib/pkgconfig" "$DEPS/include"
-    (cd "$work" && step "download yyjson's source" "$BUILD/log/download-yyjson" \
-        apt-get "${SUITE_OPTIONS[@]}" source --download-only --tar-only yyjson &&
-        tar -xf yyjson_*.orig.tar.xz --strip-components=1)
+    local work=$DEPS/src-yyjson version
+    source_fetch "$1" yyjson
     version=$(sed -n 's/^#define YYJSON_VERSION_STRING *"\(.*\)"/\1/p' "$work/src/yyjson.h")
-    step "compile yyjson $version" "$BUILD/log/compile-yyjson" \
-        gcc -O2 -fPIC -ffunction-sections -c -o "$work/yyjson.o" "$work/src/yyjson.c"
+    step "compile yyjson $version" "$BUILD/log/compile-yyjson" compile_all "$work/src"
     rm -f "$DEPS/lib/libyyjson.a"
-    ar rcs "$DEPS/lib/libyyjson.a" "$work/yyjson.o"
+    ar rcs "$DEPS/lib/libyyjson.a" "$work/src/yyjson.o"
     cp "$work/src/yyjson.h" "$DEPS/include/"
-    {
-        echo 'prefix=${pcfiledir}/../..'
-        echo 'Name: yyjson'
-        echo 'Description: A JSON library in C'
-        echo "Version: $version"
-        echo 'Libs: -L${prefix}/lib -lyyjson'
-        echo 'Cflags: -I${prefix}/include'
-    } >"$DEPS/lib/pkgconfig/yyjson.pc"
+    pc_write yyjson "$version" -lyyjson
     rm -rf "$work"
 }
