@@ -509,12 +509,16 @@ int stream_adopt(struct stream *s, int fd)
 
 void stream_set_peer(struct stream *s, const struct sockaddr *peer)
 {
+    const struct sockaddr_in6 *v6 = (const void *)peer;
     s->peer_is_unix = peer->sa_family == AF_UNIX;
-    s->peer_is_v6 = peer->sa_family == AF_INET6;
-    if (s->peer_is_v6)
-        memcpy(s->peer, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, 16);
-    else if (peer->sa_family == AF_INET)
+    if (peer->sa_family == AF_INET) {
         memcpy(s->peer, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
+    } else if (peer->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        memcpy(s->peer, v6->sin6_addr.s6_addr + 12, 4); /* one spelling for an IPv4 peer */
+    } else if (peer->sa_family == AF_INET6) {
+        memcpy(s->peer, &v6->sin6_addr, 16);
+        s->peer_is_v6 = true;
+    }
 }
 
 const char *stream_peer(struct stream *s, char out[64])

@@ -26,6 +26,12 @@ struct tls_context *tls_context_client(const struct tls_client_config *c, struct
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 void tls_context_unref(struct tls_context *ctx);
 
+/* The system's certificates are read when they are first needed, and once for all contexts: that
+ * costs ten milliseconds and a megabyte. tls_context_load does it and may run on any thread; tls_new does it
+ * when nobody has. Other contexts are always loaded. */
+bool tls_context_is_loaded(const struct tls_context *ctx);
+void tls_context_load(struct tls_context *ctx);
+
 /* `server_name`: SNI and the name to verify (client contexts; a literal IP address is verified
  * against iPAddress names and not sent as SNI); NULL for servers. ALPN is http/1.1. Sessions
  * are resumed per context and name. NULL when memory is out. */

@@ -1,0 +1,45 @@
+/* tls_priv.h: what tls.c (connections) and tls_context.c (certificates, trust, sessions) share. */
+#ifndef SLUICE_NET_TLS_PRIV_H
+#define SLUICE_NET_TLS_PRIV_H
+
+/* Two things have no public way in mbedTLS 3.6: which alert the peer sent, and letting go of the
+ * peer's certificate once it has been verified. */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
+
+#include "sluice/net/tls.h"
+
+#include <mbedtls/pk.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ticket.h>
+#include <mbedtls/x509_crt.h>
+
+struct tls_session;
+
+struct tls_context {
+    unsigned refs;
+    bool is_server;
+    bool verifies;
+    bool trusts_system; /* its chain is read on first use */
+    mbedtls_ssl_config conf;
+    mbedtls_x509_crt chain; /* a server's certificates, or a client's ca_file */
+    mbedtls_pk_context key;
+    mbedtls_ssl_ticket_context tickets;
+    struct tls_session *sessions; /* a client's, latest first */
+    /* One output for all connections: emptied after every call, so never two at a time. */
+    struct buf output;
+    char problem[160];
+};
+
+struct tls {
+    mbedtls_ssl_context ssl;
+    struct tls_context *ctx;
+    struct span fed;
+    const char *problem;
+    char *server_name; /* of a client */
+};
+
+/* The session kept for this name, or none: a full handshake follows. */
+void tls_session_offer(struct tls *t);
+void tls_session_keep(struct tls *t);
+
+#endif
