@@ -1,0 +1,44 @@
+#include "unit.h"
+
+#include "sluice/base/digest.h"
+
+static void sha256_agrees_with_the_standard(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *hex;
+    } rows[] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        uint8_t hash[SHA256_BYTES];
+        char hex[2 * SHA256_BYTES + 1];
+        digest_sha256(span_text(rows[i].text), hash);
+        digest_hex(hash, SHA256_BYTES, hex);
+        assert_row(i, strcmp(hex, rows[i].hex) == 0);
+    }
+}
+
+static void only_exactly_that_many_hex_digits_are_read(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "0", "012", "01234", "0g12", "01 2", "/0:0", "@@GG"};
+    uint8_t out[2] = {0};
+    for (unsigned i = 0; i < ROWS(bad); i++)
+        assert_row(i, !digest_unhex(span_text(bad[i]), out, 2));
+    assert_true(digest_unhex(SPAN_LIT("aF09"), out, 2));
+    assert_int_equal(out[0], 0xaf);
+    assert_int_equal(out[1], 0x09);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sha256_agrees_with_the_standard),
+        cmocka_unit_test(only_exactly_that_many_hex_digits_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
