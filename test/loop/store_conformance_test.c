@@ -1,0 +1,412 @@
+/* One suite for every way to configure the store: whoever calls it cannot tell which one answers. */
+#include "store_bed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MINUTE_MS UINT64_C(60000)
+#define START (UINT64_C(29000000) * MINUTE_MS) /* the first millisecond of a minute, of 2025 */
+
+static struct backend {
+    const char *name;
+    const char *is; /* store_name */
+    bool redis, over_unix, tls_and_users;
+    unsigned database;
+} backends[] = {
+    {.name = "memory", .is = "memory"},
+    {.name = "sqlite", .is = "sqlite"},
+    {.name = "redis over tcp", .is = "redis", .redis = true},
+    {.name = "redis over a unix socket", .is = "redis", .redis = true, .over_unix = true},
+    {.name = "redis with tls, user and database",
+     .is = "redis",
+     .redis = true,
+     .tls_and_users = true,
+     .database = 3},
+};
+
+static const struct backend *backend; /* the one under test */
+static struct bed bed;
+static struct store *store;
+static struct store_options options;
+static char sqlite_path[128];
+
+static int start(void **state)
+{
+    backend = *state;
+    bed_open(&bed);
+    if (backend->redis) {
+        bed_redis_start(&bed, backend->tls_and_users, backend->tls_and_users);
+        options = bed_redis_options(&bed, backend->over_unix);
+        options.database = backend->database;
+    } else {
+        snprintf(sqlite_path, sizeof(sqlite_path), "%s/store.db", bed.directory);
+        options = (struct store_options){.kind = STORE_MEMORY, .url = "memory:", .timeout_ms = 1000};
+        if (strcmp(backend->is, "sqlite") == 0) {
+            options.kind = STORE_SQLITE;
+            options.path = sqlite_path;
+        }
+    }
+    store = bed_store_open(&bed, &options);
+    bed_store_connected(&bed, store);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    store_close(store);
+    assert_int_equal((int)bed_errors(&bed), 0);
+    assert_int_equal(bed_log_count(&bed, BED_PASSWORD), 0);
+    bed_close(&bed);
+    return 0;
+}
+
+static struct admit_answer admit(unsigned rpm, uint64_t ms)
+{
+    return bed_admit(&bed, store, "key:alice", rpm, START + ms);
+}
+
+static void it_knows_its_name(void **state)
+{
+    (void)state;
+    assert_string_equal(store_name(store), backend->is);
+}
+
+/* ── counting ────────────────────────────────────────────────────────────────────────────────── */
+
+static void exactly_the_limit_is_allowed(void **state)
+{
+    struct admit_answer a;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        a = admit(20, i);
+        assert_true(a.allowed);
+        assert_int_equal(a.limit, 20);
+        assert_int_equal(a.remaining, 19 - i);
+        assert_int_equal(a.retry_after_s, 0);
+        assert_int_equal(a.quality, STORE_EXACT);
+    }
+    a = admit(20, 20);
+    assert_false(a.allowed);
+    assert_int_equal(a.limit, 20);
+    assert_int_equal(a.remaining, 0);
+    assert_int_equal(a.retry_after_s, 60);
+    assert_int_equal(a.quality, STORE_EXACT);
+}
+
+static void refused_requests_do_not_count(void **state)
+{
+    (void)state;
+    assert_true(admit(2, 0).allowed);
+    assert_true(admit(2, 0).allowed);
+    for (unsigned i = 0; i < 50; i++)
+        assert_false(admit(2, 1000).allowed);
+    /* Two in the minute before weigh one and a half at this time: there is room for one. */
+    assert_true(admit(2, MINUTE_MS + 15000).allowed);
+    assert_false(admit(2, MINUTE_MS + 15000).allowed);
+}
+
+static void retry_after_says_when(void **state)
+{
+    struct admit_answer a;
+
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(admit(10, 30000).allowed);
+    a = admit(10, 40500);
+    assert_false(a.allowed);
+    assert_int_equal(a.retry_after_s, 20); /* 19.501 s */
+    assert_false(admit(10, 40500 + 19000).allowed);
+    assert_true(admit(10, 40500 + 20000).allowed);
+}
+
+static void the_window_slides(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 60; i++)
+        assert_true(admit(60, 0).allowed);
+    for (unsigned s = 1; s <= 60; s++) { /* one leaves each second */
+        assert_true(admit(60, MINUTE_MS + s * 1000).allowed);
+        assert_false(admit(60, MINUTE_MS + s * 1000).allowed);
+    }
+    assert_int_equal(admit(60, 10 * MINUTE_MS).remaining, 59);
+}
+
+static void a_clock_slightly_behind_opens_no_new_window(void **state)
+{
+    (void)state;
+    assert_true(admit(1, MINUTE_MS + 10).allowed);
+    assert_false(admit(1, MINUTE_MS - 10).allowed);
+}
+
+static void no_limit_counts_and_allows(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        struct admit_answer a = admit(0, 0);
+        assert_true(a.allowed);
+        assert_int_equal(a.limit, 0);
+        assert_int_equal(a.remaining, 0);
+    }
+    assert_false(admit(5, 0).allowed);
+}
+
+static void scopes_are_counted_apart(void **state)
+{
+    char scope[ADMIT_SCOPE_BYTES];
+
+    (void)state;
+    memset(scope, 'x', sizeof(scope));
+    scope[sizeof(scope) - 1] = '\0';
+    for (unsigned i = 0; i < 100; i++) {
+        scope[sizeof(scope) - 2] = (char)(i + 1); /* any byte but NUL */
+        assert_true(bed_admit(&bed, store, scope, 1, START).allowed);
+        assert_false(bed_admit(&bed, store, scope, 1, START).allowed);
+    }
+}
+
+static void large_limits_are_exact(void **state)
+{
+    struct admit_answer a = admit(UINT32_MAX, 59999);
+
+    (void)state;
+    assert_true(a.allowed);
+    assert_int_equal(a.limit, UINT32_MAX);
+    assert_int_equal(a.remaining, UINT32_MAX - 1);
+}
+
+static void two_stores_on_one_redis_share_their_counts(void **state)
+{
+    struct store *other;
+    unsigned allowed = 0;
+
+    (void)state;
+    if (!backend->redis)
+        return; /* in one process's memory there is nothing to share */
+    other = bed_store_open(&bed, &options);
+    bed_store_connected(&bed, other);
+    for (unsigned i = 0; i < 40; i++)
+        allowed += bed_admit(&bed, i % 2 ? store : other, "key:shared", 25, START).allowed;
+    assert_int_equal(allowed, 25);
+    store_close(other);
+}
+
+/* ── many at once ────────────────────────────────────────────────────────────────────────────── */
+
+enum { MANY = 500, MANY_RPM = 200 };
+struct crowd {
+    unsigned answered, allowed;
+};
+
+static void on_crowd(void *arg, const struct admit_answer *a)
+{
+    struct crowd *c = arg;
+
+    assert_int_equal(a->quality, STORE_EXACT);
+    c->answered++;
+    c->allowed += a->allowed;
+}
+
+static bool crowd_answered(void *arg)
+{
+    return ((struct crowd *)arg)->answered == MANY;
+}
+
+static void many_at_once_get_exactly_the_limit(void **state)
+{
+    const struct admit_query q = {.scope = "key:crowd", .rpm = MANY_RPM, .now_unix_ms = START};
+    struct crowd crowd = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++) {
+        struct admit_answer out;
+        struct admit_call *call;
+        if (store_admit(store, &q, &out, on_crowd, &crowd, &call) == STORE_DONE)
+            on_crowd(&crowd, &out);
+    }
+    assert_true(bed_run_until(&bed, crowd_answered, &crowd, 5000));
+    assert_int_equal(crowd.allowed, MANY_RPM);
+}
+
+static void on_never(void *arg, const struct admit_answer *a)
+{
+    (void)arg;
+    (void)a;
+    fail_msg("a cancelled call was answered");
+}
+
+static void a_cancelled_call_is_never_answered_and_others_are(void **state)
+{
+    struct admit_query q = {.scope = "key:cancel", .rpm = 1000, .now_unix_ms = START};
+    struct admit_call *calls[20];
+    struct admit_answer out;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        store_admit(store, &q, &out, on_never, NULL, &calls[i]);
+    for (unsigned i = 0; i < 20; i++) {
+        if (calls[i] != NULL)
+            store_cancel(calls[i]);
+    }
+    /* Replies come in order: behind the cancelled ones the next call still gets its own. */
+    assert_int_equal(bed_admit(&bed, store, "key:cancel", 1000, START).remaining, 1000 - 21);
+}
+
+static void closing_drops_pending_calls(void **state)
+{
+    struct store *other = bed_store_open(&bed, &options);
+    struct admit_query q = {.scope = "key:close", .rpm = 1, .now_unix_ms = START};
+    struct admit_answer out;
+    struct value_answer value;
+    struct admit_call *call;
+    struct value_call *value_call;
+
+    (void)state;
+    bed_store_connected(&bed, other);
+    store_admit(other, &q, &out, on_never, NULL, &call);
+    store_get(other, SPAN_LIT("absent"), &value, NULL, NULL, &value_call);
+    store_put(other, SPAN_LIT("late"), SPAN_LIT("value"), 60000);
+    store_close(other);
+    bed_run_for(&bed, 50);
+}
+
+/* ── remembering ─────────────────────────────────────────────────────────────────────────────── */
+
+static void assert_value(struct span key, struct span want)
+{
+    struct value_answer a = bed_get(&bed, store, key);
+
+    assert_true(a.found);
+    assert_int_equal(a.quality, STORE_EXACT);
+    assert_int_equal(a.value.len, want.len);
+    assert_true(span_eq(a.value, want));
+}
+
+static void what_was_put_is_found(void **state)
+{
+    (void)state;
+    assert_false(bed_get(&bed, store, SPAN_LIT("absent")).found);
+    store_put(store, SPAN_LIT("one"), SPAN_LIT("1"), 60000);
+    store_put(store, SPAN_LIT("two"), SPAN_LIT("2"), 60000);
+    assert_value(SPAN_LIT("one"), SPAN_LIT("1"));
+    store_put(store, SPAN_LIT("one"), SPAN_LIT("uno"), 60000);
+    assert_value(SPAN_LIT("one"), SPAN_LIT("uno"));
+    assert_value(SPAN_LIT("two"), SPAN_LIT("2"));
+    store_put(store, SPAN_LIT("empty"), SPAN_NONE, 60000);
+    assert_value(SPAN_LIT("empty"), SPAN_NONE);
+}
+
+static void values_end_with_their_time(void **state)
+{
+    (void)state;
+    store_put(store, SPAN_LIT("short"), SPAN_LIT("1"), 200);
+    store_put(store, SPAN_LIT("long"), SPAN_LIT("2"), 60000);
+    assert_value(SPAN_LIT("short"), SPAN_LIT("1"));
+    bed_run_for(&bed, 250);
+    assert_false(bed_get(&bed, store, SPAN_LIT("short")).found);
+    assert_value(SPAN_LIT("long"), SPAN_LIT("2"));
+}
+
+static void keys_and_values_are_any_bytes(void **state)
+{
+    uint8_t key[STORE_KEY_MAX_BYTES], value[256];
+
+    (void)state;
+    for (unsigned i = 0; i < 256; i++)
+        value[i] = (uint8_t)i;
+    for (unsigned half = 0; half < 2; half++) {
+        for (unsigned i = 0; i < sizeof(key); i++)
+            key[i] = (uint8_t)(half * 128 + i);
+        value[0] = (uint8_t)half;
+        store_put(store, span_of(key, sizeof(key)), span_of(value, sizeof(value)), 60000);
+        assert_value(span_of(key, sizeof(key)), span_of(value, sizeof(value)));
+    }
+    store_put(store, SPAN_LIT("a\0b"), SPAN_LIT("1"), 60000);
+    assert_false(bed_get(&bed, store, SPAN_LIT("a")).found);
+    assert_value(SPAN_LIT("a\0b"), SPAN_LIT("1"));
+    store_put(store, SPAN_LIT("\r\n$3\r\nfoo\r\n"), SPAN_LIT("\r\n"), 60000);
+    assert_value(SPAN_LIT("\r\n$3\r\nfoo\r\n"), SPAN_LIT("\r\n"));
+}
+
+static void the_largest_values_come_back_whole(void **state)
+{
+    static uint8_t big[STORE_VALUE_MAX_BYTES];
+
+    (void)state;
+    for (unsigned round = 0; round < 20; round++) {
+        char key[16];
+        memset(big, 'a' + (int)round, sizeof(big));
+        snprintf(key, sizeof(key), "big%u", round);
+        store_put(store, span_text(key), span_of(big, sizeof(big)), 60000);
+    }
+    for (unsigned round = 0; round < 20; round++) {
+        char key[16];
+        memset(big, 'a' + (int)round, sizeof(big));
+        snprintf(key, sizeof(key), "big%u", round);
+        assert_value(span_text(key), span_of(big, sizeof(big)));
+    }
+}
+
+static void on_no_value(void *arg, const struct value_answer *a)
+{
+    (void)arg;
+    (void)a;
+    fail_msg("a cancelled call was answered");
+}
+
+static void a_cancelled_get_is_never_answered(void **state)
+{
+    struct value_answer out;
+    struct value_call *call;
+
+    (void)state;
+    store_get(store, SPAN_LIT("absent"), &out, on_no_value, NULL, &call);
+    if (call != NULL)
+        store_get_cancel(call);
+    store_put(store, SPAN_LIT("there"), SPAN_LIT("1"), 60000);
+    assert_value(SPAN_LIT("there"), SPAN_LIT("1"));
+}
+
+#define CASE(name) {#name, name}
+static const struct {
+    const char *name;
+    CMUnitTestFunction run;
+} cases[] = {
+    CASE(it_knows_its_name),
+    CASE(exactly_the_limit_is_allowed),
+    CASE(refused_requests_do_not_count),
+    CASE(retry_after_says_when),
+    CASE(the_window_slides),
+    CASE(a_clock_slightly_behind_opens_no_new_window),
+    CASE(no_limit_counts_and_allows),
+    CASE(scopes_are_counted_apart),
+    CASE(large_limits_are_exact),
+    CASE(two_stores_on_one_redis_share_their_counts),
+    CASE(many_at_once_get_exactly_the_limit),
+    CASE(a_cancelled_call_is_never_answered_and_others_are),
+    CASE(closing_drops_pending_calls),
+    CASE(what_was_put_is_found),
+    CASE(values_end_with_their_time),
+    CASE(keys_and_values_are_any_bytes),
+    CASE(the_largest_values_come_back_whole),
+    CASE(a_cancelled_get_is_never_answered),
+};
+
+enum { CASES = sizeof(cases) / sizeof(*cases), BACKENDS = sizeof(backends) / sizeof(*backends) };
+
+int main(void)
+{
+    int failed = 0;
+
+    for (unsigned b = 0; b < BACKENDS; b++) {
+        struct CMUnitTest tests[CASES];
+        char names[CASES][128];
+        for (unsigned i = 0; i < CASES; i++) {
+            snprintf(names[i], sizeof(names[i]), "%s: %s", backends[b].name, cases[i].name);
+            tests[i] = (struct CMUnitTest){names[i], cases[i].run, start, stop, &backends[b]};
+        }
+        failed += cmocka_run_group_tests_name(backends[b].name, tests, NULL, NULL);
+    }
+    return failed;
+}
