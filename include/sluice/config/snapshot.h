@@ -1,0 +1,217 @@
+/* snapshot.h: a checked, immutable configuration.
+ *
+ * Made from one YAML file (or from the environment alone), shared by reference count: every
+ * exchange holds the one it started under, a reload makes another. Nothing in here changes after
+ * snapshot_load, so it is read without asking. All pointers live as long as the snapshot.
+ *
+ * Units: *_ms milliseconds, *_bytes bytes, prices in pico-dollars per token (1e-12 USD; USD per
+ * million tokens times 1e6). A timeout of 0 means none. */
+#ifndef SLUICE_CONFIG_SNAPSHOT_H
+#define SLUICE_CONFIG_SNAPSHOT_H
+
+#include "sluice/base/buf.h"
+#include "sluice/base/digest.h"
+#include "sluice/base/err.h"
+#include "sluice/base/log.h"
+#include "sluice/base/secret.h"
+
+enum { SERVES_API = 1, SERVES_ADMIN = 2, SERVES_UI = 4, SERVES_HEALTH = 8, SERVES_METRICS = 16 };
+
+struct text_list {
+    const char **at;
+    unsigned n;
+};
+
+struct tls_options {
+    const char *cert, *key; /* PEM files of a listener (key may be the same file); NULL: no TLS */
+    const char *ca;         /* upstream: PEM file to verify against; NULL: the system's */
+    const char *server_name; /* upstream: SNI and name to verify, NULL: the host of base_url */
+    bool insecure;          /* upstream: do not verify (logged as a warning at every load) */
+    bool tls13_min;         /* min_version: "1.3" (default "1.2") */
+};
+
+struct listener_options {
+    const char *name;
+    const char *address; /* "127.0.0.1:4000", "[::1]:4000", "unix:/path", "fd:NAME" */
+    unsigned serves;     /* SERVES_* */
+    struct tls_options tls;
+    struct text_list cors_origins; /* "*" or exact origins */
+    struct text_list trusted_proxies; /* "10.0.0.0/8" or single addresses; nobody uses it yet */
+    bool reuse_port;
+    unsigned mode; /* permissions of a unix socket, default 0660 */
+};
+
+struct server_options {
+    uint64_t body_max_bytes, bodies_in_flight_max_bytes, header_max_bytes;
+    unsigned connections_max, headers_max;
+    unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+    unsigned request_timeout_ms; /* gateway deadline of a whole request (contract 0.4: 408) */
+    unsigned sse_keepalive_ms;
+    unsigned drain_delay_ms, drain_timeout_ms;
+};
+
+enum protocol { PROTOCOL_OPENAI, PROTOCOL_ANTHROPIC, PROTOCOL_DEMO };
+enum auth_kind { AUTH_NONE, AUTH_BEARER, AUTH_HEADER };
+
+struct header_option {
+    const char *name, *value;
+};
+
+/* What a provider does with prompts; nobody uses it yet. */
+struct data_policy_options {
+    bool zdr, training;
+    uint64_t retention_ms; /* 0: unknown, unless zdr */
+    const char *region;    /* NULL: unknown */
+};
+
+struct provider_options {
+    const char *name;   /* as written: the slug (contract 0.8) */
+    const char *preset; /* whose facts were taken, NULL: of its own name */
+    enum protocol protocol;
+    const char *base_url; /* as written, for messages */
+    bool https;
+    const char *host;   /* without brackets; NULL for a unix socket */
+    uint16_t port;
+    const char *unix_path; /* base_url: unix:/path[:/prefix] */
+    const char *host_header; /* "api.example.com" or "127.0.0.1:8000" */
+    const char *path_prefix; /* "/v1", without a trailing slash, may be "" */
+    enum auth_kind auth;
+    const char *auth_header; /* "Authorization", or the name AUTH_HEADER uses */
+    struct secret credential;
+    struct header_option *headers; /* sent with every request */
+    unsigned nheaders;
+    struct tls_options tls;
+    unsigned connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
+    unsigned pool_max, pool_idle_timeout_ms;
+    bool from_environment; /* `any_model`: any model "name/…" is offered, as without a file */
+    struct data_policy_options data_policy;
+};
+
+struct price_options {
+    /* pico-dollars per token; `known` has bit (1 << i) for every member that was given */
+    uint64_t input, output, cache_read, cache_write, cache_write_1h, reasoning;
+    unsigned known;
+};
+
+struct endpoint_options {
+    unsigned provider; /* index into snapshot->providers */
+    const char *upstream_model;
+    const char *variant; /* endpoint slug "provider/variant", NULL when none */
+    struct price_options price;
+    uint64_t max_output; /* tokens, 0 unknown */
+};
+
+struct model_options {
+    const char *id;
+    const char *name; /* display name, NULL: id */
+    uint64_t context; /* tokens, 0 unknown */
+    uint64_t created; /* unix seconds, 0 unknown */
+    struct endpoint_options *endpoints; /* empty when this is an alias */
+    unsigned nendpoints;
+    unsigned *alias; /* indices into snapshot->models, ordered; none of them an alias itself */
+    unsigned nalias;
+};
+
+struct key_options {
+    const char *name;
+    uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
+    struct text_list models;      /* "*" or model ids; never empty */
+    unsigned rpm, concurrency;    /* 0: no limit */
+    uint64_t tpm;
+    uint64_t expires_unix_ms; /* 0: never */
+    bool enabled;
+};
+
+enum store_kind { STORE_MEMORY, STORE_SQLITE, STORE_REDIS };
+
+struct store_options {
+    enum store_kind kind;
+    const char *url; /* as written, password masked: for messages */
+    const char *path; /* SQLite file, or a Redis unix socket */
+    const char *host;
+    uint16_t port;
+    bool tls;
+    struct tls_options tls_options;
+    const char *user;
+    struct secret password;
+    unsigned database;
+    const char *prefix;     /* of every Redis key, default "sluice:" */
+    unsigned timeout_ms;    /* deadline of one call, default 50 */
+    bool fail_closed;       /* on_error: local (default) or reject */
+};
+
+struct observability_options {
+    enum log_level level;
+    enum { LOG_AUTO, LOG_TEXT, LOG_JSON } format;
+    const char *access_log; /* "stdout", "off" or a path */
+    const char *tracing_otlp; /* URL of a collector, NULL: none; nobody uses it yet */
+};
+
+struct snapshot {
+    unsigned refs;
+    unsigned version; /* of the file's form: 1 */
+    bool demo;        /* the built-in provider and its model sluice/demo are there */
+    const char *path; /* of the file, NULL when made from the environment */
+    char hash[2 * SHA256_BYTES + 1]; /* of the resolved configuration without secrets */
+    uint64_t generation; /* set by whoever installs it: 1, 2, 3… */
+
+    struct listener_options *listeners;
+    unsigned nlisteners;
+    struct server_options server;
+    struct provider_options *providers;
+    unsigned nproviders;
+    struct model_options *models;
+    unsigned nmodels;
+    struct key_options *keys;
+    unsigned nkeys;
+    bool auth_required;
+    struct secret admin_token;
+    struct store_options store;
+    struct observability_options observability;
+
+    struct config_text *text; /* private: owns every string above */
+};
+
+/* All problems of one load, in order of appearance. */
+struct findings {
+    struct finding {
+        struct err err;
+        char path[128]; /* "models.fast.alias[1]" */
+        bool warning;
+    } *at;
+    unsigned n, errors, warnings;
+};
+void findings_fini(struct findings *f);
+/* One line each, as `sluice check` prints them (config.md), or as a JSON array. */
+int findings_write(const struct findings *f, bool json, struct buf *out) __attribute__((warn_unused_result));
+
+struct load_options {
+    const char *path;   /* NULL: from the environment alone */
+    bool no_secrets;    /* references to secrets are not resolved */
+    const char *listen; /* overrides the listeners with one api listener; NULL: as configured */
+};
+
+/* 0 and *out with one reference, or -EINVAL when there is at least one error. Opens no socket;
+ * reads the file, files it refers to, and the environment. */
+int snapshot_load(const struct load_options *o, struct snapshot **out, struct findings *f)
+    __attribute__((warn_unused_result));
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot *s); /* NULL is fine */
+
+/* The first of --config, $SLUICE_CONFIG, ./sluice.yaml, /etc/sluice/sluice.yaml that exists, or NULL
+ * when there is none. `explicit_path` and the variable are returned even when absent, so that the
+ * load can say so. */
+const char *snapshot_find(const char *explicit_path);
+
+/* The file that means the same (secrets as references where they came from one, masked otherwise). */
+int snapshot_write_yaml(const struct snapshot *s, struct buf *out) __attribute__((warn_unused_result));
+
+/* JSON Schema 2020-12 of the file, and the reference as Markdown, from the table of options. */
+int options_write_schema(struct buf *out) __attribute__((warn_unused_result));
+int options_write_reference(struct buf *out) __attribute__((warn_unused_result));
+
+/* What needs a restart to change: NULL when `next` can replace `now` live, else a phrase naming the
+ * setting ("store.url"). */
+const char *snapshot_needs_restart(const struct snapshot *now, const struct snapshot *next);
+
+#endif

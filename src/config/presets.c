@@ -1,0 +1,62 @@
+#include "presets.h"
+
+#include "value.h"
+
+/* name, also, variable, base_url. All of these speak OpenAI's chat protocol with a bearer token. */
+#define BEARER(name, also, variable, url)                                                         \
+    {name, also, variable, url, PROTOCOL_OPENAI, AUTH_BEARER, NULL}
+/* Servers people run themselves, at the port they choose when not told otherwise. */
+#define LOCAL(name, url) {name, NULL, NULL, url, PROTOCOL_OPENAI, AUTH_NONE, NULL}
+
+const struct preset presets[] = {
+    BEARER("openai", NULL, "OPENAI_API_KEY", "https://api.openai.com/v1"),
+    /* Anthropic answers OpenAI's chat protocol too, on the same host and with the same key. */
+    BEARER("anthropic", NULL, "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1"),
+    BEARER("gemini", "google-ai-studio", "GEMINI_API_KEY",
+           "https://generativelanguage.googleapis.com/v1beta/openai"),
+    BEARER("deepseek", NULL, "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
+    BEARER("groq", NULL, "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
+    BEARER("mistral", NULL, "MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
+    BEARER("openrouter", NULL, "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
+    BEARER("together", NULL, "TOGETHER_API_KEY", "https://api.together.xyz/v1"),
+    BEARER("fireworks", NULL, "FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
+    BEARER("xai", "x-ai", "XAI_API_KEY", "https://api.x.ai/v1"),
+    BEARER("moonshot", NULL, "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1"),
+    BEARER("zai", "z-ai", "ZAI_API_KEY", "https://api.z.ai/api/paas/v4"),
+    BEARER("cerebras", NULL, "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
+    BEARER("perplexity", NULL, "PERPLEXITY_API_KEY", "https://api.perplexity.ai"),
+    BEARER("cohere", NULL, "COHERE_API_KEY", "https://api.cohere.ai/compatibility/v1"),
+    BEARER("nvidia", NULL, "NVIDIA_API_KEY", "https://integrate.api.nvidia.com/v1"),
+    BEARER("sambanova", NULL, "SAMBANOVA_API_KEY", "https://api.sambanova.ai/v1"),
+    BEARER("deepinfra", NULL, "DEEPINFRA_API_KEY", "https://api.deepinfra.com/v1/openai"),
+    BEARER("novita", NULL, "NOVITA_API_KEY", "https://api.novita.ai/openai/v1"),
+    BEARER("siliconflow", NULL, "SILICONFLOW_API_KEY", "https://api.siliconflow.com/v1"),
+    /* The international site; keys of the mainland one need base_url on dashscope.aliyuncs.com. */
+    BEARER("dashscope", "alibaba", "DASHSCOPE_API_KEY",
+           "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+    {"azure", NULL, "AZURE_OPENAI_API_KEY", NULL, PROTOCOL_OPENAI, AUTH_HEADER, "api-key"},
+    LOCAL("ollama", "http://127.0.0.1:11434/v1"),
+    LOCAL("vllm", "http://127.0.0.1:8000/v1"),
+    LOCAL("lmstudio", "http://127.0.0.1:1234/v1"),
+    LOCAL("llamacpp", "http://127.0.0.1:8080/v1"),
+    /* Answers by itself: for a first try without an account, and for tests. */
+    {"demo", NULL, NULL, "", PROTOCOL_DEMO, AUTH_NONE, NULL},
+};
+const unsigned npresets = sizeof(presets) / sizeof(presets[0]);
+
+const struct preset *preset_find(const char *name)
+{
+    for (unsigned i = 0; i < npresets; i++)
+        if (strcmp(presets[i].name, name) == 0 ||
+            (presets[i].also != NULL && strcmp(presets[i].also, name) == 0))
+            return &presets[i];
+    return NULL;
+}
+
+const char *preset_suggest(const char *name)
+{
+    struct suggestion s = {.text = span_text(name)};
+    for (unsigned i = 0; i < npresets; i++)
+        suggestion_offer(&s, presets[i].name);
+    return s.best;
+}

@@ -1,0 +1,24 @@
+/* presets.h: what is known about providers without being told. Facts, checked 2026-11 against the
+ * providers' own documentation; a file may override every one of them. */
+#ifndef SLUICE_SRC_CONFIG_PRESETS_H
+#define SLUICE_SRC_CONFIG_PRESETS_H
+
+#include "sluice/config/snapshot.h"
+
+struct preset {
+    const char *name, *also; /* `also`: a second name, or NULL */
+    const char *variable;    /* where the key usually is; NULL: none is needed */
+    const char *base_url;    /* NULL: depends on the account, must be given */
+    enum protocol protocol;
+    enum auth_kind auth;
+    const char *auth_header; /* of AUTH_HEADER */
+};
+
+extern const struct preset presets[];
+extern const unsigned npresets;
+
+const struct preset *preset_find(const char *name); /* NULL when unknown */
+/* The known name that is most like this one, or NULL. */
+const char *preset_suggest(const char *name);
+
+#endif

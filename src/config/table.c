@@ -1,0 +1,391 @@
+/* table.c: every option there is. The order of the rows is the order of the reference page, and of
+ * a configuration that is written back. */
+#include "option.h"
+
+#include "object.h"
+
+#define MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define COUNT(type, member) .count_offset = offsetof(type, member)
+#define ROWS(rows) rows, sizeof(rows) / sizeof(rows[0])
+#define DAY_MS 86400000u
+#define WEEK_MS (7 * DAY_MS)
+
+/* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
+
+static const struct word serves_words[] = {{"api", SERVES_API},
+                                           {"admin", SERVES_ADMIN},
+                                           {"ui", SERVES_UI},
+                                           {"health", SERVES_HEALTH},
+                                           {"metrics", SERVES_METRICS},
+                                           {0}};
+static const struct word tls_words[] = {{"1.2", 0}, {"1.3", 1}, {0}};
+
+static const struct option listener_tls_rows[] = {
+    {"cert", &type_text, MEMBER(struct tls_options, cert),
+     .doc = "PEM file with the certificate and its chain. Read again on reload."},
+    {"key", &type_text, MEMBER(struct tls_options, key),
+     .doc = "PEM file with the private key. Left out: the same file as `cert`."},
+    {"min_version", &type_word, MEMBER(struct tls_options, tls13_min), .words = tls_words,
+     .fallback = "1.2", .doc = "Oldest TLS version that is accepted."},
+};
+static const struct object listener_tls = {
+    "listeners[].tls", "TLS for everybody who connects.", ROWS(listener_tls_rows),
+    .size = sizeof(struct tls_options), .finish = listener_tls_finish};
+
+static const struct option cors_rows[] = {
+    {"origins", &type_texts, MEMBER(struct listener_options, cors_origins), .may_be_empty = true,
+     .doc = "Origins whose pages may call, as `https://chat.example.org`, or `\"*\"`."},
+};
+static const struct object cors_object = {
+    "listeners[].cors", "Which browsers' pages may call. Left out: none.", ROWS(cors_rows),
+    .size = sizeof(struct listener_options), .finish = cors_finish};
+
+static const struct option listener_rows[] = {
+    {"name", &type_text, MEMBER(struct listener_options, name),
+     .doc = "What logs call it. Left out: its address."},
+    {"address", &type_text, MEMBER(struct listener_options, address), .required = true,
+     .restart = "listeners[].address",
+     .doc = "`127.0.0.1:4000`, `[::1]:4000`, `0.0.0.0:4000`, `unix:/path`, or `fd:NAME` for a "
+            "socket that systemd passes."},
+    {"serves", &type_words, MEMBER(struct listener_options, serves), .words = serves_words,
+     .fallback = "api health",
+     .doc = "What is answered here. `api` always answers health checks, too."},
+    {"tls", &type_group, MEMBER(struct listener_options, tls), .object = &listener_tls,
+     .doc = "Certificate and key. Left out: no TLS."},
+    {"cors", &type_group, .object = &cors_object, .doc = "Browsers' cross-origin requests."},
+    {"trusted_proxies", &type_texts, MEMBER(struct listener_options, trusted_proxies),
+     .inert = true,
+     .doc = "Addresses or networks (`10.0.0.0/8`) whose X-Forwarded-For is believed. Left out: "
+            "nobody's."},
+    {"reuse_port", &type_bool, MEMBER(struct listener_options, reuse_port), .fallback = "false",
+     .restart = "listeners[].reuse_port",
+     .doc = "SO_REUSEPORT: several processes share one address, one core each."},
+    {"mode", &type_mode, MEMBER(struct listener_options, mode), .fallback = "0660",
+     .restart = "listeners[].mode", .doc = "Permissions of a unix socket."},
+};
+const struct object listener_object = {
+    "listeners[]", "Where clients connect. Without any: `127.0.0.1:4000` for everything a client "
+    "needs, that is `serves: [api, health, metrics]`.", ROWS(listener_rows),
+    .size = sizeof(struct listener_options), .finish = listener_finish};
+
+/* ── server ──────────────────────────────────────────────────────────────────────────────────── */
+
+static const struct option drain_rows[] = {
+    {"delay", &type_duration, MEMBER(struct server_options, drain_delay_ms), .fallback = "0s",
+     .max = DAY_MS,
+     .doc = "How long to go on accepting after SIGTERM, while `/readyz` already says 503."},
+    {"timeout", &type_duration, MEMBER(struct server_options, drain_timeout_ms), .fallback = "25s",
+     .max = DAY_MS,
+     .doc = "How long running requests may take to finish after that."},
+};
+static const struct object drain_object = {"server.drain", "What happens on SIGTERM.",
+                                           ROWS(drain_rows), .size = sizeof(struct server_options)};
+
+static const struct option server_rows[] = {
+    {"body_max", &type_size, MEMBER(struct server_options, body_max_bytes), .fallback = "64MiB",
+     .min = 1024, .max = (uint64_t)1 << 32, .doc = "Largest request body."},
+    {"bodies_in_flight_max", &type_size, MEMBER(struct server_options, bodies_in_flight_max_bytes),
+     .fallback = "512MiB", .min = 1024, .max = (uint64_t)1 << 40,
+     .doc = "All request bodies in memory together; beyond that requests are refused with 503."},
+    {"header_max", &type_size, MEMBER(struct server_options, header_max_bytes),
+     .fallback = "64KiB", .min = 1024, .max = 1 << 20, .doc = "Largest request head."},
+    {"headers_max", &type_number, MEMBER(struct server_options, headers_max), .fallback = "128",
+     .min = 8, .max = 1024, .doc = "Most header lines of one request."},
+    {"connections_max", &type_number, MEMBER(struct server_options, connections_max),
+     .fallback = "20000", .min = 1, .max = 1000000,
+     .doc = "Most client connections. More wait in the kernel's queue."},
+    {"header_timeout", &type_duration, MEMBER(struct server_options, header_timeout_ms),
+     .fallback = "10s", .max = DAY_MS, .doc = "A request's head must be complete by then."},
+    {"body_timeout", &type_duration, MEMBER(struct server_options, body_timeout_ms),
+     .fallback = "60s", .max = DAY_MS, .doc = "Longest pause inside a request's body."},
+    {"idle_timeout", &type_duration, MEMBER(struct server_options, idle_timeout_ms),
+     .fallback = "75s", .max = DAY_MS, .doc = "How long a connection is kept between requests."},
+    {"write_timeout", &type_duration, MEMBER(struct server_options, write_timeout_ms),
+     .fallback = "60s", .max = DAY_MS,
+     .doc = "How long a client may take to accept any of what was written to it."},
+    {"request_timeout", &type_duration, MEMBER(struct server_options, request_timeout_ms),
+     .fallback = "30m", .max = DAY_MS,
+     .doc = "Deadline of a whole request, all its attempts included; then 408. `0`: none."},
+    {"sse_keepalive", &type_duration, MEMBER(struct server_options, sse_keepalive_ms),
+     .fallback = "10s", .max = DAY_MS,
+     .doc = "Silence in a stream after which a comment is sent, so that nothing in between hangs "
+            "up. `0`: never."},
+    {"drain", &type_group, .object = &drain_object, .doc = "Shutting down."},
+};
+static const struct object server_object = {
+    "server", "Limits and deadlines towards clients. A timeout of `0` means none.",
+    ROWS(server_rows), .size = sizeof(struct server_options)};
+
+/* ── providers ───────────────────────────────────────────────────────────────────────────────── */
+
+static const struct word protocol_words[] = {{"openai", PROTOCOL_OPENAI},
+                                             {"anthropic", PROTOCOL_ANTHROPIC},
+                                             {"demo", PROTOCOL_DEMO},
+                                             {0}};
+
+static const struct option provider_tls_rows[] = {
+    {"ca", &type_text, MEMBER(struct tls_options, ca),
+     .doc = "PEM file with the authorities to trust instead of the system's."},
+    {"server_name", &type_text, MEMBER(struct tls_options, server_name),
+     .doc = "Name to ask for and to verify. Left out: the host of the URL."},
+    {"min_version", &type_word, MEMBER(struct tls_options, tls13_min), .words = tls_words,
+     .fallback = "1.2", .doc = "Oldest TLS version that is accepted."},
+    {"insecure", &type_bool, MEMBER(struct tls_options, insecure), .fallback = "false",
+     .doc = "Do not verify the certificate. Warned about at every load."},
+};
+static const struct object provider_tls = {
+    "providers.NAME.tls", "How an `https://` provider is verified. The same keys under `store.tls`.",
+    ROWS(provider_tls_rows), .size = sizeof(struct tls_options), .finish = upstream_tls_finish};
+
+static const struct option timeouts_rows[] = {
+    {"connect", &type_duration, MEMBER(struct provider_options, connect_timeout_ms),
+     .fallback = "5s", .max = DAY_MS, .doc = "Name lookup, TCP and TLS together."},
+    {"first_byte", &type_duration, MEMBER(struct provider_options, first_byte_timeout_ms),
+     .fallback = "5m", .max = DAY_MS,
+     .doc = "From the request sent to the first byte of the answer. Without streaming that is the "
+            "whole time a model thinks, so it is long."},
+    {"idle", &type_duration, MEMBER(struct provider_options, idle_timeout_ms), .fallback = "120s",
+     .max = DAY_MS, .doc = "Longest silence inside an answer."},
+    {"total", &type_duration, MEMBER(struct provider_options, total_timeout_ms), .fallback = "20m",
+     .max = DAY_MS, .doc = "One attempt from beginning to end."},
+};
+static const struct object timeouts_object = {
+    "providers.NAME.timeouts", "Deadlines of one attempt, each named in the error it causes. `0`: "
+    "none.", ROWS(timeouts_rows), .size = sizeof(struct provider_options)};
+
+static const struct option pool_rows[] = {
+    {"max", &type_number, MEMBER(struct provider_options, pool_max), .fallback = "256", .min = 1,
+     .max = 65535, .doc = "Most connections to this provider that are kept open while idle."},
+    {"idle_timeout", &type_duration, MEMBER(struct provider_options, pool_idle_timeout_ms),
+     .fallback = "60s", .max = DAY_MS, .doc = "How long an idle connection is kept."},
+};
+static const struct object pool_object = {"providers.NAME.pool", "Connections kept for reuse.",
+                                          ROWS(pool_rows), .size = sizeof(struct provider_options)};
+
+static const struct option data_policy_rows[] = {
+    {"zdr", &type_bool, MEMBER(struct data_policy_options, zdr), .fallback = "false",
+     .doc = "The provider keeps nothing (zero data retention)."},
+    {"training", &type_bool, MEMBER(struct data_policy_options, training), .fallback = "false",
+     .doc = "The provider may train on what it is sent."},
+    {"retention", &type_duration, MEMBER(struct data_policy_options, retention_ms),
+     .max = (uint64_t)3650 * DAY_MS, .doc = "How long the provider keeps requests: `30d`."},
+    {"region", &type_text, MEMBER(struct data_policy_options, region),
+     .doc = "Where the provider works: `eu`, `us`."},
+};
+static const struct object data_policy_object = {
+    "providers.NAME.data_policy", "What this provider does with prompts, for routing to choose by.",
+    ROWS(data_policy_rows), .size = sizeof(struct data_policy_options)};
+
+static const struct option provider_rows[] = {
+    {"preset", &type_text, MEMBER(struct provider_options, preset),
+     .doc = "Take the facts of this known provider. Left out: those of the name itself."},
+    {"protocol", &type_word, MEMBER(struct provider_options, protocol), .words = protocol_words,
+     .doc = "What it speaks. Left out: the preset's, otherwise `openai`."},
+    {"base_url", &type_text, MEMBER(struct provider_options, base_url),
+     .doc = "`https://host/v1`, `http://host:8000/v1` or `unix:/path:/v1`. Left out: the preset's."},
+    {"api_key", &type_secret, MEMBER(struct provider_options, credential),
+     .doc = "Its credential. Left out: the preset's environment variable."},
+    {"auth", &type_provider_auth, MEMBER(struct provider_options, auth),
+     .doc = "How the credential is sent: `bearer`, `none`, or `{ header: x-api-key }`."},
+    {"headers", &type_headers, MEMBER(struct provider_options, headers),
+     COUNT(struct provider_options, nheaders), .doc = "Sent with every request."},
+    {"tls", &type_group, MEMBER(struct provider_options, tls), .object = &provider_tls,
+     .doc = "Verification."},
+    {"timeouts", &type_group, .object = &timeouts_object, .doc = "Deadlines."},
+    {"pool", &type_group, .object = &pool_object, .doc = "Idle connections."},
+    {"any_model", &type_bool, MEMBER(struct provider_options, from_environment),
+     .fallback = "false",
+     .doc = "Offer every model of this provider as `NAME/model`, without listing it."},
+    {"data_policy", &type_group, MEMBER(struct provider_options, data_policy),
+     .object = &data_policy_object, .inert = true, .doc = "What happens to prompts there."},
+};
+const struct object provider_object = {
+    "providers.NAME", "Where models are, and how to sign in. Names are lowercase letters, digits "
+    "and dashes.", ROWS(provider_rows), .size = sizeof(struct provider_options),
+    .begin = provider_begin, .finish = provider_finish};
+
+/* ── models ──────────────────────────────────────────────────────────────────────────────────── */
+
+#define PRICE(key, bit, text)                                                                     \
+    {#key, &type_money, MEMBER(struct price_options, key), .known_bit = 1u << (bit), .doc = text}
+
+static const struct option price_rows[] = {
+    PRICE(input, 0, "Prompt tokens."),
+    PRICE(output, 1, "Generated tokens."),
+    PRICE(cache_read, 2, "Prompt tokens read from the provider's cache."),
+    PRICE(cache_write, 3, "Prompt tokens written to it."),
+    PRICE(cache_write_1h, 4, "Prompt tokens written to be kept for an hour."),
+    PRICE(reasoning, 5, "Reasoning tokens, where they cost other than output."),
+};
+static const struct object price_object = {
+    "models.ID.endpoints[].price", "USD per million tokens, as decimal text: `\"0.25\"`. Six "
+    "decimals at most, so that every price is a whole number of pico-dollars per token.",
+    ROWS(price_rows), .size = sizeof(struct price_options),
+    .known_offset = offsetof(struct price_options, known)};
+
+static const struct option endpoint_rows[] = {
+    {"provider", &type_provider_name, MEMBER(struct endpoint_options, provider), .required = true,
+     .doc = "Which of `providers` answers."},
+    {"upstream_model", &type_text, MEMBER(struct endpoint_options, upstream_model),
+     .doc = "What that provider calls the model. Left out: the id behind its first slash."},
+    {"variant", &type_text, MEMBER(struct endpoint_options, variant),
+     .doc = "Tells endpoints of one provider apart: `fp8` makes `provider/fp8`."},
+    {"price", &type_group, MEMBER(struct endpoint_options, price), .object = &price_object,
+     .doc = "What it costs."},
+    {"max_output", &type_number, MEMBER(struct endpoint_options, max_output), .min = 1,
+     .doc = "Most tokens of one answer."},
+};
+const struct object endpoint_object = {
+    "models.ID.endpoints[]", "Who can answer for a model. With one endpoint these keys may stand "
+    "in the model itself.", ROWS(endpoint_rows), .size = sizeof(struct endpoint_options)};
+
+static const struct option model_rows[] = {
+    {"name", &type_text, MEMBER(struct model_options, name),
+     .doc = "For people. Left out: the id."},
+    {"context", &type_number, MEMBER(struct model_options, context), .min = 1,
+     .doc = "Tokens of prompt and answer together."},
+    {"created", &type_number, MEMBER(struct model_options, created), .min = 1,
+     .doc = "When it came out, in unix seconds, for lists of models."},
+    {"endpoints", &type_list, MEMBER(struct model_options, endpoints),
+     COUNT(struct model_options, nendpoints), .object = &endpoint_object,
+     .doc = "Who can answer."},
+    {"alias", &type_alias, MEMBER(struct model_options, alias),
+     COUNT(struct model_options, nalias),
+     .doc = "Instead of endpoints: other models, tried in this order."},
+};
+static const struct object model_object = {
+    "models.ID", "What a caller names. The id is `author/name`, or any word.", ROWS(model_rows),
+    .size = sizeof(struct model_options), .shorthand = &endpoint_object, .finish = model_finish};
+
+/* ── keys ────────────────────────────────────────────────────────────────────────────────────── */
+
+static const struct option limits_rows[] = {
+    {"rpm", &type_number, MEMBER(struct key_options, rpm), .min = 1,
+     .doc = "Requests a minute."},
+    {"tpm", &type_number, MEMBER(struct key_options, tpm), .min = 1, .doc = "Tokens a minute."},
+    {"concurrency", &type_number, MEMBER(struct key_options, concurrency), .min = 1,
+     .doc = "Requests at the same time."},
+};
+static const struct object limits_object = {"keys[].limits", "Left out: no such limit.",
+                                            ROWS(limits_rows), .size = sizeof(struct key_options)};
+
+static const struct option key_rows[] = {
+    {"name", &type_text, MEMBER(struct key_options, name), .required = true,
+     .doc = "What logs and metrics call it."},
+    {"secret", &type_key_secret, MEMBER(struct key_options, sha256),
+     .doc = "The key itself. Only its SHA-256 is kept in memory."},
+    {"hash", &type_key_hash, MEMBER(struct key_options, sha256),
+     .doc = "Instead of `secret`: `\"sha256:…\"`, as `sluice keys hash` prints it."},
+    {"models", &type_texts, MEMBER(struct key_options, models),
+     .doc = "Models it may call; `\"*\"` is all of them, as is leaving it out."},
+    {"limits", &type_group, .object = &limits_object, .doc = "How much it may call."},
+    {"expires", &type_time, MEMBER(struct key_options, expires_unix_ms),
+     .doc = "When it stops working: `2030-12-31` or `2030-12-31T18:00:00Z`."},
+    {"enabled", &type_bool, MEMBER(struct key_options, enabled), .fallback = "true",
+     .doc = "`false` refuses it without forgetting it."},
+};
+static const struct object key_object = {"keys[]", "Who may call.", ROWS(key_rows),
+                                         .size = sizeof(struct key_options),
+                                         .finish = key_finish};
+
+/* ── admin, store, observability ─────────────────────────────────────────────────────────────── */
+
+static const struct option admin_rows[] = {
+    {"token", &type_secret, MEMBER(struct snapshot, admin_token),
+     .doc = "What `admin` listeners ask for. They need one unless they are on loopback."},
+};
+static const struct object admin_object = {"admin", "The process's own management.",
+                                           ROWS(admin_rows), .size = sizeof(struct snapshot)};
+
+static const struct word on_error_words[] = {{"local", 0}, {"reject", 1}, {0}};
+
+static const struct option store_rows[] = {
+    {"url", &type_text, MEMBER(struct store_options, url), .fallback = "memory:",
+     .restart = "store.url",
+     .doc = "`memory:`, `sqlite:///path`, `redis://user:password@host:6379/0`, `rediss://…` or "
+            "`redis+unix:///path?db=0`."},
+    {"password", &type_secret, MEMBER(struct store_options, password), .restart = "store.password",
+     .doc = "Redis's password, when it is not in the URL."},
+    {"tls", &type_group, MEMBER(struct store_options, tls_options), .object = &provider_tls,
+     .restart = "store.tls", .doc = "Verification of a `rediss://` server."},
+    {"prefix", &type_text, MEMBER(struct store_options, prefix), .fallback = "sluice:",
+     .restart = "store.prefix", .doc = "In front of every key in Redis."},
+    {"timeout", &type_duration, MEMBER(struct store_options, timeout_ms), .fallback = "50ms",
+     .min = 1, .max = 60000, .doc = "Deadline of one call to the store."},
+    {"on_error", &type_word, MEMBER(struct store_options, fail_closed), .words = on_error_words,
+     .fallback = "local",
+     .doc = "Without its store sluice counts by itself (`local`) or refuses requests (`reject`)."},
+};
+static const struct object store_object = {
+    "store", "Where counters and keys live. `memory:` needs nothing and forgets at exit.",
+    ROWS(store_rows), .size = sizeof(struct store_options), .finish = store_finish};
+
+static const struct word level_words[] = {
+    {"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARN}, {"error", LOG_ERROR}, {0}};
+static const struct word format_words[] = {
+    {"auto", LOG_AUTO}, {"text", LOG_TEXT}, {"json", LOG_JSON}, {0}};
+
+static const struct option log_rows[] = {
+    {"level", &type_word, MEMBER(struct observability_options, level), .words = level_words,
+     .fallback = "info", .doc = "The least important lines that are written."},
+    {"format", &type_word, MEMBER(struct observability_options, format), .words = format_words,
+     .fallback = "auto", .restart = "observability.log.format",
+     .doc = "`auto` is text on a terminal and JSON elsewhere."},
+};
+static const struct object log_object = {"observability.log", "What happens, on standard error.",
+                                         ROWS(log_rows),
+                                         .size = sizeof(struct observability_options)};
+
+static const struct option tracing_rows[] = {
+    {"otlp", &type_text, MEMBER(struct observability_options, tracing_otlp),
+     .doc = "Where spans are sent: `http://127.0.0.1:4318`."},
+};
+static const struct object tracing_object = {"observability.tracing", "OpenTelemetry spans.",
+                                             ROWS(tracing_rows),
+                                             .size = sizeof(struct observability_options)};
+
+static const struct option observability_rows[] = {
+    {"log", &type_group, .object = &log_object, .doc = "The log."},
+    {"access_log", &type_text, MEMBER(struct observability_options, access_log),
+     .fallback = "stdout", .restart = "observability.access_log",
+     .doc = "One JSON line a request: `stdout`, `off`, or a file."},
+    {"tracing", &type_group, .object = &tracing_object, .inert = true, .doc = "Spans."},
+};
+static const struct object observability_object = {
+    "observability", "Logs and traces. Metrics are on `/metrics` of listeners that serve them.",
+    ROWS(observability_rows), .size = sizeof(struct observability_options)};
+
+/* ── the file ────────────────────────────────────────────────────────────────────────────────── */
+
+static const struct word auth_words[] = {{"none", 0}, {"required", 1}, {0}};
+
+static const struct option root_rows[] = {
+    {"version", &type_number, MEMBER(struct snapshot, version), .fallback = "1", .min = 1, .max = 1,
+     .doc = "Of this file's form."},
+    {"listen", &type_listen, .doc = "Short form of `listeners`: one address for everything a "
+                                    "client needs."},
+    {"listeners", &type_list, MEMBER(struct snapshot, listeners),
+     COUNT(struct snapshot, nlisteners), .object = &listener_object, .restart = "listeners",
+     .doc = "Where clients connect."},
+    {"server", &type_group, MEMBER(struct snapshot, server), .object = &server_object,
+     .doc = "Limits and deadlines towards clients."},
+    {"providers", &type_map, MEMBER(struct snapshot, providers),
+     COUNT(struct snapshot, nproviders), .object = &provider_object, .doc = "Where models are."},
+    {"demo", &type_bool, MEMBER(struct snapshot, demo), .fallback = "true",
+     .doc = "Offer `sluice/demo`, a built-in model that needs no account and says it is a demo."},
+    {"models", &type_map, MEMBER(struct snapshot, models), COUNT(struct snapshot, nmodels),
+     .object = &model_object, .doc = "What callers may name."},
+    {"keys", &type_list, MEMBER(struct snapshot, keys), COUNT(struct snapshot, nkeys),
+     .object = &key_object, .may_be_empty = true, .doc = "Who may call."},
+    {"auth", &type_word, MEMBER(struct snapshot, auth_required), .words = auth_words,
+     .fallback = "required",
+     .doc = "`none` lets everybody call, and is accepted on loopback and unix listeners only."},
+    {"admin", &type_group, .object = &admin_object, .doc = "The process's own management."},
+    {"store", &type_group, MEMBER(struct snapshot, store), .object = &store_object,
+     .doc = "Where counters and keys live."},
+    {"observability", &type_group, MEMBER(struct snapshot, observability),
+     .object = &observability_object, .doc = "Logs and traces."},
+};
+const struct object root_object = {"The file", "One YAML document (JSON is YAML, too).",
+                                   ROWS(root_rows), .size = sizeof(struct snapshot),
+                                   .finish = root_finish};
