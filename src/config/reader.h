@@ -4,7 +4,7 @@
 #define SLUICE_SRC_CONFIG_READER_H
 
 #include "finding.h"
-#include "yaml.h"
+#include "node.h"
 
 #include "sluice/base/map.h"
 

@@ -1,6 +1,6 @@
 /* libyaml's events, read by descent. Every node knows its height and weight, so a bound is checked
  * where it would be crossed and never by walking the tree again. */
-#include "yaml.h"
+#include "node.h"
 
 #include "sluice/base/map.h"
 

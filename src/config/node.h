@@ -1,4 +1,4 @@
-/* yaml.h: the text of a configuration file as a small tree with places. The only user of libyaml.
+/* node.h: the text of a configuration file as a small tree with places. yaml.c alone knows libyaml.
  *
  * Scalars stay text: what they mean is decided by the table of options, never by YAML's guess
  * (`no`, `1:30` and `007` are what somebody typed). JSON is a subset and needs nothing extra.
@@ -6,8 +6,8 @@
  * Bounds, so that no file can make us slow or big: the text's size, the depth, and the number of
  * nodes one would visit when following every alias ("billion laughs"). Aliases share nodes, so the
  * tree is a graph without cycles. */
-#ifndef SLUICE_SRC_CONFIG_YAML_H
-#define SLUICE_SRC_CONFIG_YAML_H
+#ifndef SLUICE_SRC_CONFIG_NODE_H
+#define SLUICE_SRC_CONFIG_NODE_H
 
 #include "finding.h"
 #include "sluice/base/arena.h"
