@@ -165,19 +165,34 @@ def error(message: str, kind: str = "invalid_request_error", param: str | None =
     return compact({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
+def is_list_of(kind: type, value) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, kind) for v in value)
+
+
+def is_proper(path: str, body) -> bool:
+    """As much as a real provider would insist on."""
+    if not isinstance(body, dict) or not isinstance(body.get("model"), str):
+        return False
+    if path == "/v1/chat/completions":
+        return is_list_of(dict, body.get("messages"))
+    return "input" in body if path == "/v1/embeddings" else True
+
+
 async def behave(x) -> None:
     """The default script."""
     path = x.request.target.partition("?")[0]
     own_id = ("x-request-id", "req_provider_0001")
     try:
         body = x.request.json
-    except ValueError:
+    except (ValueError, RecursionError):
         await x.reply(400, error("We could not parse the JSON body of your request."), own_id)
         return
     whole = {"/v1/chat/completions": chat_completion, "/v1/completions": text_completion,
              "/v1/embeddings": embeddings}.get(path)
     if x.request.method != "POST" or whole is None:
         await x.reply(404, error(f"Invalid URL ({x.request.method} {path})"), own_id)
+    elif not is_proper(path, body):
+        await x.reply(400, error("Your request is not what this endpoint takes."), own_id)
     elif body.get("stream"):
         await x.stream_head(own_id)
         for each in (chat_events if whole is chat_completion else text_events)(body):

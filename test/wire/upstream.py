@@ -72,8 +72,8 @@ class Request:
     @property
     def model(self) -> str:
         try:
-            return self.json.get("model", "")
-        except (ValueError, AttributeError):
+            return str(self.json.get("model", ""))
+        except (ValueError, AttributeError, RecursionError):
             return ""
 
 
