@@ -18,7 +18,9 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define WRITE_SPANS 64 /* of one writev */
@@ -97,9 +99,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b)
     (void)suggested;
     loop_busy(s->loop);
     if (s->paused) {
-        s->reading = false;
-        uv_read_stop((uv_stream_t *)&s->tcp);
-        *b = uv_buf_init(NULL, 0); /* on_read gets UV_ENOBUFS */
+        *b = uv_buf_init(NULL, 0); /* on_read gets UV_ENOBUFS; here libuv 1.44 cannot be stopped */
         return;
     }
     if (s->into != NULL && s->tls == NULL) {
@@ -139,11 +139,12 @@ static void read_ended(struct stream *s, int status)
 static void on_read(uv_stream_t *h, ssize_t nread, const uv_buf_t *b)
 {
     struct stream *s = h->data;
-    if (nread == 0 || nread == UV_ENOBUFS)
+    if (nread == 0)
         return;
     if (nread < 0 && s->paused) {
-        /* A hang-up seen along with the bytes that made the owner pause: libuv has stopped, and
-         * will find the end of file again when reading goes on. */
+        /* UV_ENOBUFS: see on_alloc. Or a hang-up, reported along with the bytes that made the
+         * owner pause: the end of file will be found again when reading goes on. */
+        uv_read_stop(h);
         s->reading = false;
         return;
     }
@@ -211,6 +212,16 @@ size_t stream_backlog(const struct stream *s)
            buf_len(&s->kept->collecting);
 }
 
+/* What the peer has not acknowledged yet. libuv's queue alone moves in steps of a third of the
+ * socket's buffer, which may be megabytes: a slow reader would look like a dead one. */
+static size_t unacknowledged(struct stream *s)
+{
+    int fd = -1, in_kernel = 0;
+    if (uv_fileno((uv_handle_t *)&s->tcp, &fd) == 0)
+        ioctl(fd, SIOCOUTQ, &in_kernel);
+    return uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp) + (size_t)in_kernel;
+}
+
 static void linger(struct stream *s)
 {
     int fd = -1;
@@ -269,7 +280,7 @@ static void send_kept(struct stream *s)
         fail_writing(s, rc);
         return;
     }
-    s->seen_queued = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
+    s->seen_queued = unacknowledged(s);
     deadline_set(&s->deadline, s->write_timeout_ms != 0 ? s->write_timeout_ms
                                : s->state == STREAM_OPEN ? 0
                                                          : FLUSH_MS);
@@ -411,8 +422,8 @@ void stream_set_write_timeout(struct stream *s, unsigned ms)
 static void on_deadline(struct deadline *d)
 {
     struct stream *s = (struct stream *)(void *)((char *)d - offsetof(struct stream, deadline));
-    size_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
-    bool moved = s->kept != NULL && queued != s->seen_queued;
+    size_t queued = s->kept == NULL ? 0 : unacknowledged(s);
+    bool moved = queued != s->seen_queued;
     s->seen_queued = queued;
     switch ((enum stream_state)s->state) {
     case STREAM_OPEN:

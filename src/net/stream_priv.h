@@ -28,7 +28,7 @@ struct stream {
     struct backlog *kept; /* NULL: the socket has everything */
     struct buf *into;
     size_t into_want;
-    size_t seen_queued; /* libuv's write queue when progress was last looked at */
+    size_t seen_queued; /* bytes on their way when progress was last looked at */
     struct deadline deadline;
     unsigned write_timeout_ms;
     int broken; /* the error that ended writing, or 0 */
