@@ -241,8 +241,8 @@ class Gateway:
 
     def records(self) -> list[dict]:
         """The access log so far."""
-        lines = self.stdout_file.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        lines = self.stdout_file.read_bytes().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith(b"\n")]
 
     def record_of(self, request_id: str, timeout: float = 5) -> dict:
         def find():
