@@ -181,8 +181,7 @@ static const struct node *listener_node(const struct reader *r, const struct nod
     const struct node *list = node_get(root, "listeners");
     if (r->listen != NULL)
         return NULL;
-    return list != NULL && list->kind == NODE_LIST ? list->entries[i].value
-                                                   : node_get(root, "listen");
+    return list != NULL && i < list->nentries ? list->entries[i].value : node_get(root, "listen");
 }
 
 static size_t enter_listener(struct reader *r, const struct node *root, unsigned i)

@@ -7,10 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct finding *next_slot(struct findings *f)
+/* The last warning gives its place to an error: what must be repaired is shown first. */
+static struct finding *last_warning(struct findings *f)
+{
+    for (unsigned i = f->n; i > 0; i--)
+        if (f->at[i - 1].warning)
+            return &f->at[i - 1];
+    return NULL;
+}
+
+static struct finding *next_slot(struct findings *f, bool warning)
 {
     if (f->n == FINDINGS_MAX)
-        return NULL;
+        return warning ? NULL : last_warning(f);
     if (f->at == NULL)
         f->at = xcalloc(FINDINGS_MAX, sizeof(*f->at)); /* ~90 KiB, untouched pages cost nothing */
     return &f->at[f->n++];
@@ -32,16 +41,16 @@ __attribute__((format(printf, 5, 0))) static void add(struct findings *f, bool w
         f->warnings++;
     else
         f->errors++;
-    struct finding *slot = next_slot(f);
+    struct finding *slot = next_slot(f, warning);
     if (slot == NULL)
         return; /* counted, and findings_write says how many were left out */
     char text[sizeof(slot->err.text)];
     vsnprintf(text, sizeof(text), format, args);
     disarm(text);
+    *slot = (struct finding){.warning = warning};
     err_set_at(&slot->err, at.file == NULL ? "" : at.file, at.line, at.column, "%s", text);
     snprintf(slot->path, sizeof(slot->path), "%s", path);
     disarm(slot->path);
-    slot->warning = warning;
 }
 
 void findings_error(struct findings *f, struct place at, const char *path, const char *format, ...)

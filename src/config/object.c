@@ -6,6 +6,8 @@
 #include "value.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <unistd.h>
 
 /* The member's own node when it was written, else the object's: where to point at. */
 static const struct node *at_key(const struct node *n, const char *key)
@@ -28,6 +30,18 @@ static void warning_at(struct reader *r, const struct node *n, const char *key, 
     reader_leave(r, before);
 }
 
+/* Relative to the configuration file, like secrets. Only that it can be read: what is in it says
+ * the TLS library. */
+static void find_file(struct reader *r, const struct node *n, const char *key, const char **path)
+{
+    if (*path == NULL)
+        return;
+    if ((*path)[0] != '/' && r->directory != NULL && strcmp(r->directory, ".") != 0)
+        *path = arena_printf(r->arena, "%s/%s", r->directory, *path);
+    if (!r->no_secrets && access(*path, R_OK) != 0)
+        error_at(r, n, key, arena_printf(r->scratch, "%s: %s", *path, strerror(errno)));
+}
+
 /* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
 
 void listener_tls_finish(struct reader *r, const struct node *n, void *at)
@@ -37,6 +51,8 @@ void listener_tls_finish(struct reader *r, const struct node *n, void *at)
         return;
     if (tls->cert == NULL)
         error_at(r, n, "cert", "is missing (the PEM file with the certificate)");
+    find_file(r, n, "cert", &tls->cert);
+    find_file(r, n, "key", &tls->key);
     if (tls->key == NULL)
         tls->key = tls->cert;
 }
@@ -108,7 +124,8 @@ void listener_finish(struct reader *r, const struct node *n, void *at)
 
 void upstream_tls_finish(struct reader *r, const struct node *n, void *at)
 {
-    const struct tls_options *tls = at;
+    struct tls_options *tls = at;
+    find_file(r, n, "ca", &tls->ca);
     if (tls->insecure)
         warning_at(r, n, "insecure",
                    "the certificate is not verified: anybody in between can read and change all of "
@@ -118,10 +135,11 @@ void upstream_tls_finish(struct reader *r, const struct node *n, void *at)
 static const struct preset *preset_of(const struct node *n, const struct provider_options *p)
 {
     const struct node *named = node_get(n, "preset");
-    const char *name = p->preset != NULL ? p->preset : p->name;
-    if (named != NULL && named->kind == NODE_SCALAR)
-        name = (const char *)named->text.at;
-    return preset_find(name);
+    if (p->preset != NULL)
+        return preset_find(p->preset);
+    if (named != NULL && named->kind == NODE_SCALAR) /* not read yet */
+        return preset_find((const char *)named->text.at);
+    return preset_find(p->name);
 }
 
 void provider_begin(const struct node *n, void *at)
@@ -237,6 +255,9 @@ void provider_finish(struct reader *r, const struct node *n, void *at)
         return;
     }
     infer_auth(n, p);
+    for (unsigned i = 0; i < p->nheaders && p->auth != AUTH_NONE; i++)
+        if (span_ieq(span_text(p->headers[i].name), span_text(p->auth_header)))
+            error_at(r, n, "headers", "one of them carries the key already (see auth)");
     check_base_url(r, n, p, known);
     find_credential(r, n, p, known);
     if (p->auth == AUTH_NONE && node_get(n, "api_key") != NULL)

@@ -182,6 +182,8 @@ static void set_array(const struct option *o, void *at, void *array, unsigned co
 
 static void read_list(struct reader *r, const struct option *o, const struct node *n, void *at)
 {
+    if (node_is_null(n))
+        return; /* all items are commented out */
     if (n->kind != NODE_LIST) {
         reader_error(r, n, "a list was expected (write \"- \" before each item)");
         return;
@@ -203,7 +205,8 @@ static void read_list(struct reader *r, const struct option *o, const struct nod
     }
 }
 
-/* Elements start with `const char *`, their key. One slot more than needed is allocated: the demo
+/* Elements start with `const char *`, their key. Every key is a name here, even one with x- (x-ai is
+ * a provider). One slot more than needed is allocated: the demo
  * provider may follow, and references to elements must not move. */
 static void read_map(struct reader *r, const struct option *o, const struct node *n, void *at)
 {
@@ -216,8 +219,6 @@ static void read_map(struct reader *r, const struct option *o, const struct node
     set_array(o, at, array, 0);
     for (unsigned i = 0; i < n->nentries; i++) {
         const struct node_entry *e = &n->entries[i];
-        if (key_is_ignored(e->key))
-            continue;
         size_t before = reader_enter(r, e->key);
         void *item = array + count++ * o->object->size;
         const char *key = (const char *)arena_keep(r->arena, e->key).at;

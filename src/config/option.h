@@ -84,7 +84,7 @@ void object_read_shared(struct reader *r, const struct object *o, const struct n
 uint64_t member_get(const void *at, size_t size);
 void member_set(void *at, size_t size, uint64_t value);
 
-/* x- keys are the user's own. */
+/* x- keys are the user's own, wherever keys are options and not names. */
 bool key_is_ignored(struct span key);
 
 /* write.c: "{ a: b }", or nothing when `at` equals `baseline` (which may be NULL). */

@@ -127,14 +127,44 @@ int object_write(const struct writer *w, const struct object *o, const void *at,
     return buf_add_text(w->out, " }");
 }
 
+/* One listener as `listen` makes it. */
+static bool listens_shortly(const struct snapshot *s)
+{
+    if (s->nlisteners != 1)
+        return false;
+    struct buf rest = {0};
+    const struct writer w = {.snap = s, .out = &rest};
+    struct listener_options *usual = object_baseline(&listener_object, NULL);
+    usual->name = "api";
+    usual->address = s->listeners[0].address;
+    usual->serves = SERVES_API | SERVES_HEALTH | SERVES_METRICS;
+    int rc = object_write(&w, &listener_object, s->listeners, usual);
+    bool same = rc == 0 && buf_len(&rest) == 0;
+    free(usual);
+    buf_fini(&rest);
+    return same;
+}
+
+static int write_listeners(const struct writer *w, const struct option *row, const void *baseline)
+{
+    const struct snapshot *s = w->snap;
+    if (!listens_shortly(s))
+        return write_row(w, &root_object, row, s, baseline, "");
+    int rc = buf_add_text(w->out, "listen: ");
+    return rc == 0 ? write_scalar(w->out, s->listeners[0].address) : rc;
+}
+
 int snapshot_write_yaml(const struct snapshot *s, struct buf *out)
 {
     const struct writer w = {.snap = s, .out = out, .is_block = true};
     void *baseline = object_baseline(&root_object, NULL);
     int rc = buf_add_text(out, "version: 1\n");
     for (unsigned i = 0; rc == 0 && i < root_object.nrows; i++) {
+        const struct option *row = &root_object.rows[i];
         size_t before = buf_len(out);
-        rc = write_row(&w, &root_object, &root_object.rows[i], s, baseline, "");
+        rc = row->object == &listener_object
+                 ? write_listeners(&w, row, baseline)
+                 : write_row(&w, &root_object, row, s, baseline, "");
         if (rc == 0 && buf_len(out) > before)
             rc = buf_add_text(out, "\n");
     }
