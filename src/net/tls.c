@@ -217,6 +217,7 @@ enum tls_status tls_handshake(struct tls *t)
 
 enum tls_status tls_read(struct tls *t, uint8_t *out, size_t size, size_t *n)
 {
+    bool asked_again = false;
     *n = 0;
     for (;;) {
         int rc = mbedtls_ssl_read(&t->ssl, out, size);
@@ -225,8 +226,17 @@ enum tls_status tls_read(struct tls *t, uint8_t *out, size_t size, size_t *n)
             return TLS_OK;
         }
         switch (rc) {
-        case MBEDTLS_ERR_SSL_WANT_READ: return TLS_WANT;
-        case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET: tls_session_keep(t); continue;
+        case MBEDTLS_ERR_SSL_WANT_READ:
+            /* Also said of a ticket that is here and will be looked at by the next call. Left
+             * lying, it would fail the next write. */
+            if (asked_again || t->ssl.state == MBEDTLS_SSL_HANDSHAKE_OVER)
+                return TLS_WANT;
+            asked_again = true;
+            continue;
+        case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET:
+            tls_session_keep(t);
+            asked_again = false;
+            continue;
         case 0:
         case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return TLS_CLOSED;
         default: return fail(t, rc);

@@ -2,8 +2,8 @@
 #ifndef SLUICE_NET_TLS_PRIV_H
 #define SLUICE_NET_TLS_PRIV_H
 
-/* Two things have no public way in mbedTLS 3.6: which alert the peer sent, and letting go of the
- * peer's certificate once it has been verified. */
+/* Three things have no public way in mbedTLS 3.6: which alert the peer sent, that a ticket waits to
+ * be looked at, and letting go of the peer's certificate once it has been verified. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 
 #include "sluice/net/tls.h"
