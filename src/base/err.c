@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-__attribute__((format(printf, 5, 0)))
-static void fill(struct err *why, const char *file, unsigned line, unsigned column,
-                 const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void fill(struct err *why, const char *file,
+                                                       unsigned line, unsigned column,
+                                                       const char *format, va_list args)
 {
     if (why == NULL || err_is_set(why))
         return;

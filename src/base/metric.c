@@ -16,8 +16,8 @@ struct metric_series {
     enum metric_kind kind;
     const double *bounds; /* histograms: upper bounds, ascending */
     unsigned nbounds;
-    char *labels;    /* as written: model="a",provider="b"; owned, and the key in family->by_labels */
-    double value;    /* counter, gauge; histograms: the sum */
+    char *labels; /* as written: model="a",provider="b"; owned, and the key in family->by_labels */
+    double value; /* counter, gauge; histograms: the sum */
     uint64_t count;  /* histograms */
     uint64_t bins[]; /* histograms: nbounds + 1, each counting its own range only */
 };

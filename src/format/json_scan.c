@@ -312,20 +312,20 @@ static enum json_status run(struct json_scan *s, const uint8_t **at, const uint8
     enum state state = (enum state)s->state;
     unsigned depth = s->depth, sub = s->sub;
 #define OFFSET(q) ((uintptr_t)(q) - zero)
-#define PAUSE(resume)                                                                              \
-    do {                                                                                           \
-        state = (resume);                                                                          \
-        goto out;                                                                                  \
+#define PAUSE(resume)     \
+    do {                  \
+        state = (resume); \
+        goto out;         \
     } while (0)
-#define NEED_BYTE(resume)                                                                          \
-    do {                                                                                           \
-        if (p == end)                                                                              \
-            PAUSE(resume);                                                                         \
+#define NEED_BYTE(resume)  \
+    do {                   \
+        if (p == end)      \
+            PAUSE(resume); \
     } while (0)
-#define REFUSE(problem)                                                                            \
-    do {                                                                                           \
-        *at = p;                                                                                   \
-        return invalid(s, (problem));                                                              \
+#define REFUSE(problem)               \
+    do {                              \
+        *at = p;                      \
+        return invalid(s, (problem)); \
     } while (0)
 
     switch (state) {
@@ -494,7 +494,8 @@ member_ended:
         p++;
         state = ST_KEY;
     } else if (*p == '}') {
-        state = ST_LAST_MEMBER; /* left to the next call: a loop over the rest sees JSON_DONE then */
+        state =
+            ST_LAST_MEMBER; /* left to the next call: a loop over the rest sees JSON_DONE then */
     } else {
         REFUSE(after_value_problem(true));
     }

@@ -36,10 +36,9 @@ static unsigned edit(struct json_splice *s, struct span text, uint64_t choices)
     while (json_scan_next(&scan, &text) == JSON_MEMBER) {
         const struct json_member *m = &scan.member;
         enum choice choice = choice_of(choices, scan.members - 1);
-        bool edited = choice == REMOVE ? splice_remove_member(s, m)
-                      : choice == REPLACE
-                          ? splice_replace(s, m->value.start, m->value.end, INSTEAD)
-                          : false;
+        bool edited = choice == REMOVE    ? splice_remove_member(s, m)
+                      : choice == REPLACE ? splice_replace(s, m->value.start, m->value.end, INSTEAD)
+                                          : false;
         if ((choice == REMOVE || choice == REPLACE) && !edited && s->nedits < SPLICE_EDITS_MAX)
             abort();
         left += !(edited && choice == REMOVE);

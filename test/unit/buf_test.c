@@ -86,11 +86,11 @@ static void json_text_is_escaped_and_made_valid(void **state)
     static const struct {
         const char *raw, *json;
     } rows[] = {
-        {"\xff", "\xef\xbf\xbd"},                             /* never a lead byte */
-        {"\x80x", "\xef\xbf\xbdx"},                           /* a lone continuation */
-        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},             /* an overlong slash */
+        {"\xff", "\xef\xbf\xbd"},                                 /* never a lead byte */
+        {"\x80x", "\xef\xbf\xbdx"},                               /* a lone continuation */
+        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                 /* an overlong slash */
         {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
-        {"\xf0\x9f\x98", "\xef\xbf\xbd"},                     /* cut off */
+        {"\xf0\x9f\x98", "\xef\xbf\xbd"},                         /* cut off */
         {"\xf4\x90\x80\x80x", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx"},
         {"", ""},
         {"plain", "plain"},

@@ -236,7 +236,8 @@ static void what_is_json_is_accepted(void **state)
 static void members_are_reported_with_their_commas(void **state)
 {
     (void)state;
-    static const char text[] = " { \"a\" : 12 ,\"b\\\"\":\"x\\n\", \"c\":{\"d\":[1,{}]} ,\"e\":null} ";
+    static const char text[] =
+        " { \"a\" : 12 ,\"b\\\"\":\"x\\n\", \"c\":{\"d\":[1,{}]} ,\"e\":null} ";
     static const struct {
         const char *key, *value;
         enum json_kind kind;

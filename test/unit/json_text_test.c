@@ -6,8 +6,10 @@ static void get_finds_nothing_in_what_is_no_object(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "",          "null",      "[\"a\",1]",       "\"a\"",    "{\"a\":1",   "{\"a\":1}}",
-        "{\"a\":1,}", "{\"a\":1} x", "{\"b\":{\"a\":1}}", "{\"A\":1}", "{\"a\":tru}", "{\"aa\":1,\"\":2}",
+        "",           "null",        "[\"a\",1]",
+        "\"a\"",      "{\"a\":1",    "{\"a\":1}}",
+        "{\"a\":1,}", "{\"a\":1} x", "{\"b\":{\"a\":1}}",
+        "{\"A\":1}",  "{\"a\":tru}", "{\"aa\":1,\"\":2}",
     };
     struct json_member m;
     for (unsigned i = 0; i < ROWS(rows); i++)
@@ -68,12 +70,21 @@ static void keys_are_compared_as_they_read(void **state)
         const char *raw, *name;
         bool is;
     } rows[] = {
-        {"model", "mode", false},     {"mode", "model", false},          {"", "a", false},
-        {"mod\\u0065l", "mode", false}, {"\\ud83d", "\xed\xa0\xbd", false}, {"a\\", "a", false},
-        {"a\\u00", "a", false},       {"a\\u0000", "a", false},          {"\\q", "q", false},
-        {"", "", true},               {"model", "model", true},          {"mod\\u0065l", "model", true},
+        {"model", "mode", false},
+        {"mode", "model", false},
+        {"", "a", false},
+        {"mod\\u0065l", "mode", false},
+        {"\\ud83d", "\xed\xa0\xbd", false},
+        {"a\\", "a", false},
+        {"a\\u00", "a", false},
+        {"a\\u0000", "a", false},
+        {"\\q", "q", false},
+        {"", "", true},
+        {"model", "model", true},
+        {"mod\\u0065l", "model", true},
         {"\\u006D\\u006f\\u0064el", "model", true},
-        {"a\\/b\\n", "a/b\n", true},  {"\\ud83d\\ude00", "\xf0\x9f\x98\x80", true},
+        {"a\\/b\\n", "a/b\n", true},
+        {"\\ud83d\\ude00", "\xf0\x9f\x98\x80", true},
     };
     for (unsigned i = 0; i < ROWS(rows); i++)
         assert_row(i, json_key_is(span_text(rows[i].raw), rows[i].name) == rows[i].is);
@@ -121,7 +132,8 @@ static void strings_are_decoded_or_refused(void **state)
 static void integers_have_no_fraction_sign_or_leading_zero(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "-1", "1.0", "1e3", "01", "\"1\"", "18446744073709551616"};
+    static const char *const bad[] = {
+        "", "-1", "1.0", "1e3", "01", "\"1\"", "18446744073709551616"};
     uint64_t value = 0;
     for (unsigned i = 0; i < ROWS(bad); i++)
         assert_row(i, !json_u64(span_text(bad[i]), &value));

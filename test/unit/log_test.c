@@ -32,7 +32,8 @@ static void json_lines_are_json_whatever_the_values(void **state)
     static const struct {
         const char *event, *fields, *line;
     } rows[] = {
-        {"a\nb", "k=x\n{\"level\":\"error\"}", "\"msg\":\"a\\nb\",\"k\":\"x\\n{\\\"level\\\":\\\"error\\\"}\"}"},
+        {"a\nb", "k=x\n{\"level\":\"error\"}",
+         "\"msg\":\"a\\nb\",\"k\":\"x\\n{\\\"level\\\":\\\"error\\\"}\"}"},
         {"e", "k=\xff\x1b[2J", "\"msg\":\"e\",\"k\":\"\xef\xbf\xbd\\u001b[2J\"}"},
         {"e", "k=\"a b=c\" n=1", "\"msg\":\"e\",\"k\":\"a b=c\",\"n\":\"1\"}"},
         {"e", "k=\"never closed b=c", "\"msg\":\"e\",\"k\":\"\\\"never closed b=c\"}"},

@@ -18,10 +18,12 @@ static void the_page_is_prometheus_text(void **state)
     static const double buckets[] = {0.005, 0.1, 2.5};
     struct metric_registry *r = metric_registry_new();
     struct metric_family *requests = metric_declare(r, METRIC_COUNTER, "sluice_requests_total",
-                                                    "Requests, by \\ and\nline", "model, code", NULL, 0);
-    struct metric_family *open = metric_declare(r, METRIC_GAUGE, "sluice_open", "Open", "", NULL, 0);
-    struct metric_family *ttft =
-        metric_declare(r, METRIC_HISTOGRAM, "sluice_ttft_seconds", "TTFT", "model", buckets, 3);
+                                                    "Requests, by \\ and\nline", "model, code",
+                                                    NULL, 0);
+    struct metric_family *open = metric_declare(r, METRIC_GAUGE, "sluice_open", "Open", "", NULL,
+                                                0);
+    struct metric_family *ttft = metric_declare(r, METRIC_HISTOGRAM, "sluice_ttft_seconds", "TTFT",
+                                                "model", buckets, 3);
     struct metric_series *odd = metric_series(requests, (const char *const[]){"a\"b\\c\nd", "200"});
     struct metric_series *times = metric_series(ttft, (const char *const[]){"m"});
 
@@ -34,21 +36,20 @@ static void the_page_is_prometheus_text(void **state)
     metric_observe(times, NAN); /* does not count */
 
     char *text = page(r);
-    assert_string_equal(text,
-                        "# HELP sluice_requests_total Requests, by \\\\ and\\nline\n"
-                        "# TYPE sluice_requests_total counter\n"
-                        "sluice_requests_total{model=\"a\\\"b\\\\c\\nd\",code=\"200\"} 3\n"
-                        "# HELP sluice_open Open\n"
-                        "# TYPE sluice_open gauge\n"
-                        "sluice_open 0.25\n"
-                        "# HELP sluice_ttft_seconds TTFT\n"
-                        "# TYPE sluice_ttft_seconds histogram\n"
-                        "sluice_ttft_seconds_bucket{model=\"m\",le=\"0.005\"} 1\n"
-                        "sluice_ttft_seconds_bucket{model=\"m\",le=\"0.1\"} 2\n"
-                        "sluice_ttft_seconds_bucket{model=\"m\",le=\"2.5\"} 2\n"
-                        "sluice_ttft_seconds_bucket{model=\"m\",le=\"+Inf\"} 3\n"
-                        "sluice_ttft_seconds_sum{model=\"m\"} 3.0101\n"
-                        "sluice_ttft_seconds_count{model=\"m\"} 3\n");
+    assert_string_equal(text, "# HELP sluice_requests_total Requests, by \\\\ and\\nline\n"
+                              "# TYPE sluice_requests_total counter\n"
+                              "sluice_requests_total{model=\"a\\\"b\\\\c\\nd\",code=\"200\"} 3\n"
+                              "# HELP sluice_open Open\n"
+                              "# TYPE sluice_open gauge\n"
+                              "sluice_open 0.25\n"
+                              "# HELP sluice_ttft_seconds TTFT\n"
+                              "# TYPE sluice_ttft_seconds histogram\n"
+                              "sluice_ttft_seconds_bucket{model=\"m\",le=\"0.005\"} 1\n"
+                              "sluice_ttft_seconds_bucket{model=\"m\",le=\"0.1\"} 2\n"
+                              "sluice_ttft_seconds_bucket{model=\"m\",le=\"2.5\"} 2\n"
+                              "sluice_ttft_seconds_bucket{model=\"m\",le=\"+Inf\"} 3\n"
+                              "sluice_ttft_seconds_sum{model=\"m\"} 3.0101\n"
+                              "sluice_ttft_seconds_count{model=\"m\"} 3\n");
     free(text);
     metric_registry_free(r);
 }

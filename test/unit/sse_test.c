@@ -82,7 +82,9 @@ static void streams_mean_what_the_standard_says(void **state)
         {"datax: x\n\n", ""},
         {" data: x\n\n", ""},
         {"dat\n\n", ""},
-        {"\xef\xbb" "data: not quite a BOM\n\n", ""},
+        {"\xef\xbb"
+         "data: not quite a BOM\n\n",
+         ""},
         /* values */
         {"data\n\n", "|\n"},
         {"data:\n\n", "|\n"},
@@ -91,8 +93,12 @@ static void streams_mean_what_the_standard_says(void **state)
         {"data:  x \n\n", "| x \n"},
         {"data:\tx\n\n", "|\tx\n"},
         {"data::x\n\n", "|:x\n"},
-        {"\xef\xbb\xbf" "data: x\n\n", "|x\n"},
-        {"\xef\xbb\xbf\xef\xbb\xbf" "data: x\n\ndata: y\n\n", "|y\n"}, /* one BOM only */
+        {"\xef\xbb\xbf"
+         "data: x\n\n",
+         "|x\n"},
+        {"\xef\xbb\xbf\xef\xbb\xbf"
+         "data: x\n\ndata: y\n\n",
+         "|y\n"}, /* one BOM only */
         {"data: a\xef\xbb\xbf\n\n", "|a\xef\xbb\xbf\n"},
         /* several lines */
         {"data: a\ndata: b\n\n", "|a\nb\n"},

@@ -14,21 +14,21 @@
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Like assert_true, naming the row that failed. */
-#define assert_row(row, condition)                                                                 \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            print_error("row %u: %s\n", (unsigned)(row), #condition);                              \
-            fail();                                                                                \
-        }                                                                                          \
+#define assert_row(row, condition)                                    \
+    do {                                                              \
+        if (!(condition)) {                                           \
+            print_error("row %u: %s\n", (unsigned)(row), #condition); \
+            fail();                                                   \
+        }                                                             \
     } while (0)
 
-#define assert_span(bytes, text)                                                                   \
-    do {                                                                                           \
-        struct span got_ = (bytes), want_ = span_text(text);                                       \
-        if (!span_eq(got_, want_)) {                                                               \
-            print_error("got \"%.*s\", wanted \"%.*s\"\n", SPAN_FMT(got_), SPAN_FMT(want_));       \
-            fail();                                                                                \
-        }                                                                                          \
+#define assert_span(bytes, text)                                                             \
+    do {                                                                                     \
+        struct span got_ = (bytes), want_ = span_text(text);                                 \
+        if (!span_eq(got_, want_)) {                                                         \
+            print_error("got \"%.*s\", wanted \"%.*s\"\n", SPAN_FMT(got_), SPAN_FMT(want_)); \
+            fail();                                                                          \
+        }                                                                                    \
     } while (0)
 
 /* A copy on the heap of exactly that size, so that ASan sees a read past its end. */

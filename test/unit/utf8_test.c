@@ -9,12 +9,30 @@ static void malformed_bytes_count_as_their_maximal_subpart(void **state)
         const char *text;
         int length;
     } rows[] = {
-        {"\x80", -1},         {"\xbf", -1},         {"\xc0\x80", -1},         {"\xc1\xbf", -1},
-        {"\xc2", -1},         {"\xc2 ", -1},        {"\xe0\x9f\xbf", -1},     {"\xe0\xa0", -2},
-        {"\xe2\x82(", -2},    {"\xed\xa0\x80", -1}, {"\xf0\x8f\xbf\xbf", -1}, {"\xf0\x9f\x98", -3},
-        {"\xf4\x90\x80", -1}, {"\xf5\x80", -1},     {"\xff", -1},             {"a", 1},
-        {"\x7f", 1},          {"\xc2\x80", 2},      {"\xdf\xbf", 2},          {"\xe0\xa0\x80", 3},
-        {"\xed\x9f\xbf", 3},  {"\xee\x80\x80", 3},  {"\xf0\x90\x80\x80", 4},  {"\xf4\x8f\xbf\xbf", 4},
+        {"\x80", -1},
+        {"\xbf", -1},
+        {"\xc0\x80", -1},
+        {"\xc1\xbf", -1},
+        {"\xc2", -1},
+        {"\xc2 ", -1},
+        {"\xe0\x9f\xbf", -1},
+        {"\xe0\xa0", -2},
+        {"\xe2\x82(", -2},
+        {"\xed\xa0\x80", -1},
+        {"\xf0\x8f\xbf\xbf", -1},
+        {"\xf0\x9f\x98", -3},
+        {"\xf4\x90\x80", -1},
+        {"\xf5\x80", -1},
+        {"\xff", -1},
+        {"a", 1},
+        {"\x7f", 1},
+        {"\xc2\x80", 2},
+        {"\xdf\xbf", 2},
+        {"\xe0\xa0\x80", 3},
+        {"\xed\x9f\xbf", 3},
+        {"\xee\x80\x80", 3},
+        {"\xf0\x90\x80\x80", 4},
+        {"\xf4\x8f\xbf\xbf", 4},
     };
     for (unsigned i = 0; i < ROWS(rows); i++)
         assert_row(i, utf8_sequence(span_text(rows[i].text)) == rows[i].length);

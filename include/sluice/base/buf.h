@@ -17,7 +17,7 @@ struct buf {
 
 static inline struct span buf_span(const struct buf *b)
 {
-    return span_of(b->at == NULL ? NULL : b->at + b->head, b->tail - b->head);
+    return b->at == NULL ? SPAN_NONE : span_of(b->at + b->head, b->tail - b->head);
 }
 
 static inline size_t buf_len(const struct buf *b)

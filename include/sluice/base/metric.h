@@ -29,12 +29,13 @@ struct metric_family *metric_declare(struct metric_registry *r, enum metric_kind
  * holds at most 20,000 series; past that everything lands in one series labelled "other". */
 struct metric_series *metric_series(struct metric_family *f, const char *const *values);
 
-void metric_add(struct metric_series *s, double by);       /* counters, gauges */
-void metric_set(struct metric_series *s, double value);    /* gauges */
+void metric_add(struct metric_series *s, double by);        /* counters, gauges */
+void metric_set(struct metric_series *s, double value);     /* gauges */
 void metric_observe(struct metric_series *s, double value); /* histograms */
-double metric_value(const struct metric_series *s);        /* histograms: the count */
+double metric_value(const struct metric_series *s);         /* histograms: the count */
 
 /* Prometheus text format 0.0.4, families in order of declaration. 0 or -ENOMEM. */
-int metric_write(const struct metric_registry *r, struct buf *out) __attribute__((warn_unused_result));
+int metric_write(const struct metric_registry *r, struct buf *out)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -44,11 +44,13 @@ static inline bool span_starts(struct span s, struct span prefix)
 /* The part from `from` (clamped), at most `len` bytes: never outside `s`. */
 static inline struct span span_sub(struct span s, size_t from, size_t len)
 {
+    if (s.at == NULL)
+        return SPAN_NONE;
     if (from > s.len)
         from = s.len;
     if (len > s.len - from)
         len = s.len - from;
-    return (struct span){s.at == NULL ? NULL : s.at + from, len};
+    return (struct span){s.at + from, len};
 }
 
 static inline struct span span_skip(struct span s, size_t n)

@@ -28,7 +28,7 @@ enum json_kind {
 struct json_member {
     struct {
         size_t start, end;
-    } key,    /* the key's text without its quotes, as written: escapes are not decoded */
+    } key,     /* the key's text without its quotes, as written: escapes are not decoded */
         value; /* the value with its quotes or brackets */
     size_t comma_before, comma_after; /* offset of the comma on that side, SIZE_MAX when none */
     enum json_kind kind;
@@ -47,8 +47,8 @@ struct json_scan {
     struct json_member member;
     size_t offset;       /* of the next byte to be looked at, from the first byte ever fed */
     const char *problem; /* a static phrase: "expected a colon" */
-    size_t open;         /* offset of the outermost value: its '{', say; SIZE_MAX before it was seen */
-    size_t end;          /* offset behind the outermost value; SIZE_MAX before it was complete */
+    size_t open; /* offset of the outermost value: its '{', say; SIZE_MAX before it was seen */
+    size_t end;  /* offset behind the outermost value; SIZE_MAX before it was complete */
     enum json_kind root; /* valid once open is set */
     unsigned members;    /* top-level members completed so far */
     /* private */

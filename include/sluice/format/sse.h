@@ -19,7 +19,8 @@ enum sse_status {
 struct sse {
     /* about the event just reported; valid until the next call and as long as the input is */
     struct span data; /* joined data; a comment-only block or one without data is not reported */
-    struct span name; /* of the `event:` line, empty when there was none; at most 63 bytes are kept */
+    struct span
+        name; /* of the `event:` line, empty when there was none; at most 63 bytes are kept */
     /* At SSE_MORE: bytes of the current, unfinished block (comments included) consumed so far in all
      * calls. 0 between blocks: blank lines, and a block that ended without data (a comment sent as
      * a keep-alive), are finished. At SSE_EVENT: how many of the event's bytes came in earlier calls. */
