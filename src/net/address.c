@@ -24,11 +24,20 @@ static int say(struct err *why, const char *address, int error)
 {
     const char *advice = "";
     switch (error) {
-    case EADDRINUSE: advice = " (another process has it: stop that, or choose another address)"; break;
-    case EADDRNOTAVAIL: advice = " (no interface of this machine has this address)"; break;
-    case EACCES: advice = " (ports below 1024 need CAP_NET_BIND_SERVICE; socket files a writable directory)"; break;
-    case ENOENT: advice = " (the directory does not exist)"; break;
-    default: break;
+    case EADDRINUSE:
+        advice = " (another process has it: stop that, or choose another address)";
+        break;
+    case EADDRNOTAVAIL:
+        advice = " (no interface of this machine has this address)";
+        break;
+    case EACCES:
+        advice = " (ports below 1024 need CAP_NET_BIND_SERVICE; socket files a writable directory)";
+        break;
+    case ENOENT:
+        advice = " (the directory does not exist)";
+        break;
+    default:
+        break;
     }
     err_set(why, "cannot listen on %s: %s%s", address, strerror(error), advice);
     return -1;
@@ -156,8 +165,8 @@ static int listen_unix(const char *address, unsigned mode, struct bound *out, st
     if (fd < 0)
         return say(why, address, errno);
     /* The mode comes before anyone can connect: between bind and listen they are refused. */
-    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 ||
-        (mode != 0 && chmod(path, mode) < 0) || listen(fd, BACKLOG) < 0) {
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || (mode != 0 && chmod(path, mode) < 0) ||
+        listen(fd, BACKLOG) < 0) {
         int error = errno;
         close(fd);
         return say(why, address, error);
@@ -204,7 +213,8 @@ static int listen_activated(const char *address, struct bound *out, struct err *
     int listens = 0;
     socklen_t size = sizeof listens;
     int given = listener_activated_fd(address + strlen("fd:"));
-    if (given < 0 || getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
+    if (given < 0 || getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+        !listens) {
         err_set(why,
                 "cannot listen on %s: no listening socket of that name was handed over (systemd: "
                 "FileDescriptorName= in the .socket unit)",

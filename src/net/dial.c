@@ -174,24 +174,36 @@ static void connected(struct dial *d, struct stream *s)
 static const char *connect_problem(int status)
 {
     switch (status) {
-    case UV_ECONNREFUSED: return "connection refused";
-    case UV_ETIMEDOUT: return "connecting timed out";
-    case UV_EHOSTUNREACH: return "no route to host";
-    case UV_ENETUNREACH: return "network unreachable";
-    case UV_ECONNRESET: return "connection reset while connecting";
-    case UV_EMFILE: return "too many open files";
-    case UV_ENOENT: return "no such socket";
-    default: return uv_strerror(status);
+    case UV_ECONNREFUSED:
+        return "connection refused";
+    case UV_ETIMEDOUT:
+        return "connecting timed out";
+    case UV_EHOSTUNREACH:
+        return "no route to host";
+    case UV_ENETUNREACH:
+        return "network unreachable";
+    case UV_ECONNRESET:
+        return "connection reset while connecting";
+    case UV_EMFILE:
+        return "too many open files";
+    case UV_ENOENT:
+        return "no such socket";
+    default:
+        return uv_strerror(status);
     }
 }
 
 static const char *resolve_problem(int status)
 {
     switch (status) {
-    case UV_EAI_NONAME: return "host name not found";
-    case UV_EAI_NODATA: return "host name has no address";
-    case UV_EAI_AGAIN: return "name server did not answer";
-    default: return uv_strerror(status);
+    case UV_EAI_NONAME:
+        return "host name not found";
+    case UV_EAI_NODATA:
+        return "host name has no address";
+    case UV_EAI_AGAIN:
+        return "name server did not answer";
+    default:
+        return uv_strerror(status);
     }
 }
 

@@ -53,10 +53,17 @@ static void step(struct handshake *h)
     enum tls_status status = tls_handshake(h->tls);
     flush(h);
     switch (status) {
-    case TLS_WANT: return;
-    case TLS_OK: succeed(h); return;
-    case TLS_CLOSED: fail(h, UV_ECONNRESET, "the peer closed during the TLS handshake"); return;
-    case TLS_FAILED: fail(h, UV_EPROTO, tls_problem(h->tls)); return;
+    case TLS_WANT:
+        return;
+    case TLS_OK:
+        succeed(h);
+        return;
+    case TLS_CLOSED:
+        fail(h, UV_ECONNRESET, "the peer closed during the TLS handshake");
+        return;
+    case TLS_FAILED:
+        fail(h, UV_EPROTO, tls_problem(h->tls));
+        return;
     }
 }
 

@@ -133,8 +133,10 @@ static bool is_of_the_connection(int error)
     case EHOSTDOWN:
     case EHOSTUNREACH:
     case ENONET:
-    case EPERM: return true; /* EPERM: a firewall rule */
-    default: return false;
+    case EPERM:
+        return true; /* EPERM: a firewall rule */
+    default:
+        return false;
     }
 }
 

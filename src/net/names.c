@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 #define FRESH_MS 30000
-#define RETRY_MS 5000 /* a resolver that failed is left alone that long while an old answer serves */
+#define RETRY_MS \
+    5000 /* a resolver that failed is left alone that long while an old answer serves */
 #define NAMES_MAX 1024
 
 struct lookup;

@@ -25,8 +25,8 @@
 
 #define WRITE_SPANS 64 /* of one writev */
 #define LINGER_MS 1000
-#define FLUSH_MS 10000       /* stream_finish without a write timeout: a peer that stopped reading */
-#define LAST_BYTES_MS 1000   /* after a failed write, for the peer's own last words */
+#define FLUSH_MS 10000     /* stream_finish without a write timeout: a peer that stopped reading */
+#define LAST_BYTES_MS 1000 /* after a failed write, for the peer's own last words */
 #define READ_INTO_LEAST 8192 /* below that the loop's buffer: one read may bring what follows too */
 
 struct backlog {
@@ -131,8 +131,11 @@ static void read_ended(struct stream *s, int status)
         if (status != UV_EOF)
             stream_close(s);
         return;
-    case STREAM_LINGERING: stream_close(s); return;
-    case STREAM_CLOSED: return;
+    case STREAM_LINGERING:
+        stream_close(s);
+        return;
+    case STREAM_CLOSED:
+        return;
     }
 }
 
@@ -281,7 +284,7 @@ static void send_kept(struct stream *s)
         return;
     }
     s->seen_queued = unacknowledged(s);
-    deadline_set(&s->deadline, s->write_timeout_ms != 0 ? s->write_timeout_ms
+    deadline_set(&s->deadline, s->write_timeout_ms != 0  ? s->write_timeout_ms
                                : s->state == STREAM_OPEN ? 0
                                                          : FLUSH_MS);
 }
@@ -442,8 +445,11 @@ static void on_deadline(struct deadline *d)
         else
             stream_close(s);
         return;
-    case STREAM_LINGERING: stream_close(s); return;
-    case STREAM_CLOSED: return;
+    case STREAM_LINGERING:
+        stream_close(s);
+        return;
+    case STREAM_CLOSED:
+        return;
     }
 }
 

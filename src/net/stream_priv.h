@@ -20,7 +20,8 @@ struct backlog;
 /* The deadline means, by state: no progress in writing (OPEN, FLUSHING), or, once `broken`, that
  * the peer's last bytes have had their chance; the end of patience (LINGERING). */
 struct stream {
-    uv_tcp_t tcp; /* of unix sockets too: uv_tcp_open takes any stream socket, and this is smaller */
+    uv_tcp_t
+        tcp; /* of unix sockets too: uv_tcp_open takes any stream socket, and this is smaller */
     struct loop *loop;
     const struct stream_events *up; /* NULL once the owner let go */
     void *owner;

@@ -97,7 +97,8 @@ static void put(struct wheel *w, struct deadline *d)
 static void visit(struct wheel *w, uint64_t tick, uint64_t now)
 {
     unsigned slot = slot_of(tick);
-    struct deadline_link due; /* the slot's list, taken off: what fires may set itself into it again */
+    struct deadline_link
+        due; /* the slot's list, taken off: what fires may set itself into it again */
     if (list_is_empty(&w->slots[slot]))
         return;
     due = w->slots[slot];

@@ -61,8 +61,8 @@ static const char *verify_problem(uint32_t flags)
         return "certificate is not signed by a trusted authority";
     if (flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
         return "certificate is for another host name";
-    if (flags & (MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK |
-                 MBEDTLS_X509_BADCERT_BAD_KEY))
+    if (flags &
+        (MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY))
         return "certificate is signed with a weak algorithm or key";
     if (flags & MBEDTLS_X509_BADCERT_MISSING)
         return "the peer sent no certificate";
@@ -80,17 +80,24 @@ static const char *alert_problem(const struct tls *t)
     switch (t->ssl.in_msg[1]) {
     case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
         return "the peer refused: no common TLS parameters";
-    case MBEDTLS_SSL_ALERT_MSG_BAD_CERT: return "the peer refused: bad certificate";
-    case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED: return "the peer refused: certificate expired";
-    case MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN: return "the peer refused: certificate unknown";
-    case MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA: return "the peer refused: unknown certificate authority";
-    case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION: return "the peer refused: no common TLS version";
-    case MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME: return "the peer refused: unknown server name";
+    case MBEDTLS_SSL_ALERT_MSG_BAD_CERT:
+        return "the peer refused: bad certificate";
+    case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED:
+        return "the peer refused: certificate expired";
+    case MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN:
+        return "the peer refused: certificate unknown";
+    case MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA:
+        return "the peer refused: unknown certificate authority";
+    case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION:
+        return "the peer refused: no common TLS version";
+    case MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME:
+        return "the peer refused: unknown server name";
     case MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL:
         return "the peer refused: it does not speak http/1.1";
     case 116: /* certificate_required; the library has no name for it */
         return "the peer refused: it wants a client certificate";
-    default: return "the peer refused with a TLS alert";
+    default:
+        return "the peer refused with a TLS alert";
     }
 }
 
@@ -100,10 +107,18 @@ static enum tls_status fail(struct tls *t, int rc)
     case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
         t->problem = verify_problem(mbedtls_ssl_get_verify_result(&t->ssl));
         break;
-    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: t->problem = alert_problem(t); break;
-    case MBEDTLS_ERR_SSL_INVALID_RECORD: t->problem = "the peer does not speak TLS"; break;
-    case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION: t->problem = "no common TLS version"; break;
-    case MBEDTLS_ERR_SSL_ALLOC_FAILED: t->problem = "out of memory"; break;
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+        t->problem = alert_problem(t);
+        break;
+    case MBEDTLS_ERR_SSL_INVALID_RECORD:
+        t->problem = "the peer does not speak TLS";
+        break;
+    case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
+        t->problem = "no common TLS version";
+        break;
+    case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+        t->problem = "out of memory";
+        break;
     default:
         mbedtls_strerror(rc, t->ctx->problem, sizeof t->ctx->problem);
         t->problem = t->ctx->problem;
@@ -202,15 +217,18 @@ enum tls_status tls_handshake(struct tls *t)
 {
     int rc = mbedtls_ssl_handshake(&t->ssl);
     switch (rc) {
-    case 0: break;
-    case MBEDTLS_ERR_SSL_WANT_READ: return TLS_WANT;
-    case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return TLS_CLOSED;
-    default: return fail(t, rc);
+    case 0:
+        break;
+    case MBEDTLS_ERR_SSL_WANT_READ:
+        return TLS_WANT;
+    case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+        return TLS_CLOSED;
+    default:
+        return fail(t, rc);
     }
     drop_peer_certificate(t);
     /* TLS 1.2 has its ticket now; that of 1.3 comes later, among the data. */
-    if (!t->ctx->is_server &&
-        mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2)
+    if (!t->ctx->is_server && mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2)
         tls_session_keep(t);
     return TLS_OK;
 }
@@ -238,8 +256,10 @@ enum tls_status tls_read(struct tls *t, uint8_t *out, size_t size, size_t *n)
             asked_again = false;
             continue;
         case 0:
-        case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return TLS_CLOSED;
-        default: return fail(t, rc);
+        case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+            return TLS_CLOSED;
+        default:
+            return fail(t, rc);
         }
     }
 }

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SESSIONS_MAX 64           /* names per context: endpoints come from the configuration */
-#define TICKET_LIFETIME_S 86400   /* mbedTLS changes the ticket key at this pace */
+#define SESSIONS_MAX 64         /* names per context: endpoints come from the configuration */
+#define TICKET_LIFETIME_S 86400 /* mbedTLS changes the ticket key at this pace */
 
 static const char *const alpn[] = {"http/1.1", NULL};
 

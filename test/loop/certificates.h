@@ -123,9 +123,9 @@ static inline int certificates_make(void **state)
 
 static inline int certificates_remove(void **state)
 {
-    static const char *const names[] = {"ca.pem",     "other_ca.pem", "server.pem", "expired.pem",
-                                        "elsewhere.pem", "ca.key",    "other_ca.key", "server.key",
-                                        "garbage.pem"};
+    static const char *const names[] = {"ca.pem",       "other_ca.pem",  "server.pem",
+                                        "expired.pem",  "elsewhere.pem", "ca.key",
+                                        "other_ca.key", "server.key",    "garbage.pem"};
     (void)state;
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(cert_path(names[i]));

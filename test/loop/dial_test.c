@@ -67,8 +67,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     if (*out == NULL)
         *out = info_of("127.0.0.1"); /* what the listener of a test asks for */
     /* The listener's port, which is all the service it ever names. */
-    ((struct sockaddr_in *)(*out)->ai_addr)->sin_port =
-        service == NULL ? 0 : htons((uint16_t)atoi(service));
+    ((struct sockaddr_in *)(*out)->ai_addr)->sin_port = service == NULL
+                                                            ? 0
+                                                            : htons((uint16_t)atoi(service));
     return 0;
 }
 
@@ -186,7 +187,8 @@ static void families_take_turns(void **state)
     uint64_t began_us = clock_us();
     dial(&k, &target);
     assert_int_equal(k.status, 0);
-    assert_true(clock_us() - began_us < 450 * 1000); /* second in turn, although third in the list */
+    assert_true(clock_us() - began_us <
+                450 * 1000); /* second in turn, although third in the list */
     link_fini(&k);
 }
 
@@ -339,7 +341,7 @@ static void the_cache_is_bounded(void **state)
 {
     enum { N = 1100 };
     struct link k;
-    char (*names)[24] = calloc(N, sizeof *names);
+    char(*names)[24] = calloc(N, sizeof *names);
     struct dial_target *targets = calloc(N, sizeof *targets);
     (void)state;
     start(&k);

@@ -28,14 +28,14 @@ static inline void turn(struct loop *l)
     usleep(100);
 }
 
-#define RUN_UNTIL(l, condition)                                                                    \
-    do {                                                                                           \
-        uint64_t give_up_us = clock_us() + 20 * 1000000;                                           \
-        while (!(condition)) {                                                                     \
-            if (clock_us() > give_up_us)                                                           \
-                fail_msg("waited in vain for %s", #condition);                                     \
-            turn(l);                                                                               \
-        }                                                                                          \
+#define RUN_UNTIL(l, condition)                                \
+    do {                                                       \
+        uint64_t give_up_us = clock_us() + 20 * 1000000;       \
+        while (!(condition)) {                                 \
+            if (clock_us() > give_up_us)                       \
+                fail_msg("waited in vain for %s", #condition); \
+            turn(l);                                           \
+        }                                                      \
     } while (0)
 
 static inline void run_ms(struct loop *l, unsigned ms)

@@ -11,7 +11,8 @@
 static struct tls_context *server_context(const char *cert)
 {
     struct err why = {0};
-    struct tls_server_config c = {.cert_file = cert_path(cert), .key_file = cert_path("server.key")};
+    struct tls_server_config c = {.cert_file = cert_path(cert),
+                                  .key_file = cert_path("server.key")};
     struct tls_context *ctx = tls_context_server(&c, &why);
     if (ctx == NULL)
         fail_msg("%s: %s", why.file, why.text);
@@ -334,8 +335,12 @@ static void streams_bring_bytes(bool tls12)
     assert_int_equal(k.status, 0);
     assert_true(stream_is_tls(k.client.s) && stream_is_tls(k.server.s));
     const struct span parts[] = {
-        span_of(much, 3),          SPAN_NONE, span_of(much + 3, 16384),
-        span_of(much + 16387, 10), span_of(much + 16397, 40000), span_of(much + 56397, N - 56397),
+        span_of(much, 3),
+        SPAN_NONE,
+        span_of(much + 3, 16384),
+        span_of(much + 16387, 10),
+        span_of(much + 16397, 40000),
+        span_of(much + 56397, N - 56397),
     };
     assert_int_equal(stream_write(k.server.s, parts, 6), FLOW_PAUSE);
     end_write(&k.client, "at the same time");
@@ -390,7 +395,8 @@ static void dial_names_what_verification_found(void **state)
 
 static void new_connections_use_the_new_certificate(void **state)
 {
-    struct tls_context *old = server_context("expired.pem"), *renewed = server_context("server.pem");
+    struct tls_context *old = server_context("expired.pem"),
+                       *renewed = server_context("server.pem");
     struct tls_context *cc = client_context("ca.pem");
     struct dial_target target = {.host = "127.0.0.1", .timeout_ms = 5000, .tls = cc};
     struct link k;

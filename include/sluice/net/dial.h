@@ -24,8 +24,8 @@ struct dial;
 struct dial_result {
     struct stream *stream; /* the callee's now; NULL on failure */
     enum dial_stage stage; /* where it failed */
-    int status;            /* libuv code: UV_ETIMEDOUT, UV_ECONNREFUSED, UV_EAI_NONAME, UV_EPROTO … */
-    const char *problem;   /* phrase for people, valid during the call: "certificate has expired" */
+    int status;          /* libuv code: UV_ETIMEDOUT, UV_ECONNREFUSED, UV_EAI_NONAME, UV_EPROTO … */
+    const char *problem; /* phrase for people, valid during the call: "certificate has expired" */
 };
 typedef void (*dial_fn)(void *arg, const struct dial_result *r);
 

@@ -24,7 +24,7 @@ struct loop *loop_new(void); /* aborts when the kernel has no epoll left; ignore
 /* Closes what the loop itself owns, runs until every handle is closed, and frees it. Everybody
  * else's handles must be closed or closing by now, and dial_cache_free called. */
 void loop_free(struct loop *l);
-void loop_run(struct loop *l);  /* until loop_stop, or nothing is left to wait for */
+void loop_run(struct loop *l); /* until loop_stop, or nothing is left to wait for */
 void loop_stop(struct loop *l);
 uv_loop_t *loop_uv(struct loop *l);
 

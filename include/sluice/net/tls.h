@@ -16,8 +16,9 @@ struct tls_server_config {
     bool tls13_min;
 };
 struct tls_client_config {
-    const char *ca_file; /* PEM; NULL: the system's bundle ($SSL_CERT_FILE, then the usual places) */
-    bool insecure;       /* do not verify */
+    const char
+        *ca_file;  /* PEM; NULL: the system's bundle ($SSL_CERT_FILE, then the usual places) */
+    bool insecure; /* do not verify */
 };
 
 /* NULL and *why (with the file's name) when files are missing, malformed or do not match. */
