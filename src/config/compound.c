@@ -155,7 +155,7 @@ static void read_key_secret(struct reader *r, const struct option *o, const stru
 {
     (void)o;
     struct secret secret = {0};
-    if (reader_secret(r, n, at, &secret))
+    if (reader_secret(r, n, at, &secret) && secret_is_set(&secret)) /* not with no_secrets */
         digest_sha256(secret_reveal(&secret), at);
     secret_fini(&secret);
 }

@@ -1,0 +1,1081 @@
+/* From a file (or none) to a snapshot: every mistake has its line, its path and its advice; then
+ * what a good file means. */
+#include "unit.h"
+
+#include "sluice/config/snapshot.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char directory[] = "/tmp/snapshot_test.XXXXXX";
+static char config_path[64], secret_path[64];
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+struct loaded {
+    struct snapshot *snap; /* NULL when refused */
+    struct findings findings;
+    struct buf said;
+};
+
+static struct loaded load_with(const char *text, struct load_options o)
+{
+    struct loaded l = {0};
+    if (text != NULL) {
+        write_file(config_path, text, 0600);
+        o.path = config_path;
+    }
+    int rc = snapshot_load(&o, &l.snap, &l.findings);
+    assert_true((rc == 0) == (l.snap != NULL));
+    assert_true((rc == 0) == (l.findings.errors == 0));
+    assert_int_equal(findings_write(&l.findings, false, &l.said), 0);
+    assert_int_equal(buf_add_byte(&l.said, 0), 0);
+    return l;
+}
+
+static struct loaded load(const char *text)
+{
+    return load_with(text, (struct load_options){0});
+}
+
+static const char *said(const struct loaded *l)
+{
+    return (const char *)l->said.at;
+}
+
+static void loaded_fini(struct loaded *l)
+{
+    snapshot_unref(l->snap);
+    findings_fini(&l->findings);
+    buf_fini(&l->said);
+}
+
+/* A good file, or everything that was said about it. */
+static struct loaded good(const char *text)
+{
+    struct loaded l = load(text);
+    if (l.snap == NULL)
+        print_error("%s", said(&l));
+    assert_non_null(l.snap);
+    return l;
+}
+
+/* ── mistakes ────────────────────────────────────────────────────────────────────────────────── */
+
+struct bad_row {
+    const char *text; /* of the file */
+    const char *says; /* after the file's name: one whole line */
+};
+
+/* Everything said must be that line and the summary; other warnings are allowed. */
+static void check_bad(const struct bad_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct loaded l = load(rows[i].text);
+        char line[700];
+        snprintf(line, sizeof(line), "%s%s\n", config_path, rows[i].says);
+        if (strstr(said(&l), line) == NULL || l.findings.errors != 1)
+            print_error("row %zu wanted %sgot %s", i, line, said(&l));
+        assert_row(i, strstr(said(&l), line) != NULL);
+        assert_row(i, l.findings.errors == 1);
+        assert_row(i, l.snap == NULL);
+        loaded_fini(&l);
+    }
+}
+
+static void unknown_keys_come_with_a_suggestion(void **state)
+{
+    (void)state;
+    static const struct bad_row rows[] = {
+        {"lisen: 127.0.0.1:1", ":1:1: error: lisen: unknown key (did you mean \"listen\"?)"},
+        {"version: 1\nserver: { bodymax: 1MiB }",
+         ":2:11: error: server.bodymax: unknown key (did you mean \"body_max\"?)"},
+        {"server:\n  drain:\n    timout: 1s",
+         ":3:5: error: server.drain.timout: unknown key (did you mean \"timeout\"?)"},
+        {"zzzzzzzz: 1", ":1:1: error: zzzzzzzz: unknown key (the reference lists them; x-zzzzzzzz "
+                        "would be ignored)"},
+        {"models: { m: { provider: demo, upstream: x, pric: {} } }",
+         ":1:45: error: models.m.pric: unknown key (did you mean \"price\"?)"},
+        {"keys:\n  - { name: a, hash: \"sha256:"
+         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\", limit: {} }",
+         ":2:97: error: keys[0].limit: unknown key (did you mean \"limits\"?)"},
+    };
+    check_bad(rows, 4);
+    struct loaded two = load(rows[4].text); /* `upstream` is near nothing */
+    assert_int_equal(two.findings.errors, 2);
+    assert_non_null(strstr(said(&two), rows[4].says));
+    loaded_fini(&two);
+    check_bad(rows + 5, 1);
+}
+
+static void values_of_the_wrong_form_say_what_to_write(void **state)
+{
+    (void)state;
+    static const struct bad_row rows[] = {
+        {"version: 2", ":1:10: error: version: 2 is out of bounds (1 to 1)"},
+        {"version:", ":1:9: error: version: has no value (write one, or leave the line out)"},
+        {"version: [1]", ":1:10: error: version: a list, where a single value was expected"},
+        {"server: []", ":1:9: error: server: a map was expected (write { key: value }, or one "
+                       "\"key: value\" a line)"},
+        {"server: { idle_timeout: 75 }",
+         ":1:25: error: server.idle_timeout: \"75\" cannot be used here (write a duration with its "
+         "unit: 250ms, 30s, 5m, 1h or 1d)"},
+        {"server: { idle_timeout: 2d }",
+         ":1:25: error: server.idle_timeout: 2d is out of bounds (0s to 1d)"},
+        {"server: { body_max: 64 }",
+         ":1:21: error: server.body_max: \"64\" cannot be used here (write a size with its unit: "
+         "512B, 64KiB, 8MiB or 1GiB)"},
+        {"server: { connections_max: -1 }",
+         ":1:28: error: server.connections_max: \"-1\" cannot be used here (write a whole number)"},
+        {"demo: yes", ":1:7: error: demo: \"yes\" cannot be used here (write true or false)"},
+        {"auth: requird", ":1:7: error: auth: \"requird\" is not one of none, required (did you "
+                          "mean \"required\"?)"},
+        {"auth: \"no\\nne\"",
+         ":1:7: error: auth: contains a control character, such as a line end"},
+        {"models: { m: { provider: demo, price: { input: \"0.0000001\" } } }",
+         ":1:48: error: models.m.price.input: \"0.0000001\" cannot be used here (prices have at "
+         "most six decimals)"},
+        {"providers: [a]",
+         ":1:12: error: providers: a map was expected (write \"name: { … }\", one a line)"},
+        {"keys: {}", ":1:7: error: keys: a list was expected (write \"- \" before each item)"},
+        {"observability: { log: { level: trace } }",
+         ":1:32: error: observability.log.level: \"trace\" cannot be used here (write one of "
+         "debug, info, warn, error)"},
+    };
+    check_bad(rows, ROWS(rows));
+}
+
+static void listeners_must_make_sense_and_be_safe(void **state)
+{
+    (void)state;
+    static const char address[] =
+        ": not an address (write 127.0.0.1:4000, [::1]:4000, 0.0.0.0:4000, unix:/path or fd:NAME)";
+    static const char *const not_addresses[] = {"4000",        "':4000'",      "localhost",
+                                                "127.0.0.1",   "'127.0.0.1:'",   "127.0.0.1:65536",
+                                                "1.2.3:4000",  "'::1:4000'",   "'[::1]'",
+                                                "'[::1:4000'", "example.com:1", "127.0.0.1:4000x",
+                                                "'[127.0.0.1]:1'", "'127.0.0.1:+1'", "'*:1'"};
+    for (size_t i = 0; i < ROWS(not_addresses); i++) {
+        char text[64], says[200];
+        snprintf(text, sizeof(text), "listen: %s", not_addresses[i]);
+        snprintf(says, sizeof(says), ":1:9: error: listen%s", address);
+        check_bad(&(struct bad_row){text, says}, 1);
+    }
+    static const struct bad_row rows[] = {
+        {"listen: 127.0.0.1:1\nlisteners: [{ address: 127.0.0.1:2 }]",
+         ":1:9: error: listen: listeners is there, too (keep one)"},
+        {"listeners: []",
+         ":1:12: error: listeners: the list is empty (name something, or leave the line out)"},
+        {"listeners: [{ name: a }]", ":1:13: error: listeners[0].address: is missing "
+                                     "(`127.0.0.1:4000`, `[::1]:4000`, `0.0.0.0:4000`, "
+                                     "`unix:/path`, or `fd:NAME` for a socket that systemd "
+                                     "passes.)"},
+        {"listeners: [{ address: 'unix:run.sock' }]",
+         ":1:24: error: listeners[0].address: not the absolute path of a socket, 107 bytes at most "
+         "(write unix:/run/x.sock)"},
+        {"listeners: [{ address: 127.0.0.1:1, serves: [] }]",
+         ":1:45: error: listeners[0].serves: a list with at least one word was expected (write "
+         "[api])"},
+        {"listeners: [{ address: 127.0.0.1:1, serves: [apis] }]",
+         ":1:46: error: listeners[0].serves[0]: \"apis\" is not one of api, admin, ui, health, "
+         "metrics (did you mean \"api\"?)"},
+        {"listeners: [{ address: 127.0.0.1:1 }, { address: localhost:1 }]",
+         ":1:39: error: listeners[1]: the same address as listeners[0]"},
+        {"listeners: [{ address: 10.0.0.1:1, serves: [admin] }]",
+         ":1:13: error: listeners[0]: admin on 10.0.0.1:1 needs tls and admin.token (or listen on "
+         "127.0.0.1)"},
+        {"listen: 0.0.0.0:4000\nauth: none",
+         ":1:9: error: listen: auth is none, and others than this machine can reach 0.0.0.0:4000 "
+         "(listen on 127.0.0.1 or a unix socket, or write auth: required and keys)"},
+        {"auth: none\nlisteners: [{ address: 'fd:api' }]",
+         ":2:13: error: listeners[0]: auth is none, and others than this machine can reach fd:api "
+         "(listen on 127.0.0.1 or a unix socket, or write auth: required and keys)"},
+        {"listeners: [{ address: 127.0.0.1:1, tls: { key: /dev/null } }]",
+         ":1:42: error: listeners[0].tls.cert: is missing (the PEM file with the certificate)"},
+        {"listeners: [{ address: 127.0.0.1:1, tls: { cert: /nowhere/x.pem } }]",
+         ":1:50: error: listeners[0].tls.cert: /nowhere/x.pem: No such file or directory"},
+        {"listeners: [{ address: 127.0.0.1:1, cors: { origins: ['https://a.example/'] } }]",
+         ":1:54: error: listeners[0].cors.origins: not an origin: scheme, host and port, without a "
+         "path or a slash at the end (write https://chat.example.org, or \"*\")"},
+        {"listeners: [{ address: 127.0.0.1:1, mode: rw }]",
+         ":1:43: error: listeners[0].mode: \"rw\" cannot be used here (write permissions in octal: "
+         "0660)"},
+    };
+    check_bad(rows, ROWS(rows));
+}
+
+static void providers_are_checked(void **state)
+{
+    (void)state;
+    static const struct bad_row rows[] = {
+        {"providers: { openai: { api_key: { env: SLUICE_TEST_UNSET } } }",
+         ":1:33: error: providers.openai.api_key: environment variable SLUICE_TEST_UNSET is not "
+         "set"},
+        {"providers: { openai: { api_key: { env: SLUICE_TEST_EMPTY } } }",
+         ":1:33: error: providers.openai.api_key: environment variable SLUICE_TEST_EMPTY is empty"},
+        {"providers: { openai: { api_key: { file: /nowhere/x } } }",
+         ":1:33: error: providers.openai.api_key: /nowhere/x cannot be opened: No such file or "
+         "directory"},
+        {"providers: { openai: { api_key: { file: /dev/zero } } }",
+         ":1:33: error: providers.openai.api_key: /dev/zero is not a regular file"},
+        {"providers: { openai: { api_key: { vault: x } } }",
+         ":1:33: error: providers.openai.api_key: not a secret (write a string, { env: NAME } or { "
+         "file: PATH })"},
+        {"providers: { openai: { api_key: \"a\\tb\" } }",
+         ":1:33: error: providers.openai.api_key: contains a control character, such as a line "
+         "end"},
+        {"providers: { openai: { api_key: '${SLUICE_TEST_UNSET}' } }",
+         ":1:33: error: providers.openai.api_key: environment variable SLUICE_TEST_UNSET is not "
+         "set (set it, or write ${SLUICE_TEST_UNSET:-default})"},
+        {"providers:\n  groq: {}", ":2:9: error: providers.groq.api_key: is missing (set "
+                                   "GROQ_API_KEY, or write api_key: { env: NAME })"},
+        {"providers: { mine: { base_url: 'https://h/v1' } }",
+         ":1:20: error: providers.mine.api_key: is missing (write api_key: { env: NAME }, or auth: "
+         "none)"},
+        {"providers: { opnai: { api_key: k } }",
+         ":1:21: error: providers.opnai.base_url: is missing, and \"opnai\" is not a known provider "
+         "(did you mean \"openai\"?)"},
+        {"providers: { azure: { api_key: k } }",
+         ":1:21: error: providers.azure.base_url: is missing (it depends on your account with "
+         "\"azure\")"},
+        {"providers: { My_Provider: { base_url: 'http://127.0.0.1/', auth: none } }",
+         ":1:27: error: providers.My_Provider: not a name for a provider: lowercase letters, digits "
+         "and single dashes (write \"my-provider\")"},
+        {"providers: { p: { preset: opena, api_key: k } }",
+         ":1:27: error: providers.p.preset: not a known provider (did you mean \"openai\"?)"},
+        {"providers: { vllm: { auth: basic } }",
+         ":1:28: error: providers.vllm.auth: not a way to sign in (write none, bearer or { header: "
+         "x-api-key })"},
+        {"providers: { vllm: { auth: { header: 'a b' }, api_key: k } }",
+         ":1:38: error: providers.vllm.auth: \"a b\" is not the name of a header"},
+        {"providers: { vllm: { headers: { Host: x } } }",
+         ":1:33: error: providers.vllm.headers.Host: this header is set by sluice itself (leave it "
+         "out)"},
+        {"providers: { vllm: { headers: { 'x:y': x } } }",
+         ":1:33: error: providers.vllm.headers.x:y: not the name of a header"},
+        {"providers: { vllm: { headers: { a: \"x\\r\\ny: z\" } } }",
+         ":1:36: error: providers.vllm.headers.a: contains a control character, such as a line "
+         "end"},
+        {"providers: { vllm: { api_key: k, headers: { AUTHORIZATION: x } } }",
+         ":1:43: error: providers.vllm.headers: one of them carries the key already (see auth)"},
+    };
+    check_bad(rows, ROWS(rows));
+    static const struct {
+        const char *url, *says;
+    } urls[] = {
+        {"ftp://h", "not a base URL (it starts with https://, http:// or unix:/)"},
+        {"https://", "no host name in it (write https://host/v1)"},
+        {"https:///v1", "no host name in it (write https://host/v1)"},
+        {"https://u:p@h/v1", "credentials do not belong into a URL (use api_key)"},
+        {"https://h/v1?a=b", "only scheme, host, port and path (no query, no fragment, no blanks)"},
+        {"https://h/v1#a", "only scheme, host, port and path (no query, no fragment, no blanks)"},
+        {"https://h/v 1", "only scheme, host, port and path (no query, no fragment, no blanks)"},
+        {"https://h:0/", "not a port (1 to 65535)"},
+        {"https://h:65536/", "not a port (1 to 65535)"},
+        {"https://h:x/", "not a port (1 to 65535)"},
+        {"https://[::1", "a [ that is not closed"},
+        {"https://[h]/", "no host name in it (write https://host/v1)"},
+        {"https://h h/", "no host name in it (write https://host/v1)"},
+        {"unix:x", "not a socket (write unix:/run/x.sock or unix:/run/x.sock:/v1)"},
+        {"unix:/x:v1", "not a socket (write unix:/run/x.sock or unix:/run/x.sock:/v1)"},
+    };
+    for (size_t i = 0; i < ROWS(urls); i++) {
+        char text[128], says[200];
+        snprintf(text, sizeof(text), "providers: { vllm: { base_url: '%s' } }", urls[i].url);
+        snprintf(says, sizeof(says), ":1:32: error: providers.vllm.base_url: %s", urls[i].says);
+        check_bad(&(struct bad_row){text, says}, 1);
+    }
+}
+
+#define HASH_A "\"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\""
+
+static void names_must_exist(void **state)
+{
+    (void)state;
+    static const struct bad_row rows[] = {
+        {"providers: { vllm: {} }\nmodels:\n  a: { provider: vlm }",
+         ":3:18: error: models.a.provider: no provider named \"vlm\" (did you mean \"vllm\"?)"},
+        {"models:\n  a: { provider: nobody-there }",
+         ":2:18: error: models.a.provider: no provider named \"nobody-there\" (add it under "
+         "providers)"},
+        {"models:\n  anthropic/claude-sonnet-4.5: { provider: demo }\n"
+         "  fast: { alias: [sluice/demo, anthropic/claude-sonet-4.5] }",
+         ":3:32: error: models.fast.alias[1]: no model named \"anthropic/claude-sonet-4.5\" (did "
+         "you mean \"anthropic/claude-sonnet-4.5\"?)"},
+        {"models:\n  a: { alias: [sluice/demo] }\n  b: { alias: [a] }",
+         ":3:16: error: models.b.alias[0]: \"a\" is an alias itself (name the models behind it)"},
+        {"models:\n  a: { alias: [a] }",
+         ":2:16: error: models.a.alias[0]: \"a\" is an alias itself (name the models behind it)"},
+        {"models:\n  a: { alias: [] }",
+         ":2:15: error: models.a.alias: the list is empty, which would mean nothing at all (name "
+         "something, or leave the line out)"},
+        {"models:\n  a: { endpoints: [] }", ":2:19: error: models.a.endpoints: the list is empty "
+                                            "(name something, or leave the line out)"},
+        {"models:\n  a: {}", ":2:6: error: models.a: nobody answers for it (write provider: NAME, "
+                             "endpoints: […] or alias: […])"},
+        {"models:\n  a: { provider: demo, alias: [sluice/demo] }",
+         ":2:6: error: models.a: more than one of provider, endpoints and alias (keep one)"},
+        {"models:\n  'a b': { provider: demo }",
+         ":2:10: error: models.a b: not a model id (visible characters without quotes, 256 at "
+         "most)"},
+        {"models:\n  a: { endpoints: [{ upstream_model: x }] }",
+         ":2:20: error: models.a.endpoints[0].provider: is missing (Which of `providers` answers.)"},
+        {"demo: false\nmodels:\n  a: { provider: demo }",
+         ":3:18: error: models.a.provider: no provider named \"demo\" (add it under providers)"},
+        {"keys: [{ name: a, hash: " HASH_A ", models: [slice/demo] }]",
+         ":1:109: error: keys[0].models[0]: no model named \"slice/demo\" (did you mean "
+         "\"sluice/demo\"?)"},
+    };
+    check_bad(rows, ROWS(rows));
+}
+
+static void keys_and_stores_are_checked(void **state)
+{
+    (void)state;
+    static const struct bad_row rows[] = {
+        {"keys: [{ name: a }]",
+         ":1:8: error: keys[0]: neither secret nor hash (write secret: { env: NAME }, or hash: with "
+         "what `sluice keys hash` prints)"},
+        {"keys: [{ name: a, secret: s, hash: " HASH_A " }]",
+         ":1:8: error: keys[0]: both secret and hash (keep one)"},
+        {"keys: [{ name: a, hash: sha256:12 }]",
+         ":1:25: error: keys[0].hash: not a hash (write \"sha256:\" and 64 hexadecimal digits, as "
+         "`sluice keys hash` prints them)"},
+        {"keys: [{ secret: s }]",
+         ":1:8: error: keys[0].name: is missing (What logs and metrics call it.)"},
+        {"keys: [{ name: a, secret: s }, { name: a, secret: t }]",
+         ":1:32: error: keys[1]: another key is named \"a\""},
+        {"keys: [{ name: a, secret: s }, { name: b, secret: s }]",
+         ":1:32: error: keys[1]: the same key as another one (give each its own)"},
+        {"keys: [{ name: a, secret: s, models: [] }]",
+         ":1:38: error: keys[0].models: the list is empty, which would mean nothing at all (name "
+         "something, or leave the line out)"},
+        {"keys: [{ name: a, secret: s, limits: { rpm: 0 } }]",
+         ":1:45: error: keys[0].limits.rpm: 0 is out of bounds (1 to 4294967295)"},
+        {"keys: [{ name: a, secret: s, expires: 2030-02-30 }]",
+         ":1:39: error: keys[0].expires: \"2030-02-30\" cannot be used here (there is no such "
+         "date)"},
+        {"store: { url: 'mysql://x' }",
+         ":1:15: error: store.url: not a store (write memory:, sqlite:///path, "
+         "redis://host:6379/0, rediss://host:6380/0 or redis+unix:///path)"},
+        {"store: { url: 'redis://:p@h/x' }",
+         ":1:15: error: store.url: not the number of a database (write redis://host:6379/0)"},
+        {"store: { url: 'redis://:p@h@i' }",
+         ":1:15: error: store.url: more than one @ (write %40 for one in a password)"},
+        {"store: { url: 'redis://:%zz@h' }",
+         ":1:15: error: store.url: % is not followed by two hexadecimal digits (write %25 for a "
+         "%)"},
+        {"store: { url: 'redis://' }",
+         ":1:15: error: store.url: no host name in it (write redis://host:6379/0)"},
+        {"store: { url: 'redis+unix://x' }",
+         ":1:15: error: store.url: not the absolute path of a socket (write "
+         "redis+unix:///run/redis.sock)"},
+        {"store: { url: 'redis://:a@h', password: b }",
+         ":1:41: error: store.password: there is one in url, too (keep one)"},
+        {"store: { timeout: 0 }", ":1:19: error: store.timeout: 0s is out of bounds (1ms to 1m)"},
+    };
+    check_bad(rows, ROWS(rows));
+}
+
+static void all_mistakes_are_said_at_once_and_in_order(void **state)
+{
+    (void)state;
+    struct loaded l = load("models: { a: { provider: nobody-there } }\n"
+                           "providers: { groq: {} }\n"
+                           "listeners: [{ address: 0.0.0.0:1 }]\n"
+                           "auth: none\n"
+                           "lisen: x\n");
+    char want[1500];
+    snprintf(want, sizeof(want),
+             "%s:1:26: error: models.a.provider: no provider named \"nobody-there\" (add it under "
+             "providers)\n"
+             "%s:2:20: error: providers.groq.api_key: is missing (set GROQ_API_KEY, or write "
+             "api_key: { env: NAME })\n"
+             "%s:3:13: warning: listeners[0]: every interface without tls (fine behind a proxy that "
+             "has it)\n"
+             "%s:3:13: error: listeners[0]: auth is none, and others than this machine can reach "
+             "0.0.0.0:1 (listen on 127.0.0.1 or a unix socket, or write auth: required and keys)\n"
+             "%s:5:1: error: lisen: unknown key (did you mean \"listen\"?)\n"
+             "4 errors, 1 warning\n",
+             config_path, config_path, config_path, config_path, config_path);
+    assert_string_equal(said(&l), want);
+    loaded_fini(&l);
+}
+
+static void findings_are_json_too(void **state)
+{
+    (void)state;
+    struct loaded l = load("keys: []\nauth: \"non\\\"e\"\n");
+    struct buf json = {0};
+    char want[600];
+    assert_int_equal(findings_write(&l.findings, true, &json), 0);
+    assert_int_equal(buf_add_byte(&json, 0), 0);
+    snprintf(want, sizeof(want),
+             "[{\"severity\":\"error\",\"file\":\"%s\",\"line\":2,\"column\":7,\"path\":\"auth\","
+             "\"message\":\"\\\"non\\\"e\\\" is not one of none, required (did you mean "
+             "\\\"none\\\"?)\"},\n"
+             " {\"severity\":\"warning\",\"file\":\"%s\",\"line\":2,\"column\":7,\"path\":\"auth\","
+             "\"message\":\"nobody can call: there are no keys (add some under keys, or write auth: "
+             "none)\"}]\n",
+             config_path, config_path);
+    assert_string_equal((const char *)json.at, want);
+    buf_fini(&json);
+    loaded_fini(&l);
+}
+
+/* ── what a good file means ──────────────────────────────────────────────────────────────────── */
+
+static void the_example_of_the_documentation_loads(void **state)
+{
+    (void)state;
+    write_file(secret_path, "sk-ant-0123456789\r\n", 0600);
+    struct loaded l = good(
+        "version: 1\n"
+        "listeners:\n"
+        "  - { name: api,   address: 0.0.0.0:4000, serves: [api] }\n"
+        "  - { name: admin, address: 127.0.0.1:4001, serves: [admin, ui] }\n"
+        "  - { name: ops,   address: 0.0.0.0:4002, serves: [health, metrics] }\n"
+        "server: { body_max: 64MiB, bodies_in_flight_max: 512MiB, header_timeout: 10s,\n"
+        "          idle_timeout: 75s, sse_keepalive: 10s, drain: { delay: 0s, timeout: 25s } }\n"
+        "providers:\n"
+        "  openai:    { api_key: { env: SLUICE_TEST_KEY } }\n"
+        "  anthropic: { api_key: { file: secret }, timeouts: { connect: 3s, total: 10m } }\n"
+        "  vllm:      { protocol: openai, base_url: http://127.0.0.1:8000/v1, auth: none,\n"
+        "               data_policy: { zdr: true } }\n"
+        "models:\n"
+        "  anthropic/claude-sonnet-4.5:\n"
+        "    context: 200000\n"
+        "    endpoints:\n"
+        "      - { provider: anthropic, upstream_model: claude-sonnet-4-5,\n"
+        "          price: { input: \"3.00\", output: \"15.00\", cache_read: \"0.30\" } }\n"
+        "  local: { provider: vllm, upstream_model: llama-3.3-70b }\n"
+        "  fast:  { alias: [local, anthropic/claude-sonnet-4.5] }\n"
+        "keys:\n"
+        "  - { name: dev, secret: { env: SLUICE_TEST_KEY }, models: [\"*\"],\n"
+        "      limits: { rpm: 600, tpm: 400000, concurrency: 50 } }\n"
+        "  - { name: ci,  hash: " HASH_A " }\n"
+        "auth: required\n"
+        "store: { url: \"sqlite:///var/lib/sluice/sluice.db\" }\n"
+        "observability: { log: { level: info, format: auto }, access_log: stdout,\n"
+        "                 tracing: { otlp: http://127.0.0.1:4318 } }\n");
+    const struct snapshot *s = l.snap;
+    assert_int_equal(s->nlisteners, 3);
+    assert_int_equal(s->listeners[0].serves, SERVES_API | SERVES_HEALTH);
+    assert_int_equal(s->listeners[1].serves, SERVES_ADMIN | SERVES_UI);
+    assert_string_equal(s->listeners[2].address, "0.0.0.0:4002");
+    assert_int_equal(s->server.body_max_bytes, 64 << 20);
+    assert_int_equal(s->server.drain_timeout_ms, 25000);
+
+    assert_int_equal(s->nproviders, 4); /* and demo */
+    const struct provider_options *openai = &s->providers[0], *anthropic = &s->providers[1];
+    assert_string_equal(openai->host, "api.openai.com");
+    assert_string_equal(openai->host_header, "api.openai.com");
+    assert_string_equal(openai->path_prefix, "/v1");
+    assert_int_equal(openai->port, 443);
+    assert_true(openai->https);
+    assert_int_equal(openai->auth, AUTH_BEARER);
+    assert_string_equal(openai->auth_header, "Authorization");
+    assert_span(secret_reveal(&openai->credential), "sl_test_0123456789");
+    assert_span(secret_reveal(&anthropic->credential), "sk-ant-0123456789");
+    assert_int_equal(anthropic->connect_timeout_ms, 3000);
+    assert_int_equal(anthropic->idle_timeout_ms, 120000);
+    assert_string_equal(s->providers[2].host_header, "127.0.0.1:8000");
+    assert_int_equal(s->providers[2].auth, AUTH_NONE);
+    assert_true(s->providers[2].data_policy.zdr);
+    assert_int_equal(s->providers[3].protocol, PROTOCOL_DEMO);
+
+    assert_int_equal(s->nmodels, 4);
+    const struct model_options *sonnet = &s->models[0], *local = &s->models[1];
+    assert_string_equal(sonnet->id, "anthropic/claude-sonnet-4.5");
+    assert_int_equal(sonnet->context, 200000);
+    assert_int_equal(sonnet->endpoints[0].provider, 1);
+    assert_int_equal(sonnet->endpoints[0].price.input, 3000000);
+    assert_int_equal(sonnet->endpoints[0].price.known, 7);
+    assert_string_equal(local->endpoints[0].upstream_model, "llama-3.3-70b");
+    assert_int_equal(local->endpoints[0].provider, 2);
+    assert_int_equal(s->models[2].nalias, 2);
+    assert_int_equal(s->models[2].alias[0], 1);
+    assert_int_equal(s->models[2].alias[1], 0);
+    assert_string_equal(s->models[3].id, "sluice/demo");
+
+    uint8_t digest[SHA256_BYTES];
+    digest_sha256(SPAN_LIT("sl_test_0123456789"), digest);
+    assert_memory_equal(s->keys[0].sha256, digest, SHA256_BYTES);
+    assert_int_equal(s->keys[0].rpm, 600);
+    assert_int_equal(s->keys[0].tpm, 400000);
+    assert_true(s->keys[1].enabled);
+    assert_string_equal(s->keys[1].models.at[0], "*");
+    assert_true(s->auth_required);
+    assert_int_equal(s->store.kind, STORE_SQLITE);
+    assert_string_equal(s->store.path, "/var/lib/sluice/sluice.db");
+    assert_string_equal(s->observability.access_log, "stdout");
+    loaded_fini(&l);
+}
+
+static void without_a_file_the_environment_is_enough(void **state)
+{
+    (void)state;
+    setenv("GROQ_API_KEY", "gsk_0123456789", 1);
+    struct loaded l = good(NULL);
+    unsetenv("GROQ_API_KEY");
+    const struct snapshot *s = l.snap;
+    assert_string_equal(said(&l), "0 errors, 0 warnings\n");
+    assert_null(s->path);
+    assert_int_equal(s->nlisteners, 1);
+    assert_string_equal(s->listeners[0].address, "127.0.0.1:4000");
+    assert_int_equal(s->listeners[0].serves, SERVES_API | SERVES_HEALTH | SERVES_METRICS);
+    assert_false(s->auth_required);
+    assert_int_equal(s->nproviders, 2);
+    assert_string_equal(s->providers[0].name, "groq");
+    assert_string_equal(s->providers[0].path_prefix, "/openai/v1");
+    assert_true(s->providers[0].from_environment);
+    assert_span(secret_reveal(&s->providers[0].credential), "gsk_0123456789");
+    assert_string_equal(s->providers[1].name, "demo");
+    assert_int_equal(s->nmodels, 1);
+    assert_int_equal(s->models[0].endpoints[0].provider, 1);
+    assert_int_equal(s->store.kind, STORE_MEMORY);
+    loaded_fini(&l);
+
+    l = good(NULL); /* not even a key */
+    assert_int_equal(l.snap->nproviders, 1);
+    loaded_fini(&l);
+
+    l = load_with(NULL, (struct load_options){.listen = "0.0.0.0:80"});
+    assert_non_null(strstr(said(&l), "environment: error: --listen: auth is none"));
+    loaded_fini(&l);
+}
+
+static void listen_replaces_all_listeners(void **state)
+{
+    (void)state;
+    struct loaded l = load_with("listeners: [{ address: 10.0.0.1:1 }, { address: 10.0.0.1:2 }]\n"
+                                "auth: none\n",
+                                (struct load_options){.listen = "unix:/run/x.sock"});
+    assert_non_null(l.snap);
+    assert_int_equal(l.snap->nlisteners, 1);
+    assert_string_equal(l.snap->listeners[0].address, "unix:/run/x.sock");
+    assert_int_equal(l.snap->listeners[0].mode, 0660);
+    loaded_fini(&l);
+    l = load_with("demo: true", (struct load_options){.listen = "nonsense"});
+    assert_non_null(strstr(said(&l), "error: --listen: not an address"));
+    loaded_fini(&l);
+}
+
+static void base_urls_come_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *host, *host_header, *prefix, *unix_path;
+        uint16_t port;
+        bool https;
+    } rows[] = {
+        {"https://a.example/v1/", "a.example", "a.example", "/v1", NULL, 443, true},
+        {"http://a.example", "a.example", "a.example", "", NULL, 80, false},
+        {"http://a.example:80/", "a.example", "a.example", "", NULL, 80, false},
+        {"https://a.example:80/x/y", "a.example", "a.example:80", "/x/y", NULL, 80, true},
+        {"http://[::1]:8000/v1", "::1", "[::1]:8000", "/v1", NULL, 8000, false},
+        {"https://[2001:db8::1]", "2001:db8::1", "[2001:db8::1]", "", NULL, 443, true},
+        {"http://my_svc:1/v1", "my_svc", "my_svc:1", "/v1", NULL, 1, false},
+        {"unix:/run/x.sock", NULL, "localhost", "", "/run/x.sock", 0, false},
+        {"unix:/run/x.sock:/v1/", NULL, "localhost", "/v1", "/run/x.sock", 0, false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[128];
+        snprintf(text, sizeof(text), "providers: { vllm: { base_url: '%s' } }", rows[i].url);
+        struct loaded l = good(text);
+        const struct provider_options *p = &l.snap->providers[0];
+        assert_row(i, p->https == rows[i].https && p->port == rows[i].port);
+        assert_string_equal(p->host_header, rows[i].host_header);
+        assert_string_equal(p->path_prefix, rows[i].prefix);
+        assert_row(i, (p->host == NULL) == (rows[i].host == NULL));
+        assert_row(i, p->host == NULL || strcmp(p->host, rows[i].host) == 0);
+        assert_row(i, (p->unix_path == NULL) == (rows[i].unix_path == NULL));
+        assert_row(i, p->unix_path == NULL || strcmp(p->unix_path, rows[i].unix_path) == 0);
+        loaded_fini(&l);
+    }
+}
+
+static void store_urls_come_apart_without_their_password(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *host, *path, *user, *password, *shown;
+        uint16_t port;
+        unsigned database;
+        bool tls;
+    } rows[] = {
+        {"redis://h", "h", NULL, NULL, "", "redis://h:6379/0", 6379, 0, false},
+        {"redis://:p%40w@h:1/2", "h", NULL, NULL, "p@w", "redis://:***@h:1/2", 1, 2, false},
+        {"rediss://u:p@[::1]:1", "::1", NULL, "u", "p", "rediss://u:***@[::1]:1/0", 1, 0, true},
+        {"redis+unix:///run/r?db=3", NULL, "/run/r", NULL, "", "redis+unix:///run/r?db=3", 0, 3,
+         false},
+        {"redis+unix://u:p@/run/r", NULL, "/run/r", "u", "p", "redis+unix://u:***@/run/r?db=0", 0,
+         0, false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[128];
+        snprintf(text, sizeof(text), "store: { url: '%s' }", rows[i].url);
+        struct loaded l = good(text);
+        const struct store_options *s = &l.snap->store;
+        assert_row(i, s->kind == STORE_REDIS && s->port == rows[i].port && s->tls == rows[i].tls);
+        assert_row(i, s->database == rows[i].database);
+        assert_string_equal(s->url, rows[i].shown);
+        assert_span(secret_reveal(&s->password), rows[i].password);
+        assert_row(i, (s->host == NULL) == (rows[i].host == NULL));
+        assert_row(i, s->host == NULL || strcmp(s->host, rows[i].host) == 0);
+        assert_row(i, (s->path == NULL) == (rows[i].path == NULL));
+        assert_row(i, s->path == NULL || strcmp(s->path, rows[i].path) == 0);
+        assert_row(i, (s->user == NULL) == (rows[i].user == NULL));
+        loaded_fini(&l);
+    }
+}
+
+static void variables_are_expanded_after_parsing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *written, *prefix;
+    } rows[] = {
+        {"${SLUICE_TEST_PATH}", "/a: [b"}, /* no structure comes from a variable */
+        {"/x${SLUICE_TEST_UNSET:-/d}", "/x/d"},
+        {"/x${SLUICE_TEST_EMPTY:-/d}", "/x/d"},
+        {"/x${SLUICE_TEST_EMPTY}", "/x"},
+        {"/x${SLUICE_TEST_UNSET:-}y", "/xy"},
+        {"/$$x", "/$x"},
+        {"/$x", "/$x"},
+        {"/$", "/$"},
+        {"/$${SLUICE_TEST_UNSET}", "/${SLUICE_TEST_UNSET}"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[160];
+        snprintf(text, sizeof(text), "store: { prefix: '%s' }", rows[i].written);
+        struct loaded l = good(text);
+        assert_string_equal(l.snap->store.prefix, rows[i].prefix);
+        loaded_fini(&l);
+    }
+    static const struct bad_row bad[] = {
+        {"store: { prefix: '${SLUICE_TEST_UNSET}' }",
+         ":1:18: error: store.prefix: environment variable SLUICE_TEST_UNSET is not set (set it, or "
+         "write ${SLUICE_TEST_UNSET:-default})"},
+        {"store: { prefix: '${SLUICE_TEST_UNSET:?ask Ann}' }",
+         ":1:18: error: store.prefix: environment variable SLUICE_TEST_UNSET is not set: ask Ann"},
+        {"store: { prefix: '${X' }",
+         ":1:18: error: store.prefix: ${ without } (write $$ for a single $)"},
+        {"store: { prefix: '${}' }", ":1:18: error: store.prefix: \"${}\" does not name a variable "
+                                     "(write $$ for a single $)"},
+        {"store: { prefix: '${1A}' }", ":1:18: error: store.prefix: \"${1A}\" does not name a "
+                                       "variable (write $$ for a single $)"},
+        {"store: { prefix: '${A:+b}' }", ":1:18: error: store.prefix: \"${A:+b}\": after the colon "
+                                         "comes - or ? (${A:-default})"},
+    };
+    check_bad(bad, ROWS(bad));
+}
+
+static void secrets_come_from_the_credentials_directory_first(void **state)
+{
+    (void)state;
+    char beside[96], credentials[96];
+    snprintf(beside, sizeof(beside), "%s/key", directory);
+    snprintf(credentials, sizeof(credentials), "%s/credentials", directory);
+    assert_int_equal(mkdir(credentials, 0700), 0);
+    write_file(beside, "beside\n", 0600);
+    setenv("CREDENTIALS_DIRECTORY", credentials, 1);
+    struct loaded l = good("providers: { openai: { api_key: { file: key } } }");
+    assert_span(secret_reveal(&l.snap->providers[0].credential), "beside");
+    loaded_fini(&l);
+    char there[128];
+    snprintf(there, sizeof(there), "%s/key", credentials);
+    write_file(there, "there", 0600);
+    l = good("providers: { openai: { api_key: { file: key } } }");
+    assert_span(secret_reveal(&l.snap->providers[0].credential), "there");
+    loaded_fini(&l);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_int_equal(unlink(there), 0);
+    assert_int_equal(rmdir(credentials), 0);
+    write_file(beside, "two\nlines\n", 0600);
+    l = load("providers: { openai: { api_key: { file: key } } }");
+    assert_non_null(strstr(said(&l), "the secret contains a control character"));
+    loaded_fini(&l);
+    assert_int_equal(unlink(beside), 0);
+}
+
+static void no_secrets_resolves_nothing(void **state)
+{
+    (void)state;
+    struct loaded l = load_with(
+        "providers:\n"
+        "  openai: {}\n"
+        "  groq: { api_key: { env: SLUICE_TEST_UNSET } }\n"
+        "  xai: { api_key: { file: /nowhere } }\n"
+        "  zai: { api_key: '${SLUICE_TEST_UNSET}' }\n"
+        "keys: [{ name: a, secret: { env: SLUICE_TEST_UNSET } },\n"
+        "       { name: b, secret: { env: SLUICE_TEST_UNSET } }]\n"
+        "listeners: [{ address: 127.0.0.1:1, tls: { cert: /nowhere } }]\n",
+        (struct load_options){.no_secrets = true});
+    assert_string_equal(said(&l), "0 errors, 0 warnings\n");
+    for (unsigned i = 0; i < l.snap->nproviders; i++)
+        assert_false(secret_is_set(&l.snap->providers[i].credential));
+    loaded_fini(&l);
+}
+
+static void risky_files_are_warned_about(void **state)
+{
+    (void)state;
+    static const struct bad_row rows[] = {
+        {"listen: 0.0.0.0:4000", ":1:9: warning: listen: every interface without tls (fine behind a "
+                                 "proxy that has it)"},
+        {"providers: { p: { base_url: 'https://h', api_key: k, tls: { insecure: true } } }",
+         ":1:71: warning: providers.p.tls.insecure: the certificate is not verified: anybody in "
+         "between can read and change all of it (name the authority with `ca` instead)"},
+        {"providers: { p: { base_url: 'http://h', api_key: k } }",
+         ":1:29: warning: providers.p.base_url: the key travels in clear text (use https://)"},
+        {"providers: { p: { base_url: 'http://h', api_key: k, auth: none } }",
+         ":1:50: warning: providers.p.api_key: is not sent to anybody (auth is none)"},
+        {"providers: { vllm: { data_policy: { zdr: true } } }",
+         ":1:35: warning: providers.vllm.data_policy: is read and checked, but this version does "
+         "not use it yet"},
+        {"auth: none\nkeys: [{ name: a, secret: s }]",
+         ":1:7: warning: auth: is none, so keys are not asked for"},
+        {"auth: required", ":1:7: warning: auth: nobody can call: there are no keys (add some "
+                           "under keys, or write auth: none)"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct loaded l = good(rows[i].text);
+        if (strstr(said(&l), rows[i].says) == NULL)
+            print_error("wanted %s\ngot %s", rows[i].says, said(&l));
+        assert_row(i, strstr(said(&l), rows[i].says) != NULL);
+        loaded_fini(&l);
+    }
+    struct loaded l = {0};
+    write_file(config_path, "providers: { openai: { api_key: sk-0123456789 } }", 0644);
+    assert_int_equal(snapshot_load(&(struct load_options){.path = config_path}, &l.snap,
+                                   &l.findings), 0);
+    assert_int_equal(l.findings.warnings, 2);
+    assert_non_null(strstr(l.findings.at[1].err.text, "everybody on this machine may read"));
+    loaded_fini(&l);
+}
+
+static void user_keys_are_ignored_but_names_are_not(void **state)
+{
+    (void)state;
+    struct loaded l = good("x-note: { any: [thing] }\n"
+                           "x-t: &t { connect: 1s }\n"
+                           "providers:\n"
+                           "  x-ai: { api_key: k, x-note: 1, timeouts: *t }\n"
+                           "models:\n"
+                           "  x-ai/grok-4: { provider: x-ai }\n");
+    assert_string_equal(l.snap->providers[0].name, "x-ai");
+    assert_string_equal(l.snap->providers[0].host, "api.x.ai");
+    assert_int_equal(l.snap->providers[0].connect_timeout_ms, 1000);
+    assert_string_equal(l.snap->models[0].endpoints[0].upstream_model, "grok-4");
+    loaded_fini(&l);
+}
+
+static void any_model_of_a_provider_may_be_named(void **state)
+{
+    (void)state;
+    struct loaded l = good("providers: { vllm: { any_model: true } }\n"
+                           "keys: [{ name: a, secret: s, models: [vllm/llama] }]\n");
+    assert_true(l.snap->providers[0].from_environment);
+    loaded_fini(&l);
+}
+
+static void demo_can_be_switched_off_and_taken_over(void **state)
+{
+    (void)state;
+    struct loaded l = good("demo: false");
+    assert_int_equal(l.snap->nproviders, 0);
+    assert_int_equal(l.snap->nmodels, 0);
+    loaded_fini(&l);
+    l = good("providers: { demo: { protocol: openai, base_url: 'http://127.0.0.1/', auth: none } }");
+    assert_int_equal(l.snap->nproviders, 1);
+    assert_int_equal(l.snap->nmodels, 0);
+    loaded_fini(&l);
+    l = good("models: { sluice/demo: { provider: demo, name: Mine } }");
+    assert_int_equal(l.snap->nmodels, 1);
+    assert_string_equal(l.snap->models[0].name, "Mine");
+    assert_int_equal(l.snap->models[0].endpoints[0].provider, 0);
+    loaded_fini(&l);
+}
+
+/* ── the whole of it ─────────────────────────────────────────────────────────────────────────── */
+
+static const char rich[] =
+    "listeners:\n"
+    "  - { address: '[::1]:4000', serves: [api, metrics], cors: { origins: ['*'] }, mode: 0600 }\n"
+    "server: { body_max: 1MB, drain: { delay: 1500ms } }\n"
+    "providers:\n"
+    "  openai: { api_key: sk-literal-0123456789, pool: { max: 7 } }\n"
+    "  eu: { preset: openai, api_key: { env: SLUICE_TEST_KEY }, tls: { server_name: other } }\n"
+    "  mine: { base_url: 'http://127.0.0.1:1', auth: { header: x-key }, api_key: { env: "
+    "SLUICE_TEST_KEY }, headers: { x-a: 'b: $$ {c}', x-b: '${SLUICE_TEST_KEY}' } }\n"
+    "models:\n"
+    "  a/b: { provider: mine, price: { input: 0, output: '1.5' }, max_output: 5, name: 'true' }\n"
+    "  c: { endpoints: [{ provider: mine }, { provider: eu, upstream_model: '1.0', variant: v }] }\n"
+    "  d: { alias: [c, a/b] }\n"
+    "keys:\n"
+    "  - { name: one, secret: { env: SLUICE_TEST_KEY }, models: [d], expires: 2030-12-31 }\n"
+    "  - { name: two, secret: literal-key, enabled: false, limits: { tpm: 5 } }\n"
+    "store: { url: 'redis://h/1', password: { env: SLUICE_TEST_KEY }, on_error: reject }\n"
+    "observability: { log: { level: warn } }\n";
+
+static struct buf written(const struct snapshot *s)
+{
+    struct buf yaml = {0};
+    assert_int_equal(snapshot_write_yaml(s, &yaml), 0);
+    assert_int_equal(buf_add_byte(&yaml, 0), 0);
+    return yaml;
+}
+
+static void what_is_written_means_the_same(void **state)
+{
+    (void)state;
+    struct loaded first = good(rich);
+    struct buf yaml = written(first.snap);
+    assert_null(strstr((const char *)yaml.at, "literal-0123456789"));
+    assert_null(strstr((const char *)yaml.at, "literal-key"));
+    assert_null(strstr((const char *)yaml.at, "sl_test_0123456789"));
+    assert_non_null(strstr((const char *)yaml.at, "api_key: \"sk-…6789\""));
+    struct loaded second = good((const char *)yaml.at);
+    assert_true(second.snap->nproviders == first.snap->nproviders);
+    assert_null(snapshot_needs_restart(first.snap, second.snap));
+    assert_int_equal(second.snap->models[0].endpoints[0].price.known, 3);
+    assert_string_equal(second.snap->providers[2].headers[0].value, "b: $ {c}");
+    assert_string_equal(second.snap->providers[2].headers[1].value, "sl_test_0123456789");
+    assert_memory_equal(second.snap->keys[1].sha256, first.snap->keys[1].sha256, SHA256_BYTES);
+    buf_fini(&yaml);
+    loaded_fini(&first);
+    loaded_fini(&second);
+}
+
+static void an_environment_is_written_as_its_file(void **state)
+{
+    (void)state;
+    setenv("GROQ_API_KEY", "gsk_0123456789", 1);
+    struct loaded l = good(NULL);
+    struct buf yaml = written(l.snap);
+    assert_string_equal((const char *)yaml.at,
+                        "version: 1\n"
+                        "listen: \"127.0.0.1:4000\"\n"
+                        "providers:\n"
+                        "  groq: { api_key: { env: GROQ_API_KEY }, any_model: true }\n"
+                        "auth: none\n");
+    struct loaded same = good((const char *)yaml.at);
+    assert_string_equal(same.snap->hash, l.snap->hash);
+    unsetenv("GROQ_API_KEY");
+    buf_fini(&yaml);
+    loaded_fini(&l);
+    loaded_fini(&same);
+}
+
+static void the_hash_sees_every_change_and_no_rewording(void **state)
+{
+    (void)state;
+    static const char base[] = "providers: { openai: { api_key: { env: SLUICE_TEST_KEY } } }\n";
+    static const char *const same[] = {
+        "# a comment\nversion: 1\nproviders:\n  openai:\n    api_key: sl_test_0123456789\n",
+        "providers: { openai: { api_key: '${SLUICE_TEST_KEY}', timeouts: { idle: 2m } } }\n",
+    };
+    static const char *const other[] = {
+        "providers: { openai: { api_key: sl_test_0123456780 } }\n",
+        "providers: { openai: { api_key: { env: SLUICE_TEST_KEY }, headers: { a: b } } }\n",
+        "providers: { openai: { api_key: { env: SLUICE_TEST_KEY } } }\ndemo: false\n",
+        "providers: { openai: { api_key: { env: SLUICE_TEST_KEY } } }\nlisten: 127.0.0.1:0\n",
+    };
+    struct loaded l = good(base);
+    assert_int_equal(strlen(l.snap->hash), 64);
+    for (size_t i = 0; i < ROWS(same); i++) {
+        struct loaded again = good(same[i]);
+        assert_row(i, strcmp(again.snap->hash, l.snap->hash) == 0);
+        loaded_fini(&again);
+    }
+    for (size_t i = 0; i < ROWS(other); i++) {
+        struct loaded again = good(other[i]);
+        assert_row(i, strcmp(again.snap->hash, l.snap->hash) != 0);
+        loaded_fini(&again);
+    }
+    loaded_fini(&l);
+}
+
+static void changes_that_need_a_restart_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *now, *next, *named;
+    } rows[] = {
+        {"demo: true", "demo: true", NULL},
+        {"demo: true", "demo: false\nserver: { body_max: 1MiB }\nstore: { timeout: 1s }", NULL},
+        {"listen: 127.0.0.1:1", "listeners: [{ address: 127.0.0.1:1 }]", NULL},
+        {"listen: 127.0.0.1:1", "listen: 127.0.0.1:2", "listeners[].address"},
+        {"listen: 127.0.0.1:1",
+         "listeners: [{ address: 127.0.0.1:1 }, { address: 127.0.0.1:2 }]", "listeners"},
+        {"demo: true", "store: { url: 'redis://h' }", "store.url"},
+        {"store: { url: 'redis://h', password: a }", "store: { url: 'redis://h', password: b }",
+         "store.password"},
+        {"demo: true", "observability: { access_log: 'off' }", "observability.access_log"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct loaded now = good(rows[i].now), next = good(rows[i].next);
+        const char *named = snapshot_needs_restart(now.snap, next.snap);
+        if (named == NULL || rows[i].named == NULL)
+            assert_row(i, named == rows[i].named);
+        else
+            assert_string_equal(named, rows[i].named);
+        loaded_fini(&now);
+        loaded_fini(&next);
+    }
+}
+
+static void a_path_that_is_no_file_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/nowhere/sluice.yaml", "/", "/dev/null"};
+    for (size_t i = 0; i < ROWS(paths); i++) {
+        struct loaded l = load_with(NULL, (struct load_options){.path = paths[i]});
+        assert_row(i, l.snap == NULL && l.findings.errors == 1);
+        assert_row(i, strncmp(said(&l), paths[i], strlen(paths[i])) == 0);
+        loaded_fini(&l);
+    }
+}
+
+static void a_file_is_looked_for_where_it_may_be(void **state)
+{
+    (void)state;
+    assert_string_equal(snapshot_find("given.yaml"), "given.yaml");
+    setenv("SLUICE_CONFIG", "/from/variable.yaml", 1);
+    assert_string_equal(snapshot_find("given.yaml"), "given.yaml");
+    assert_string_equal(snapshot_find(NULL), "/from/variable.yaml");
+    unsetenv("SLUICE_CONFIG");
+}
+
+static void references_keep_a_snapshot(void **state)
+{
+    (void)state;
+    struct loaded l = good("providers: { openai: { api_key: k } }");
+    struct snapshot *held = snapshot_ref(l.snap);
+    loaded_fini(&l);
+    assert_string_equal(held->providers[0].host, "api.openai.com");
+    snapshot_unref(held);
+    snapshot_unref(NULL);
+}
+
+/* docs/configuration.md ends with what the table says. With SLUICE_UPDATE_DOCS it is written. */
+static void the_reference_page_is_in_step(void **state)
+{
+    (void)state;
+    static const char mark[] = "which writes it anew. -->\n\n";
+    static char page[256 << 10];
+    char path[512];
+    snprintf(path, sizeof(path), "%.*s../../docs/configuration.md",
+             (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__);
+    FILE *f = fopen(path, getenv("SLUICE_UPDATE_DOCS") == NULL ? "r" : "r+");
+    if (f == NULL)
+        skip(); /* not run from the build directory */
+    struct span text = span_of(page, fread(page, 1, sizeof(page), f));
+    size_t head = span_find(text, SPAN_LIT(mark));
+    assert_true(head != SIZE_MAX);
+    head += sizeof(mark) - 1;
+    struct buf reference = {0};
+    assert_int_equal(options_write_reference(&reference), 0);
+    if (getenv("SLUICE_UPDATE_DOCS") != NULL) {
+        assert_int_equal(ftruncate(fileno(f), (off_t)head), 0);
+        assert_int_equal(fseek(f, 0, SEEK_END), 0);
+        assert_int_equal(fwrite(reference.at, 1, reference.tail, f), reference.tail);
+    } else if (!span_eq(span_skip(text, head), buf_span(&reference))) {
+        fail_msg("docs/configuration.md differs from the table of options: run this test with "
+                 "SLUICE_UPDATE_DOCS=1");
+    }
+    assert_int_equal(fclose(f), 0);
+    buf_fini(&reference);
+}
+
+static struct span member_of(struct span schema, const char *name)
+{
+    char quoted[64];
+    snprintf(quoted, sizeof(quoted), "\"%s\":{", name);
+    return span_skip(schema, span_find(schema, span_text(quoted)));
+}
+
+static void the_schema_knows_what_the_table_knows(void **state)
+{
+    (void)state;
+    struct buf schema = {0};
+    assert_int_equal(options_write_schema(&schema), 0);
+    struct span text = buf_span(&schema);
+    assert_true(span_starts(text, SPAN_LIT("{\"$schema\":\"https://json-schema.org/")));
+    assert_true(span_find(member_of(text, "idle_timeout"), SPAN_LIT("(ms|s|m|h|d)")) < 400);
+    assert_true(span_find(member_of(text, "auth"), SPAN_LIT("\"enum\":[\"none\"")) < 400);
+    assert_true(span_find(member_of(text, "api_key"), SPAN_LIT("#/$defs/secret")) < 400);
+    assert_true(span_find(text, SPAN_LIT("\"^x-\":true")) != SIZE_MAX);
+    buf_fini(&schema);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char *const unset[] = {"GROQ_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
+                                        "GEMINI_API_KEY", "DEEPSEEK_API_KEY", "XAI_API_KEY",
+                                        "MISTRAL_API_KEY", "OPENROUTER_API_KEY",
+                                        "CREDENTIALS_DIRECTORY", "SLUICE_TEST_UNSET"};
+    for (size_t i = 0; i < ROWS(unset); i++)
+        unsetenv(unset[i]);
+    setenv("SLUICE_TEST_KEY", "sl_test_0123456789", 1);
+    setenv("SLUICE_TEST_EMPTY", "", 1);
+    setenv("SLUICE_TEST_PATH", "/a: [b", 1);
+    if (mkdtemp(directory) == NULL)
+        return -1;
+    snprintf(config_path, sizeof(config_path), "%s/sluice.yaml", directory);
+    snprintf(secret_path, sizeof(secret_path), "%s/secret", directory);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(config_path);
+    unlink(secret_path);
+    return rmdir(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unknown_keys_come_with_a_suggestion),
+        cmocka_unit_test(values_of_the_wrong_form_say_what_to_write),
+        cmocka_unit_test(listeners_must_make_sense_and_be_safe),
+        cmocka_unit_test(providers_are_checked),
+        cmocka_unit_test(names_must_exist),
+        cmocka_unit_test(keys_and_stores_are_checked),
+        cmocka_unit_test(all_mistakes_are_said_at_once_and_in_order),
+        cmocka_unit_test(findings_are_json_too),
+        cmocka_unit_test(the_example_of_the_documentation_loads),
+        cmocka_unit_test(without_a_file_the_environment_is_enough),
+        cmocka_unit_test(listen_replaces_all_listeners),
+        cmocka_unit_test(base_urls_come_apart),
+        cmocka_unit_test(store_urls_come_apart_without_their_password),
+        cmocka_unit_test(variables_are_expanded_after_parsing),
+        cmocka_unit_test(secrets_come_from_the_credentials_directory_first),
+        cmocka_unit_test(no_secrets_resolves_nothing),
+        cmocka_unit_test(risky_files_are_warned_about),
+        cmocka_unit_test(user_keys_are_ignored_but_names_are_not),
+        cmocka_unit_test(any_model_of_a_provider_may_be_named),
+        cmocka_unit_test(demo_can_be_switched_off_and_taken_over),
+        cmocka_unit_test(what_is_written_means_the_same),
+        cmocka_unit_test(an_environment_is_written_as_its_file),
+        cmocka_unit_test(the_hash_sees_every_change_and_no_rewording),
+        cmocka_unit_test(changes_that_need_a_restart_are_named),
+        cmocka_unit_test(a_path_that_is_no_file_is_an_error),
+        cmocka_unit_test(a_file_is_looked_for_where_it_may_be),
+        cmocka_unit_test(references_keep_a_snapshot),
+        cmocka_unit_test(the_reference_page_is_in_step),
+        cmocka_unit_test(the_schema_knows_what_the_table_knows),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
