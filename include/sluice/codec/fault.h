@@ -1,0 +1,61 @@
+/* fault.h: what a client is told when its request fails.
+ *
+ * A fault is made where the cause is known and written here alone, in the words of each protocol:
+ * as a body before the response has begun, as an event inside a stream after that. Shapes:
+ * contract 0.4 and 0.6, protocols.md §9. */
+#ifndef SLUICE_CODEC_FAULT_H
+#define SLUICE_CODEC_FAULT_H
+
+#include "sluice/base/buf.h"
+
+enum api_protocol { API_CHAT, API_COMPLETIONS, API_EMBEDDINGS, API_OTHER };
+
+enum fault_kind {
+    FAULT_INVALID_REQUEST,
+    FAULT_UNSUPPORTED_PARAMETER,
+    FAULT_INVALID_API_KEY,
+    FAULT_KEY_SCOPE,
+    FAULT_MODEL_NOT_FOUND,
+    FAULT_NOT_FOUND,
+    FAULT_METHOD_NOT_ALLOWED,
+    FAULT_PAYLOAD_TOO_LARGE,
+    FAULT_UNSUPPORTED_MEDIA_TYPE,
+    FAULT_TIMEOUT,          /* the gateway's own deadline */
+    FAULT_RATE_LIMIT,       /* ours */
+    FAULT_UPSTREAM_RATE_LIMITED,
+    FAULT_INTERNAL,
+    FAULT_UPSTREAM,         /* failed, or answered what nobody can read */
+    FAULT_UPSTREAM_TIMEOUT, /* a deadline towards the provider; the message names it */
+    FAULT_UPSTREAM_UNAVAILABLE,
+    FAULT_NO_PROVIDER,
+    FAULT_OVERLOADED,     /* the process holds all it may */
+    FAULT_SHUTTING_DOWN,
+    FAULT_TRANSPORT,      /* malformed HTTP; carries its own status */
+};
+
+struct fault {
+    enum fault_kind kind;
+    unsigned status;        /* 0: the kind's own */
+    const char *param;      /* JSON path of the member at fault, NULL: unknown */
+    unsigned retry_after_s; /* 0: none */
+    char message[400];      /* one sentence, and what to do; no secrets */
+};
+
+struct fault_attempt {
+    const char *provider, *endpoint, *type;
+    unsigned status, latency_ms;
+};
+
+unsigned fault_status(const struct fault *f);
+const char *fault_type(const struct fault *f); /* "invalid_request_error", … */
+
+/* The whole body of an error answer. `attempts` may be NULL. */
+int fault_write_body(const struct fault *f, enum api_protocol api, const char *request_id,
+                     const struct fault_attempt *attempts, unsigned nattempts, struct buf *out)
+    __attribute__((warn_unused_result));
+
+/* What ends a stream after its first byte: the in-band error and the protocol's terminator. */
+int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
+                       struct buf *out) __attribute__((warn_unused_result));
+
+#endif

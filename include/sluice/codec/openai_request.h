@@ -1,0 +1,39 @@
+/* openai_request.h: what the gateway reads in an OpenAI request body, and the few bytes it changes.
+ *
+ * One pass over the body notes where the members we act on lie. The pass lane then splices: members
+ * that are the gateway's own are removed, `model` becomes the upstream's name, and a stream is asked for
+ * its usage. Every other byte goes on as the client wrote it (design.md, pass lane). */
+#ifndef SLUICE_CODEC_OPENAI_REQUEST_H
+#define SLUICE_CODEC_OPENAI_REQUEST_H
+
+#include "sluice/base/arena.h"
+#include "sluice/codec/fault.h"
+#include "sluice/format/json_splice.h"
+
+enum noted_role { NOTED_MODEL, NOTED_STREAM_OPTIONS, NOTED_GATEWAY_ONLY };
+
+struct openai_request {
+    struct span model; /* decoded; in the body when it has no escapes, else in the arena */
+    bool stream;
+    bool wants_usage; /* the client asked for the usage chunk itself */
+    bool wants_cost;  /* usage: {include: true} */
+    bool has_options; /* stream_options is there */
+    size_t open;      /* offset behind the opening brace */
+    struct {
+        struct json_member member;
+        enum noted_role role;
+    } noted[SPLICE_EDITS_MAX - 2];
+    unsigned nnoted;
+    struct span include_usage; /* the value inside stream_options, NULL when absent */
+};
+
+/* False with *why (a 400 that names the member). */
+bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
+                         struct openai_request *out, struct fault *why);
+
+/* The edits that turn the client's body into the one for an upstream that calls the model
+ * `upstream_model`. Replacement text is made in the arena. */
+void openai_request_splice(const struct openai_request *r, struct span body,
+                           struct span upstream_model, struct arena *a, struct json_splice *out);
+
+#endif

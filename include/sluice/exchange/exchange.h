@@ -1,0 +1,49 @@
+/* exchange.h: one request, from its head to its record.
+ *
+ *   OPEN ──run──▶ ADMITTING ──▶ ATTEMPTING ──first byte──▶ ANSWERING ──▶ ENDED
+ *     └──────────────┴──────────────┴────── fail, reply, client gone ──────▲
+ *
+ * The API layer opens an exchange for every request it accepts to look at and then calls one of
+ * run, reply or fail. Whatever happens, the exchange ends exactly once, writes one record (log,
+ * metrics, limits) and frees itself at the end of the turn: nobody holds it after that. */
+#ifndef SLUICE_EXCHANGE_EXCHANGE_H
+#define SLUICE_EXCHANGE_EXCHANGE_H
+
+#include "sluice/codec/fault.h"
+#include "sluice/exchange/gateway.h"
+
+struct exchange_kind {
+    enum api_protocol api;
+    const char *label;         /* in metrics and log: "chat" */
+    const char *upstream_path; /* behind a provider's path prefix: "/chat/completions"; NULL: local */
+};
+
+struct exchange;
+
+/* Takes note of the head (fields to forward, ids); the head may go afterwards. */
+struct exchange *exchange_open(struct gateway *g, struct sink *sink,
+                               const struct exchange_kind *kind, const struct http_head *head);
+
+/* Field lines every answer of this exchange carries (CORS); copied. */
+void exchange_add_fields(struct exchange *x, struct span lines);
+
+/* Checks the key of the head. False: the exchange has failed with a 401 and is gone. */
+bool exchange_authenticate(struct exchange *x, const struct http_head *head);
+
+/* The body is complete: admit, plan, attempt, relay. `kept` may be moved out. */
+void exchange_run(struct exchange *x, struct span body, struct body *kept);
+
+/* An answer of our own. */
+void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
+                    struct span body);
+
+/* Ends it with this fault: as an answer, or inside the stream that has begun. */
+void exchange_fail(struct exchange *x, const struct fault *why);
+
+const struct deployment *exchange_deployment(const struct exchange *x);
+const struct key_options *exchange_key(const struct exchange *x); /* NULL: none was needed */
+
+/* Everything that is still open ends with this fault (the drain limit has passed). */
+void exchange_fail_all(struct gateway *g, const struct fault *why);
+
+#endif

@@ -1,0 +1,55 @@
+/* gateway.h: what every exchange of the process shares, and what a configuration became at run time. */
+#ifndef SLUICE_EXCHANGE_GATEWAY_H
+#define SLUICE_EXCHANGE_GATEWAY_H
+
+#include "sluice/admit/keyring.h"
+#include "sluice/base/metric.h"
+#include "sluice/base/rng.h"
+#include "sluice/catalog/catalog.h"
+#include "sluice/exchange/instruments.h"
+#include "sluice/http/pool.h"
+#include "sluice/http/server.h"
+#include "sluice/store/store.h"
+
+/* A provider with its connections. */
+struct provider_runtime {
+    const struct provider_options *options;
+    struct pool *pool;       /* NULL for the demo provider */
+    struct span constant;    /* head lines that never change: Host, credential, Accept-Encoding, … */
+    struct metric_series *attempts[ATTEMPT_RESULTS];
+};
+
+/* A snapshot put to work. Immutable but for its counters; every exchange holds the one it started
+ * under, so a reload changes nothing for what is running. */
+struct deployment {
+    unsigned refs;
+    struct snapshot *snapshot; /* one reference */
+    struct catalog *catalog;
+    struct keyring *keyring;
+    struct provider_runtime *providers; /* as many, in the order of snapshot->providers */
+    struct gateway *gateway;
+};
+
+struct gateway {
+    struct loop *loop;
+    struct server_shared http;
+    struct store *store;
+    struct metric_registry *metrics;
+    struct instruments instruments;
+    struct log_sink *access_log; /* NULL: off */
+    bool access_log_text;        /* readable lines for a terminal instead of JSON */
+    struct rng rng;
+    struct deployment *now;
+    struct exchange *exchanges; /* all that are open, for drain and for shutdown */
+    unsigned inflight, streams;
+    bool draining;
+};
+
+/* Connections of providers that stay the same are taken over from `before` (may be NULL). Takes a
+ * reference on the snapshot. NULL and *why when a file a provider needs cannot be used. */
+struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
+                                  const struct deployment *before, struct err *why);
+struct deployment *deployment_ref(struct deployment *d);
+void deployment_unref(struct deployment *d); /* NULL is fine */
+
+#endif

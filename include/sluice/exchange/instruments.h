@@ -1,0 +1,68 @@
+/* instruments.h: the metrics of requests: declared once, resolved to series before they are needed.
+ *
+ * Names and labels are those of config.md. Label values come from the configuration only; what no
+ * model of the configuration has is "other". */
+#ifndef SLUICE_EXCHANGE_INSTRUMENTS_H
+#define SLUICE_EXCHANGE_INSTRUMENTS_H
+
+#include "sluice/base/map.h"
+#include "sluice/base/metric.h"
+#include "sluice/catalog/catalog.h"
+#include "sluice/meter/cost.h"
+
+enum outcome {
+    OUTCOME_OK,
+    OUTCOME_CLIENT_ERROR,
+    OUTCOME_UPSTREAM_ERROR,
+    OUTCOME_RATE_LIMITED,
+    OUTCOME_REJECTED,    /* ours: overloaded, shutting down, no provider */
+    OUTCOME_CLIENT_GONE,
+    OUTCOMES,
+};
+const char *outcome_name(enum outcome o);
+
+enum attempt_result {
+    RESULT_OK,
+    RESULT_CONNECT_FAILED,
+    RESULT_TIMEOUT,
+    RESULT_STATUS_4XX,
+    RESULT_STATUS_5XX,
+    RESULT_BROKEN, /* reset, truncated, malformed */
+    RESULT_CANCELLED,
+    ATTEMPT_RESULTS,
+};
+const char *attempt_result_name(enum attempt_result r);
+
+struct instruments {
+    struct metric_registry *registry;
+    struct metric_family *requests, *duration, *ttft, *token_seconds, *tokens, *cost, *attempts;
+    struct metric_series *overhead[3]; /* admit, dispatch, first_write */
+    struct metric_series *ratelimit_rejections, *inflight, *streams, *stalls[2], *lag, *log_dropped;
+    struct metric_series *connections, *buffer_bytes;
+    struct map by_route; /* struct route_series by its key */
+};
+
+enum { OVERHEAD_ADMIT, OVERHEAD_DISPATCH, OVERHEAD_FIRST_WRITE };
+enum { STALL_CLIENT, STALL_UPSTREAM };
+
+/* All series one route (API × model × provider) writes to. */
+struct route_series;
+
+void instruments_init(struct instruments *i, struct metric_registry *registry);
+void instruments_fini(struct instruments *i);
+
+/* `t` may be NULL: the request never reached a target. */
+struct route_series *instruments_route(struct instruments *i, const char *api,
+                                       const struct target *t);
+
+struct request_figures {
+    enum outcome outcome;
+    unsigned status;
+    bool stream;
+    uint64_t duration_us, ttft_us; /* ttft 0: no token was seen */
+    const struct usage *usage;
+    const struct cost *cost;
+};
+void route_series_record(struct route_series *r, const struct request_figures *f);
+
+#endif

@@ -1,0 +1,25 @@
+/* cost.h: usage times price, once, in one place, in integers.
+ *
+ * All amounts are pico-dollars (1e-12 USD). The formula and the names of the parts are those of
+ * contract 2.5; parts this gateway does not meter yet are 0. */
+#ifndef SLUICE_METER_COST_H
+#define SLUICE_METER_COST_H
+
+#include "sluice/base/buf.h"
+#include "sluice/config/snapshot.h"
+#include "sluice/meter/usage.h"
+
+struct cost {
+    uint64_t prompt_pd, cache_read_pd, cache_write_pd, completion_pd, reasoning_pd;
+    uint64_t total_pd;
+    bool known; /* the endpoint has a price */
+};
+
+struct cost cost_of(const struct usage *u, const struct price_options *price);
+
+/* A dollar amount as an exact JSON number: "0.00023495", "0". */
+int cost_write_usd(uint64_t pd, struct buf *out) __attribute__((warn_unused_result));
+/* `"cost":…,"cost_details":{…}` with every field of the contract. */
+int cost_write_members(const struct cost *c, struct buf *out) __attribute__((warn_unused_result));
+
+#endif

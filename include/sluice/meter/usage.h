@@ -1,0 +1,27 @@
+/* usage.h: tokens, normalised from what each provider calls them (contract 2.5).
+ *
+ * prompt counts everything read, cached and cache-written tokens included; completion counts
+ * everything written, reasoning included. */
+#ifndef SLUICE_METER_USAGE_H
+#define SLUICE_METER_USAGE_H
+
+#include "sluice/base/span.h"
+
+enum usage_source {
+    USAGE_NONE,      /* nothing was said, nothing was delivered */
+    USAGE_PROVIDER,  /* the provider's own numbers */
+    USAGE_ESTIMATED, /* delivered events, because the provider's numbers never came */
+};
+
+struct usage {
+    uint64_t prompt, cached, cache_write, completion, reasoning;
+    enum usage_source source;
+};
+
+/* Reads an OpenAI usage object, whole or as the last of several cumulative ones: what it states
+ * replaces what was known. False when `object` is no object or states no count. */
+bool usage_read_openai(struct usage *u, struct span object);
+
+const char *usage_source_name(enum usage_source s); /* "provider", … */
+
+#endif

@@ -1,0 +1,105 @@
+#include "sluice/codec/fault.h"
+
+struct kind_words {
+    unsigned status;
+    const char *type, *reason;
+};
+
+static const struct kind_words words[] = {
+    [FAULT_INVALID_REQUEST] = {400, "invalid_request_error", "INVALID_REQUEST"},
+    [FAULT_UNSUPPORTED_PARAMETER] = {400, "unsupported_parameter", "UNSUPPORTED_PARAMETER"},
+    [FAULT_INVALID_API_KEY] = {401, "invalid_api_key", "INVALID_API_KEY"},
+    [FAULT_KEY_SCOPE] = {403, "key_scope", "KEY_SCOPE"},
+    [FAULT_MODEL_NOT_FOUND] = {404, "model_not_found", "MODEL_NOT_FOUND"},
+    [FAULT_NOT_FOUND] = {404, "not_found", "NOT_FOUND"},
+    [FAULT_METHOD_NOT_ALLOWED] = {405, "method_not_allowed", "METHOD_NOT_ALLOWED"},
+    [FAULT_PAYLOAD_TOO_LARGE] = {413, "payload_too_large", "PAYLOAD_TOO_LARGE"},
+    [FAULT_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type", "UNSUPPORTED_MEDIA_TYPE"},
+    [FAULT_TIMEOUT] = {408, "timeout", "TIMEOUT"},
+    [FAULT_RATE_LIMIT] = {429, "rate_limit_exceeded", "RATE_LIMIT_EXCEEDED"},
+    [FAULT_UPSTREAM_RATE_LIMITED] = {429, "upstream_rate_limited", "UPSTREAM_RATE_LIMITED"},
+    [FAULT_INTERNAL] = {500, "internal_error", "INTERNAL_ERROR"},
+    [FAULT_UPSTREAM] = {502, "upstream_error", "UPSTREAM_ERROR"},
+    [FAULT_UPSTREAM_TIMEOUT] = {504, "timeout", "UPSTREAM_TIMEOUT"},
+    [FAULT_UPSTREAM_UNAVAILABLE] = {503, "upstream_unavailable", "UPSTREAM_UNAVAILABLE"},
+    [FAULT_NO_PROVIDER] = {503, "no_provider_available", "NO_PROVIDER_AVAILABLE"},
+    [FAULT_OVERLOADED] = {503, "overloaded", "OVERLOADED"},
+    [FAULT_SHUTTING_DOWN] = {503, "shutting_down", "SHUTTING_DOWN"},
+    [FAULT_TRANSPORT] = {400, "invalid_request_error", "INVALID_REQUEST"},
+};
+
+unsigned fault_status(const struct fault *f)
+{
+    return f->status != 0 ? f->status : words[f->kind].status;
+}
+
+const char *fault_type(const struct fault *f)
+{
+    return words[f->kind].type;
+}
+
+static int write_text(struct buf *out, const char *before, const char *text)
+{
+    int rc = buf_add_text(out, before);
+    if (rc == 0)
+        rc = buf_add_json(out, span_text(text));
+    return rc;
+}
+
+/* `"message":…,"type":…,"param":…,"code":…,"reason":…` */
+static int write_members(const struct fault *f, struct buf *out)
+{
+    int rc = write_text(out, "\"message\":\"", f->message);
+    if (rc == 0)
+        rc = buf_addf(out, "\",\"type\":\"%s\"", fault_type(f));
+    if (rc == 0)
+        rc = write_text(out, ",\"param\":\"", f->param == NULL ? "" : f->param);
+    if (rc == 0)
+        rc = buf_addf(out, "\",\"code\":%u,\"reason\":\"%s\"", fault_status(f),
+                      words[f->kind].reason);
+    return rc;
+}
+
+static int write_attempts(const struct fault_attempt *a, unsigned n, struct buf *out)
+{
+    int rc = buf_add_text(out, ",\"metadata\":{\"attempts\":[");
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        rc = write_text(out, i > 0 ? ",{\"provider\":\"" : "{\"provider\":\"", a[i].provider);
+        if (rc == 0)
+            rc = write_text(out, "\",\"endpoint\":\"", a[i].endpoint);
+        if (rc == 0)
+            rc = buf_addf(out, "\",\"status\":%u,\"type\":\"%s\",\"latency_ms\":%u}", a[i].status,
+                          a[i].type, a[i].latency_ms);
+    }
+    return rc == 0 ? buf_add_text(out, "]}") : rc;
+}
+
+int fault_write_body(const struct fault *f, enum api_protocol api, const char *request_id,
+                     const struct fault_attempt *attempts, unsigned nattempts, struct buf *out)
+{
+    (void)api; /* chat, completions and embeddings share OpenAI's envelope */
+    int rc = buf_add_text(out, "{\"error\":{");
+    if (rc == 0)
+        rc = write_members(f, out);
+    if (rc == 0 && nattempts > 0)
+        rc = write_attempts(attempts, nattempts, out);
+    if (rc == 0)
+        rc = buf_addf(out, "},\"request_id\":\"%s\"}", request_id);
+    return rc;
+}
+
+int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
+                       struct buf *out)
+{
+    const char *choice = api == API_COMPLETIONS
+                             ? "{\"index\":0,\"text\":\"\",\"finish_reason\":\"error\"}"
+                             : "{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}";
+    const char *object = api == API_COMPLETIONS ? "text_completion" : "chat.completion.chunk";
+    int rc = buf_addf(out, "data: {\"id\":\"gen-%s\",\"object\":\"%s\",\"choices\":[%s],\"error\":{",
+                      request_id, object, choice);
+    if (rc == 0)
+        rc = write_members(f, out);
+    if (rc == 0)
+        rc = buf_addf(out, "},\"request_id\":\"%s\"}\n\ndata: [DONE]\n\n", request_id);
+    return rc;
+}

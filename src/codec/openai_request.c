@@ -1,0 +1,227 @@
+#include "sluice/codec/openai_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Members that are the gateway's own and mean nothing, or something else, to a provider. */
+static const char *const gateway_only[] = {
+    "provider", "models", "usage", "session_id", "idempotency_key", "cache_strategy",
+};
+
+static bool reject(struct fault *why, const char *param, const char *message)
+{
+    *why = (struct fault){.kind = FAULT_INVALID_REQUEST, .param = param};
+    snprintf(why->message, sizeof why->message, "%s", message);
+    return false;
+}
+
+static bool note(struct openai_request *r, const struct json_member *m, enum noted_role role,
+                 struct fault *why)
+{
+    if (r->nnoted == sizeof r->noted / sizeof r->noted[0])
+        return reject(why, "", "the same members are repeated too often");
+    r->noted[r->nnoted].member = *m;
+    r->noted[r->nnoted++].role = role;
+    return true;
+}
+
+static bool read_model(struct openai_request *r, struct span value, struct arena *a,
+                       struct fault *why)
+{
+    if (r->model.at != NULL) /* two readers could pick different ones */
+        return reject(why, "model", "\"model\" is given twice");
+    if (value.len < 2 || value.at[0] != '"')
+        return reject(why, "model", "\"model\" must be a string");
+    struct span inside = span_sub(value, 1, value.len - 2);
+    if (inside.len == 0 || inside.len > 512)
+        return reject(why, "model", "\"model\" must have 1 to 512 characters");
+    if (memchr(inside.at, '\\', inside.len) == NULL) {
+        r->model = inside;
+        return true;
+    }
+    char *text = arena_alloc(a, inside.len + 1);
+    long len = json_string(value, text, inside.len + 1);
+    if (len <= 0)
+        return reject(why, "model", "\"model\" is not valid text");
+    r->model = span_of(text, (size_t)len);
+    return true;
+}
+
+static bool read_bool(enum json_kind kind, const char *param, bool *out, struct fault *why)
+{
+    if (kind != JSON_TRUE && kind != JSON_FALSE && kind != JSON_NULL) {
+        reject(why, param, "");
+        snprintf(why->message, sizeof why->message, "\"%s\" must be true or false", param);
+        return false;
+    }
+    *out = kind == JSON_TRUE;
+    return true;
+}
+
+static bool read_stream_options(struct openai_request *r, struct span value, enum json_kind kind,
+                                struct fault *why)
+{
+    struct json_member m;
+    if (r->has_options)
+        return reject(why, "stream_options", "\"stream_options\" is given twice");
+    r->has_options = true;
+    if (kind == JSON_NULL)
+        return true;
+    if (kind != JSON_OBJECT)
+        return reject(why, "stream_options", "\"stream_options\" must be an object");
+    if (json_get(value, "include_usage", &m)) {
+        r->include_usage = json_value(value, &m);
+        return read_bool(m.kind, "stream_options.include_usage", &r->wants_usage, why);
+    }
+    return true;
+}
+
+static bool read_usage_switch(struct openai_request *r, struct span value, enum json_kind kind,
+                              struct fault *why)
+{
+    struct json_member m;
+    if (kind != JSON_OBJECT && kind != JSON_NULL)
+        return reject(why, "usage", "\"usage\" must be an object: {\"include\": true}");
+    if (kind == JSON_OBJECT && json_get(value, "include", &m))
+        return read_bool(m.kind, "usage.include", &r->wants_cost, why);
+    return true;
+}
+
+static bool is_gateway_only(struct span key)
+{
+    for (unsigned i = 0; i < sizeof gateway_only / sizeof gateway_only[0]; i++) {
+        if (json_key_is(key, gateway_only[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The first letters that any member we look at can begin with; keys written with escapes pass too. */
+static bool may_concern_us(struct span key)
+{
+    return key.len > 0 && memchr("mspuic\\", key.at[0], 7) != NULL;
+}
+
+static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
+                        enum api_protocol api, struct arena *a, struct fault *why)
+{
+    struct span key = span_sub(body, m->key.start, m->key.end - m->key.start);
+    struct span value = json_value(body, m);
+    if (!may_concern_us(key) && memchr(key.at, '\\', key.len) == NULL)
+        return true;
+    if (json_key_is(key, "model"))
+        return read_model(r, value, a, why) && note(r, m, NOTED_MODEL, why);
+    if (json_key_is(key, "stream")) {
+        if (!read_bool(m->kind, "stream", &r->stream, why))
+            return false;
+        if (r->stream && api == API_EMBEDDINGS)
+            return reject(why, "stream", "embeddings cannot be streamed");
+        return true;
+    }
+    if (json_key_is(key, "stream_options") && api != API_EMBEDDINGS)
+        return read_stream_options(r, value, m->kind, why) &&
+               note(r, m, NOTED_STREAM_OPTIONS, why);
+    if (json_key_is(key, "messages") && api == API_CHAT) {
+        if (m->kind != JSON_ARRAY)
+            return reject(why, "messages", "\"messages\" must be an array");
+        size_t cursor = 0;
+        struct span first;
+        if (!json_each(value, &cursor, &first))
+            return reject(why, "messages", "\"messages\" must not be empty");
+        return true;
+    }
+    if (json_key_is(key, "usage") && !read_usage_switch(r, value, m->kind, why))
+        return false;
+    if (is_gateway_only(key))
+        return note(r, m, NOTED_GATEWAY_ONLY, why);
+    return true;
+}
+
+bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
+                         struct openai_request *out, struct fault *why)
+{
+    struct json_scan scan;
+    struct span rest = body;
+    enum json_status status;
+
+    *out = (struct openai_request){0};
+    json_scan_init(&scan);
+    while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER) {
+        if (!read_member(out, body, &scan.member, api, a, why))
+            return false;
+    }
+    if (status == JSON_INVALID || status == JSON_MORE) {
+        reject(why, "", "");
+        snprintf(why->message, sizeof why->message,
+                 "the body is not valid JSON: %s at byte %zu",
+                 status == JSON_MORE ? "it ends too early" : scan.problem, scan.offset);
+        return false;
+    }
+    if (scan.root != JSON_OBJECT)
+        return reject(why, "", "the body must be a JSON object");
+    if (out->model.at == NULL)
+        return reject(why, "model", "\"model\" is missing; GET /v1/models lists what there is");
+    out->open = scan.open + 1;
+    return true;
+}
+
+/* stream_options with include_usage: true, whatever it held before. */
+static void ask_for_usage(const struct openai_request *r, struct span body,
+                          const struct json_member *options, struct json_splice *out)
+{
+    if (options->kind != JSON_OBJECT) {
+        splice_replace(out, options->value.start, options->value.end,
+                       SPAN_LIT("{\"include_usage\":true}"));
+    } else if (r->include_usage.at != NULL) {
+        size_t at = (size_t)(r->include_usage.at - body.at);
+        splice_replace(out, at, at + r->include_usage.len, SPAN_LIT("true"));
+    } else {
+        struct span inside = span_trim(span_sub(body, options->value.start + 1,
+                                                options->value.end - options->value.start - 2));
+        bool empty = true; /* JSON's white space is more than HTTP's */
+        for (size_t i = 0; i < inside.len && empty; i++)
+            empty = inside.at[i] == '\n' || inside.at[i] == '\r' || inside.at[i] == ' ' ||
+                    inside.at[i] == '\t';
+        splice_insert(out, options->value.start + 1,
+                      empty ? SPAN_LIT("\"include_usage\":true")
+                            : SPAN_LIT("\"include_usage\":true,"));
+    }
+}
+
+static struct span quoted(struct span text, struct arena *a)
+{
+    struct buf out = {0};
+    if (buf_add_byte(&out, '"') < 0 || buf_add_json(&out, text) < 0 || buf_add_byte(&out, '"') < 0)
+        abort(); /* a name out of the configuration */
+    struct span kept = arena_keep(a, buf_span(&out));
+    buf_fini(&out);
+    return kept;
+}
+
+void openai_request_splice(const struct openai_request *r, struct span body,
+                           struct span upstream_model, struct arena *a, struct json_splice *out)
+{
+    bool asked = !r->stream || r->wants_usage;
+    out->nedits = 0;
+    if (!asked && !r->has_options) {
+        splice_insert(out, r->open, SPAN_LIT("\"stream_options\":{\"include_usage\":true},"));
+        asked = true;
+    }
+    for (unsigned i = 0; i < r->nnoted; i++) {
+        const struct json_member *m = &r->noted[i].member;
+        switch (r->noted[i].role) {
+        case NOTED_MODEL:
+            if (!span_eq(r->model, upstream_model))
+                splice_replace(out, m->value.start, m->value.end, quoted(upstream_model, a));
+            break;
+        case NOTED_STREAM_OPTIONS:
+            if (!asked)
+                ask_for_usage(r, body, m, out);
+            asked = true;
+            break;
+        case NOTED_GATEWAY_ONLY:
+            splice_remove_member(out, m);
+            break;
+        }
+    }
+}

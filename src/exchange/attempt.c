@@ -1,0 +1,367 @@
+#include "exchange_priv.h"
+
+#include "sluice/http/inflate.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const unsigned may_become[] = {
+    [ATTEMPT_NEW] = 1u << ATTEMPT_CONNECTING | 1u << ATTEMPT_WAITING | 1u << ATTEMPT_ENDED,
+    [ATTEMPT_CONNECTING] = 1u << ATTEMPT_WAITING | 1u << ATTEMPT_ENDED,
+    /* back to connecting: a reused connection was dead */
+    [ATTEMPT_WAITING] = 1u << ATTEMPT_CONNECTING | 1u << ATTEMPT_STREAMING | 1u << ATTEMPT_ENDED,
+    [ATTEMPT_STREAMING] = 1u << ATTEMPT_ENDED,
+    [ATTEMPT_ENDED] = 0,
+};
+
+static void become(struct attempt *a, enum attempt_state next)
+{
+    assert(may_become[a->state] & 1u << next);
+    a->state = next;
+}
+
+/* --- failing --------------------------------------------------------------------------------- */
+
+static void fail(struct attempt *a, enum attempt_result result, enum fault_kind kind,
+                 const char *problem)
+{
+    struct attempt_failure f = {
+        .result = result,
+        .next_may_help = true,
+        .fault = {.kind = kind},
+    };
+    snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %s",
+             a->target->provider->name, problem);
+    exchange_attempt_failed(a->x, &f);
+}
+
+static void fail_deadline(struct attempt *a, const char *what, const char *option, unsigned ms)
+{
+    char problem[160];
+    snprintf(problem, sizeof problem, "%s within %u.%u s (timeouts.%s)", what, ms / 1000,
+             ms % 1000 / 100, option);
+    fail(a, RESULT_TIMEOUT, FAULT_UPSTREAM_TIMEOUT, problem);
+}
+
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+/* The state's own limit, cut short by what is left of the provider's total. */
+static void arm(struct attempt *a, unsigned ms)
+{
+    if (a->total_due_ms != 0) {
+        uint64_t now = loop_now_ms(a->x->gateway->loop);
+        uint64_t left = a->total_due_ms > now ? a->total_due_ms - now : 1;
+        if (ms == 0 || ms > left)
+            ms = (unsigned)left;
+    }
+    deadline_set(&a->deadline, ms);
+}
+
+static void on_deadline(struct deadline *d)
+{
+    struct attempt *a = (struct attempt *)((char *)d - offsetof(struct attempt, deadline));
+    const struct provider_options *o = a->target->provider;
+    if (a->state == ATTEMPT_STREAMING && lane_broken(a->x))
+        return; /* all content was there: only the connection's end was missing */
+    if (a->total_due_ms != 0 && loop_now_ms(a->x->gateway->loop) >= a->total_due_ms)
+        fail_deadline(a, "did not finish", "total", o->total_timeout_ms);
+    else if (a->state == ATTEMPT_WAITING)
+        fail_deadline(a, "sent no response", "first_byte", o->first_byte_timeout_ms);
+    else
+        fail_deadline(a, "fell silent: no byte came", "idle", o->idle_timeout_ms);
+}
+
+/* --- the request ------------------------------------------------------------------------------ */
+
+/* Everything of an upstream request's head that is decided per request. */
+static struct span request_head(const struct attempt *a, size_t body_len)
+{
+    static uint8_t room[72 * 1024];
+    const struct span parts[] = {
+        SPAN_LIT("POST "),
+        span_text(a->target->provider->path_prefix),
+        span_text(a->x->kind->upstream_path),
+        SPAN_LIT(" HTTP/1.1\r\n"),
+        a->provider->constant,
+        a->x->forward,
+    };
+    size_t at = 0;
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        assert(parts[i].len < sizeof room - at - 64);
+        if (parts[i].len > 0)
+            memcpy(room + at, parts[i].at, parts[i].len);
+        at += parts[i].len;
+    }
+    int n = snprintf((char *)room + at, sizeof room - at, "Content-Length: %zu\r\n\r\n", body_len);
+    return span_of(room, at + (size_t)n);
+}
+
+static void send_request(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    struct span body = buf_span(&x->body.bytes);
+    struct json_splice splice = {.nedits = 0};
+    struct span spans[2 * SPLICE_EDITS_MAX + 2];
+    size_t total;
+
+    openai_request_splice(x->request, body, a->target->upstream_model, &x->arena, &splice);
+    unsigned n = splice_spans(&splice, body, spans + 1, &total);
+    spans[0] = request_head(a, total);
+    a->sent_us = clock_us();
+    if (x->dispatched_us == 0)
+        x->dispatched_us = a->sent_us;
+    become(a, ATTEMPT_WAITING);
+    arm(a, a->target->provider->first_byte_timeout_ms);
+    (void)client_send(a->client, spans, n + 1); /* what the socket refuses is kept: bounded by the body */
+}
+
+/* --- the connection --------------------------------------------------------------------------- */
+
+static bool on_client_head(void *owner, const struct http_head *head)
+{
+    return attempt_on_head(owner, head);
+}
+
+static void on_client_data(void *owner, const struct span *spans, unsigned n, bool last)
+{
+    attempt_on_data(owner, spans, n, last);
+}
+
+static void on_client_writable(void *owner)
+{
+    (void)owner; /* the request was handed over whole */
+}
+
+static void connect_again(struct attempt *a);
+
+static void on_client_failed(void *owner, int status, const char *problem)
+{
+    struct attempt *a = owner;
+    struct client *c = a->client;
+    bool was_dead = a->state == ATTEMPT_WAITING && client_was_reused(c) &&
+                    !client_heard_anything(c) && !a->retried;
+    a->client = NULL;
+    if (was_dead)
+        connect_again(a); /* the provider closed it while we were writing: nobody answered yet */
+    else if (status == UV_EPROTO)
+        attempt_on_broken(a, problem);
+    else
+        attempt_on_broken(a, a->state == ATTEMPT_WAITING
+                                 ? "the connection closed before a response came"
+                                 : "the connection broke in the middle of the response");
+}
+
+static const struct client_events client_events = {
+    .head = on_client_head,
+    .data = on_client_data,
+    .failed = on_client_failed,
+    .writable = on_client_writable,
+};
+
+static void fail_connect(struct attempt *a, const struct ticket_result *r)
+{
+    static const char *const stages[] = {
+        [DIAL_RESOLVE] = "its name could not be resolved",
+        [DIAL_CONNECT] = "no connection could be made",
+        [DIAL_TLS] = "the TLS handshake failed",
+        [DIAL_DONE] = "no connection could be made",
+    };
+    char problem[256];
+    if (r->status == UV_ETIMEDOUT) {
+        fail_deadline(a, stages[r->stage], "connect", a->target->provider->connect_timeout_ms);
+        return;
+    }
+    snprintf(problem, sizeof problem, "%s: %s", stages[r->stage],
+             r->problem != NULL ? r->problem : uv_strerror(r->status));
+    fail(a, RESULT_CONNECT_FAILED, FAULT_UPSTREAM, problem);
+}
+
+static void on_ticket(void *arg, const struct ticket_result *r)
+{
+    struct attempt *a = arg;
+    a->ticket = NULL;
+    if (r->client == NULL) {
+        fail_connect(a, r);
+        return;
+    }
+    a->connect_us += r->connect_us;
+    a->client = r->client;
+    client_attach(a->client, &client_events, a);
+    send_request(a);
+}
+
+static void take_connection(struct attempt *a)
+{
+    a->client = pool_take(a->provider->pool, a->retried, on_ticket, a, &a->ticket);
+    if (a->client == NULL) {
+        if (a->state != ATTEMPT_CONNECTING)
+            become(a, ATTEMPT_CONNECTING);
+        return;
+    }
+    client_attach(a->client, &client_events, a);
+    send_request(a);
+}
+
+static void connect_again(struct attempt *a)
+{
+    a->retried = true;
+    deadline_clear(&a->deadline);
+    become(a, ATTEMPT_CONNECTING);
+    take_connection(a);
+}
+
+void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
+{
+    const struct provider_options *o = planned->target.provider;
+    *a = (struct attempt){
+        .x = x,
+        .target = &planned->target,
+        .provider = &x->deployment->providers[planned->target.provider_index],
+        .started_us = clock_us(),
+    };
+    deadline_init(&a->deadline, x->gateway->loop, on_deadline);
+    if (o->total_timeout_ms != 0)
+        a->total_due_ms = loop_now_ms(x->gateway->loop) + o->total_timeout_ms;
+    switch (o->protocol) {
+    case PROTOCOL_OPENAI:
+        take_connection(a);
+        return;
+    case PROTOCOL_DEMO:
+        a->sent_us = x->dispatched_us = a->started_us;
+        become(a, ATTEMPT_WAITING);
+        a->demo = demo_start(a);
+        return;
+    case PROTOCOL_ANTHROPIC:
+        fail(a, RESULT_CONNECT_FAILED, FAULT_NO_PROVIDER,
+             "it speaks the Anthropic protocol, which this version does not translate");
+        return;
+    }
+}
+
+void attempt_end(struct attempt *a, enum attempt_result result)
+{
+    if (a->x == NULL || a->state == ATTEMPT_ENDED)
+        return;
+    become(a, ATTEMPT_ENDED);
+    deadline_clear(&a->deadline);
+    metric_add(a->provider->attempts[result], 1);
+    if (a->ticket != NULL)
+        ticket_cancel(a->ticket);
+    if (a->client != NULL)
+        client_release(a->client); /* closes it unless its message is complete */
+    if (a->demo != NULL)
+        demo_stop(a->demo);
+    inflater_free(a->inflater);
+    a->ticket = NULL;
+    a->client = NULL;
+    a->demo = NULL;
+    a->inflater = NULL;
+}
+
+/* --- flow ------------------------------------------------------------------------------------- */
+
+void attempt_pause(struct attempt *a)
+{
+    if (a->paused || a->state != ATTEMPT_STREAMING)
+        return;
+    a->paused = true;
+    deadline_clear(&a->deadline); /* the silence is ours */
+    metric_add(a->x->gateway->instruments.stalls[STALL_CLIENT], 1);
+    if (a->client != NULL)
+        client_pause(a->client);
+    if (a->demo != NULL)
+        demo_pause(a->demo, true);
+}
+
+void attempt_resume(struct attempt *a)
+{
+    if (!a->paused || a->state != ATTEMPT_STREAMING)
+        return;
+    a->paused = false;
+    arm(a, a->target->provider->idle_timeout_ms);
+    if (a->client != NULL)
+        client_resume(a->client);
+    if (a->demo != NULL)
+        demo_pause(a->demo, false);
+}
+
+/* --- the response ----------------------------------------------------------------------------- */
+
+static void fail_status(struct attempt *a, const char *what)
+{
+    char problem[160];
+    snprintf(problem, sizeof problem, "it answered %u%s", a->status, what);
+    fail(a, a->status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX, FAULT_UPSTREAM, problem);
+}
+
+bool attempt_on_head(struct attempt *a, const struct http_head *head)
+{
+    struct exchange *x = a->x;
+    struct span id = SPAN_NONE;
+    a->status = head->status;
+    a->head_us = clock_us();
+    become(a, ATTEMPT_STREAMING);
+    arm(a, a->target->provider->idle_timeout_ms);
+
+    struct span relayed = answer_forwardable(head, &a->target->provider->credential, &id);
+    x->relayed = arena_keep(&x->arena, relayed);
+    a->upstream_request_id = arena_keep(&x->arena, span_sub(id, 0, 128));
+    if (head->status >= 300 && head->status < 400) {
+        fail_status(a, ", a redirect, which is not followed: check its base_url");
+        return false;
+    }
+    if (inflater_new(head_value(head, "content-encoding"), &a->inflater) < 0) {
+        fail(a, RESULT_BROKEN, FAULT_UPSTREAM,
+             "it compressed its answer in a way this gateway did not ask for and cannot read");
+        return false;
+    }
+    lane_open(x, head);
+    return a->state == ATTEMPT_STREAMING;
+}
+
+/* Compressed data: decoded piece by piece through one buffer. */
+static void inflate_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
+{
+    static uint8_t room[32 * 1024];
+    for (unsigned i = 0; i < n; i++) {
+        struct span in = spans[i];
+        size_t made;
+        do {
+            if (inflater_step(a->inflater, &in, room, sizeof room, &made) < 0) {
+                attempt_on_broken(a, "its compressed answer is damaged");
+                return;
+            }
+            struct span out = span_of(room, made);
+            if (made > 0)
+                lane_data(a->x, &out, 1, false);
+            if (a->state != ATTEMPT_STREAMING)
+                return;
+        } while (in.len > 0 || made == sizeof room);
+    }
+    if (!last)
+        return;
+    if (inflater_is_complete(a->inflater))
+        lane_data(a->x, NULL, 0, true);
+    else
+        attempt_on_broken(a, "its compressed answer was cut off");
+}
+
+void attempt_on_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
+{
+    if (!a->paused)
+        arm(a, a->target->provider->idle_timeout_ms);
+    if (a->inflater != NULL)
+        inflate_data(a, spans, n, last);
+    else
+        lane_data(a->x, spans, n, last);
+}
+
+void attempt_on_broken(struct attempt *a, const char *problem)
+{
+    if (a->state == ATTEMPT_STREAMING && lane_broken(a->x))
+        return;
+    fail(a, RESULT_BROKEN, FAULT_UPSTREAM, problem);
+}

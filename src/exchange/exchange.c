@@ -1,0 +1,471 @@
+#include "exchange_priv.h"
+
+#include "sluice/base/log.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const unsigned may_become[] = {
+    [EXCHANGE_OPEN] = 1u << EXCHANGE_ADMITTING | 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
+    [EXCHANGE_ADMITTING] = 1u << EXCHANGE_ATTEMPTING | 1u << EXCHANGE_ENDED,
+    [EXCHANGE_ATTEMPTING] = 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
+    [EXCHANGE_ANSWERING] = 1u << EXCHANGE_ENDED,
+    [EXCHANGE_ENDED] = 0,
+};
+
+static void become(struct exchange *x, enum exchange_state next)
+{
+    assert(may_become[x->state] & 1u << next);
+    x->state = next;
+}
+
+/* --- the client, as the sink tells of it ---------------------------------------------------- */
+
+static void on_sink_writable(void *owner)
+{
+    struct exchange *x = owner;
+    if (x->state != EXCHANGE_ENDED)
+        attempt_resume(&x->attempt);
+}
+
+static void end(struct exchange *x);
+
+static void on_sink_closed(void *owner)
+{
+    struct exchange *x = owner;
+    if (x->state == EXCHANGE_ENDED)
+        return;
+    x->outcome = OUTCOME_CLIENT_GONE;
+    attempt_end(&x->attempt, RESULT_CANCELLED);
+    end(x);
+}
+
+static const struct sink_events sink_events = {
+    .writable = on_sink_writable,
+    .closed = on_sink_closed,
+};
+
+/* --- deadlines ------------------------------------------------------------------------------ */
+
+static void on_total_timeout(struct deadline *d)
+{
+    struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, total));
+    struct fault why = {.kind = FAULT_TIMEOUT};
+    snprintf(why.message, sizeof why.message,
+             "the request took longer than the gateway allows (server.request_timeout, %u s)",
+             x->deployment->snapshot->server.request_timeout_ms / 1000);
+    attempt_end(&x->attempt, RESULT_TIMEOUT);
+    exchange_fail(x, &why);
+}
+
+/* Comments may open the 200 before the provider has answered; they do not commit to an attempt. */
+static void on_keepalive(struct deadline *d)
+{
+    struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, keepalive));
+    static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
+    if (!x->head_sent)
+        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", -1);
+    if (!x->lane.inside_event)
+        (void)sink_data(x->sink, &comment, 1);
+    deadline_set(d, x->deployment->snapshot->server.sse_keepalive_ms);
+}
+
+void exchange_note_activity(struct exchange *x)
+{
+    deadline_set(&x->keepalive, x->deployment->snapshot->server.sse_keepalive_ms);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static bool is_forwarded(enum field_id id)
+{
+    switch (id) {
+    case FIELD_OTHER:
+    case FIELD_CONTENT_TYPE:
+        return true;
+    default:
+        return false; /* the client's credentials and cookies, this hop's framing, and our own words */
+    }
+}
+
+/* Fields the Connection field names are this hop's too (RFC 9110 §7.6.1). */
+static bool is_named_by(struct span connection, struct span name)
+{
+    while (connection.len > 0) {
+        if (span_ieq(span_trim(span_cut(&connection, ',')), name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_safe_id(struct span id)
+{
+    if (id.len == 0 || id.len > 64)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.at[i] <= ' ' || id.at[i] > '~' || id.at[i] == '"' || id.at[i] == '\\')
+            return false;
+    }
+    return true;
+}
+
+static void read_head(struct exchange *x, const struct http_head *head)
+{
+    struct span connection = head_value(head, "connection");
+    size_t room = 0, at = 0;
+    for (unsigned i = 0; i < head->nfields; i++)
+        room += head->fields[i].name.len + head->fields[i].value.len + 4;
+    uint8_t *text = x->kind->upstream_path != NULL ? arena_alloc(&x->arena, room) : NULL;
+
+    for (unsigned i = 0; i < head->nfields; i++) {
+        const struct http_field *f = &head->fields[i];
+        enum field_id id = field_identify(f->name);
+        if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
+            x->client_request_id = arena_keep(&x->arena, f->value);
+        if (text == NULL || !is_forwarded(id) ||
+            (connection.len > 0 && is_named_by(connection, f->name)))
+            continue;
+        memcpy(text + at, f->name.at, f->name.len);
+        at += f->name.len;
+        memcpy(text + at, ": ", 2);
+        at += 2;
+        if (f->value.len > 0)
+            memcpy(text + at, f->value.at, f->value.len);
+        at += f->value.len;
+        memcpy(text + at, "\r\n", 2);
+        at += 2;
+    }
+    x->forward = span_of(text, at);
+}
+
+struct exchange *exchange_open(struct gateway *g, struct sink *sink,
+                               const struct exchange_kind *kind, const struct http_head *head)
+{
+    struct exchange *x = xcalloc(1, sizeof *x);
+    x->gateway = g;
+    x->deployment = deployment_ref(g->now);
+    x->sink = sink;
+    x->kind = kind;
+    x->opened_us = clock_us();
+    x->opened_unix_ms = clock_unix_ms();
+    x->method = head->method;
+    arena_init(&x->arena, x->arena_bytes, sizeof x->arena_bytes);
+    rng_request_id(&g->rng, x->opened_unix_ms, x->request_id);
+    struct span path = head->target;
+    x->path = arena_keep(&x->arena, span_sub(span_cut(&path, '?'), 0, 128));
+    read_head(x, head);
+    body_init(&x->body, &g->http.bodies);
+    deadline_init(&x->total, g->loop, on_total_timeout);
+    deadline_init(&x->keepalive, g->loop, on_keepalive);
+    sink->up = &sink_events;
+    sink->owner = x;
+    x->next = g->exchanges;
+    if (g->exchanges != NULL)
+        g->exchanges->prev = x;
+    g->exchanges = x;
+    g->inflight++;
+    return x;
+}
+
+static void free_later(struct later *later)
+{
+    struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
+    lane_reset(&x->lane);
+    body_fini(&x->body);
+    deployment_unref(x->deployment);
+    arena_fini(&x->arena);
+    free(x);
+}
+
+static void end(struct exchange *x)
+{
+    struct gateway *g = x->gateway;
+    become(x, EXCHANGE_ENDED);
+    if (x->admitting != NULL)
+        store_cancel(x->admitting);
+    deadline_clear(&x->total);
+    deadline_clear(&x->keepalive);
+    settle(x);
+    if (x->prev != NULL)
+        x->prev->next = x->next;
+    else
+        g->exchanges = x->next;
+    if (x->next != NULL)
+        x->next->prev = x->prev;
+    g->inflight--;
+    if (x->is_stream)
+        g->streams--;
+    x->later.run = free_later;
+    loop_later(g->loop, &x->later);
+}
+
+const struct deployment *exchange_deployment(const struct exchange *x)
+{
+    return x->deployment;
+}
+
+const struct key_options *exchange_key(const struct exchange *x)
+{
+    return x->key;
+}
+
+void exchange_add_fields(struct exchange *x, struct span lines)
+{
+    x->fields = arena_keep(&x->arena, lines);
+}
+
+/* --- who is it ------------------------------------------------------------------------------- */
+
+static void fail_key(struct exchange *x, enum key_verdict verdict)
+{
+    static const char *const messages[] = {
+        [KEY_MISSING] = "no API key: send \"Authorization: Bearer <key>\" or \"x-api-key: <key>\"",
+        [KEY_UNKNOWN] = "this API key is not known here",
+        [KEY_EXPIRED] = "this API key has expired",
+        [KEY_DISABLED] = "this API key is disabled",
+    };
+    struct fault why = {.kind = FAULT_INVALID_API_KEY};
+    snprintf(why.message, sizeof why.message, "%s", messages[verdict]);
+    exchange_fail(x, &why);
+}
+
+bool exchange_authenticate(struct exchange *x, const struct http_head *head)
+{
+    if (!x->deployment->snapshot->auth_required)
+        return true;
+    struct span presented = key_from_authorization(head_value(head, "authorization"));
+    if (presented.len == 0)
+        presented = head_value(head, "x-api-key");
+    const struct key_options *key;
+    enum key_verdict verdict =
+        keyring_find(x->deployment->keyring, presented, x->opened_unix_ms, &key);
+    x->key = key;
+    if (verdict == KEY_ACCEPTED)
+        return true;
+    fail_key(x, verdict);
+    return false;
+}
+
+/* --- may it --------------------------------------------------------------------------------- */
+
+static void attempt_next(struct exchange *x)
+{
+    if (x->nattempts > 0)
+        lane_reset(&x->lane);
+    x->relayed = SPAN_NONE;
+    attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
+}
+
+static void route(struct exchange *x)
+{
+    struct fault why;
+    become(x, EXCHANGE_ATTEMPTING);
+    if (!plan_make(x->deployment->catalog, x->key, x->request->model, &x->arena, &x->plan, &why)) {
+        exchange_fail(x, &why);
+        return;
+    }
+    if (x->plan.n > ATTEMPTS_MAX)
+        x->plan.n = ATTEMPTS_MAX;
+    deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
+    if (x->request->stream) {
+        x->is_stream = true;
+        x->gateway->streams++;
+        exchange_note_activity(x);
+    }
+    attempt_next(x);
+}
+
+static void on_admitted(void *arg, const struct admit_answer *answer)
+{
+    struct exchange *x = arg;
+    x->admitting = NULL;
+    x->admitted = *answer;
+    x->has_admitted = true;
+    if (answer->allowed) {
+        route(x);
+        return;
+    }
+    struct fault why = {.kind = FAULT_RATE_LIMIT, .retry_after_s = answer->retry_after_s};
+    if (answer->quality == STORE_LOST) {
+        why.kind = FAULT_OVERLOADED;
+        why.retry_after_s = 1;
+        snprintf(why.message, sizeof why.message,
+                 "the store that counts requests cannot be reached, and store.on_error is reject");
+    } else {
+        metric_add(x->gateway->instruments.ratelimit_rejections, 1);
+        snprintf(why.message, sizeof why.message,
+                 "this key's limit of %u requests per minute is used up; try again in %u s",
+                 answer->limit, answer->retry_after_s);
+    }
+    exchange_fail(x, &why);
+}
+
+static void admit(struct exchange *x)
+{
+    struct admit_query q = {.now_unix_ms = x->opened_unix_ms};
+    become(x, EXCHANGE_ADMITTING);
+    if (x->key == NULL) {
+        route(x);
+        return;
+    }
+    /* The digest names the key: two keys of one name count apart, and names may be long. */
+    memcpy(q.scope, "key:", 4);
+    digest_hex(x->key->sha256, 16, q.scope + 4);
+    q.rpm = x->key->rpm;
+    struct admit_answer answer;
+    if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &x->admitting) == STORE_DONE)
+        on_admitted(x, &answer);
+}
+
+void exchange_run(struct exchange *x, struct span body, struct body *kept)
+{
+    struct fault why;
+    x->bytes_in = body.len;
+    if (buf_len(&kept->bytes) > 0) {
+        body_move(&x->body, kept);
+    } else {
+        /* Kept until the provider has answered: a dead connection may cost a second sending. */
+        int rc = body_add(&x->body, body);
+        if (rc < 0) {
+            why = (struct fault){.kind = FAULT_OVERLOADED, .retry_after_s = 1};
+            snprintf(why.message, sizeof why.message, "too many request bodies are in flight");
+            exchange_fail(x, &why);
+            return;
+        }
+    }
+    x->request = ARENA_NEW(&x->arena, struct openai_request);
+    if (!openai_request_read(buf_span(&x->body.bytes), x->kind->api, &x->arena, x->request, &why)) {
+        exchange_fail(x, &why);
+        return;
+    }
+    admit(x);
+}
+
+/* --- attempts -------------------------------------------------------------------------------- */
+
+static void note_failed_attempt(struct exchange *x, const struct attempt_failure *f)
+{
+    const struct attempt *a = &x->attempt;
+    if (x->ntried == ATTEMPTS_MAX)
+        return;
+    x->tried[x->ntried++] = (struct fault_attempt){
+        .provider = a->target->provider->name,
+        .endpoint = a->target->provider->name,
+        .type = attempt_result_name(f->result),
+        .status = a->status,
+        .latency_ms = (unsigned)((clock_us() - a->started_us) / 1000),
+    };
+}
+
+void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f)
+{
+    note_failed_attempt(x, f);
+    attempt_end(&x->attempt, f->result);
+    bool may_go_on = x->state == EXCHANGE_ATTEMPTING && f->next_may_help;
+    if (may_go_on && x->nattempts < x->plan.n)
+        attempt_next(x);
+    else
+        exchange_fail(x, &f->fault);
+}
+
+void exchange_commit(struct exchange *x)
+{
+    if (x->state != EXCHANGE_ATTEMPTING)
+        return;
+    become(x, EXCHANGE_ANSWERING);
+    body_fini(&x->body); /* nobody will send it again */
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,
+                        int64_t content_length)
+{
+    x->head_sent = true;
+    x->status = status;
+    x->first_write_us = clock_us();
+    struct response_head head = {
+        .status = status,
+        .fields = answer_fields(x, content_type),
+        .content_length = content_length,
+    };
+    sink_head(x->sink, &head);
+}
+
+void exchange_finish(struct exchange *x)
+{
+    end(x);
+}
+
+void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
+                    struct span body)
+{
+    become(x, EXCHANGE_ANSWERING);
+    exchange_send_head(x, status, content_type, -1);
+    sink_end(x->sink, &body, 1);
+    exchange_finish(x);
+}
+
+static enum outcome outcome_of(const struct fault *why)
+{
+    switch (why->kind) {
+    case FAULT_RATE_LIMIT:
+    case FAULT_UPSTREAM_RATE_LIMITED:
+        return OUTCOME_RATE_LIMITED;
+    case FAULT_UPSTREAM:
+    case FAULT_UPSTREAM_TIMEOUT:
+    case FAULT_UPSTREAM_UNAVAILABLE:
+        return OUTCOME_UPSTREAM_ERROR;
+    case FAULT_INTERNAL:
+    case FAULT_NO_PROVIDER:
+    case FAULT_OVERLOADED:
+    case FAULT_SHUTTING_DOWN:
+    case FAULT_TIMEOUT:
+        return OUTCOME_REJECTED;
+    default:
+        return OUTCOME_CLIENT_ERROR;
+    }
+}
+
+static void answer_with_fault(struct exchange *x, const struct fault *why)
+{
+    struct buf body = {0};
+    char line[64];
+    x->relayed = SPAN_NONE; /* the answer is ours */
+    if (why->retry_after_s > 0) {
+        int n = snprintf(line, sizeof line, "Retry-After: %u\r\n", why->retry_after_s);
+        x->relayed = arena_keep(&x->arena, span_of(line, (size_t)n));
+    }
+    if (fault_write_body(why, x->kind->api, x->request_id, x->tried, x->ntried, &body) < 0)
+        buf_clear(&body);
+    exchange_send_head(x, fault_status(why), "application/json", -1);
+    struct span text = buf_span(&body);
+    sink_end(x->sink, &text, 1);
+    buf_fini(&body);
+}
+
+void exchange_fail(struct exchange *x, const struct fault *why)
+{
+    if (x->state == EXCHANGE_ENDED)
+        return;
+    x->outcome = outcome_of(why);
+    x->error_type = fault_type(why);
+    attempt_end(&x->attempt, RESULT_CANCELLED);
+    if (!x->head_sent)
+        answer_with_fault(x, why);
+    else if (x->is_stream)
+        lane_end_with_fault(x, why);
+    else
+        sink_abort(x->sink, why->message);
+    end(x);
+}
+
+void exchange_fail_all(struct gateway *g, const struct fault *why)
+{
+    for (struct exchange *x = g->exchanges, *next; x != NULL; x = next) {
+        next = x->next;
+        exchange_fail(x, why);
+    }
+}

@@ -1,0 +1,175 @@
+/* exchange_priv.h: the engine's own structs. One exchange runs its attempts one after the other;
+ * an attempt feeds a lane; the lane feeds the sink. */
+#ifndef SLUICE_EXCHANGE_PRIV_H
+#define SLUICE_EXCHANGE_PRIV_H
+
+#include "sluice/codec/openai_request.h"
+#include "sluice/exchange/exchange.h"
+#include "sluice/format/sse.h"
+#include "sluice/net/timer.h"
+#include "sluice/route/plan.h"
+
+enum { ATTEMPTS_MAX = 8, EXCHANGE_ARENA_BYTES = 640 };
+
+/* --- pass lane: pass_lane.c -------------------------------------------------------------------- */
+
+enum lane_kind {
+    LANE_NONE,   /* no response head yet */
+    LANE_EVENTS, /* an event stream: whole events go on in the turn they arrive */
+    LANE_WHOLE,  /* one JSON document: checked before its first byte goes on */
+    LANE_ERROR,  /* an answer with a status of 400 or more */
+};
+
+struct pass_lane {
+    enum lane_kind kind;
+    bool withhold_usage; /* we asked for the usage chunk, the client did not */
+    bool done, finished; /* [DONE] came; a finish_reason came */
+    bool inside_event;   /* part of an unfinished event has gone on */
+    bool passing; /* LANE_WHOLE: too large to hold, so it streams through */
+    bool errored; /* the provider said so itself, inside its stream */
+    struct sse sse;
+    struct buf held; /* an unfinished event, or the whole document */
+};
+
+/* --- one try at one endpoint: attempt.c ------------------------------------------------------------ */
+
+enum attempt_state {
+    ATTEMPT_NEW,
+    ATTEMPT_CONNECTING, /* in the pool's queue, or a connection is being made */
+    ATTEMPT_WAITING,    /* sent; no response head yet */
+    ATTEMPT_STREAMING,  /* the head came */
+    ATTEMPT_ENDED,
+};
+
+struct demo;
+struct inflater;
+
+struct attempt {
+    struct exchange *x;
+    const struct target *target;
+    struct provider_runtime *provider;
+    enum attempt_state state;
+    struct ticket *ticket;
+    struct client *client;
+    struct demo *demo;
+    struct inflater *inflater; /* the provider compresses although asked not to */
+    struct deadline deadline;
+    uint64_t total_due_ms; /* the provider's total timeout, 0: none */
+    uint64_t started_us, sent_us, head_us;
+    uint32_t connect_us;
+    unsigned status; /* of the response, 0 before */
+    bool retried;    /* once, on a fresh connection, because a reused one was dead */
+    bool paused;     /* the client is slow: the upstream is not read */
+    struct span upstream_request_id; /* arena */
+};
+
+/* Why an attempt failed, and whether another endpoint might do better. */
+struct attempt_failure {
+    enum attempt_result result;
+    bool next_may_help;
+    struct fault fault;
+};
+
+void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned);
+/* Gives up what the attempt holds; the result is counted. Idempotent. */
+void attempt_end(struct attempt *a, enum attempt_result result);
+void attempt_pause(struct attempt *a);
+void attempt_resume(struct attempt *a);
+/* What a provider (or the demo provider) answers. */
+bool attempt_on_head(struct attempt *a, const struct http_head *head);
+void attempt_on_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
+void attempt_on_broken(struct attempt *a, const char *problem);
+
+/* --- the demo provider: demo.c --------------------------------------------------------------- */
+
+struct demo *demo_start(struct attempt *a);
+void demo_stop(struct demo *d);
+void demo_pause(struct demo *d, bool paused);
+
+/* --- the exchange ---------------------------------------------------------------------------- */
+
+enum exchange_state {
+    EXCHANGE_OPEN,
+    EXCHANGE_ADMITTING,
+    EXCHANGE_ATTEMPTING,
+    EXCHANGE_ANSWERING, /* the client has seen a byte of the answer's body: no other attempt */
+    EXCHANGE_ENDED,
+};
+
+struct exchange {
+    struct gateway *gateway;
+    struct deployment *deployment;
+    struct exchange *prev, *next; /* gateway->exchanges */
+    struct sink *sink;
+    const struct exchange_kind *kind;
+    enum exchange_state state;
+    bool head_sent;  /* the answer's head went out, perhaps only for a keep-alive comment */
+    bool is_stream;  /* counted in gateway->streams */
+    struct later later;
+
+    const struct key_options *key;
+    struct admit_call *admitting;
+    struct admit_answer admitted;
+    bool has_admitted;
+
+    struct body body;
+    struct openai_request *request; /* arena, from run on */
+    struct plan plan;
+    unsigned nattempts; /* started so far; the current one is the last */
+    struct fault_attempt tried[ATTEMPTS_MAX]; /* that failed */
+    unsigned ntried;
+    struct attempt attempt;
+    struct pass_lane lane;
+
+    struct deadline total, keepalive;
+
+    /* what the record will say */
+    char request_id[33];
+    struct span client_request_id, path; /* arena */
+    struct span forward; /* field lines of the request for the upstream; arena */
+    struct span fields;  /* field lines every answer carries; arena */
+    struct span relayed; /* field lines of the upstream's response; arena */
+    enum http_method method;
+    uint64_t opened_us, opened_unix_ms, dispatched_us, first_token_us, first_write_us;
+    uint64_t bytes_in, events;
+    unsigned status;
+    const char *error_type;
+    char finish_reason[24];
+    struct usage usage;
+    struct cost cost;
+    enum outcome outcome;
+
+    struct arena arena;
+    uint8_t arena_bytes[EXCHANGE_ARENA_BYTES];
+};
+
+/* The attempt cannot go on: the next one, or the end. */
+void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f);
+/* Sends the answer's head, with the upstream's fields where there are any. */
+void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,
+                        int64_t content_length);
+/* The first body byte is about to go out: no other attempt from here on. */
+void exchange_commit(struct exchange *x);
+/* Everything has been handed to the sink. */
+void exchange_finish(struct exchange *x);
+void exchange_note_activity(struct exchange *x); /* something went to the client: no comment is due */
+
+/* pass_lane.c */
+void lane_open(struct exchange *x, const struct http_head *head);
+void lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+/* The upstream broke: how that looks from the lane. False when the lane had all it needs, and
+ * has finished the exchange. */
+bool lane_broken(struct exchange *x);
+void lane_reset(struct pass_lane *l);
+/* Ends a stream that has begun with the fault in it. */
+void lane_end_with_fault(struct exchange *x, const struct fault *why);
+
+/* answer.c */
+struct span answer_fields(const struct exchange *x, const char *content_type);
+struct span answer_forwardable(const struct http_head *head, const struct secret *scrub,
+                               struct span *upstream_request_id);
+
+/* settle.c */
+void settle(struct exchange *x);
+
+#endif

@@ -1,0 +1,87 @@
+#include "sluice/meter/cost.h"
+
+/* Bits of price_options.known, in the order of its members. */
+enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2, KNOWN_READ = 4, KNOWN_WRITE = 8, KNOWN_REASONING = 32 };
+
+/* Usage is bounded to 1e9 tokens a count and prices to what fits a decimal of USD per million; the
+ * product may still pass 64 bits for absurd prices, and then saturates instead of wrapping. */
+static uint64_t times(uint64_t tokens, uint64_t pd_per_token)
+{
+    uint64_t product;
+    return __builtin_mul_overflow(tokens, pd_per_token, &product) ? UINT64_MAX / 8 : product;
+}
+
+struct cost cost_of(const struct usage *u, const struct price_options *price)
+{
+    struct cost c = {.known = price->known != 0};
+    if (!c.known)
+        return c;
+    uint64_t read = price->known & KNOWN_READ ? price->cache_read : price->input;
+    uint64_t write = price->known & KNOWN_WRITE ? price->cache_write : price->input;
+    bool reasoning_apart = (price->known & KNOWN_REASONING) != 0;
+    uint64_t reasoning = reasoning_apart ? u->reasoning : 0;
+    if (reasoning > u->completion)
+        reasoning = u->completion;
+    c.prompt_pd = times(u->prompt - u->cached - u->cache_write, price->input);
+    c.cache_read_pd = times(u->cached, read);
+    c.cache_write_pd = times(u->cache_write, write);
+    c.completion_pd = times(u->completion - reasoning, price->output);
+    c.reasoning_pd = reasoning_apart ? times(reasoning, price->reasoning) : 0;
+    c.total_pd =
+        c.prompt_pd + c.cache_read_pd + c.cache_write_pd + c.completion_pd + c.reasoning_pd;
+    return c;
+}
+
+int cost_write_usd(uint64_t pd, struct buf *out)
+{
+    const uint64_t one_usd = 1000000000000u;
+    uint64_t fraction = pd % one_usd;
+    if (fraction == 0)
+        return buf_addf(out, "%llu", (unsigned long long)(pd / one_usd));
+    char digits[13];
+    for (int i = 11; i >= 0; i--, fraction /= 10)
+        digits[i] = (char)('0' + fraction % 10);
+    int len = 12;
+    while (digits[len - 1] == '0')
+        len--;
+    return buf_addf(out, "%llu.%.*s", (unsigned long long)(pd / one_usd), len, digits);
+}
+
+static int write_part(const char *name, uint64_t pd, struct buf *out)
+{
+    int rc = buf_addf(out, "\"%s\":", name);
+    if (rc == 0)
+        rc = cost_write_usd(pd, out);
+    return rc == 0 ? buf_add_byte(out, ',') : rc;
+}
+
+int cost_write_members(const struct cost *c, struct buf *out)
+{
+    const struct {
+        const char *name;
+        uint64_t pd;
+    } parts[] = {
+        {"prompt_cost", c->prompt_pd},
+        {"prompt_cache_read_cost", c->cache_read_pd},
+        {"prompt_cache_write_5_min", c->cache_write_pd},
+        {"prompt_cache_write_1_h", 0},
+        {"prompt_cache_write_cost", c->cache_write_pd},
+        {"completion_cost", c->completion_pd},
+        {"reasoning_cost", c->reasoning_pd},
+        {"image_cost", 0},
+        {"audio_cost", 0},
+        {"video_cost", 0},
+        {"native_web_search_cost", 0},
+        {"plugin_web_search_cost", 0},
+        {"tools_cost", 0},
+        {"byok_cost", 0},
+    };
+    int rc = buf_add_text(out, "\"cost\":");
+    if (rc == 0)
+        rc = cost_write_usd(c->total_pd, out);
+    if (rc == 0)
+        rc = buf_add_text(out, ",\"cost_details\":{");
+    for (unsigned i = 0; rc == 0 && i < sizeof parts / sizeof parts[0]; i++)
+        rc = write_part(parts[i].name, parts[i].pd, out);
+    return rc == 0 ? buf_add_text(out, "\"discount_rate\":1,\"is_byok\":false}") : rc;
+}
