@@ -979,7 +979,7 @@ static void the_reference_page_is_in_step(void **state)
     if (f == NULL)
         skip(); /* not run from the build directory */
     struct span text = span_of(page, fread(page, 1, sizeof(page), f));
-    size_t head = span_find(text, SPAN_LIT(mark));
+    size_t head = span_find(text, span_text(mark));
     assert_true(head != SIZE_MAX);
     head += sizeof(mark) - 1;
     struct buf reference = {0};
