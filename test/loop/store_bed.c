@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,8 +139,9 @@ void bed_redis_cli(struct bed *b, const char *words, char *out, size_t size)
     FILE *f;
     size_t n;
 
-    snprintf(command, sizeof(command), "REDISCLI_AUTH=%s redis-cli %s -s %s/redis.sock %s 2>&1",
-             b->redis_users ? BED_PASSWORD : "", b->redis_users ? "--user " BED_USER : "",
+    snprintf(command, sizeof(command), "%s -s %s/redis.sock %s 2>&1",
+             b->redis_users ? "REDISCLI_AUTH=" BED_PASSWORD " redis-cli --user " BED_USER
+                            : "redis-cli",
              b->directory, words);
     f = popen(command, "r");
     assert_non_null(f);
@@ -190,6 +192,7 @@ void bed_redis_start_again(struct bed *b)
     b->redis_pid = fork();
     assert_true(b->redis_pid >= 0);
     if (b->redis_pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no server behind */
         execlp("redis-server", "redis-server", config, (char *)NULL);
         _exit(127);
     }
