@@ -58,22 +58,6 @@ PY
     )
 }
 
-# node_results NAME FILE: the TAP summary of `node --test`
-node_results() {
-    local name=$1 file=$2 bad
-    if ! grep -q '^# pass ' "$file"; then
-        failed "$name: broke off before its end"
-        return
-    fi
-    passed "$(sed -n 's/^# pass //p' "$file")"
-    while read -r bad; do
-        failed "$name: $bad"
-    done < <(sed -n '/# \(SKIP\|TODO\)/d; s/^ *not ok [0-9]* - //p' "$file")
-    local skips
-    skips=$(sed -n 's/^# skipped //p' "$file")
-    [ "$skips" = 0 ] || skipped "$name: $skips node tests"
-}
-
 finish() {
     local line
     [ ${#SKIPS[@]} = 0 ] || printf 'skipped: %s\n' "${SKIPS[@]}" >&2
