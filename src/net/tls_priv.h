@@ -2,8 +2,8 @@
 #ifndef SLUICE_NET_TLS_PRIV_H
 #define SLUICE_NET_TLS_PRIV_H
 
-/* Three things have no public way in mbedTLS 3.6: which alert the peer sent, that a ticket waits to
- * be looked at, and letting go of the peer's certificate once it has been verified. */
+/* What has no public way in mbedTLS 3.6: which alert the peer sent, that a ticket waits to be looked
+ * at, and giving memory back after the handshake (the peer's certificate, pages of the buffers). */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 
 #include "sluice/net/tls.h"
