@@ -6,27 +6,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NO_FLAGS (-1)
+#define TERMINAL_STEP 1024
 
 struct log_sink {
     int fd;
     int flags_before; /* of a borrowed descriptor we made non-blocking, else NO_FLAGS */
-    char *path;       /* NULL: fd is borrowed */
+    bool is_terminal;
+    char *path; /* NULL: fd is borrowed */
     size_t head, tail, cap;
     uint64_t dropped;
     uint8_t bytes[];
 };
 
-/* A terminal or a file is left as it is: neither blocks for long, and a terminal's mode is shared
- * with the shell. */
+/* A terminal's mode is shared with the shell, so it is left alone and asked before each write:
+ * somebody who stops the output with ^S must not stop the loop. A file does not block for long. */
 static void stop_blocking(struct log_sink *s)
 {
     struct stat st;
     s->flags_before = NO_FLAGS;
+    s->is_terminal = isatty(s->fd) == 1;
     if (fstat(s->fd, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
         return;
     int flags = fcntl(s->fd, F_GETFL);
@@ -86,13 +90,26 @@ static void drop_waiting(struct log_sink *s)
     s->head = s->tail = 0;
 }
 
+/* How much one write may take: on a terminal no more than it has room for when it says it has. */
+static size_t writable_bytes(const struct log_sink *s)
+{
+    size_t len = s->tail - s->head;
+    if (!s->is_terminal)
+        return len;
+    struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+    if (poll(&p, 1, 0) <= 0)
+        return 0;
+    return len < TERMINAL_STEP ? len : TERMINAL_STEP;
+}
+
 size_t log_sink_flush(struct log_sink *s)
 {
-    if (s->head == s->tail)
-        return 0;
+    size_t len = writable_bytes(s);
+    if (len == 0)
+        return s->tail - s->head;
     ssize_t wrote;
     do
-        wrote = write(s->fd, s->bytes + s->head, s->tail - s->head);
+        wrote = write(s->fd, s->bytes + s->head, len);
     while (wrote < 0 && errno == EINTR);
     if (wrote >= 0)
         s->head += (size_t)wrote;

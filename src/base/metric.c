@@ -188,7 +188,7 @@ static unsigned bin_of(const struct metric_series *s, double value)
         return 0;
     while (n > 1) {
         unsigned half = n / 2;
-        at += at[half - 1] < value ? half : 0;
+        at += half & -(unsigned)(at[half - 1] < value); /* a mask: compilers branch on ?: here */
         n -= half;
     }
     return (unsigned)(at - s->bounds) + (*at < value);

@@ -106,6 +106,26 @@ static void json_text_is_escaped_and_made_valid(void **state)
     }
 }
 
+/* A text of many bytes is treated like its bytes one by one, wherever the odd one is. */
+static void every_byte_is_escaped_at_every_place(void **state)
+{
+    (void)state;
+    char text[20];
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < sizeof(text); at++) {
+            struct buf whole = {0}, single = {0};
+            memset(text, 'x', sizeof(text));
+            text[at] = (char)byte;
+            assert_int_equal(buf_add_json(&whole, span_of(text, sizeof(text))), 0);
+            for (size_t i = 0; i < sizeof(text); i++)
+                assert_int_equal(buf_add_json(&single, span_of(text + i, 1)), 0);
+            assert_true(span_eq(buf_span(&whole), buf_span(&single)));
+            buf_fini(&whole);
+            buf_fini(&single);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +136,7 @@ int main(void)
         cmocka_unit_test(an_exact_reserve_is_exact),
         cmocka_unit_test(a_long_format_is_not_cut),
         cmocka_unit_test(json_text_is_escaped_and_made_valid),
+        cmocka_unit_test(every_byte_is_escaped_at_every_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <termios.h>
 #include <unistd.h>
 
 static char directory[] = "sluice-log-XXXXXX"; /* below the working directory */
@@ -120,6 +121,25 @@ static void a_full_pipe_never_blocks_and_loses_whole_lines_only(void **state)
         assert_int_equal(text[i + 98], '\n');
 }
 
+static void a_terminal_that_was_stopped_does_not_block(void **state)
+{
+    (void)state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
+        skip();
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0);
+    struct log_sink *s = log_sink_open_fd(terminal, 1000);
+    log_sink_add(s, SPAN_LIT("one\n"));
+    assert_int_equal(tcflow(terminal, TCOOFF), 0);
+    assert_int_equal(log_sink_flush(s), 4);
+    assert_int_equal(tcflow(terminal, TCOON), 0);
+    assert_int_equal(log_sink_flush(s), 0);
+    log_sink_close(s);
+    (void)close(terminal);
+    (void)close(master);
+}
+
 static void a_descriptor_that_fails_drops_and_counts(void **state)
 {
     (void)state;
@@ -143,6 +163,7 @@ int main(void)
         cmocka_unit_test(a_file_takes_more_than_the_buffer),
         cmocka_unit_test(rotation_follows_the_path),
         cmocka_unit_test(a_full_pipe_never_blocks_and_loses_whole_lines_only),
+        cmocka_unit_test(a_terminal_that_was_stopped_does_not_block),
         cmocka_unit_test(a_descriptor_that_fails_drops_and_counts),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

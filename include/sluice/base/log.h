@@ -36,8 +36,8 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
 
 /* A log file or stream for records that are formatted elsewhere (the access log). Whole lines go
  * to a bounded buffer (when it is full: one flush, else the line is dropped and counted). A pipe or
- * a socket is put into non-blocking mode until log_sink_close, so a reader that stalls never stalls
- * the loop: what it does not take stays buffered. Opening fails with NULL and errno. */
+ * a socket is put into non-blocking mode until log_sink_close, and a terminal is asked first, so a
+ * reader that stalls never stalls the loop: what it does not take stays buffered. Opening fails with NULL and errno. */
 struct log_sink;
 struct log_sink *log_sink_open(const char *path_or_dash, size_t bytes_max); /* "-" = stdout */
 struct log_sink *log_sink_open_fd(int fd, size_t bytes_max);                /* borrows fd */
