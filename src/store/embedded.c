@@ -127,12 +127,13 @@ void embedded_follow(struct embedded *e, const char *scope, const struct window 
     scope_of(e, scope, shared->minute * WINDOW_MS)->seen = *shared;
 }
 
-void embedded_owe(struct embedded *e, const char *scope, uint64_t now_unix_ms)
+void embedded_owe(struct embedded *e, const char *scope, uint64_t now_unix_ms,
+                  const struct window *more)
 {
     struct scope *s = scope_of(e, scope, now_unix_ms);
 
     window_move(&s->owed, now_unix_ms);
-    window_count(&s->owed, 1);
+    window_merge(&s->owed, more);
 }
 
 struct window embedded_take_owed(struct embedded *e, const char *scope, uint64_t now_unix_ms)

@@ -20,7 +20,8 @@ void embedded_admit(struct embedded *e, const struct admit_query *q, struct admi
 /* Beside a Redis: the local count of a scope follows the shared one, so that losing Redis does not
  * hand every client a fresh minute; and what was admitted without Redis is owed to it. */
 void embedded_follow(struct embedded *e, const char *scope, const struct window *shared);
-void embedded_owe(struct embedded *e, const char *scope, uint64_t now_unix_ms);
+void embedded_owe(struct embedded *e, const char *scope, uint64_t now_unix_ms,
+                  const struct window *more);
 /* What is owed for this scope, moved to this time, and owed no more. */
 struct window embedded_take_owed(struct embedded *e, const char *scope, uint64_t now_unix_ms);
 

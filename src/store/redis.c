@@ -5,7 +5,7 @@
  */
 #include "redis.h"
 
-#include "lua/admit.h"
+#include "admit_script.h"
 #include "sluice/base/arena.h"
 #include "sluice/base/rng.h"
 #include "sluice/net/timer.h"
@@ -198,8 +198,8 @@ static bool greet(struct redis *r)
     char database[16], key[KEY_BYTES];
     struct span select[] = {SPAN_LIT("SELECT"), span_text(database)};
     struct span set_name[] = {SPAN_LIT("CLIENT"), SPAN_LIT("SETNAME"), SPAN_LIT("sluice")};
-    struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(lua_admit)};
-    struct span probe[] = {SPAN_LIT("EVAL"), span_text(lua_admit), SPAN_LIT("1"), SPAN_NONE,
+    struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(admit_script)};
+    struct span probe[] = {SPAN_LIT("EVAL"), span_text(admit_script), SPAN_LIT("1"), SPAN_NONE,
                            SPAN_LIT("0"),    SPAN_LIT("0"),        SPAN_LIT("0"), SPAN_LIT("0")};
     unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
     bool sent = true;
@@ -264,7 +264,7 @@ static bool send_admit(struct redis *r, struct redis_admit *a)
     char key[KEY_BYTES], numbers[4][24];
     struct span words[] = {
         a->whole_script ? SPAN_LIT("EVAL") : SPAN_LIT("EVALSHA"),
-        a->whole_script ? span_text(lua_admit) : span_of(r->sha1, SHA1_HEX),
+        a->whole_script ? span_text(admit_script) : span_of(r->sha1, SHA1_HEX),
         SPAN_LIT("1"),
         rate_key(r, q->scope, key),
         SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE,
@@ -318,6 +318,7 @@ static void on_admit(struct link_call *c, const redisReply *reply)
         a->done(a, allowed, &seen);
         return;
     }
+    a->unheard = reply == NULL;
     a->done(a, false, NULL); /* the caller may close us in there: the state tells */
     if (refusal != NULL && r->state == REDIS_READY)
         complain(r, refusal);

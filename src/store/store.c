@@ -78,11 +78,14 @@ static void wait_no_more(struct waiting *w)
 
 /* ── admission ───────────────────────────────────────────────────────────────────────────────── */
 
-/* The store did not decide. `told`: the question went out, and may have been counted although the
- * answer never came: owing it as well would count it twice. */
-static void admit_without(struct store *s, const struct admit_query *q, bool told,
-                          struct admit_answer *out)
+/* The store did not decide. What it cannot have counted is owed to it: this request, and what was owed
+ * before and travelled with it. `unheard`: it may have counted all that although its answer never came,
+ * and owing it once more would count it twice. */
+static void admit_without(struct store *s, const struct admit_query *q, const struct window *owed,
+                          bool unheard, struct admit_answer *out)
 {
+    struct window more = *owed;
+
     metric_add(s->errors, 1);
     if (s->options.fail_closed) {
         *out = (struct admit_answer){
@@ -91,8 +94,10 @@ static void admit_without(struct store *s, const struct admit_query *q, bool tol
     }
     embedded_admit(s->memory, q, out);
     out->quality = STORE_LOCAL;
-    if (out->allowed && !told)
-        embedded_owe(s->memory, q->scope, q->now_unix_ms);
+    if (unheard)
+        return;
+    window_count(&more, out->allowed ? 1 : 0);
+    embedded_owe(s->memory, q->scope, q->now_unix_ms, &more);
 }
 
 static void admit_from(const struct admit_query *q, bool allowed, const struct window *seen,
@@ -123,7 +128,7 @@ static void on_admitted(struct redis_admit *a, bool allowed, const struct window
         embedded_follow(s->memory, a->query.scope, seen);
         admit_from(&a->query, allowed, seen, &answer);
     } else {
-        admit_without(s, &a->query, true, &answer);
+        admit_without(s, &a->query, &a->owed, a->unheard, &answer);
     }
     admit_end(call);
     done(arg, &answer);
@@ -156,6 +161,7 @@ static struct admit_call *ask_redis(struct store *s, const struct admit_query *q
     call->redis.owed = embedded_take_owed(s->memory, q->scope, q->now_unix_ms);
     call->redis.done = on_admitted;
     if (!redis_admit(s->redis, &call->redis)) {
+        embedded_owe(s->memory, q->scope, q->now_unix_ms, &call->redis.owed);
         free(call);
         return NULL;
     }
@@ -166,6 +172,8 @@ static struct admit_call *ask_redis(struct store *s, const struct admit_query *q
 enum store_answer store_admit(struct store *s, const struct admit_query *q, struct admit_answer *out,
                               admit_fn done, void *arg, struct admit_call **pending)
 {
+    static const struct window nothing;
+
     *pending = NULL;
     if (s->redis == NULL) {
         embedded_admit(s->memory, q, out);
@@ -175,7 +183,7 @@ enum store_answer store_admit(struct store *s, const struct admit_query *q, stru
     *pending = ask_redis(s, q, done, arg);
     if (*pending != NULL)
         return STORE_PENDING;
-    admit_without(s, q, false, out);
+    admit_without(s, q, &nothing, false, out);
     return STORE_DONE;
 }
 

@@ -39,6 +39,12 @@ void window_count(struct window *w, uint32_t n)
     w->now = add_saturated(w->now, n);
 }
 
+void window_merge(struct window *w, const struct window *more)
+{
+    w->now = add_saturated(w->now, more->now);
+    w->before = add_saturated(w->before, more->before);
+}
+
 unsigned window_remaining(const struct window *w, unsigned rpm, uint64_t unix_ms)
 {
     uint64_t used = w->now + still_counted(w, unix_ms);

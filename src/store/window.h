@@ -8,7 +8,7 @@
  * covers. A request is allowed while the weighted count is below the limit, which lets exactly `rpm` a
  * minute through when a client asks all the time. A refused request does not count.
  *
- * Pure: time comes in as Unix milliseconds. lua/admit.c makes the same decision inside Redis.
+ * Pure: time comes in as Unix milliseconds. admit_script.c makes the same decision inside Redis.
  *
  * A clock that is up to a minute behind what was already counted (two replicas, a small step back)
  * counts into the stored minute as if it had just begun. One that is further behind starts the
@@ -31,6 +31,8 @@ void window_move(struct window *w, uint64_t unix_ms);
 
 bool window_allows(const struct window *w, unsigned rpm, uint64_t unix_ms); /* rpm 0: always */
 void window_count(struct window *w, uint32_t n);
+/* Adds what `more` counted; both moved to the same time. */
+void window_merge(struct window *w, const struct window *more);
 
 /* How many requests would be allowed at this very moment. 0 without a limit. */
 unsigned window_remaining(const struct window *w, unsigned rpm, uint64_t unix_ms);

@@ -1,9 +1,9 @@
 /* The same arithmetic as window.c, where it is atomic. One key, two commands, nothing that needs a
  * cluster or a version newer than Redis 4. Numbers are doubles: a time in milliseconds times a count
  * of a minute stays far below 2^53. */
-#include "admit.h"
+#include "admit_script.h"
 
-const char lua_admit[] =
+const char admit_script[] =
     "local unix_ms, rpm = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
     "local owed_now, owed_before = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
     "local minute, now, before = 0, 0, 0\n"
