@@ -138,7 +138,7 @@ static int write_secret(const struct writer *w, const struct option *o, const vo
         return 0;
     char masked[16];
     secret_mask(secret, masked);
-    return buf_addf(w->out, "\"%s\"", masked);
+    return write_scalar(w->out, masked);
 }
 
 static int schema_secret(const struct option *o, struct buf *out)

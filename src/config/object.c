@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 /* The member's own node when it was written, else the object's: where to point at. */
@@ -268,6 +269,13 @@ void provider_finish(struct reader *r, const struct node *n, void *at)
 
 /* ── models ──────────────────────────────────────────────────────────────────────────────────── */
 
+void endpoint_begin(const struct node *n, void *at)
+{
+    struct endpoint_options *e = at;
+    (void)n;
+    e->provider = UINT_MAX; /* nobody: 0 is the first one */
+}
+
 /* Callers send ids in JSON, in paths and in headers: no blanks, no controls. */
 static bool is_model_id(const char *id)
 {
@@ -289,6 +297,7 @@ static void read_short_form(struct reader *r, const struct node *n, struct model
     m->endpoints = arena_alloc(r->arena, sizeof(*m->endpoints));
     m->nendpoints = 1;
     object_defaults(&endpoint_object, m->endpoints);
+    endpoint_begin(n, m->endpoints);
     object_read_shared(r, &endpoint_object, n, m->endpoints);
 }
 

@@ -11,6 +11,7 @@ void listener_finish(struct reader *r, const struct node *n, void *at);
 void upstream_tls_finish(struct reader *r, const struct node *n, void *at);
 void provider_begin(const struct node *n, void *at);
 void provider_finish(struct reader *r, const struct node *n, void *at);
+void endpoint_begin(const struct node *n, void *at);
 void model_finish(struct reader *r, const struct node *n, void *at);
 void key_finish(struct reader *r, const struct node *n, void *at);
 void store_finish(struct reader *r, const struct node *n, void *at);

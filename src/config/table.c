@@ -237,7 +237,8 @@ static const struct option endpoint_rows[] = {
 };
 const struct object endpoint_object = {
     "models.ID.endpoints[]", "Who can answer for a model. With one endpoint these keys may stand "
-    "in the model itself.", ROWS(endpoint_rows), .size = sizeof(struct endpoint_options)};
+    "in the model itself.", ROWS(endpoint_rows), .size = sizeof(struct endpoint_options),
+    .begin = endpoint_begin};
 
 static const struct option model_rows[] = {
     {"name", &type_text, MEMBER(struct model_options, name),
