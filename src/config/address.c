@@ -62,7 +62,8 @@ static bool is_path(struct span text)
 
 static bool fits_unix_path(struct span path)
 {
-    return path.len > 1 && path.at[0] == '/' && path.len < sizeof(((struct sockaddr_un *)0)->sun_path);
+    return path.len > 1 && path.at[0] == '/' &&
+           path.len < sizeof(((struct sockaddr_un *)0)->sun_path);
 }
 
 /* "host", "host:port", "[v6]:port" → host without brackets and the text behind it (":port" or
@@ -272,7 +273,9 @@ static const char *redis_tcp(struct span rest, struct arena *a, struct store_opt
     s->host = keep(a, host);
     s->url = arena_printf(a, v6 ? "%s://%s%s[%s]:%u/%u" : "%s://%s%s%s:%u/%u",
                           s->tls ? "rediss" : "redis", s->user == NULL ? "" : s->user,
-                          secret_is_set(&s->password) ? ":***@" : s->user == NULL ? "" : "@",
+                          secret_is_set(&s->password) ? ":***@"
+                          : s->user == NULL           ? ""
+                                                      : "@",
                           s->host, s->port, s->database);
     return NULL;
 }
@@ -286,7 +289,9 @@ static const char *redis_unix(struct span rest, struct arena *a, struct store_op
         return "not the absolute path of a socket (write redis+unix:///run/redis.sock)";
     s->path = keep(a, path);
     s->url = arena_printf(a, "redis+unix://%s%s%s?db=%u", s->user == NULL ? "" : s->user,
-                          secret_is_set(&s->password) ? ":***@" : s->user == NULL ? "" : "@",
+                          secret_is_set(&s->password) ? ":***@"
+                          : s->user == NULL           ? ""
+                                                      : "@",
                           s->path, s->database);
     return NULL;
 }

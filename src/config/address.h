@@ -12,9 +12,9 @@
 /* "127.0.0.1:4000", "[::1]:4000", "localhost:4000", "unix:/path", "fd:NAME". */
 struct listen_address {
     enum { LISTEN_TCP, LISTEN_UNIX, LISTEN_FD } kind;
-    bool is_local;     /* only this machine can reach it: loopback or a unix socket */
-    bool is_any;       /* every interface */
-    const char *text;  /* as the snapshot keeps it: localhost becomes 127.0.0.1 */
+    bool is_local;    /* only this machine can reach it: loopback or a unix socket */
+    bool is_any;      /* every interface */
+    const char *text; /* as the snapshot keeps it: localhost becomes 127.0.0.1 */
 };
 const char *address_parse_listen(const char *text, struct arena *a, struct listen_address *out);
 

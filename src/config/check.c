@@ -113,8 +113,8 @@ static void resolve_references(struct reader *r)
     if (rc < 0)
         reader_error(r, NULL, "out of memory");
     for (const struct reference *ref = r->references; rc == 0 && ref != NULL; ref = ref->next) {
-        const void *found =
-            map_get(ref->kind == REF_PROVIDER ? &providers : &models, span_text(ref->name));
+        const void *found = map_get(ref->kind == REF_PROVIDER ? &providers : &models,
+                                    span_text(ref->name));
         if (found != NULL || ref->kind != REF_MODEL || !is_any_model(&providers, ref->name))
             resolve(r, ref, found);
     }
@@ -165,8 +165,9 @@ static void check_listener(struct reader *r, const struct listener_options *l,
     if (l->address == NULL || address_parse_listen(l->address, r->scratch, &a) != NULL)
         return; /* reported when it was read */
     if ((l->serves & SERVES_API) && !r->snap->auth_required && !a.is_local)
-        reader_error(r, at, "auth is none, and others than this machine can reach %s (listen on "
-                            "127.0.0.1 or a unix socket, or write auth: required and keys)",
+        reader_error(r, at,
+                     "auth is none, and others than this machine can reach %s (listen on "
+                     "127.0.0.1 or a unix socket, or write auth: required and keys)",
                      l->address);
     if ((l->serves & (SERVES_ADMIN | SERVES_UI)) && !a.is_local &&
         (l->tls.cert == NULL || !has_token))
@@ -175,8 +176,7 @@ static void check_listener(struct reader *r, const struct listener_options *l,
 }
 
 /* Where one was written: the item, the short form, or nowhere. */
-static const struct node *listener_node(const struct reader *r, const struct node *root,
-                                        unsigned i)
+static const struct node *listener_node(const struct reader *r, const struct node *root, unsigned i)
 {
     const struct node *list = node_get(root, "listeners");
     if (r->listen != NULL)
@@ -241,8 +241,9 @@ static void check_auth(struct reader *r, const struct node *root)
     const struct node *auth = node_get(root, "auth");
     size_t before = reader_enter(r, SPAN_LIT("auth"));
     if (s->auth_required && s->nkeys == 0)
-        reader_warning(r, auth, "nobody can call: there are no keys (add some under keys, or write "
-                                "auth: none)");
+        reader_warning(r, auth,
+                       "nobody can call: there are no keys (add some under keys, or write "
+                       "auth: none)");
     if (!s->auth_required && s->nkeys > 0)
         reader_warning(r, auth, "is none, so keys are not asked for");
     reader_leave(r, before);

@@ -44,8 +44,9 @@ static const struct node *list_of(struct reader *r, const struct option *o, cons
         return NULL;
     }
     if (n->nentries == 0 && !o->may_be_empty) {
-        reader_error(r, n, "the list is empty, which would mean nothing at all "
-                           "(name something, or leave the line out)");
+        reader_error(r, n,
+                     "the list is empty, which would mean nothing at all "
+                     "(name something, or leave the line out)");
         return NULL;
     }
     return n;
@@ -216,9 +217,10 @@ static bool is_token(struct span name) /* RFC 9110 §5.6.2 */
 /* Those the HTTP client writes itself; a second one could move the end of a request. */
 static bool is_ours(struct span name)
 {
-    static const char *const ours[] = {"host",    "content-length",    "transfer-encoding",
-                                       "connection", "keep-alive", "te", "trailer",
-                                       "upgrade", "expect", "content-type", "accept-encoding"};
+    static const char *const ours[] = {"host",         "content-length", "transfer-encoding",
+                                       "connection",   "keep-alive",     "te",
+                                       "trailer",      "upgrade",        "expect",
+                                       "content-type", "accept-encoding"};
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
         if (span_ieq(name, span_text(ours[i])))
             return true;

@@ -33,8 +33,8 @@ struct node {
 };
 
 struct node_entry {
-    struct span key;            /* of a map */
-    unsigned line, column;      /* of the key, or of a list's item */
+    struct span key;       /* of a map */
+    unsigned line, column; /* of the key, or of a list's item */
     const struct node *value;
 };
 

@@ -91,7 +91,7 @@ static bool is_network(const char *text)
         return false;
     memcpy(copy, host.at, host.len);
     copy[host.len] = '\0';
-    unsigned most = inet_pton(AF_INET, copy, ip) == 1 ? 32
+    unsigned most = inet_pton(AF_INET, copy, ip) == 1    ? 32
                     : inet_pton(AF_INET6, copy, ip) == 1 ? 128
                                                          : 0;
     return most != 0 && (rest.at == NULL || (span_to_u64(rest, &bits) && bits <= most));
@@ -174,8 +174,10 @@ static void check_slug(struct reader *r, const struct node *n, const char *name)
     }
     slug[len] = '\0';
     if (strcmp(slug, name) != 0)
-        reader_error(r, n, "not a name for a provider: lowercase letters, digits and single dashes "
-                           "(write \"%s\")", len == 0 ? "my-provider" : slug);
+        reader_error(r, n,
+                     "not a name for a provider: lowercase letters, digits and single dashes "
+                     "(write \"%s\")",
+                     len == 0 ? "my-provider" : slug);
 }
 
 static void check_base_url(struct reader *r, const struct node *n, struct provider_options *p,
@@ -321,8 +323,9 @@ void model_finish(struct reader *r, const struct node *n, void *at)
     else if (is_short)
         read_short_form(r, n, m);
     else if (!has_list && !has_alias)
-        reader_error(r, n, "nobody answers for it (write provider: NAME, endpoints: […] or "
-                           "alias: […])");
+        reader_error(r, n,
+                     "nobody answers for it (write provider: NAME, endpoints: […] or "
+                     "alias: […])");
     for (unsigned i = 0; i < m->nendpoints; i++)
         if (m->endpoints[i].upstream_model == NULL)
             m->endpoints[i].upstream_model = upstream_name(m->id);
@@ -349,9 +352,10 @@ void key_finish(struct reader *r, const struct node *n, void *at)
     struct key_options *k = at;
     bool has_secret = node_get(n, "secret") != NULL, has_hash = node_get(n, "hash") != NULL;
     if (has_secret == has_hash)
-        reader_error(r, n, has_secret ? "both secret and hash (keep one)"
-                                      : "neither secret nor hash (write secret: { env: NAME }, or "
-                                        "hash: with what `sluice keys hash` prints)");
+        reader_error(r, n,
+                     has_secret ? "both secret and hash (keep one)"
+                                : "neither secret nor hash (write secret: { env: NAME }, or "
+                                  "hash: with what `sluice keys hash` prints)");
     refer_models(r, node_get(n, "models"), k);
     if (k->models.n == 0) {
         k->models.at = ARENA_NEW(r->arena, const char *);
@@ -379,7 +383,8 @@ void store_finish(struct reader *r, const struct node *n, void *at)
         reader_owns_secret(r, &s->password);
         const struct node *url = node_get(n, "url");
         if (r->world_readable && url != NULL && strchr((const char *)url->text.at, '$') == NULL)
-            warning_at(r, n, "url", "a password in a file that everybody on this machine may read "
-                                    "(chmod o-r, or write password: { env: NAME })");
+            warning_at(r, n, "url",
+                       "a password in a file that everybody on this machine may read "
+                       "(chmod o-r, or write password: { env: NAME })");
     }
 }

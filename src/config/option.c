@@ -147,7 +147,8 @@ void object_read_shared(struct reader *r, const struct object *o, const struct n
 void object_read(struct reader *r, const struct object *o, const struct node *n, void *at)
 {
     if (n != NULL && n->kind != NODE_MAP && !node_is_null(n)) {
-        reader_error(r, n, "a map was expected (write { key: value }, or one \"key: value\" a line)");
+        reader_error(r, n,
+                     "a map was expected (write { key: value }, or one \"key: value\" a line)");
         n = NULL;
     }
     if (n != NULL && n->kind == NODE_MAP)

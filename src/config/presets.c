@@ -3,7 +3,7 @@
 #include "value.h"
 
 /* name, also, variable, base_url. All of these speak OpenAI's chat protocol with a bearer token. */
-#define BEARER(name, also, variable, url)                                                         \
+#define BEARER(name, also, variable, url) \
     {name, also, variable, url, PROTOCOL_OPENAI, AUTH_BEARER, NULL}
 /* Servers people run themselves, at the port they choose when not told otherwise. */
 #define LOCAL(name, url) {name, NULL, NULL, url, PROTOCOL_OPENAI, AUTH_NONE, NULL}

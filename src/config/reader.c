@@ -47,7 +47,7 @@ static struct place place_of(const struct reader *r, const struct node *n)
 }
 
 __attribute__((format(printf, 2, 0))) static void format_text(char out[512], const char *format,
-                                                             va_list args)
+                                                              va_list args)
 {
     vsnprintf(out, 512, format, args);
 }
@@ -247,8 +247,9 @@ static bool secret_from_scalar(struct reader *r, const struct node *n, const voi
     if (text == NULL)
         return false;
     if (!is_reference && r->world_readable)
-        reader_warning(r, n, "a secret in a file that everybody on this machine may read "
-                             "(chmod o-r, or write { env: NAME } or { file: PATH })");
+        reader_warning(r, n,
+                       "a secret in a file that everybody on this machine may read "
+                       "(chmod o-r, or write { env: NAME } or { file: PATH })");
     return keep_secret(r, n, span_text(text), out);
 }
 

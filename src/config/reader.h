@@ -26,7 +26,7 @@ struct config_text {
     struct secret_link {
         struct secret *secret;
         struct secret_link *next;
-    } *secrets; /* to be wiped with the snapshot */
+    } *secrets;                             /* to be wiped with the snapshot */
     const void *demo_provider, *demo_model; /* added by us: not written back */
 };
 
@@ -86,6 +86,5 @@ void reader_refer(struct reader *r, enum reference_kind kind, const struct node 
                   const char *name, unsigned *index);
 
 const struct origin *origin_of(const struct snapshot *s, const void *field); /* or NULL */
-
 
 #endif

@@ -45,7 +45,8 @@ static int write_table_row(struct buf *out, const struct option *row)
 
 static int write_section(struct buf *out, const struct object *o)
 {
-    int rc = buf_addf(out, "### %s\n\n%s\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
+    int rc = buf_addf(out,
+                      "### %s\n\n%s\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
                       o->title, o->doc);
     for (unsigned i = 0; rc == 0 && i < o->nrows; i++)
         rc = write_table_row(out, &o->rows[i]);
@@ -133,13 +134,14 @@ int object_schema(const struct object *o, struct buf *out)
 int options_write_schema(struct buf *out)
 {
     int rc = buf_add_text(
-        out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"sluice.yaml\","
-             "\"$defs\":{\"expanded\":{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{.+\\\\}\"},"
-             "\"secret\":{\"oneOf\":[{\"type\":\"string\"},"
-             "{\"type\":\"object\",\"properties\":{\"env\":{\"type\":\"string\"}},"
-             "\"required\":[\"env\"],\"additionalProperties\":false},"
-             "{\"type\":\"object\",\"properties\":{\"file\":{\"type\":\"string\"}},"
-             "\"required\":[\"file\"],\"additionalProperties\":false}]}},");
+        out,
+        "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"sluice.yaml\","
+        "\"$defs\":{\"expanded\":{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{.+\\\\}\"},"
+        "\"secret\":{\"oneOf\":[{\"type\":\"string\"},"
+        "{\"type\":\"object\",\"properties\":{\"env\":{\"type\":\"string\"}},"
+        "\"required\":[\"env\"],\"additionalProperties\":false},"
+        "{\"type\":\"object\",\"properties\":{\"file\":{\"type\":\"string\"}},"
+        "\"required\":[\"file\"],\"additionalProperties\":false}]}},");
     if (rc == 0)
         rc = object_schema(&root_object, out);
     return rc == 0 ? buf_add_text(out, "}\n") : rc;

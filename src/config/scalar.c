@@ -14,10 +14,18 @@ uint64_t member_get(const void *at, size_t size)
     uint32_t four;
     uint64_t eight;
     switch (size) {
-    case 1: memcpy(&one, at, 1); return one;
-    case 2: memcpy(&two, at, 2); return two;
-    case 4: memcpy(&four, at, 4); return four;
-    default: memcpy(&eight, at, 8); return eight;
+    case 1:
+        memcpy(&one, at, 1);
+        return one;
+    case 2:
+        memcpy(&two, at, 2);
+        return two;
+    case 4:
+        memcpy(&four, at, 4);
+        return four;
+    default:
+        memcpy(&eight, at, 8);
+        return eight;
     }
 }
 
@@ -27,10 +35,18 @@ void member_set(void *at, size_t size, uint64_t value)
     uint16_t two = (uint16_t)value;
     uint32_t four = (uint32_t)value;
     switch (size) {
-    case 1: memcpy(at, &one, 1); break;
-    case 2: memcpy(at, &two, 2); break;
-    case 4: memcpy(at, &four, 4); break;
-    default: memcpy(at, &value, 8); break;
+    case 1:
+        memcpy(at, &one, 1);
+        break;
+    case 2:
+        memcpy(at, &two, 2);
+        break;
+    case 4:
+        memcpy(at, &four, 4);
+        break;
+    default:
+        memcpy(at, &value, 8);
+        break;
     }
 }
 
@@ -171,8 +187,9 @@ static int write_size(const struct writer *w, const struct option *o, const void
 static int schema_size(const struct option *o, struct buf *out)
 {
     (void)o;
-    return buf_add_text(out, "\"type\":[\"string\",\"integer\"],"
-                             "\"pattern\":\"^([0-9]+(B|KiB|MiB|GiB|kB|KB|MB|GB)|0)$\",\"maximum\":0");
+    return buf_add_text(out,
+                        "\"type\":[\"string\",\"integer\"],"
+                        "\"pattern\":\"^([0-9]+(B|KiB|MiB|GiB|kB|KB|MB|GB)|0)$\",\"maximum\":0");
 }
 
 const struct option_type type_size = {"size", parse_size, NULL, write_size, schema_size};

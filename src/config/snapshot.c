@@ -124,15 +124,15 @@ int snapshot_load(const struct load_options *o, struct snapshot **out, struct fi
     struct arena scratch;
     struct snapshot *s = snapshot_new();
     arena_init(&scratch, NULL, 0);
-    struct reader r = {.snap = s,
-                       .arena = &s->text->arena,
-                       .scratch = &scratch,
-                       .findings = f,
-                       .no_secrets = o->no_secrets,
-                       .listen = o->listen == NULL
-                                     ? NULL
-                                     : (const char *)arena_keep(&s->text->arena,
-                                                                span_text(o->listen)).at};
+    struct reader r = {
+        .snap = s,
+        .arena = &s->text->arena,
+        .scratch = &scratch,
+        .findings = f,
+        .no_secrets = o->no_secrets,
+        .listen = o->listen == NULL
+                      ? NULL
+                      : (const char *)arena_keep(&s->text->arena, span_text(o->listen)).at};
     r.references_end = &r.references;
     if (o->path != NULL)
         s->path = (const char *)arena_keep(&s->text->arena, span_text(o->path)).at;

@@ -12,12 +12,9 @@
 
 /* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
 
-static const struct word serves_words[] = {{"api", SERVES_API},
-                                           {"admin", SERVES_ADMIN},
-                                           {"ui", SERVES_UI},
-                                           {"health", SERVES_HEALTH},
-                                           {"metrics", SERVES_METRICS},
-                                           {0}};
+static const struct word serves_words[] = {{"api", SERVES_API},         {"admin", SERVES_ADMIN},
+                                           {"ui", SERVES_UI},           {"health", SERVES_HEALTH},
+                                           {"metrics", SERVES_METRICS}, {0}};
 static const struct word tls_words[] = {{"1.2", 0}, {"1.3", 1}, {0}};
 
 static const struct option listener_tls_rows[] = {
@@ -64,9 +61,10 @@ static const struct option listener_rows[] = {
      .restart = "listeners[].mode", .doc = "Permissions of a unix socket."},
 };
 const struct object listener_object = {
-    "listeners[]", "Where clients connect. Without any: `127.0.0.1:4000` for everything a client "
-    "needs, that is `serves: [api, health, metrics]`.", ROWS(listener_rows),
-    .size = sizeof(struct listener_options), .finish = listener_finish};
+    "listeners[]",
+    "Where clients connect. Without any: `127.0.0.1:4000` for everything a client "
+    "needs, that is `serves: [api, health, metrics]`.",
+    ROWS(listener_rows), .size = sizeof(struct listener_options), .finish = listener_finish};
 
 /* ── server ──────────────────────────────────────────────────────────────────────────────────── */
 
@@ -75,8 +73,7 @@ static const struct option drain_rows[] = {
      .max = DAY_MS,
      .doc = "How long to go on accepting after SIGTERM, while `/readyz` already says 503."},
     {"timeout", &type_duration, MEMBER(struct server_options, drain_timeout_ms), .fallback = "25s",
-     .max = DAY_MS,
-     .doc = "How long running requests may take to finish after that."},
+     .max = DAY_MS, .doc = "How long running requests may take to finish after that."},
 };
 static const struct object drain_object = {"server.drain", "What happens on SIGTERM.",
                                            ROWS(drain_rows), .size = sizeof(struct server_options)};
@@ -87,8 +84,8 @@ static const struct option server_rows[] = {
     {"bodies_in_flight_max", &type_size, MEMBER(struct server_options, bodies_in_flight_max_bytes),
      .fallback = "512MiB", .min = 1024, .max = (uint64_t)1 << 40,
      .doc = "All request bodies in memory together; beyond that requests are refused with 503."},
-    {"header_max", &type_size, MEMBER(struct server_options, header_max_bytes),
-     .fallback = "64KiB", .min = 1024, .max = 1 << 20, .doc = "Largest request head."},
+    {"header_max", &type_size, MEMBER(struct server_options, header_max_bytes), .fallback = "64KiB",
+     .min = 1024, .max = 1 << 20, .doc = "Largest request head."},
     {"headers_max", &type_number, MEMBER(struct server_options, headers_max), .fallback = "128",
      .min = 8, .max = 1024, .doc = "Most header lines of one request."},
     {"connections_max", &type_number, MEMBER(struct server_options, connections_max),
@@ -118,10 +115,8 @@ static const struct object server_object = {
 
 /* ── providers ───────────────────────────────────────────────────────────────────────────────── */
 
-static const struct word protocol_words[] = {{"openai", PROTOCOL_OPENAI},
-                                             {"anthropic", PROTOCOL_ANTHROPIC},
-                                             {"demo", PROTOCOL_DEMO},
-                                             {0}};
+static const struct word protocol_words[] = {
+    {"openai", PROTOCOL_OPENAI}, {"anthropic", PROTOCOL_ANTHROPIC}, {"demo", PROTOCOL_DEMO}, {0}};
 
 static const struct option provider_tls_rows[] = {
     {"ca", &type_text, MEMBER(struct tls_options, ca),
@@ -134,7 +129,8 @@ static const struct option provider_tls_rows[] = {
      .doc = "Do not verify the certificate. Warned about at every load."},
 };
 static const struct object provider_tls = {
-    "providers.NAME.tls", "How an `https://` provider is verified. The same keys under `store.tls`.",
+    "providers.NAME.tls",
+    "How an `https://` provider is verified. The same keys under `store.tls`.",
     ROWS(provider_tls_rows), .size = sizeof(struct tls_options), .finish = upstream_tls_finish};
 
 static const struct option timeouts_rows[] = {
@@ -150,8 +146,10 @@ static const struct option timeouts_rows[] = {
      .max = DAY_MS, .doc = "One attempt from beginning to end."},
 };
 static const struct object timeouts_object = {
-    "providers.NAME.timeouts", "Deadlines of one attempt, each named in the error it causes. `0`: "
-    "none.", ROWS(timeouts_rows), .size = sizeof(struct provider_options)};
+    "providers.NAME.timeouts",
+    "Deadlines of one attempt, each named in the error it causes. `0`: "
+    "none.",
+    ROWS(timeouts_rows), .size = sizeof(struct provider_options)};
 
 static const struct option pool_rows[] = {
     {"max", &type_number, MEMBER(struct provider_options, pool_max), .fallback = "256", .min = 1,
@@ -182,7 +180,8 @@ static const struct option provider_rows[] = {
     {"protocol", &type_word, MEMBER(struct provider_options, protocol), .words = protocol_words,
      .doc = "What it speaks. Left out: the preset's, otherwise `openai`."},
     {"base_url", &type_text, MEMBER(struct provider_options, base_url),
-     .doc = "`https://host/v1`, `http://host:8000/v1` or `unix:/path:/v1`. Left out: the preset's."},
+     .doc =
+         "`https://host/v1`, `http://host:8000/v1` or `unix:/path:/v1`. Left out: the preset's."},
     {"api_key", &type_secret, MEMBER(struct provider_options, credential),
      .doc = "Its credential. Left out: the preset's environment variable."},
     {"auth", &type_provider_auth, MEMBER(struct provider_options, auth),
@@ -200,13 +199,17 @@ static const struct option provider_rows[] = {
      .object = &data_policy_object, .inert = true, .doc = "What happens to prompts there."},
 };
 const struct object provider_object = {
-    "providers.NAME", "Where models are, and how to sign in. Names are lowercase letters, digits "
-    "and dashes.", ROWS(provider_rows), .size = sizeof(struct provider_options),
-    .begin = provider_begin, .finish = provider_finish};
+    "providers.NAME",
+    "Where models are, and how to sign in. Names are lowercase letters, digits "
+    "and dashes.",
+    ROWS(provider_rows),
+    .size = sizeof(struct provider_options),
+    .begin = provider_begin,
+    .finish = provider_finish};
 
 /* ── models ──────────────────────────────────────────────────────────────────────────────────── */
 
-#define PRICE(key, bit, text)                                                                     \
+#define PRICE(key, bit, text) \
     {#key, &type_money, MEMBER(struct price_options, key), .known_bit = 1u << (bit), .doc = text}
 
 static const struct option price_rows[] = {
@@ -218,7 +221,8 @@ static const struct option price_rows[] = {
     PRICE(reasoning, 5, "Reasoning tokens, where they cost other than output."),
 };
 static const struct object price_object = {
-    "models.ID.endpoints[].price", "USD per million tokens, as decimal text: `\"0.25\"`. Six "
+    "models.ID.endpoints[].price",
+    "USD per million tokens, as decimal text: `\"0.25\"`. Six "
     "decimals at most, so that every price is a whole number of pico-dollars per token.",
     ROWS(price_rows), .size = sizeof(struct price_options),
     .known_offset = offsetof(struct price_options, known)};
@@ -236,9 +240,10 @@ static const struct option endpoint_rows[] = {
      .doc = "Most tokens of one answer."},
 };
 const struct object endpoint_object = {
-    "models.ID.endpoints[]", "Who can answer for a model. With one endpoint these keys may stand "
-    "in the model itself.", ROWS(endpoint_rows), .size = sizeof(struct endpoint_options),
-    .begin = endpoint_begin};
+    "models.ID.endpoints[]",
+    "Who can answer for a model. With one endpoint these keys may stand "
+    "in the model itself.",
+    ROWS(endpoint_rows), .size = sizeof(struct endpoint_options), .begin = endpoint_begin};
 
 static const struct option model_rows[] = {
     {"name", &type_text, MEMBER(struct model_options, name),
@@ -248,21 +253,22 @@ static const struct option model_rows[] = {
     {"created", &type_number, MEMBER(struct model_options, created), .min = 1,
      .doc = "When it came out, in unix seconds, for lists of models."},
     {"endpoints", &type_list, MEMBER(struct model_options, endpoints),
-     COUNT(struct model_options, nendpoints), .object = &endpoint_object,
-     .doc = "Who can answer."},
-    {"alias", &type_alias, MEMBER(struct model_options, alias),
-     COUNT(struct model_options, nalias),
+     COUNT(struct model_options, nendpoints), .object = &endpoint_object, .doc = "Who can answer."},
+    {"alias", &type_alias, MEMBER(struct model_options, alias), COUNT(struct model_options, nalias),
      .doc = "Instead of endpoints: other models, tried in this order."},
 };
 static const struct object model_object = {
-    "models.ID", "What a caller names. The id is `author/name`, or any word.", ROWS(model_rows),
-    .size = sizeof(struct model_options), .shorthand = &endpoint_object, .finish = model_finish};
+    "models.ID",
+    "What a caller names. The id is `author/name`, or any word.",
+    ROWS(model_rows),
+    .size = sizeof(struct model_options),
+    .shorthand = &endpoint_object,
+    .finish = model_finish};
 
 /* ── keys ────────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct option limits_rows[] = {
-    {"rpm", &type_number, MEMBER(struct key_options, rpm), .min = 1,
-     .doc = "Requests a minute."},
+    {"rpm", &type_number, MEMBER(struct key_options, rpm), .min = 1, .doc = "Requests a minute."},
     {"tpm", &type_number, MEMBER(struct key_options, tpm), .min = 1, .doc = "Tokens a minute."},
     {"concurrency", &type_number, MEMBER(struct key_options, concurrency), .min = 1,
      .doc = "Requests at the same time."},
@@ -286,8 +292,7 @@ static const struct option key_rows[] = {
      .doc = "`false` refuses it without forgetting it."},
 };
 static const struct object key_object = {"keys[]", "Who may call.", ROWS(key_rows),
-                                         .size = sizeof(struct key_options),
-                                         .finish = key_finish};
+                                         .size = sizeof(struct key_options), .finish = key_finish};
 
 /* ── admin, store, observability ─────────────────────────────────────────────────────────────── */
 
@@ -301,16 +306,16 @@ static const struct object admin_object = {"admin", "The process's own managemen
 static const struct word on_error_words[] = {{"local", 0}, {"reject", 1}, {0}};
 
 static const struct option store_rows[] = {
-    {"url", &type_text, MEMBER(struct store_options, url), .fallback = "memory:",
-     .restart = "store.url",
+    {"url", &type_text, MEMBER(struct store_options, url),
+     .fallback = "memory:", .restart = "store.url",
      .doc = "`memory:`, `sqlite:///path`, `redis://user:password@host:6379/0`, `rediss://…` or "
             "`redis+unix:///path?db=0`."},
     {"password", &type_secret, MEMBER(struct store_options, password), .restart = "store.password",
      .doc = "Redis's password, when it is not in the URL."},
     {"tls", &type_group, MEMBER(struct store_options, tls_options), .object = &provider_tls,
      .restart = "store.tls", .doc = "Verification of a `rediss://` server."},
-    {"prefix", &type_text, MEMBER(struct store_options, prefix), .fallback = "sluice:",
-     .restart = "store.prefix", .doc = "In front of every key in Redis."},
+    {"prefix", &type_text, MEMBER(struct store_options, prefix),
+     .fallback = "sluice:", .restart = "store.prefix", .doc = "In front of every key in Redis."},
     {"timeout", &type_duration, MEMBER(struct store_options, timeout_ms), .fallback = "50ms",
      .min = 1, .max = 60000, .doc = "Deadline of one call to the store."},
     {"on_error", &type_word, MEMBER(struct store_options, fail_closed), .words = on_error_words,
@@ -363,15 +368,16 @@ static const struct word auth_words[] = {{"none", 0}, {"required", 1}, {0}};
 static const struct option root_rows[] = {
     {"version", &type_number, MEMBER(struct snapshot, version), .fallback = "1", .min = 1, .max = 1,
      .doc = "Of this file's form."},
-    {"listen", &type_listen, .doc = "Short form of `listeners`: one address for everything a "
-                                    "client needs."},
+    {"listen", &type_listen,
+     .doc = "Short form of `listeners`: one address for everything a "
+            "client needs."},
     {"listeners", &type_list, MEMBER(struct snapshot, listeners),
      COUNT(struct snapshot, nlisteners), .object = &listener_object, .restart = "listeners",
      .doc = "Where clients connect."},
     {"server", &type_group, MEMBER(struct snapshot, server), .object = &server_object,
      .doc = "Limits and deadlines towards clients."},
-    {"providers", &type_map, MEMBER(struct snapshot, providers),
-     COUNT(struct snapshot, nproviders), .object = &provider_object, .doc = "Where models are."},
+    {"providers", &type_map, MEMBER(struct snapshot, providers), COUNT(struct snapshot, nproviders),
+     .object = &provider_object, .doc = "Where models are."},
     {"demo", &type_bool, MEMBER(struct snapshot, demo), .fallback = "true",
      .doc = "Offer `sluice/demo`, a built-in model that needs no account and says it is a demo."},
     {"models", &type_map, MEMBER(struct snapshot, models), COUNT(struct snapshot, nmodels),

@@ -58,8 +58,8 @@ const char *value_duration(struct span text, uint64_t *out_ms)
 const char *value_size(struct span text, uint64_t *out_bytes)
 {
     static const struct unit units[] = {
-        {"B", 1},          {"KiB", 1024},       {"MiB", 1 << 20},    {"GiB", 1 << 30},
-        {"kB", 1000},      {"KB", 1000},        {"MB", 1000000},     {"GB", 1000000000},
+        {"B", 1},     {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+        {"kB", 1000}, {"KB", 1000},  {"MB", 1000000},  {"GB", 1000000000},
     };
     return with_unit(text, units, sizeof(units) / sizeof(units[0]), out_bytes)
                ? NULL

@@ -14,8 +14,8 @@ static void take_back(struct buf *out, size_t len)
  * number, a boolean or null. Quoted is never wrong. */
 static bool is_plain(const char *text)
 {
-    static const char *const taken[] = {"true", "false", "yes", "no", "on", "off", "null",
-                                        "y",    "n",     "~",   ".inf", ".nan"};
+    static const char *const taken[] = {"true", "false", "yes", "no", "on",   "off",
+                                        "null", "y",     "n",   "~",  ".inf", ".nan"};
     unsigned char first = (unsigned char)text[0];
     if (!((first | 0x20) >= 'a' && (first | 0x20) <= 'z') && first != '/')
         return false;
@@ -116,8 +116,7 @@ int object_write(const struct writer *w, const struct object *o, const void *at,
     int rc = buf_add_text(w->out, "{ ");
     size_t empty = buf_len(w->out);
     for (unsigned i = 0; rc == 0 && i < o->nrows; i++)
-        rc = write_row(&inner, o, &o->rows[i], at, baseline,
-                       buf_len(w->out) == empty ? "" : ", ");
+        rc = write_row(&inner, o, &o->rows[i], at, baseline, buf_len(w->out) == empty ? "" : ", ");
     if (rc != 0)
         return rc;
     if (buf_len(w->out) == empty) {
@@ -162,9 +161,8 @@ int snapshot_write_yaml(const struct snapshot *s, struct buf *out)
     for (unsigned i = 0; rc == 0 && i < root_object.nrows; i++) {
         const struct option *row = &root_object.rows[i];
         size_t before = buf_len(out);
-        rc = row->object == &listener_object
-                 ? write_listeners(&w, row, baseline)
-                 : write_row(&w, &root_object, row, s, baseline, "");
+        rc = row->object == &listener_object ? write_listeners(&w, row, baseline)
+                                             : write_row(&w, &root_object, row, s, baseline, "");
         if (rc == 0 && buf_len(out) > before)
             rc = buf_add_text(out, "\n");
     }

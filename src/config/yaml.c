@@ -195,8 +195,7 @@ static struct node *read_scalar(struct reading *r, const yaml_event_t *event)
 {
     struct node *n = node_new(r, NODE_SCALAR, event->start_mark);
     n->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    n->text = arena_keep(r->arena,
-                         span_of(event->data.scalar.value, event->data.scalar.length));
+    n->text = arena_keep(r->arena, span_of(event->data.scalar.value, event->data.scalar.length));
     if (memchr(n->text.at, '\0', n->text.len) != NULL)
         return fail(r, event->start_mark, "contains a NUL character");
     return n;
@@ -301,8 +300,8 @@ static bool read_entry(struct reading *r, struct map *seen, struct entries *own,
     } else {
         if (map_put(seen, key->text, r) < 0)
             r->failed = true;
-        *entries_add(r, own) = (struct node_entry){
-            key->text, (unsigned)mark.line + 1, (unsigned)mark.column + 1, value};
+        *entries_add(r, own) = (struct node_entry){key->text, (unsigned)mark.line + 1,
+                                                   (unsigned)mark.column + 1, value};
         count_child(map, value);
     }
     path_pop(r, before);
@@ -334,8 +333,8 @@ static struct node *read_nested(struct reading *r, const yaml_event_t *event)
     struct anchor *anchor = anchor_declare(r, name);
     if (++r->depth > YAML_DEPTH_MAX)
         return fail(r, event->start_mark, "nested too deeply (32 levels at most)");
-    struct node *n =
-        event->type == YAML_SEQUENCE_START_EVENT ? read_list(r, event) : read_map(r, event);
+    struct node *n = event->type == YAML_SEQUENCE_START_EVENT ? read_list(r, event)
+                                                              : read_map(r, event);
     r->depth--;
     if (anchor != NULL)
         anchor->node = n;
@@ -398,7 +397,8 @@ const struct node *yaml_parse(struct span text, const char *file, struct arena *
         findings_error(f, (struct place){.file = file}, "", "out of memory");
         return NULL;
     }
-    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING); /* never guessed from the first bytes */
+    yaml_parser_set_encoding(&r.parser,
+                             YAML_UTF8_ENCODING); /* never guessed from the first bytes */
     yaml_parser_set_input_string(&r.parser, text.at, text.len);
     const struct node *root = read_stream(&r);
     yaml_parser_delete(&r.parser);

@@ -17,7 +17,8 @@ static struct snapshot *load(struct span text, bool no_secrets, struct findings 
     ssize_t written = write(fd, text.at, text.len);
     assert(written == (ssize_t)text.len);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    int rc = snapshot_load(&(struct load_options){.path = path, .no_secrets = no_secrets}, &snap, f);
+    int rc = snapshot_load(&(struct load_options){.path = path, .no_secrets = no_secrets}, &snap,
+                           f);
     assert((rc == 0) == (snap != NULL) && (rc == 0) == (f->errors == 0));
     close(fd);
     return snap;

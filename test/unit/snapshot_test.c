@@ -157,11 +157,21 @@ static void listeners_must_make_sense_and_be_safe(void **state)
     (void)state;
     static const char address[] =
         ": not an address (write 127.0.0.1:4000, [::1]:4000, 0.0.0.0:4000, unix:/path or fd:NAME)";
-    static const char *const not_addresses[] = {"4000",        "':4000'",      "localhost",
-                                                "127.0.0.1",   "'127.0.0.1:'",   "127.0.0.1:65536",
-                                                "1.2.3:4000",  "'::1:4000'",   "'[::1]'",
-                                                "'[::1:4000'", "example.com:1", "127.0.0.1:4000x",
-                                                "'[127.0.0.1]:1'", "'127.0.0.1:+1'", "'*:1'"};
+    static const char *const not_addresses[] = {"4000",
+                                                "':4000'",
+                                                "localhost",
+                                                "127.0.0.1",
+                                                "'127.0.0.1:'",
+                                                "127.0.0.1:65536",
+                                                "1.2.3:4000",
+                                                "'::1:4000'",
+                                                "'[::1]'",
+                                                "'[::1:4000'",
+                                                "example.com:1",
+                                                "127.0.0.1:4000x",
+                                                "'[127.0.0.1]:1'",
+                                                "'127.0.0.1:+1'",
+                                                "'*:1'"};
     for (size_t i = 0; i < ROWS(not_addresses); i++) {
         char text[64], says[200];
         snprintf(text, sizeof(text), "listen: %s", not_addresses[i]);
@@ -393,18 +403,19 @@ static void all_mistakes_are_said_at_once_and_in_order(void **state)
                            "auth: none\n"
                            "lisen: x\n");
     char want[1500];
-    snprintf(want, sizeof(want),
-             "%s:1:26: error: models.a.provider: no provider named \"nobody-there\" (add it under "
-             "providers)\n"
-             "%s:2:20: error: providers.groq.api_key: is missing (set GROQ_API_KEY, or write "
-             "api_key: { env: NAME })\n"
-             "%s:3:13: warning: listeners[0]: every interface without tls (fine behind a proxy that "
-             "has it)\n"
-             "%s:3:13: error: listeners[0]: auth is none, and others than this machine can reach "
-             "0.0.0.0:1 (listen on 127.0.0.1 or a unix socket, or write auth: required and keys)\n"
-             "%s:5:1: error: lisen: unknown key (did you mean \"listen\"?)\n"
-             "4 errors, 1 warning\n",
-             config_path, config_path, config_path, config_path, config_path);
+    snprintf(
+        want, sizeof(want),
+        "%s:1:26: error: models.a.provider: no provider named \"nobody-there\" (add it under "
+        "providers)\n"
+        "%s:2:20: error: providers.groq.api_key: is missing (set GROQ_API_KEY, or write "
+        "api_key: { env: NAME })\n"
+        "%s:3:13: warning: listeners[0]: every interface without tls (fine behind a proxy that "
+        "has it)\n"
+        "%s:3:13: error: listeners[0]: auth is none, and others than this machine can reach "
+        "0.0.0.0:1 (listen on 127.0.0.1 or a unix socket, or write auth: required and keys)\n"
+        "%s:5:1: error: lisen: unknown key (did you mean \"listen\"?)\n"
+        "4 errors, 1 warning\n",
+        config_path, config_path, config_path, config_path, config_path);
     assert_string_equal(said(&l), want);
     loaded_fini(&l);
 }
@@ -417,14 +428,15 @@ static void findings_are_json_too(void **state)
     char want[600];
     assert_int_equal(findings_write(&l.findings, true, &json), 0);
     assert_int_equal(buf_add_byte(&json, 0), 0);
-    snprintf(want, sizeof(want),
-             "[{\"severity\":\"error\",\"file\":\"%s\",\"line\":2,\"column\":7,\"path\":\"auth\","
-             "\"message\":\"\\\"non\\\"e\\\" is not one of none, required (did you mean "
-             "\\\"none\\\"?)\"},\n"
-             " {\"severity\":\"warning\",\"file\":\"%s\",\"line\":2,\"column\":7,\"path\":\"auth\","
-             "\"message\":\"nobody can call: there are no keys (add some under keys, or write auth: "
-             "none)\"}]\n",
-             config_path, config_path);
+    snprintf(
+        want, sizeof(want),
+        "[{\"severity\":\"error\",\"file\":\"%s\",\"line\":2,\"column\":7,\"path\":\"auth\","
+        "\"message\":\"\\\"non\\\"e\\\" is not one of none, required (did you mean "
+        "\\\"none\\\"?)\"},\n"
+        " {\"severity\":\"warning\",\"file\":\"%s\",\"line\":2,\"column\":7,\"path\":\"auth\","
+        "\"message\":\"nobody can call: there are no keys (add some under keys, or write auth: "
+        "none)\"}]\n",
+        config_path, config_path);
     assert_string_equal((const char *)json.at, want);
     buf_fini(&json);
     loaded_fini(&l);
@@ -709,16 +721,15 @@ static void secrets_come_from_the_credentials_directory_first(void **state)
 static void no_secrets_resolves_nothing(void **state)
 {
     (void)state;
-    struct loaded l = load_with(
-        "providers:\n"
-        "  openai: {}\n"
-        "  groq: { api_key: { env: SLUICE_TEST_UNSET } }\n"
-        "  xai: { api_key: { file: /nowhere } }\n"
-        "  zai: { api_key: '${SLUICE_TEST_UNSET}' }\n"
-        "keys: [{ name: a, secret: { env: SLUICE_TEST_UNSET } },\n"
-        "       { name: b, secret: { env: SLUICE_TEST_UNSET } }]\n"
-        "listeners: [{ address: 127.0.0.1:1, tls: { cert: /nowhere } }]\n",
-        (struct load_options){.no_secrets = true});
+    struct loaded l = load_with("providers:\n"
+                                "  openai: {}\n"
+                                "  groq: { api_key: { env: SLUICE_TEST_UNSET } }\n"
+                                "  xai: { api_key: { file: /nowhere } }\n"
+                                "  zai: { api_key: '${SLUICE_TEST_UNSET}' }\n"
+                                "keys: [{ name: a, secret: { env: SLUICE_TEST_UNSET } },\n"
+                                "       { name: b, secret: { env: SLUICE_TEST_UNSET } }]\n"
+                                "listeners: [{ address: 127.0.0.1:1, tls: { cert: /nowhere } }]\n",
+                                (struct load_options){.no_secrets = true});
     assert_string_equal(said(&l), "0 errors, 0 warnings\n");
     for (unsigned i = 0; i < l.snap->nproviders; i++)
         assert_false(secret_is_set(&l.snap->providers[i].credential));
@@ -729,8 +740,9 @@ static void risky_files_are_warned_about(void **state)
 {
     (void)state;
     static const struct bad_row rows[] = {
-        {"listen: 0.0.0.0:4000", ":1:9: warning: listen: every interface without tls (fine behind a "
-                                 "proxy that has it)"},
+        {"listen: 0.0.0.0:4000",
+         ":1:9: warning: listen: every interface without tls (fine behind a "
+         "proxy that has it)"},
         {"providers: { p: { base_url: 'https://h', api_key: k, tls: { insecure: true } } }",
          ":1:71: warning: providers.p.tls.insecure: the certificate is not verified: anybody in "
          "between can read and change all of it (name the authority with `ca` instead)"},
@@ -755,8 +767,8 @@ static void risky_files_are_warned_about(void **state)
     }
     struct loaded l = {0};
     write_file(config_path, "providers: { openai: { api_key: sk-0123456789 } }", 0644);
-    assert_int_equal(snapshot_load(&(struct load_options){.path = config_path}, &l.snap,
-                                   &l.findings), 0);
+    assert_int_equal(
+        snapshot_load(&(struct load_options){.path = config_path}, &l.snap, &l.findings), 0);
     assert_int_equal(l.findings.warnings, 2);
     assert_non_null(strstr(l.findings.at[1].err.text, "everybody on this machine may read"));
     loaded_fini(&l);
@@ -794,7 +806,8 @@ static void demo_can_be_switched_off_and_taken_over(void **state)
     assert_int_equal(l.snap->nproviders, 0);
     assert_int_equal(l.snap->nmodels, 0);
     loaded_fini(&l);
-    l = good("providers: { demo: { protocol: openai, base_url: 'http://127.0.0.1/', auth: none } }");
+    l = good(
+        "providers: { demo: { protocol: openai, base_url: 'http://127.0.0.1/', auth: none } }");
     assert_int_equal(l.snap->nproviders, 1);
     assert_int_equal(l.snap->nmodels, 0);
     loaded_fini(&l);
@@ -855,11 +868,12 @@ static void what_is_written_means_the_same(void **state)
 static void secrets_of_the_file_are_masked(void **state)
 {
     (void)state;
-    struct loaded l = good("providers:\n"
-                           "  openai: { api_key: sk-literal-0123456789, headers: { x-token: abcdef } }\n"
-                           "store: { url: 'redis://u:hidden@h' }\n"
-                           "admin: { token: 0123456789abcdef }\n"
-                           "keys: [{ name: a, secret: my-own-key }]\n");
+    struct loaded l = good(
+        "providers:\n"
+        "  openai: { api_key: sk-literal-0123456789, headers: { x-token: abcdef } }\n"
+        "store: { url: 'redis://u:hidden@h' }\n"
+        "admin: { token: 0123456789abcdef }\n"
+        "keys: [{ name: a, secret: my-own-key }]\n");
     struct buf yaml = written(l.snap);
     static const char *const secrets[] = {"literal", "abcdef\"", "hidden", "56789a", "my-own"};
     for (size_t i = 0; i < ROWS(secrets); i++)
@@ -929,8 +943,8 @@ static void changes_that_need_a_restart_are_named(void **state)
         {"demo: true", "demo: false\nserver: { body_max: 1MiB }\nstore: { timeout: 1s }", NULL},
         {"listen: 127.0.0.1:1", "listeners: [{ address: 127.0.0.1:1 }]", NULL},
         {"listen: 127.0.0.1:1", "listen: 127.0.0.1:2", "listeners[].address"},
-        {"listen: 127.0.0.1:1",
-         "listeners: [{ address: 127.0.0.1:1 }, { address: 127.0.0.1:2 }]", "listeners"},
+        {"listen: 127.0.0.1:1", "listeners: [{ address: 127.0.0.1:1 }, { address: 127.0.0.1:2 }]",
+         "listeners"},
         {"demo: true", "store: { url: 'redis://h' }", "store.url"},
         {"store: { url: 'redis://h', password: a }", "store: { url: 'redis://h', password: b }",
          "store.password"},
@@ -1035,10 +1049,10 @@ static void the_schema_knows_what_the_table_knows(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    static const char *const unset[] = {"GROQ_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
-                                        "GEMINI_API_KEY", "DEEPSEEK_API_KEY", "XAI_API_KEY",
-                                        "MISTRAL_API_KEY", "OPENROUTER_API_KEY",
-                                        "CREDENTIALS_DIRECTORY", "SLUICE_TEST_UNSET"};
+    static const char *const unset[] = {
+        "GROQ_API_KEY",          "OPENAI_API_KEY",   "ANTHROPIC_API_KEY", "GEMINI_API_KEY",
+        "DEEPSEEK_API_KEY",      "XAI_API_KEY",      "MISTRAL_API_KEY",   "OPENROUTER_API_KEY",
+        "CREDENTIALS_DIRECTORY", "SLUICE_TEST_UNSET"};
     for (size_t i = 0; i < ROWS(unset); i++)
         unsetenv(unset[i]);
     setenv("SLUICE_TEST_KEY", "sl_test_0123456789", 1);

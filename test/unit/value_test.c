@@ -31,13 +31,24 @@ static void check_taken(parse_fn parse, const struct value_row *rows, size_t n)
 static void durations_have_a_unit(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",      "5",     "s",     "-5s",   "+5s",  "5 s",
-                                      "5S",    "1.5s",  "5sec",  "1m30s", "0x5s", "5s ",
-                                      "٣s",    "18446744073709551616s",
+    static const char *const bad[] = {"",
+                                      "5",
+                                      "s",
+                                      "-5s",
+                                      "+5s",
+                                      "5 s",
+                                      "5S",
+                                      "1.5s",
+                                      "5sec",
+                                      "1m30s",
+                                      "0x5s",
+                                      "5s ",
+                                      "٣s",
+                                      "18446744073709551616s",
                                       "18446744073709551615d"};
-    static const struct value_row good[] = {
-        {"0", 0},     {"0s", 0},       {"250ms", 250},    {"30s", 30000},
-        {"5m", 300000}, {"1h", 3600000}, {"1d", 86400000}, {"007s", 7000}};
+    static const struct value_row good[] = {{"0", 0},         {"0s", 0},      {"250ms", 250},
+                                            {"30s", 30000},   {"5m", 300000}, {"1h", 3600000},
+                                            {"1d", 86400000}, {"007s", 7000}};
     check_refused(value_duration, bad, ROWS(bad));
     check_taken(value_duration, good, ROWS(good));
 }
@@ -45,11 +56,11 @@ static void durations_have_a_unit(void **state)
 static void sizes_have_a_unit(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",     "5",   "MiB",  "64 MiB", "64mib", "64M",
-                                      "1TiB", "-1B", "1.5B", "18446744073709551615KiB"};
+    static const char *const bad[] = {"",    "5",    "MiB", "64 MiB", "64mib",
+                                      "64M", "1TiB", "-1B", "1.5B",   "18446744073709551615KiB"};
     static const struct value_row good[] = {
-        {"0", 0},           {"512B", 512},       {"8KiB", 8192},          {"64MiB", 64u << 20},
-        {"1GiB", 1u << 30}, {"512KB", 512000},   {"512kB", 512000},       {"1MB", 1000000},
+        {"0", 0},           {"512B", 512},     {"8KiB", 8192},    {"64MiB", 64u << 20},
+        {"1GiB", 1u << 30}, {"512KB", 512000}, {"512kB", 512000}, {"1MB", 1000000},
         {"2GB", 2000000000}};
     check_refused(value_size, bad, ROWS(bad));
     check_taken(value_size, good, ROWS(good));
@@ -58,17 +69,13 @@ static void sizes_have_a_unit(void **state)
 static void money_is_exact(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",       "-1",    "+1",       "1.",         ".5",  "1,5",
-                                      "$1",     "1e-6",  "0.0000001", "1.1234567", "1.2.3",
-                                      "1000001", "1 ",   "18446744073709551616"};
+    static const char *const bad[] = {
+        "",     "-1",        "+1",        "1.",    ".5",      "1,5", "$1",
+        "1e-6", "0.0000001", "1.1234567", "1.2.3", "1000001", "1 ",  "18446744073709551616"};
     static const struct value_row good[] = {
-        {"0", 0},
-        {"3.00", 3000000},
-        {"0.30", 300000},
+        {"0", 0},          {"3.00", 3000000}, {"0.30", 300000},
         {"0.0125", 12500}, /* ecosystem's example */
-        {"0.000001", 1},
-        {"15", 15000000},
-        {"1000000", 1000000000000},
+        {"0.000001", 1},   {"15", 15000000},  {"1000000", 1000000000000},
     };
     check_refused(value_money, bad, ROWS(bad));
     check_taken(value_money, good, ROWS(good));
@@ -108,7 +115,8 @@ static void booleans_and_modes_are_not_guessed(void **state)
 {
     (void)state;
     static const char *const not_bool[] = {"", "yes", "no", "on", "True", "1", "0", "truee"};
-    static const char *const not_mode[] = {"", "66", "0o660", "0999", "00660", "1777", "rw", "-660"};
+    static const char *const not_mode[] = {"",      "66",   "0o660", "0999",
+                                           "00660", "1777", "rw",    "-660"};
     bool yes = true;
     unsigned mode;
     for (size_t i = 0; i < ROWS(not_bool); i++)
@@ -129,9 +137,11 @@ static void distances_count_single_mistakes(void **state)
     static const struct {
         const char *a, *b;
         unsigned distance;
-    } rows[] = {{"", "", 0},         {"a", "", 1},       {"host", "host", 0}, {"hots", "host", 1},
-                {"hst", "host", 1},  {"hoost", "host", 1}, {"hose", "host", 1},
-                {"kitten", "sitting", 3}, {"abc", "xyz", 3}, {"abcdefgh", "zyxwvuts", 5}};
+    } rows[] = {{"", "", 0},         {"a", "", 1},
+                {"host", "host", 0}, {"hots", "host", 1},
+                {"hst", "host", 1},  {"hoost", "host", 1},
+                {"hose", "host", 1}, {"kitten", "sitting", 3},
+                {"abc", "xyz", 3},   {"abcdefgh", "zyxwvuts", 5}};
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct span a = span_text(rows[i].a), b = span_text(rows[i].b);
         assert_row(i, value_distance(a, b, 4) == rows[i].distance);

@@ -23,11 +23,11 @@ struct text_list {
 };
 
 struct tls_options {
-    const char *cert, *key; /* PEM files of a listener (key may be the same file); NULL: no TLS */
-    const char *ca;         /* upstream: PEM file to verify against; NULL: the system's */
+    const char *cert, *key;  /* PEM files of a listener (key may be the same file); NULL: no TLS */
+    const char *ca;          /* upstream: PEM file to verify against; NULL: the system's */
     const char *server_name; /* upstream: SNI and name to verify, NULL: the host of base_url */
-    bool insecure;          /* upstream: do not verify (logged as a warning at every load) */
-    bool tls13_min;         /* min_version: "1.3" (default "1.2") */
+    bool insecure;           /* upstream: do not verify (logged as a warning at every load) */
+    bool tls13_min;          /* min_version: "1.3" (default "1.2") */
 };
 
 struct listener_options {
@@ -35,7 +35,7 @@ struct listener_options {
     const char *address; /* "127.0.0.1:4000", "[::1]:4000", "unix:/path", "fd:NAME" */
     unsigned serves;     /* SERVES_* */
     struct tls_options tls;
-    struct text_list cors_origins; /* "*" or exact origins */
+    struct text_list cors_origins;    /* "*" or exact origins */
     struct text_list trusted_proxies; /* "10.0.0.0/8" or single addresses; nobody uses it yet */
     bool reuse_port;
     unsigned mode; /* permissions of a unix socket, default 0660 */
@@ -70,9 +70,9 @@ struct provider_options {
     enum protocol protocol;
     const char *base_url; /* as written, for messages */
     bool https;
-    const char *host;   /* without brackets; NULL for a unix socket */
+    const char *host; /* without brackets; NULL for a unix socket */
     uint16_t port;
-    const char *unix_path; /* base_url: unix:/path[:/prefix] */
+    const char *unix_path;   /* base_url: unix:/path[:/prefix] */
     const char *host_header; /* "api.example.com" or "127.0.0.1:8000" */
     const char *path_prefix; /* "/v1", without a trailing slash, may be "" */
     enum auth_kind auth;
@@ -103,9 +103,9 @@ struct endpoint_options {
 
 struct model_options {
     const char *id;
-    const char *name; /* display name, NULL: id */
-    uint64_t context; /* tokens, 0 unknown */
-    uint64_t created; /* unix seconds, 0 unknown */
+    const char *name;                   /* display name, NULL: id */
+    uint64_t context;                   /* tokens, 0 unknown */
+    uint64_t created;                   /* unix seconds, 0 unknown */
     struct endpoint_options *endpoints; /* empty when this is an alias */
     unsigned nendpoints;
     unsigned *alias; /* indices into snapshot->models, ordered; none of them an alias itself */
@@ -126,7 +126,7 @@ enum store_kind { STORE_MEMORY, STORE_SQLITE, STORE_REDIS };
 
 struct store_options {
     enum store_kind kind;
-    const char *url; /* as written, password masked: for messages */
+    const char *url;  /* as written, password masked: for messages */
     const char *path; /* SQLite file, or a Redis unix socket */
     const char *host;
     uint16_t port;
@@ -135,25 +135,25 @@ struct store_options {
     const char *user;
     struct secret password;
     unsigned database;
-    const char *prefix;     /* of every Redis key, default "sluice:" */
-    unsigned timeout_ms;    /* deadline of one call, default 50 */
-    bool fail_closed;       /* on_error: local (default) or reject */
+    const char *prefix;  /* of every Redis key, default "sluice:" */
+    unsigned timeout_ms; /* deadline of one call, default 50 */
+    bool fail_closed;    /* on_error: local (default) or reject */
 };
 
 struct observability_options {
     enum log_level level;
     enum { LOG_AUTO, LOG_TEXT, LOG_JSON } format;
-    const char *access_log; /* "stdout", "off" or a path */
+    const char *access_log;   /* "stdout", "off" or a path */
     const char *tracing_otlp; /* URL of a collector, NULL: none; nobody uses it yet */
 };
 
 struct snapshot {
     unsigned refs;
-    unsigned version; /* of the file's form: 1 */
-    bool demo;        /* the built-in provider and its model sluice/demo are there */
-    const char *path; /* of the file, NULL when made from the environment */
+    unsigned version;                /* of the file's form: 1 */
+    bool demo;                       /* the built-in provider and its model sluice/demo are there */
+    const char *path;                /* of the file, NULL when made from the environment */
     char hash[2 * SHA256_BYTES + 1]; /* of the resolved configuration without secrets */
-    uint64_t generation; /* set by whoever installs it: 1, 2, 3… */
+    uint64_t generation;             /* set by whoever installs it: 1, 2, 3… */
 
     struct listener_options *listeners;
     unsigned nlisteners;
@@ -183,7 +183,8 @@ struct findings {
 };
 void findings_fini(struct findings *f);
 /* One line each, as `sluice check` prints them (config.md), or as a JSON array. */
-int findings_write(const struct findings *f, bool json, struct buf *out) __attribute__((warn_unused_result));
+int findings_write(const struct findings *f, bool json, struct buf *out)
+    __attribute__((warn_unused_result));
 
 struct load_options {
     const char *path;   /* NULL: from the environment alone */
@@ -204,7 +205,8 @@ void snapshot_unref(struct snapshot *s); /* NULL is fine */
 const char *snapshot_find(const char *explicit_path);
 
 /* The file that means the same (secrets as references where they came from one, masked otherwise). */
-int snapshot_write_yaml(const struct snapshot *s, struct buf *out) __attribute__((warn_unused_result));
+int snapshot_write_yaml(const struct snapshot *s, struct buf *out)
+    __attribute__((warn_unused_result));
 
 /* JSON Schema 2020-12 of the file, and the reference as Markdown, from the table of options. */
 int options_write_schema(struct buf *out) __attribute__((warn_unused_result));
