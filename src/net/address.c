@@ -68,7 +68,7 @@ static bool split(const char *address, char host[256], const char **port)
 
 static void describe_tcp(int fd, struct bound *out)
 {
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = {0};
     socklen_t size = sizeof at;
     char host[INET6_ADDRSTRLEN] = "";
     getsockname(fd, (struct sockaddr *)&at, &size);
@@ -227,7 +227,7 @@ static int listen_activated(const char *address, struct bound *out, struct err *
         return say(why, address, errno);
     fcntl(given, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = {0};
     size = sizeof at;
     getsockname(fd, (struct sockaddr *)&at, &size);
     if (at.ss_family == AF_UNIX) {

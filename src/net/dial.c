@@ -103,7 +103,7 @@ void dial_cancel(struct dial *d)
 
 static void on_handshaken(struct handshake *h, int status, const char *problem)
 {
-    struct dial *d = (struct dial *)(void *)((char *)h - offsetof(struct dial, handshake));
+    struct dial *d = (struct dial *)((char *)h - offsetof(struct dial, handshake));
     if (status < 0) {
         fail(d, status, problem);
         return;
@@ -314,7 +314,7 @@ static void try_unix(struct dial *d)
 
 static void on_next_try(struct deadline *t)
 {
-    struct dial *d = (struct dial *)(void *)((char *)t - offsetof(struct dial, next_try));
+    struct dial *d = (struct dial *)((char *)t - offsetof(struct dial, next_try));
     if (d->target->unix_path != NULL)
         try_unix(d);
     else
@@ -325,7 +325,7 @@ static void on_next_try(struct deadline *t)
 
 static void on_resolved(struct names_waiter *w, int status, const struct addresses *found)
 {
-    struct dial *d = (struct dial *)(void *)((char *)w - offsetof(struct dial, waiter));
+    struct dial *d = (struct dial *)((char *)w - offsetof(struct dial, waiter));
     if (status < 0) {
         fail(d, status, resolve_problem(status));
         return;
@@ -337,7 +337,7 @@ static void on_resolved(struct names_waiter *w, int status, const struct address
 
 static void begin(struct later *later)
 {
-    struct dial *d = (struct dial *)(void *)((char *)later - offsetof(struct dial, later));
+    struct dial *d = (struct dial *)((char *)later - offsetof(struct dial, later));
     const struct addresses *found;
     int status;
     d->stage = DIAL_CONNECT;
@@ -364,7 +364,7 @@ static void on_total(struct deadline *t)
         [DIAL_TLS] = "TLS handshake timed out",
         [DIAL_DONE] = "",
     };
-    struct dial *d = (struct dial *)(void *)((char *)t - offsetof(struct dial, total));
+    struct dial *d = (struct dial *)((char *)t - offsetof(struct dial, total));
     fail(d, UV_ETIMEDOUT, too_late[d->stage]);
 }
 

@@ -89,8 +89,7 @@ static const struct stream_events events = {on_data, on_writable, on_closed};
 
 static void on_deadline(struct deadline *d)
 {
-    struct handshake *h =
-        (struct handshake *)(void *)((char *)d - offsetof(struct handshake, deadline));
+    struct handshake *h = (struct handshake *)((char *)d - offsetof(struct handshake, deadline));
     fail(h, UV_ETIMEDOUT, "TLS handshake timed out");
 }
 

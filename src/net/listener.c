@@ -104,7 +104,7 @@ static void starve(struct listener *l, int status)
 
 static void on_retry(struct deadline *d)
 {
-    poll_as_wanted((struct listener *)(void *)((char *)d - offsetof(struct listener, retry)));
+    poll_as_wanted((struct listener *)((char *)d - offsetof(struct listener, retry)));
 }
 
 static void take(struct listener *l, int fd, const struct sockaddr *peer)
@@ -228,10 +228,10 @@ void listener_close(struct listener *l)
         return;
     l->closing = true;
     deadline_clear(&l->retry);
-    while (l->pending.next != &l->pending) {
-        struct pending *p = l->pending.next;
+    for (struct pending *p = l->pending.next, *next; p != &l->pending; p = next) {
+        next = p->next;
         handshake_cancel(&p->handshake);
-        pending_free(p);
+        free(p);
     }
     listener_set_tls(l, NULL);
     uv_close((uv_handle_t *)&l->poll, on_handle_closed);

@@ -388,10 +388,12 @@ static void write_tls(struct stream *s, const struct span *spans, unsigned n)
                 encrypt(s, left); /* nothing to gather: straight from where it is */
                 break;
             }
-            struct span part = span_sub(left, 0, LOOP_PLAIN_OUT_BYTES - used);
-            memcpy(record + used, part.at, part.len);
-            used += part.len;
-            left = span_skip(left, part.len);
+            size_t take = LOOP_PLAIN_OUT_BYTES - used;
+            if (take > left.len)
+                take = left.len;
+            memcpy(record + used, left.at, take);
+            used += take;
+            left = span_skip(left, take);
             if (used == LOOP_PLAIN_OUT_BYTES) {
                 encrypt(s, span_of(record, used));
                 used = 0;
@@ -424,7 +426,7 @@ void stream_set_write_timeout(struct stream *s, unsigned ms)
 
 static void on_deadline(struct deadline *d)
 {
-    struct stream *s = (struct stream *)(void *)((char *)d - offsetof(struct stream, deadline));
+    struct stream *s = (struct stream *)((char *)d - offsetof(struct stream, deadline));
     size_t queued = s->kept == NULL ? 0 : unacknowledged(s);
     bool moved = queued != s->seen_queued;
     s->seen_queued = queued;
@@ -526,10 +528,10 @@ int stream_adopt(struct stream *s, int fd)
 
 void stream_set_peer(struct stream *s, const struct sockaddr *peer)
 {
-    const struct sockaddr_in6 *v6 = (const void *)peer;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
     s->peer_is_unix = peer->sa_family == AF_UNIX;
     if (peer->sa_family == AF_INET) {
-        memcpy(s->peer, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
+        memcpy(s->peer, &((const struct sockaddr_in *)peer)->sin_addr, 4);
     } else if (peer->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
         memcpy(s->peer, v6->sin6_addr.s6_addr + 12, 4); /* one spelling for an IPv4 peer */
     } else if (peer->sa_family == AF_INET6) {
@@ -541,7 +543,7 @@ void stream_set_peer(struct stream *s, const struct sockaddr *peer)
 const char *stream_peer(struct stream *s, char out[64])
 {
     if (s->peer_is_unix)
-        strcpy(out, "unix");
+        memcpy(out, "unix", sizeof "unix");
     else
         inet_ntop(s->peer_is_v6 ? AF_INET6 : AF_INET, s->peer, out, 64);
     return out;

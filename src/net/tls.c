@@ -216,11 +216,11 @@ static void drop_peer_certificate(struct tls *t)
 }
 
 /* Gives the whole pages inside an empty buffer back to the kernel; they read as zeroes again. */
-static void release_pages(unsigned char *buffer, size_t size)
+static void release_pages(uintptr_t buffer, size_t size)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)buffer + page - 1) & ~(page - 1);
-    uintptr_t to = ((uintptr_t)buffer + size) & ~(page - 1);
+    uintptr_t from = (buffer + page - 1) & ~(page - 1);
+    uintptr_t to = (buffer + size) & ~(page - 1);
     if (from < to)
         (void)madvise((void *)from, to - from, MADV_DONTNEED); /* refused: nothing is lost */
 }
@@ -230,9 +230,9 @@ static void release_pages(unsigned char *buffer, size_t size)
 static void thin_out(struct tls *t)
 {
     if (t->ssl.in_left == 0)
-        release_pages(t->ssl.in_buf, MBEDTLS_SSL_IN_CONTENT_LEN);
+        release_pages((uintptr_t)t->ssl.in_buf, MBEDTLS_SSL_IN_CONTENT_LEN);
     if (t->ssl.out_left == 0)
-        release_pages(t->ssl.out_buf, MBEDTLS_SSL_OUT_CONTENT_LEN);
+        release_pages((uintptr_t)t->ssl.out_buf, MBEDTLS_SSL_OUT_CONTENT_LEN);
 }
 
 enum tls_status tls_handshake(struct tls *t)

@@ -32,6 +32,14 @@ static const int suites[] = {
     0,
 };
 
+/* A client offers a key share for the first: P-256 costs this library a quarter less than X25519. */
+static const uint16_t groups[] = {
+    MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+    MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+    MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+    MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
+};
+
 /* ── the system's trust ──────────────────────────────────────────────────────────────────────── */
 
 /* Shared by all contexts that name no file of their own; read once, by whichever thread is first,
@@ -175,6 +183,7 @@ static struct tls_context *context_new(int endpoint)
     mbedtls_ssl_conf_rng(&ctx->conf, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
     mbedtls_ssl_conf_min_tls_version(&ctx->conf, MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_conf_ciphersuites(&ctx->conf, suites);
+    mbedtls_ssl_conf_groups(&ctx->conf, groups);
     /* The library takes a list it never writes to without saying const. */
     (void)mbedtls_ssl_conf_alpn_protocols(&ctx->conf, (const char **)(uintptr_t)alpn);
     return ctx;
