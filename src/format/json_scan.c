@@ -149,14 +149,16 @@ static const uint8_t *string_rest(struct json_scan *s, const uint8_t *p, const u
     return p - 1; /* the offending byte */
 }
 
-/* Most strings are keys and short words without escapes: one step finds their end. Behind the
+/* Most strings are keys, words and ids without escapes: a few steps find their end. Behind the
  * closing quote of such a one, or NULL. */
 static inline const uint8_t *short_string(const uint8_t *p, const uint8_t *end)
 {
-    if ((size_t)(end - p) < STEP)
-        return NULL;
-    unsigned at = first_set(specials(load(p)));
-    return at < STEP && p[at] == '"' ? p + at + 1 : NULL;
+    for (unsigned steps = 0; steps < 4 && (size_t)(end - p) >= STEP; steps++, p += STEP) {
+        unsigned at = first_set(specials(load(p)));
+        if (at < STEP)
+            return p[at] == '"' ? p + at + 1 : NULL;
+    }
+    return NULL;
 }
 
 /* --- numbers and literals -------------------------------------------------------------------- */
@@ -215,6 +217,16 @@ static inline const uint8_t *number(unsigned *sub, const uint8_t *p, const uint8
     }
 }
 
+/* Behind the literal that starts at `p`, whose first letter was looked at, or NULL: not all there. */
+static inline const uint8_t *whole_literal(enum json_kind kind, const uint8_t *p,
+                                           const uint8_t *end)
+{
+    struct span word = literals[kind];
+    if ((size_t)(end - p) < word.len || memcmp(p + word.len - 4, word.at + word.len - 4, 4) != 0)
+        return NULL;
+    return p + word.len;
+}
+
 /* Goes on inside a literal; complete when s->literal_at is its length. */
 static inline const uint8_t *literal(struct json_scan *s, enum json_kind kind, const uint8_t *p,
                                      const uint8_t *end)
@@ -231,9 +243,9 @@ static inline const uint8_t *literal(struct json_scan *s, enum json_kind kind, c
 
 /* --- structure ------------------------------------------------------------------------------- */
 
-static inline const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
+static const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
 {
-    while (p < end && *p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
         p++;
     return p;
 }
@@ -322,6 +334,11 @@ static enum json_status run(struct json_scan *s, const uint8_t **at, const uint8
         if (p == end)      \
             PAUSE(resume); \
     } while (0)
+#define NEED_TOKEN(resume)                                               \
+    do {                                                                 \
+        if (p == end || (*p <= ' ' && (p = skip_blanks(p, end)) == end)) \
+            PAUSE(resume);                                               \
+    } while (0)
 #define REFUSE(problem)               \
     do {                              \
         *at = p;                      \
@@ -361,15 +378,13 @@ static enum json_status run(struct json_scan *s, const uint8_t **at, const uint8
     }
 
 first_key:
-    p = skip_blanks(p, end);
-    NEED_BYTE(ST_FIRST_KEY);
+    NEED_TOKEN(ST_FIRST_KEY);
     if (*p == '}')
         goto close;
     if (*p != '"')
         REFUSE("expected a key or '}'");
 key:
-    p = skip_blanks(p, end);
-    NEED_BYTE(ST_KEY);
+    NEED_TOKEN(ST_KEY);
     if (*p != '"')
         REFUSE("expected a key");
     p++;
@@ -392,14 +407,12 @@ key_ended:
     if (is_member(s, depth))
         s->member.key.end = OFFSET(p) - 1;
 colon:
-    p = skip_blanks(p, end);
-    NEED_BYTE(ST_COLON);
+    NEED_TOKEN(ST_COLON);
     if (*p != ':')
         REFUSE("expected a colon");
     p++;
 value:
-    p = skip_blanks(p, end);
-    NEED_BYTE(ST_VALUE);
+    NEED_TOKEN(ST_VALUE);
 any_value:
     switch (*p) {
     case '"':
@@ -431,14 +444,18 @@ any_value:
     case 'n':
         sub = *p == 't' ? JSON_TRUE : *p == 'f' ? JSON_FALSE : JSON_NULL;
         note_value(s, depth, (enum json_kind)sub, OFFSET(p));
-        s->literal_at = 0;
-        goto literal;
+        behind = whole_literal((enum json_kind)sub, p, end);
+        if (behind == NULL) {
+            s->literal_at = 0;
+            goto literal;
+        }
+        p = behind;
+        goto value_ended;
     default:
         REFUSE("expected a value");
     }
 first_element:
-    p = skip_blanks(p, end);
-    NEED_BYTE(ST_FIRST_ELEMENT);
+    NEED_TOKEN(ST_FIRST_ELEMENT);
     if (*p == ']')
         goto close;
     goto any_value;
@@ -471,8 +488,7 @@ value_ended:
     if (depth == 0)
         goto end_of_text;
 after_value:
-    p = skip_blanks(p, end);
-    NEED_BYTE(ST_AFTER_VALUE);
+    NEED_TOKEN(ST_AFTER_VALUE);
     if (is_member(s, depth))
         goto member_ended;
     if (in_object(s, depth)) {
@@ -517,6 +533,7 @@ out:
 #undef OFFSET
 #undef PAUSE
 #undef NEED_BYTE
+#undef NEED_TOKEN
 #undef REFUSE
 }
 
@@ -525,9 +542,10 @@ enum json_status json_scan_next(struct json_scan *s, struct span *text)
     static const uint8_t nothing[1];
     const uint8_t *start = text->len == 0 ? nothing : text->at, *p = start;
     enum json_status status = run(s, &p, start + text->len);
-    size_t used = (size_t)(p - start);
-    s->offset += used;
-    *text = span_skip(*text, used);
+    s->offset += (size_t)(p - start);
+    text->len -= (size_t)(p - start);
+    if (text->at != NULL)
+        text->at += p - start;
     return status;
 }
 
