@@ -7,7 +7,7 @@
 
 /* After the last byte: what it cost, what the metrics say, and the one record of the request. */
 
-enum { RECORD_ROOM = 4096 };
+enum { RECORD_ROOM = 4096, FLUSH_MS = 50 };
 
 struct record {
     uint8_t *at;
@@ -185,6 +185,8 @@ static void write_record(const struct exchange *x, const struct timings *t)
         write_json(x, t, &r);
     r.at[r.len++] = '\n';
     log_sink_commit(g->access_log, r.len);
+    if (!deadline_armed(&g->log_flush)) /* many records a write */
+        deadline_set(&g->log_flush, g->access_log_text ? 1 : FLUSH_MS);
 }
 
 /* What the provider never counted is estimated from what was delivered, and says so. */

@@ -9,6 +9,7 @@
 #include "sluice/exchange/instruments.h"
 #include "sluice/http/pool.h"
 #include "sluice/http/server.h"
+#include "sluice/net/timer.h"
 #include "sluice/store/store.h"
 
 /* A provider with its connections. */
@@ -38,6 +39,7 @@ struct gateway {
     struct instruments instruments;
     struct log_sink *access_log; /* NULL: off */
     bool access_log_text;        /* readable lines for a terminal instead of JSON */
+    struct deadline log_flush;   /* armed while records wait to be written */
     struct rng rng;
     struct deployment *now;
     struct exchange *exchanges; /* all that are open, for drain and for shutdown */

@@ -1,0 +1,70 @@
+#include "process.h"
+
+#include "sluice/base/log.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* What Prometheus clients commonly tell of their process, from /proc. */
+
+static struct metric_series *declare(struct metric_registry *r, enum metric_kind kind,
+                                     const char *name, const char *help)
+{
+    return metric_series(metric_declare(r, kind, name, help, "", NULL, 0), NULL);
+}
+
+void self_declare(struct process *p)
+{
+    struct metric_registry *r = p->gateway.metrics;
+    p->resident = declare(r, METRIC_GAUGE, "process_resident_memory_bytes", "Resident memory.");
+    p->cpu = declare(r, METRIC_GAUGE, "process_cpu_seconds_total", "User and system CPU time.");
+    p->descriptors = declare(r, METRIC_GAUGE, "process_open_fds", "Open file descriptors.");
+    metric_set(declare(r, METRIC_GAUGE, "process_start_time_seconds",
+                       "When the process started, in unix time."),
+               (double)clock_unix_ms() / 1000);
+    struct metric_family *build = metric_declare(r, METRIC_GAUGE, "sluice_build_info",
+                                                 "What is running.", "version", NULL, 0);
+    metric_set(metric_series(build, (const char *[]){SLUICE_VERSION}), 1);
+}
+
+static double resident_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*u %lu", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_descriptors(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    if (d == NULL)
+        return 0;
+    while (readdir(d) != NULL)
+        n++;
+    closedir(d);
+    return n > 3 ? n - 3 : 0; /* ".", ".." and the directory itself */
+}
+
+void self_measure(struct process *p)
+{
+    struct rusage use;
+    struct gateway *g = &p->gateway;
+    getrusage(RUSAGE_SELF, &use);
+    metric_set(p->cpu, (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+                           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6);
+    metric_set(p->resident, resident_bytes());
+    metric_set(p->descriptors, open_descriptors());
+    metric_set(g->instruments.inflight, g->inflight);
+    metric_set(g->instruments.streams, g->streams);
+    metric_set(g->instruments.connections, g->http.connections);
+    metric_set(g->instruments.buffer_bytes, (double)g->http.bodies.used_bytes);
+    metric_set(g->instruments.lag, (double)loop_take_lag_us(p->loop) * 1e-6);
+}

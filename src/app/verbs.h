@@ -1,0 +1,13 @@
+/* verbs.h: what each row of the table of verbs (verbs.c) runs.
+ *
+ * argv[0] is the verb's last word and not looked at; options and arguments follow. Each returns the
+ * exit code of the process (cli.h). */
+#ifndef SLUICE_APP_VERBS_H
+#define SLUICE_APP_VERBS_H
+
+int verb_serve(int argc, char **argv);
+int verb_check(int argc, char **argv);
+int verb_completion(int argc, char **argv);
+int verb_version(int argc, char **argv);
+
+#endif
