@@ -379,8 +379,8 @@ struct disk *disk_open(struct loop *l, const char *path, const struct disk_event
                        void *owner, struct err *why)
 {
     struct disk *d = xcalloc(1, sizeof(*d));
-    int rc = sqlite3_open_v2(path, &d->db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(
+        path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
     d->loop = l;
     d->events = events;

@@ -78,14 +78,14 @@ static void make_room_for_scope(struct embedded *e, uint64_t now_unix_ms)
 {
     uint64_t minute = now_unix_ms / WINDOW_MS;
 
-    for (unsigned i = 0; i < SWEEP && e->scopes.oldest != NULL; i++) {
-        struct scope *s = (struct scope *)e->scopes.oldest;
-        if (s->seen.minute + 2 > minute)
+    for (unsigned i = 0; i < SWEEP && lru_count(&e->scopes) > 0; i++) {
+        struct scope *s = (struct scope *)lru_idlest(&e->scopes);
+        if (s->seen.minute + 2 > minute || s->owed.minute + 2 > minute)
             break;
         drop_scope(e, &s->node);
     }
     if (lru_count(&e->scopes) >= SCOPES_MAX)
-        drop_scope(e, e->scopes.oldest);
+        drop_scope(e, lru_idlest(&e->scopes));
 }
 
 /* The table of scopes is small and ours: like a small struct it aborts when memory is out. */
@@ -164,15 +164,15 @@ bool embedded_find(struct embedded *e, struct span key, uint64_t now_unix_ms, st
 
 static void make_room_for_value(struct embedded *e, size_t size, uint64_t now_unix_ms)
 {
-    for (unsigned i = 0; i < SWEEP && e->values.oldest != NULL; i++) {
-        struct value *v = (struct value *)e->values.oldest;
+    for (unsigned i = 0; i < SWEEP && lru_count(&e->values) > 0; i++) {
+        struct value *v = (struct value *)lru_idlest(&e->values);
         if (v->expires_unix_ms > now_unix_ms)
             break;
         drop_value(e, &v->node);
     }
-    while (e->values.oldest != NULL &&
+    while (lru_count(&e->values) > 0 &&
            (lru_count(&e->values) >= VALUES_MAX || e->values_bytes + size > VALUES_MAX_BYTES))
-        drop_value(e, e->values.oldest);
+        drop_value(e, lru_idlest(&e->values));
 }
 
 int embedded_keep(struct embedded *e, struct span key, struct span value, uint64_t expires_unix_ms,

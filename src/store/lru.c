@@ -1,5 +1,8 @@
 #include "lru.h"
 
+/* Nodes one search for the idlest may pass over: when all are in use, time is worth more than justice. */
+enum { CHANCES_MAX = 16 };
+
 static void list_add(struct lru *l, struct lru_node *node)
 {
     node->newer = NULL;
@@ -32,10 +35,8 @@ struct lru_node *lru_find(struct lru *l, struct span key)
 {
     struct lru_node *node = map_get(&l->by_key, key);
 
-    if (node != NULL && node != l->newest) {
-        list_remove(l, node);
-        list_add(l, node);
-    }
+    if (node != NULL)
+        node->used = true;
     return node;
 }
 
@@ -52,4 +53,15 @@ void lru_remove(struct lru *l, struct lru_node *node)
 {
     map_remove(&l->by_key, node->key);
     list_remove(l, node);
+}
+
+struct lru_node *lru_idlest(struct lru *l)
+{
+    for (unsigned i = 0; i < CHANCES_MAX && l->oldest != NULL && l->oldest->used; i++) {
+        struct lru_node *node = l->oldest;
+        list_remove(l, node);
+        list_add(l, node);
+        node->used = false;
+    }
+    return l->oldest;
 }

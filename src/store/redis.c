@@ -66,10 +66,10 @@ struct refusal {
     bool lasting; /* every other call would get it too */
 };
 static const struct refusal refusals[] = {
-    {"NOSCRIPT", false},   {"WRONGTYPE", false}, {"WRONGPASS", true}, {"NOAUTH", true},
-    {"NOPERM", true},      {"READONLY", true},   {"LOADING", true},   {"OOM", true},
-    {"MISCONF", true},     {"MASTERDOWN", true}, {"BUSY", true},      {"CLUSTERDOWN", true},
-    {"NOREPLICAS", true},  {"MOVED", true},      {"DENIED", true},    {"UNKILLABLE", true},
+    {"NOSCRIPT", false},  {"WRONGTYPE", false}, {"WRONGPASS", true}, {"NOAUTH", true},
+    {"NOPERM", true},     {"READONLY", true},   {"LOADING", true},   {"OOM", true},
+    {"MISCONF", true},    {"MASTERDOWN", true}, {"BUSY", true},      {"CLUSTERDOWN", true},
+    {"NOREPLICAS", true}, {"MOVED", true},      {"DENIED", true},    {"UNKILLABLE", true},
 };
 
 static const struct refusal *refusal_of(const redisReply *reply)
@@ -184,7 +184,8 @@ static void on_probed(struct link_call *c, const redisReply *reply)
 
 static struct span rate_key(const struct redis *r, const char *scope, char out[KEY_BYTES])
 {
-    int n = snprintf(out, KEY_BYTES, "%srate:%.*s", r->options->prefix, ADMIT_SCOPE_BYTES - 1, scope);
+    int n = snprintf(out, KEY_BYTES, "%srate:%.*s", r->options->prefix, ADMIT_SCOPE_BYTES - 1,
+                     scope);
 
     return span_of(out, (size_t)n);
 }
@@ -200,7 +201,7 @@ static bool greet(struct redis *r)
     struct span set_name[] = {SPAN_LIT("CLIENT"), SPAN_LIT("SETNAME"), SPAN_LIT("sluice")};
     struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(admit_script)};
     struct span probe[] = {SPAN_LIT("EVAL"), span_text(admit_script), SPAN_LIT("1"), SPAN_NONE,
-                           SPAN_LIT("0"),    SPAN_LIT("0"),        SPAN_LIT("0"), SPAN_LIT("0")};
+                           SPAN_LIT("0"),    SPAN_LIT("0"),           SPAN_LIT("0"), SPAN_LIT("0")};
     unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
     bool sent = true;
 
@@ -214,8 +215,7 @@ static bool greet(struct redis *r)
     if (o->database > 0)
         sent = sent && link_send(r->link, select, 2, &r->select, ms);
     return sent && link_send(r->link, set_name, 3, &r->set_name, ms) &&
-           link_send(r->link, load, 3, &r->load, ms) &&
-           link_send(r->link, probe, 8, &r->probe, ms);
+           link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 8, &r->probe, ms);
 }
 
 static void on_open(void *owner)
@@ -267,7 +267,10 @@ static bool send_admit(struct redis *r, struct redis_admit *a)
         a->whole_script ? span_text(admit_script) : span_of(r->sha1, SHA1_HEX),
         SPAN_LIT("1"),
         rate_key(r, q->scope, key),
-        SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE,
+        SPAN_NONE,
+        SPAN_NONE,
+        SPAN_NONE,
+        SPAN_NONE,
     };
 
     snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, q->now_unix_ms);

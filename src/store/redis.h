@@ -37,7 +37,7 @@ struct redis_admit {
     struct window owed; /* admitted without Redis, in the minute of the query and the one before */
     /* `seen` is the shared window after the decision; NULL: Redis did not decide. */
     void (*done)(struct redis_admit *a, bool allowed, const struct window *seen);
-    bool unheard;          /* in `done` without `seen`: no answer at all, it may have been counted */
+    bool unheard; /* in `done` without `seen`: no answer at all, it may have been counted */
     struct link_call call; /* from here on private */
     uint64_t due_ms;
     bool whole_script;

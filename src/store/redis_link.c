@@ -18,7 +18,11 @@
  * Redis is not keeping pace and waiting longer would not help. */
 enum { PIPELINE_MAX = 1024 };
 /* What a Redis may leave unread, and what an unfinished reply may weigh (values: 64 KiB). */
-enum { BACKLOG_MAX_BYTES = 4 * 1024 * 1024, REPLY_MAX_BYTES = 1024 * 1024, REPLY_MAX_ELEMENTS = 64 };
+enum {
+    BACKLOG_MAX_BYTES = 4 * 1024 * 1024,
+    REPLY_MAX_BYTES = 1024 * 1024,
+    REPLY_MAX_ELEMENTS = 64
+};
 enum { OUT_KEPT_BYTES = 256 * 1024 };
 enum { LATE_ROUNDS_MAX = 2 };
 

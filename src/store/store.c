@@ -88,8 +88,7 @@ static void admit_without(struct store *s, const struct admit_query *q, const st
 
     metric_add(s->errors, 1);
     if (s->options.fail_closed) {
-        *out = (struct admit_answer){
-            .limit = q->rpm, .retry_after_s = 1, .quality = STORE_LOST};
+        *out = (struct admit_answer){.limit = q->rpm, .retry_after_s = 1, .quality = STORE_LOST};
         return;
     }
     embedded_admit(s->memory, q, out);
@@ -169,8 +168,9 @@ static struct admit_call *ask_redis(struct store *s, const struct admit_query *q
     return call;
 }
 
-enum store_answer store_admit(struct store *s, const struct admit_query *q, struct admit_answer *out,
-                              admit_fn done, void *arg, struct admit_call **pending)
+enum store_answer store_admit(struct store *s, const struct admit_query *q,
+                              struct admit_answer *out, admit_fn done, void *arg,
+                              struct admit_call **pending)
 {
     static const struct window nothing;
 
@@ -294,8 +294,8 @@ static bool key_fits(struct span key)
     return key.len > 0 && key.len <= STORE_KEY_MAX_BYTES;
 }
 
-enum store_answer store_get(struct store *s, struct span key, struct value_answer *out, value_fn done,
-                            void *arg, struct value_call **pending)
+enum store_answer store_get(struct store *s, struct span key, struct value_answer *out,
+                            value_fn done, void *arg, struct value_call **pending)
 {
     *pending = NULL;
     *out = (struct value_answer){.quality = STORE_EXACT};

@@ -21,7 +21,7 @@
 
 #define WINDOW_MS 60000u
 
-struct window { /* all zero: nothing was counted yet */
+struct window {      /* all zero: nothing was counted yet */
     uint64_t minute; /* Unix time / 60 s */
     uint32_t now, before;
 };

@@ -100,8 +100,8 @@ void bed_run_for(struct bed *b, unsigned ms)
 
 double bed_errors(struct bed *b)
 {
-    struct metric_family *f =
-        metric_declare(b->metrics, METRIC_COUNTER, "sluice_store_errors_total", "", "", NULL, 0);
+    struct metric_family *f = metric_declare(b->metrics, METRIC_COUNTER,
+                                             "sluice_store_errors_total", "", "", NULL, 0);
 
     return metric_value(metric_series(f, NULL));
 }
@@ -170,7 +170,8 @@ static void write_config(struct bed *b)
     snprintf(path, sizeof(path), "%s/redis.conf", b->directory);
     f = fopen(path, "w");
     assert_non_null(f);
-    fprintf(f, "bind 127.0.0.1\nsave \"\"\nappendonly no\nloglevel warning\ndir %s\n", b->directory);
+    fprintf(f, "bind 127.0.0.1\nsave \"\"\nappendonly no\nloglevel warning\ndir %s\n",
+            b->directory);
     fprintf(f, "unixsocket %s/redis.sock\nlogfile %s/redis.log\n", b->directory, b->directory);
     if (b->redis_tls)
         fprintf(f,

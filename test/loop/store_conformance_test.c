@@ -40,7 +40,8 @@ static int start(void **state)
         options.database = backend->database;
     } else {
         snprintf(sqlite_path, sizeof(sqlite_path), "%s/store.db", bed.directory);
-        options = (struct store_options){.kind = STORE_MEMORY, .url = "memory:", .timeout_ms = 1000};
+        options =
+            (struct store_options){.kind = STORE_MEMORY, .url = "memory:", .timeout_ms = 1000};
         if (strcmp(backend->is, "sqlite") == 0) {
             options.kind = STORE_SQLITE;
             options.path = sqlite_path;

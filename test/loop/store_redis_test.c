@@ -440,7 +440,8 @@ static void a_ca_file_that_is_not_there_is_an_error_at_the_start(void **state)
     char text[1024];
 
     (void)state;
-    options = (struct store_options){.kind = STORE_REDIS, .host = "127.0.0.1", .port = 1, .tls = true};
+    options =
+        (struct store_options){.kind = STORE_REDIS, .host = "127.0.0.1", .port = 1, .tls = true};
     options.tls_options.ca = "no-such-file.pem";
     assert_null(store_open(bed.loop, &options, bed.metrics, &why));
     err_format(&why, text, sizeof(text));
@@ -625,8 +626,7 @@ static void an_endless_reply_is_cut_off(void **state)
         bed_run_for(&bed, 5);
     }
     assert_true(is_away(store));
-    assert_true(bed_log_count(&bed, "reply too large") == 1 ||
-                bed_log_count(&bed, "in time") == 1);
+    assert_true(bed_log_count(&bed, "reply too large") == 1 || bed_log_count(&bed, "in time") == 1);
     fake_close(&fake);
 }
 
@@ -679,7 +679,7 @@ static void a_reply_after_its_time_is_nobody_elses(void **state)
     fake_open(&fake);
     bed_store_connected(&bed, store);
     assert_int_equal(admit("key:slow", 1000).quality, STORE_LOCAL);
-    assert_false(is_away(store)); /* once is no pattern */
+    assert_false(is_away(store));                           /* once is no pattern */
     fake.reply = "*4\r\n:0\r\n:29000000\r\n:1000\r\n:0\r\n" /* the late one, then the next */
                  "*4\r\n:1\r\n:29000000\r\n:7\r\n:0\r\n";
     a = admit("key:slow", 1000);
@@ -705,8 +705,8 @@ static bool store_is_closed(void *arg)
 
 static void the_store_may_be_closed_by_whoever_gets_an_answer(void **state)
 {
-    static const char *const replies[] = {
-        "*4\r\n:1\r\n:0\r\n:1\r\n:0\r\n", "-READONLY no\r\n", "-ERR no\r\n", "garbage\r\n", NULL};
+    static const char *const replies[] = {"*4\r\n:1\r\n:0\r\n:1\r\n:0\r\n", "-READONLY no\r\n",
+                                          "-ERR no\r\n", "garbage\r\n", NULL};
     const struct admit_query q = {.scope = "key:close", .rpm = 100, .now_unix_ms = START};
 
     (void)state;

@@ -68,11 +68,10 @@ static void time_moves_the_window(void **state)
         int moved;
         uint32_t now, before;
     } rows[] = {
-        {0, 0, 7, 3},  /* the same minute */
-        {1, 1, 0, 7},  /* the next */
-        {2, 2, 0, 0},  /* all of it has left */
-        {500, 500, 0, 0},
-        {-1, 0, 7, 3}, /* a clock slightly behind: counts into what is there */
+        {0, 0, 7, 3},                    /* the same minute */
+        {1, 1, 0, 7},                    /* the next */
+        {2, 2, 0, 0},                    /* all of it has left */
+        {500, 500, 0, 0}, {-1, 0, 7, 3}, /* a clock slightly behind: counts into what is there */
         {-2, -2, 0, 0}, /* a clock that was set back: starts afresh instead of freezing */
     };
 

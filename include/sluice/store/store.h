@@ -44,7 +44,7 @@ struct admit_query {
 struct admit_answer {
     bool allowed;
     unsigned limit, remaining; /* for X-RateLimit-*; both 0 when rpm is */
-    unsigned retry_after_s;    /* >= 1 when refused: when the same request would be allowed; else 0 */
+    unsigned retry_after_s; /* >= 1 when refused: when the same request would be allowed; else 0 */
     enum store_quality quality;
 };
 
@@ -52,8 +52,9 @@ struct admit_call; /* owned by the store until `done` or store_cancel */
 typedef void (*admit_fn)(void *arg, const struct admit_answer *a);
 
 /* *pending is set with STORE_PENDING and NULL otherwise. */
-enum store_answer store_admit(struct store *s, const struct admit_query *q, struct admit_answer *out,
-                              admit_fn done, void *arg, struct admit_call **pending);
+enum store_answer store_admit(struct store *s, const struct admit_query *q,
+                              struct admit_answer *out, admit_fn done, void *arg,
+                              struct admit_call **pending);
 void store_cancel(struct admit_call *call);
 
 /* --- small values with a lifetime (sticky routes, idempotency and job records build on these) -- */
@@ -71,8 +72,8 @@ struct value_call; /* as admit_call */
 typedef void (*value_fn)(void *arg, const struct value_answer *a);
 
 /* Keys are any bytes. Beyond the sizes above nothing is stored and nothing found. */
-enum store_answer store_get(struct store *s, struct span key, struct value_answer *out, value_fn done,
-                            void *arg, struct value_call **pending);
+enum store_answer store_get(struct store *s, struct span key, struct value_answer *out,
+                            value_fn done, void *arg, struct value_call **pending);
 void store_get_cancel(struct value_call *call);
 /* Fire and forget: what cannot be written is counted as a store error. `ttl_ms` > 0. */
 void store_put(struct store *s, struct span key, struct span value, uint64_t ttl_ms);
