@@ -68,7 +68,7 @@ enum json_status json_scan_next(struct json_scan *s, struct span *text);
 /* Is a text that ends here complete? True at JSON_DONE, and for a bare number ("12"). */
 bool json_scan_finish(struct json_scan *s);
 
-/* --- whole texts ------------------------------------------------------------------------- */
+/* --- whole texts: one pass each; who wants several members walks them with the scanner ------- */
 
 /* The member `key` of the object in `text` (a span that holds exactly one value, white space
  * around it allowed); the last one when it is repeated. False: not an object, invalid, absent. */
