@@ -36,10 +36,10 @@ struct verb {
     const char *name;      /* "serve", "keys hash" */
     const char *arguments; /* "MODEL [TEXT]", "" for none */
     unsigned arguments_min, arguments_max;
-    const char *words;     /* all values the first argument may have, blank between; NULL: any */
-    const char *summary;   /* one line */
-    const char *details;   /* paragraphs, wrapped when shown; NULL: none */
-    const char *examples;  /* lines "command\tmeaning\n" */
+    const char *words;    /* all values the first argument may have, blank between; NULL: any */
+    const char *summary;  /* one line */
+    const char *details;  /* paragraphs, wrapped when shown; NULL: none */
+    const char *examples; /* lines "command\tmeaning\n" */
     const struct cli_option *options[CLI_OPTIONS_MAX]; /* ended by NULL; --help is everybody's */
     int (*run)(int argc, char **argv); /* argv[1] is what follows the verb; returns the exit code */
 };

@@ -8,8 +8,7 @@ enum { COLUMNS = 80, NAMES = 22, INDENT = 2 };
 
 static void heading(FILE *to, const char *text)
 {
-    fprintf(to, "\n%s%s%s\n", terminal_style(to, STYLE_BOLD), text,
-            terminal_style(to, STYLE_NONE));
+    fprintf(to, "\n%s%s%s\n", terminal_style(to, STYLE_BOLD), text, terminal_style(to, STYLE_NONE));
 }
 
 /* Words from column `column` (where the line already is) to the right edge. */
@@ -70,8 +69,8 @@ static void examples(FILE *to, const char *lines)
         const char *meaning = lines + command + 1;
         int len = (int)strcspn(meaning, "\n");
         fprintf(to, "%*s%.*s\n", INDENT, "", command, lines);
-        fprintf(to, "%*s%s%.*s%s\n", 2 * INDENT + 2, "", terminal_style(to, STYLE_DIM), len, meaning,
-                terminal_style(to, STYLE_NONE));
+        fprintf(to, "%*s%s%.*s%s\n", 2 * INDENT + 2, "", terminal_style(to, STYLE_DIM), len,
+                meaning, terminal_style(to, STYLE_NONE));
         lines = meaning + len + 1;
     }
 }

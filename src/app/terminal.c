@@ -12,8 +12,8 @@
 const char *terminal_style(FILE *to, enum style style)
 {
     static const char *const sequences[] = {
-        [STYLE_BOLD] = "\033[1m",    [STYLE_DIM] = "\033[2m",     [STYLE_RED] = "\033[31m",
-        [STYLE_GREEN] = "\033[32m",  [STYLE_YELLOW] = "\033[33m", [STYLE_NONE] = "\033[0m",
+        [STYLE_BOLD] = "\033[1m",   [STYLE_DIM] = "\033[2m",     [STYLE_RED] = "\033[31m",
+        [STYLE_GREEN] = "\033[32m", [STYLE_YELLOW] = "\033[33m", [STYLE_NONE] = "\033[0m",
     };
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     if ((no_color != NULL && no_color[0] != '\0') || term == NULL || strcmp(term, "dumb") == 0 ||

@@ -28,13 +28,13 @@ const struct verb verbs[] = {
         .name = "serve",
         .arguments = "",
         .summary = "Runs the gateway in the foreground.",
-        .examples =
-            "sluice serve\tno file: providers from the environment, on 127.0.0.1:4000\n"
-            "sluice serve -c sluice.yaml --watch\ta file, and every later version of it\n"
-            "sluice serve --listen 127.0.0.1:8080\tanother address\n",
-        .details = "Without a file, OPENAI_API_KEY, ANTHROPIC_API_KEY and their like become "
-                   "providers, and sluice/demo answers without any.\n\nSIGHUP loads the file again; "
-                   "SIGTERM finishes what is running, then ends; a second SIGTERM ends at once.",
+        .examples = "sluice serve\tno file: providers from the environment, on 127.0.0.1:4000\n"
+                    "sluice serve -c sluice.yaml --watch\ta file, and every later version of it\n"
+                    "sluice serve --listen 127.0.0.1:8080\tanother address\n",
+        .details =
+            "Without a file, OPENAI_API_KEY, ANTHROPIC_API_KEY and their like become "
+            "providers, and sluice/demo answers without any.\n\nSIGHUP loads the file again; "
+            "SIGTERM finishes what is running, then ends; a second SIGTERM ends at once.",
         .options = {&config, &listen_on, &watch},
         .run = verb_serve,
     },
@@ -42,8 +42,9 @@ const struct verb verbs[] = {
         .name = "check",
         .arguments = "",
         .summary = "Looks the configuration over and tells all mistakes at once.",
-        .examples = "sluice check\tthe file that serve would take\n"
-                    "sluice check -c new.yaml --no-secrets --strict\tin CI, before it is deployed\n",
+        .examples =
+            "sluice check\tthe file that serve would take\n"
+            "sluice check -c new.yaml --no-secrets --strict\tin CI, before it is deployed\n",
         .details = "Opens no socket. Exit code 78 means that serve would refuse the file.",
         .options = {&config, &no_secrets, &strict, &json},
         .run = verb_check,

@@ -15,15 +15,19 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-static void print_libraries(const char *format)
+static void print_libraries(bool as_json)
 {
     const char *at = SLUICE_LIBRARIES;
     while (*at != '\0') {
         int name = (int)strcspn(at, " ");
-        int version = (int)strcspn(at + name + 1, ",");
-        printf(format, name, at, version, at + name + 1);
-        at += name + 1 + version;
-        at += *at == ',';
+        const char *version = at + name + 1;
+        int len = (int)strcspn(version, ",");
+        bool is_last = version[len] == '\0';
+        if (as_json)
+            printf("\"%.*s\":\"%.*s\"%s", name, at, len, version, is_last ? "" : ",");
+        else
+            printf("%.*s %.*s\n", name, at, len, version);
+        at = version + len + (is_last ? 0 : 1);
     }
 }
 
@@ -35,11 +39,11 @@ int verb_version(int argc, char **argv)
     if (cli_flag(&cli, "json")) {
         printf("{\"version\":\"%s\",\"revision\":\"%s\",\"compiler\":\"%s\",\"libraries\":{",
                SLUICE_VERSION, SLUICE_REVISION, COMPILER);
-        print_libraries("\"%.*s\":\"%.*s\",");
+        print_libraries(true);
         printf("}}\n");
     } else {
         printf("sluice %s (%s)\n%s\n", SLUICE_VERSION, SLUICE_REVISION, COMPILER);
-        print_libraries("%.*s %.*s\n");
+        print_libraries(false);
     }
     return terminal_finish();
 }
