@@ -2,15 +2,14 @@
 #
 #   deps_ensure build    a compiler, meson, and the libraries sluice links
 #   deps_ensure static   the same, each library as a static archive
+#   deps_ensure bench    the same, and what the load generator links
 #   deps_ensure test     clang's sanitizers and tidy, cmocka, redis-server, Python, node
 #
-# Where the distribution has a library in the version we need, it is an ordinary package, except
-# mbedTLS, which is compiled from the distribution's source with the configuration that keeps a
-# TLS stream small (subprojects/packagefiles/mbedtls). Debian 12 lacks llhttp, mbedTLS 3.6,
-# hiredis 1.2 and yyjson. Those come from Debian 13's signed archive, unpacked into build/deps (the
-# system is not touched), as static archives: a shared library from there would want a newer libc
-# than Debian 12 has, the archives do not. Elsewhere meson builds the pinned sources of
-# subprojects/*.wrap.
+# Where the distribution has a library in the version we need, it is an ordinary package. Debian 12
+# lacks four: llhttp, mbedTLS 3.6, hiredis 1.2 and yyjson. Those come from Debian 13's signed
+# archive, unpacked into build/deps (the system is not touched), as static archives: a shared
+# library from there would want a newer libc than Debian 12 has, the archives do not. Elsewhere
+# meson builds the pinned sources of subprojects/*.wrap.
 
 # shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -23,13 +22,12 @@ PACKAGES_TEST="clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
     redis-server openssl curl python3 python3-venv"
 
 # package → the oldest version that will do
-NEWER_LIBS="libllhttp-dev:9.2 libhiredis-dev:1.2 libyyjson-dev:0.9"
-MBEDTLS_CONFIG=$ROOT/subprojects/packagefiles/mbedtls/sluice_mbedtls.h
+NEWER_LIBS="libllhttp-dev:9.2 libhiredis-dev:1.2 libyyjson-dev:0.9 libmbedtls-dev:3.6"
 
 deps_ensure() {
     local set=$1 stamp=$BUILD/.deps-$1 now
     # The stamp names this file's content and the system: the second run costs one checksum.
-    now=$(cat /etc/os-release "${BASH_SOURCE[0]}" "$MBEDTLS_CONFIG" | cksum)
+    now=$(cat /etc/os-release "${BASH_SOURCE[0]}" | cksum)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$now" ]; then
         return 0
     fi
@@ -58,11 +56,6 @@ deps_build() {
         say "from Debian 13's archive into build/deps, leaving the system alone:$borrowed"
         deps_unpack trixie $borrowed
     fi
-    case $(suite_of libmbedtls-dev 3.6) in
-    here) mbedtls_from_source "$(apt_codename)" || apt_install libmbedtls-dev ;;
-    trixie) mbedtls_from_source trixie || deps_unpack trixie libmbedtls-dev ;;
-    *) nowhere+=" libmbedtls-dev" ;;
-    esac
     if [ -n "$nowhere" ]; then
         say "not packaged here in a new enough version:$nowhere"
         say "meson builds those from the pinned sources of subprojects/*.wrap"
@@ -86,6 +79,11 @@ deps_static() {
     # The one library no Debian has an archive of.
     [ -e "$DEPS/lib/libyyjson.a" ] || yyjson_from_source "$(apt_codename)"
     suite_close
+}
+
+deps_bench() {
+    deps_ensure build
+    apt_install libssl-dev
 }
 
 deps_test() {
@@ -177,7 +175,6 @@ deps_unpack() {
         pc_relocate "$p" >"$DEPS/lib/pkgconfig/${p##*/}"
     done
     rm -rf "$DEPS/debs" "$DEPS/unpacked"
-    # Its package has a shared library only.
     case " $* " in *" libyyjson-dev "*) yyjson_from_source "$SUITE" ;; esac
 }
 
@@ -223,79 +220,30 @@ suite_close() {
     SUITE=
 }
 
-# source_fetch SUITE PACKAGE: the upstream release that package is made of, checked by apt's
-# signatures, unpacked into build/deps/src-PACKAGE
-source_fetch() {
-    local work=$DEPS/src-$2
-    apt_install xz-utils bzip2
+# yyjson_from_source SUITE: Debian has yyjson as a shared library only; it is one file. apt checks
+# the signatures of sources as it does those of packages.
+yyjson_from_source() {
+    local work=$DEPS/yyjson version
+    apt_install xz-utils
     suite_open "$1"
     rm -rf "$work"
     mkdir -p "$work" "$DEPS/lib/pkgconfig" "$DEPS/include"
-    (
-        cd "$work"
-        step "download $2's source" "$BUILD/log/download-$2" \
-            apt-get "${SUITE_OPTIONS[@]}" source --download-only --tar-only "$2" || exit
-        tar -xf "$2"_*.orig.tar.* --strip-components=1
-    )
-}
-
-# compile_all DIRECTORY FLAGS…: every .c file there, a few at a time, into DIRECTORY/*.o
-compile_all() {
-    local dir=$1
-    shift
-    (cd "$dir" && printf '%s\0' *.c |
-        xargs -0 -P "$(jobs_count)" -n 8 gcc -O2 -fPIC -ffunction-sections -fdata-sections -c "$@")
-}
-
-# pc_write NAME VERSION LIBS
-pc_write() {
-    cat >"$DEPS/lib/pkgconfig/$1.pc" <<END
+    (cd "$work" && step "download yyjson's source" "$BUILD/log/download-yyjson" \
+        apt-get "${SUITE_OPTIONS[@]}" source --download-only --tar-only yyjson)
+    tar -C "$work" -xf "$work"/yyjson_*.orig.tar.xz --strip-components=1
+    version=$(sed -n 's/^#define YYJSON_VERSION_STRING *"\(.*\)"/\1/p' "$work/src/yyjson.h")
+    step "compile yyjson $version" "$BUILD/log/compile-yyjson" \
+        gcc -O2 -fPIC -ffunction-sections -c -o "$work/yyjson.o" "$work/src/yyjson.c"
+    rm -f "$DEPS/lib/libyyjson.a"
+    ar rcs "$DEPS/lib/libyyjson.a" "$work/yyjson.o"
+    cp "$work/src/yyjson.h" "$DEPS/include/"
+    cat >"$DEPS/lib/pkgconfig/yyjson.pc" <<END
 prefix=\${pcfiledir}/../..
-Name: $1
-Description: $1, compiled for sluice by scripts/lib/deps.sh
-Version: $2
-Libs: -L\${prefix}/lib $3
+Name: yyjson
+Description: A JSON library in C, compiled by scripts/lib/deps.sh
+Version: $version
+Libs: -L\${prefix}/lib -lyyjson
 Cflags: -I\${prefix}/include
 END
-}
-
-mbedtls_from_source() {
-    local work=$DEPS/src-mbedtls version
-    say "mbedTLS is compiled with our own configuration, which halves the memory of a TLS stream"
-    if ! source_fetch "$1" mbedtls; then
-        say "its source cannot be had: taking the package, and more memory for each TLS stream"
-        return 1
-    fi
-    cat "$MBEDTLS_CONFIG" >>"$work/include/mbedtls/mbedtls_config.h"
-    version=$(sed -n 's/^#define MBEDTLS_VERSION_STRING *"\(.*\)"/\1/p' \
-        "$work/include/mbedtls/build_info.h")
-    step "compile mbedTLS $version" "$BUILD/log/compile-mbedtls" \
-        compile_all "$work/library" -I../include || return
-    rm -f "$DEPS"/lib/libmbed*.a
-    (
-        cd "$work/library"
-        ar rcs "$DEPS/lib/libmbedx509.a" x509*.o pkcs7.o
-        ar rcs "$DEPS/lib/libmbedtls.a" ssl_*.o mps_*.o debug.o
-        rm x509*.o pkcs7.o ssl_*.o mps_*.o debug.o
-        ar rcs "$DEPS/lib/libmbedcrypto.a" ./*.o
-    )
-    rm -rf "$DEPS"/include/mbedtls "$DEPS"/include/psa
-    cp -r "$work/include/mbedtls" "$work/include/psa" "$DEPS/include/"
-    pc_write mbedcrypto "$version" -lmbedcrypto
-    pc_write mbedx509 "$version" "-lmbedx509 -lmbedcrypto"
-    pc_write mbedtls "$version" "-lmbedtls -lmbedx509 -lmbedcrypto"
-    rm -rf "$work"
-}
-
-# Debian has yyjson as a shared library only; it is one file.
-yyjson_from_source() {
-    local work=$DEPS/src-yyjson version
-    source_fetch "$1" yyjson
-    version=$(sed -n 's/^#define YYJSON_VERSION_STRING *"\(.*\)"/\1/p' "$work/src/yyjson.h")
-    step "compile yyjson $version" "$BUILD/log/compile-yyjson" compile_all "$work/src"
-    rm -f "$DEPS/lib/libyyjson.a"
-    ar rcs "$DEPS/lib/libyyjson.a" "$work/src/yyjson.o"
-    cp "$work/src/yyjson.h" "$DEPS/include/"
-    pc_write yyjson "$version" -lyyjson
     rm -rf "$work"
 }
