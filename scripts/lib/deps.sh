@@ -195,9 +195,9 @@ suite_open() {
     rm -rf "$own"
     mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$own/sources"
     for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        [ -e "$file" ] || continue
-        grep -E "^deb .*$codename" "$file" | sed "s/$codename/$suite/g" |
-            sed -e p -e 's/^deb /deb-src /' >"$own/sources/$(basename "$file" .list).list"
+        [ -e "$file" ] && grep -q "^deb .*$codename" "$file" || continue
+        sed -n -e "/^deb .*$codename/!d" -e "s/$codename/$suite/g" -e p -e 's/^deb /deb-src /p' \
+            "$file" >"$own/sources/$(basename "$file" .list).list"
     done
     for file in /etc/apt/sources.list.d/*.sources; do
         [ -e "$file" ] && grep -q "^Suites:.*$codename" "$file" || continue
