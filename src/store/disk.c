@@ -1,5 +1,6 @@
 #include "disk.h"
 
+#include "owner.h"
 #include "sluice/base/arena.h"
 #include "sluice/base/buf.h"
 #include "sluice/net/offload.h"
@@ -88,8 +89,6 @@ struct disk {
     uint64_t purged_ms;
     struct later freed;
 };
-
-#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 static void queues_clear(struct writes *w, struct reads *r)
 {
@@ -199,7 +198,7 @@ static void work(void *arg)
 
 static void on_freed(struct later *later)
 {
-    struct disk *d = OF(struct disk, freed, later);
+    struct disk *d = OWNER(struct disk, freed, later);
 
     for (unsigned i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(d->statements[i]);
@@ -267,7 +266,7 @@ static void on_done(void *arg)
 
 static void on_batch(struct deadline *deadline)
 {
-    struct disk *d = OF(struct disk, batch, deadline);
+    struct disk *d = OWNER(struct disk, batch, deadline);
 
     if (!d->running)
         start_job(d);

@@ -6,6 +6,7 @@
 #include "redis.h"
 
 #include "admit_script.h"
+#include "owner.h"
 #include "sluice/base/arena.h"
 #include "sluice/base/rng.h"
 #include "sluice/net/timer.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 
 enum { DIAL_TIMEOUT_MS = 2000, GREETING_TIMEOUT_MS = 1000 };
+enum { BEAT_MS = 5000 };
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 5000 };
 enum { PREFIX_MAX_BYTES = 128, KEY_BYTES = PREFIX_MAX_BYTES + 8 + STORE_KEY_MAX_BYTES };
 enum { SHA1_HEX = 40 };
@@ -38,17 +40,16 @@ struct redis {
     void *owner;
     enum redis_state state;
     struct tls_context *tls;
-    struct link *link; /* NULL while AWAY */
-    struct deadline retry;
-    unsigned failures; /* since it was last ready */
+    struct link *link;     /* NULL while AWAY */
+    struct deadline retry; /* while AWAY */
+    struct deadline beat;  /* while READY */
+    unsigned failures;     /* since it was last ready */
     struct rng rng;
     char sha1[SHA1_HEX + 1]; /* of the script, as Redis told; "" when it would not */
     bool complained;         /* about an error reply on this connection */
-    struct link_call sign_in, select, set_name, load, probe, put;
+    struct link_call sign_in, select, set_name, load, probe, ping, put;
     struct later freed;
 };
-
-#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 static void become(struct redis *r, enum redis_state next)
 {
@@ -74,7 +75,7 @@ static const struct refusal refusals[] = {
 
 static const struct refusal *refusal_of(const redisReply *reply)
 {
-    static const struct refusal unknown = {"an error", false};
+    static const struct refusal unknown = {"ERR", false};
 
     if (reply->type != REDIS_REPLY_ERROR)
         return NULL;
@@ -117,6 +118,7 @@ static void go_away(struct redis *r, const char *reason)
     link_close(r->link);
     r->link = NULL;
     become(r, REDIS_AWAY);
+    deadline_clear(&r->beat);
     deadline_set(&r->retry, retry_ms(r));
     r->failures++;
     r->events->down(r->owner, reason);
@@ -140,13 +142,13 @@ static void greeting_refused(struct redis *r, const char *step, const redisReply
 static void on_signed_in(struct link_call *c, const redisReply *reply)
 {
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-        greeting_refused(OF(struct redis, sign_in, c), "signing in", reply);
+        greeting_refused(OWNER(struct redis, sign_in, c), "signing in", reply);
 }
 
 static void on_selected(struct link_call *c, const redisReply *reply)
 {
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-        greeting_refused(OF(struct redis, select, c), "selecting the database", reply);
+        greeting_refused(OWNER(struct redis, select, c), "selecting the database", reply);
 }
 
 static void on_name_set(struct link_call *c, const redisReply *reply)
@@ -157,7 +159,7 @@ static void on_name_set(struct link_call *c, const redisReply *reply)
 
 static void on_loaded(struct link_call *c, const redisReply *reply)
 {
-    struct redis *r = OF(struct redis, load, c);
+    struct redis *r = OWNER(struct redis, load, c);
 
     r->sha1[0] = '\0'; /* SCRIPT may be forbidden: EVAL does the same with more bytes */
     if (reply != NULL && reply->type == REDIS_REPLY_STRING && reply->len == SHA1_HEX)
@@ -166,7 +168,7 @@ static void on_loaded(struct link_call *c, const redisReply *reply)
 
 static void on_probed(struct link_call *c, const redisReply *reply)
 {
-    struct redis *r = OF(struct redis, probe, c);
+    struct redis *r = OWNER(struct redis, probe, c);
 
     if (reply == NULL) {
         if (link_is_open(r->link))
@@ -179,7 +181,28 @@ static void on_probed(struct link_call *c, const redisReply *reply)
     }
     become(r, REDIS_READY);
     r->failures = 0;
+    deadline_set(&r->beat, BEAT_MS);
     r->events->up(r->owner);
+}
+
+/* A PING now and then, so that neither Redis nor a box in between closes a quiet connection, and so that
+ * a dead one is noticed before a request has to find out. The link does the noticing. */
+static void on_beat(struct deadline *d)
+{
+    static const struct span ping[] = {{(const uint8_t *)"PING", 4}};
+    struct redis *r = OWNER(struct redis, beat, d);
+
+    (void)link_send(r->link, ping, 1, &r->ping,
+                    r->options->timeout_ms); /* full: not quiet at all */
+    deadline_set(&r->beat, BEAT_MS);
+}
+
+static void on_pinged(struct link_call *c, const redisReply *reply)
+{
+    struct redis *r = OWNER(struct redis, ping, c);
+
+    if (reply == NULL && link_is_open(r->link))
+        deadline_set(&r->beat, 1); /* late: ask again at once */
 }
 
 static struct span rate_key(const struct redis *r, const char *scope, char out[KEY_BYTES])
@@ -247,7 +270,7 @@ static void dial(struct redis *r)
 
 static void on_retry(struct deadline *d)
 {
-    dial(OF(struct redis, retry, d));
+    dial(OWNER(struct redis, retry, d));
 }
 
 /* ── counting ────────────────────────────────────────────────────────────────────────────────── */
@@ -306,7 +329,7 @@ static bool read_window(const redisReply *reply, bool *allowed, struct window *s
 
 static void on_admit(struct link_call *c, const redisReply *reply)
 {
-    struct redis_admit *a = OF(struct redis_admit, call, c);
+    struct redis_admit *a = OWNER(struct redis_admit, call, c);
     struct redis *r = a->redis;
     const struct refusal *refusal = reply == NULL ? NULL : refusal_of(reply);
     struct window seen = {0};
@@ -353,7 +376,7 @@ static struct span value_key(const struct redis *r, struct span key, char out[KE
 
 static void on_get(struct link_call *c, const redisReply *reply)
 {
-    struct redis_get *g = OF(struct redis_get, call, c);
+    struct redis_get *g = OWNER(struct redis_get, call, c);
     struct redis *r = g->redis;
 
     if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
@@ -382,7 +405,7 @@ void redis_get_cancel(struct redis_get *g)
 
 static void on_put(struct link_call *c, const redisReply *reply)
 {
-    struct redis *r = OF(struct redis, put, c);
+    struct redis *r = OWNER(struct redis, put, c);
 
     if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
         return;
@@ -433,17 +456,19 @@ struct redis *redis_open(struct loop *l, const struct store_options *options,
     r->set_name.done = on_name_set;
     r->load.done = on_loaded;
     r->probe.done = on_probed;
+    r->ping.done = on_pinged;
     r->put.done = on_put;
     rng_secret_bytes(&seed, sizeof(seed));
     rng_seed(&r->rng, seed);
     deadline_init(&r->retry, l, on_retry);
+    deadline_init(&r->beat, l, on_beat);
     dial(r);
     return r;
 }
 
 static void on_freed(struct later *later)
 {
-    struct redis *r = OF(struct redis, freed, later);
+    struct redis *r = OWNER(struct redis, freed, later);
 
     tls_context_unref(r->tls);
     free(r);
@@ -454,6 +479,7 @@ void redis_close(struct redis *r)
     if (r == NULL)
         return;
     deadline_clear(&r->retry);
+    deadline_clear(&r->beat);
     link_close(r->link);
     r->link = NULL;
     r->state = REDIS_AWAY;

@@ -7,10 +7,10 @@
  * stream, like everything else does here. */
 #include "redis_link.h"
 
+#include "owner.h"
 #include "sluice/base/arena.h"
 #include "sluice/net/timer.h"
 
-#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
@@ -25,6 +25,8 @@ enum {
 };
 enum { OUT_KEPT_BYTES = 256 * 1024 };
 enum { LATE_ROUNDS_MAX = 2 };
+/* How late the loop itself may be (a slot of the wheel is 16 ms) before the peer is given a chance. */
+enum { LOOP_LATE_MS = 32 };
 
 #define NEVER UINT64_MAX
 
@@ -49,6 +51,7 @@ struct link {
     struct later later;      /* end of turn: flush, or free when closed */
     struct deadline late;
     unsigned late_rounds; /* since the last reply */
+    bool listening_first; /* see on_late */
     unsigned head, count;
     struct slot ring[PIPELINE_MAX];
 };
@@ -171,7 +174,7 @@ static void flush(struct link *k)
 
 static void on_end_of_turn(struct later *later)
 {
-    struct link *k = (struct link *)(void *)((char *)later - offsetof(struct link, later));
+    struct link *k = OWNER(struct link, later, later);
 
     if (k->state != LINK_CLOSED) {
         flush(k);
@@ -241,11 +244,6 @@ static const struct stream_events stream_events = {on_data, on_writable, on_clos
 
 /* ── being late ──────────────────────────────────────────────────────────────────────────────── */
 
-static struct link *of_deadline(struct deadline *d)
-{
-    return (struct link *)(void *)((char *)d - offsetof(struct link, late));
-}
-
 /* Answers those whose time is over, and returns when the next one's will be. Callers that answer may
  * send again: that only lengthens the ring. */
 static uint64_t answer_late(struct link *k, bool *any)
@@ -265,12 +263,27 @@ static uint64_t answer_late(struct link *k, bool *any)
     return next;
 }
 
+/* A loop that was held up runs its timers before it looks at its sockets: the reply may be lying there
+ * since long. */
+static bool should_listen_first(struct link *k)
+{
+    bool loop_was_late = loop_now_ms(k->loop) > k->late.due_ms + LOOP_LATE_MS;
+
+    k->listening_first = loop_was_late && !k->listening_first;
+    return k->listening_first;
+}
+
 static void on_late(struct deadline *d)
 {
-    struct link *k = of_deadline(d);
+    struct link *k = OWNER(struct link, late, d);
     bool any = false;
-    uint64_t next = answer_late(k, &any);
+    uint64_t next;
 
+    if (should_listen_first(k)) {
+        deadline_set(&k->late, 1);
+        return;
+    }
+    next = answer_late(k, &any);
     if (k->state != LINK_OPEN)
         return;
     if (any)

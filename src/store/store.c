@@ -10,6 +10,7 @@
 
 #include "disk.h"
 #include "embedded.h"
+#include "owner.h"
 #include "redis.h"
 #include "sluice/base/arena.h"
 #include "sluice/net/timer.h"
@@ -57,8 +58,6 @@ struct value_call {
     size_t key_len;
     uint8_t key[STORE_KEY_MAX_BYTES];
 };
-
-#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 static void wait_for(struct store *s, struct waiting *w)
 {
@@ -117,7 +116,7 @@ static void admit_end(struct admit_call *call)
 
 static void on_admitted(struct redis_admit *a, bool allowed, const struct window *seen)
 {
-    struct admit_call *call = OF(struct admit_call, redis, a);
+    struct admit_call *call = OWNER(struct admit_call, redis, a);
     struct store *s = call->store;
     admit_fn done = call->done;
     void *arg = call->arg;
@@ -215,7 +214,7 @@ static void value_done(struct value_call *call, const struct value_answer *answe
 
 static void on_value(struct redis_get *g, bool answered, bool found, struct span value)
 {
-    struct value_call *call = OF(struct value_call, redis, g);
+    struct value_call *call = OWNER(struct value_call, redis, g);
     struct value_answer answer = {.found = found, .value = value, .quality = STORE_EXACT};
 
     if (!answered)
@@ -237,7 +236,7 @@ static void on_read(void *arg, bool found, struct span value, uint64_t expires_u
 
 static void on_read_late(struct deadline *d)
 {
-    struct value_call *call = OF(struct value_call, late, d);
+    struct value_call *call = OWNER(struct value_call, late, d);
     struct value_answer answer;
 
     disk_forget(call->read);
@@ -405,6 +404,8 @@ static void options_copy(struct store_options *to, const struct store_options *f
         .server_name = text_copy(from->tls_options.server_name),
         .insecure = from->tls_options.insecure,
     };
+    if (to->timeout_ms == 0)
+        to->timeout_ms = 50; /* none would let requests wait for ever */
     to->password = (struct secret){0};
     if (secret_is_set(&from->password) &&
         secret_init(&to->password, secret_reveal(&from->password)) < 0)
@@ -430,7 +431,7 @@ static void options_free(struct store_options *o)
 
 static void on_freed(struct later *later)
 {
-    struct store *s = OF(struct store, freed, later);
+    struct store *s = OWNER(struct store, freed, later);
 
     embedded_free(s->memory);
     options_free(&s->options);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define MINUTE_MS UINT64_C(60000)
 #define START (UINT64_C(29000000) * MINUTE_MS)
@@ -137,6 +138,11 @@ static void load_stop(struct load *load)
     assert_true(bed_run_until(&bed, load_is_over, load, 3000));
 }
 
+static void on_answer(void *arg, const struct admit_answer *a)
+{
+    *(struct admit_answer *)arg = *a;
+}
+
 static void death_under_load_harms_nobody(void **state)
 {
     static struct load load;
@@ -194,6 +200,42 @@ static void a_hanging_redis_costs_two_timeouts_and_then_nothing(void **state)
     assert_int_equal(admit("key:hang", 2000).quality, STORE_EXACT);
     assert_int_equal(bed_log_count(&bed, "store lost"), 1);
     assert_int_equal(bed_log_count(&bed, "store back"), 1);
+}
+
+static void a_quiet_connection_that_died_is_noticed_without_a_request(void **state)
+{
+    (void)state;
+    bed_redis_start(&bed, false, false);
+    options = bed_redis_options(&bed, false);
+    options.timeout_ms = TIMEOUT_MS;
+    store = bed_store_open(&bed, &options);
+    bed_store_connected(&bed, store);
+    bed_redis_signal(&bed, SIGSTOP);
+    assert_true(bed_run_until(&bed, is_away, store, 8000));
+    assert_int_equal((int)bed_errors(&bed), 0);
+    bed_redis_signal(&bed, SIGCONT);
+}
+
+static void a_loop_that_was_held_up_does_not_blame_redis(void **state)
+{
+    const struct admit_query q = {.scope = "key:held", .rpm = 10, .now_unix_ms = START};
+    struct admit_answer out, answer = {.quality = STORE_LOST};
+    struct admit_call *call;
+
+    (void)state;
+    bed_redis_start(&bed, false, false);
+    options = bed_redis_options(&bed, false);
+    options.timeout_ms = TIMEOUT_MS;
+    store = bed_store_open(&bed, &options);
+    bed_store_connected(&bed, store);
+    bed_redis_signal(&bed, SIGSTOP);
+    store_admit(store, &q, &out, on_answer, &answer, &call);
+    bed_run_for(&bed, 5);
+    bed_redis_signal(&bed, SIGCONT);
+    usleep(200 * 1000); /* the reply arrives, and nobody looks */
+    bed_run_for(&bed, 100);
+    assert_int_equal(answer.quality, STORE_EXACT);
+    assert_int_equal((int)bed_errors(&bed), 0);
 }
 
 static void more_calls_than_may_wait_are_answered_locally_at_once(void **state)
@@ -642,11 +684,6 @@ static bool fake_has_kept(void *arg)
     return ((struct fake *)arg)->kept == 2;
 }
 
-static void on_answer(void *arg, const struct admit_answer *a)
-{
-    *(struct admit_answer *)arg = *a;
-}
-
 static void a_reply_after_the_cancel_is_nobody_elses(void **state)
 {
     struct fake fake = {.reply = NULL};
@@ -757,6 +794,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(death_under_load_harms_nobody),
         CASE(a_hanging_redis_costs_two_timeouts_and_then_nothing),
+        CASE(a_quiet_connection_that_died_is_noticed_without_a_request),
+        CASE(a_loop_that_was_held_up_does_not_blame_redis),
         CASE(more_calls_than_may_wait_are_answered_locally_at_once),
         CASE(local_counting_goes_on_where_redis_stopped),
         CASE(what_was_admitted_without_redis_is_told_when_it_is_back),
