@@ -43,6 +43,7 @@ static int on_message_begin(llhttp_t *engine)
     p->nraw = 0;
     p->target_at = p->target_len = 0;
     p->body_left = 0;
+    p->skipped = 0;
     return 0;
 }
 
@@ -55,11 +56,32 @@ static int on_url(llhttp_t *engine, const char *at, size_t len)
     return 0;
 }
 
+/* Chunk extensions and trailers are read over, but not without end. */
+static int skip(struct parser *p, size_t len)
+{
+    p->skipped += len;
+    if (p->skipped > p->limits.head_max)
+        return refuse(p, 400, "too much beside the body: chunk extensions or trailers");
+    return 0;
+}
+
+static int on_extension(llhttp_t *engine, const char *at, size_t len)
+{
+    (void)at;
+    return skip(parser_of(engine), len);
+}
+
+static int on_chunk(llhttp_t *engine)
+{
+    parser_of(engine)->skipped = 0;
+    return 0;
+}
+
 static int on_field(llhttp_t *engine, const char *at, size_t len)
 {
     struct parser *p = parser_of(engine);
     if (!p->in_head)
-        return 0; /* trailers: wanted by nobody */
+        return skip(p, len); /* trailers: wanted by nobody */
     if (p->nraw == 0 || p->value_seen) {
         if (p->nraw == p->limits.field_max)
             return refuse(p, 431, "too many header fields");
@@ -73,7 +95,9 @@ static int on_field(llhttp_t *engine, const char *at, size_t len)
 static int on_value(llhttp_t *engine, const char *at, size_t len)
 {
     struct parser *p = parser_of(engine);
-    if (!p->in_head || p->nraw == 0)
+    if (!p->in_head)
+        return skip(p, len);
+    if (p->nraw == 0)
         return 0;
     struct raw_field *f = &p->raw[p->nraw - 1];
     if (f->value_len == 0)
@@ -124,7 +148,7 @@ static bool check_fields(struct parser *p, struct http_head *h)
 {
     unsigned hosts = 0, lengths = 0, codings = 0;
     for (unsigned i = 0; i < h->nfields; i++) {
-        switch (field_identify(h->fields[i].name)) {
+        switch (h->fields[i].id) {
         case FIELD_HOST:
             hosts++;
             break;
@@ -176,11 +200,13 @@ static enum http_framing framing_of(const struct parser *p, const struct http_he
 }
 
 /* Makes the head one piece of memory and returns its first byte; NULL when there is no more. */
-static const uint8_t *head_memory(struct parser *p, const uint8_t *end)
+static const uint8_t *head_memory(struct parser *p, size_t head_len)
 {
     if (buf_len(&p->collected) == 0)
         return p->start;
-    if (buf_add(&p->collected, span_of(p->start, (size_t)(end - p->start))) < 0)
+    /* The empty line at the end may be all that came: then nothing is missing. */
+    if (head_len > p->head_offset &&
+        buf_add(&p->collected, span_of(p->start, head_len - p->head_offset)) < 0)
         return NULL;
     return buf_span(&p->collected).at;
 }
@@ -201,7 +227,7 @@ static int on_head(llhttp_t *engine)
                                        : last->name_at + last->name_len;
     if (head_len > p->limits.head_max)
         return refuse(p, 431, "the header section is too large");
-    const uint8_t *memory = head_memory(p, p->start + (head_len - p->head_offset));
+    const uint8_t *memory = head_memory(p, head_len);
     if (memory == NULL)
         return refuse(p, 503, "out of memory");
 
@@ -209,6 +235,7 @@ static int on_head(llhttp_t *engine)
         const struct raw_field *f = &p->raw[i];
         shared_fields[i].name = span_of(memory + f->name_at, f->name_len);
         shared_fields[i].value = span_trim(span_of(memory + f->value_at, f->value_len));
+        shared_fields[i].id = field_identify(shared_fields[i].name);
     }
     struct http_head head = {
         .method = method_of(engine),
@@ -255,6 +282,9 @@ static const llhttp_settings_t settings = {
     .on_header_value = on_value,
     .on_header_value_complete = on_field_done,
     .on_headers_complete = on_head,
+    .on_chunk_extension_name = on_extension,
+    .on_chunk_extension_value = on_extension,
+    .on_chunk_header = on_chunk,
     .on_body = on_body,
     .on_message_complete = on_complete,
 };

@@ -155,7 +155,7 @@ class Client:
         head = self.read_until(b"\r\n\r\n")
         lines = head[:-4].decode("latin-1").split("\r\n")
         version, status, reason = (lines[0].split(" ", 2) + [""])[:3]
-        assert version == "HTTP/1.1", head
+        assert version in ("HTTP/1.1", "HTTP/1.0"), head
         pairs = [(n.lower(), v.strip()) for n, _, v in (line.partition(":") for line in lines[1:])]
         return Response(int(status), reason, pairs, b"", head)
 

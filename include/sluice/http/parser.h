@@ -23,7 +23,7 @@ struct parser_events {
 };
 
 struct parser_limits {
-    size_t head_max;    /* bytes of one head */
+    size_t head_max;    /* bytes of one head; of one chunk's extensions, and of all trailers */
     unsigned field_max; /* number of fields */
 };
 
@@ -51,6 +51,7 @@ struct parser {
     unsigned nraw;
     uint32_t target_at, target_len;
     uint64_t body_left;     /* FRAMING_COUNTED: what has not arrived */
+    size_t skipped;         /* of one chunk's extensions, or of the trailers */
     bool in_message, in_head, value_seen, stopped;
 };
 
