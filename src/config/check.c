@@ -6,7 +6,10 @@
 #include "option.h"
 #include "value.h"
 
-enum { LISTENERS_MAX = 64 };
+enum {
+    LISTENERS_MAX = 64,
+    SUGGESTIONS_MAX = 2000, /* names compared with a misspelt one */
+};
 
 /* ── the built-in provider ───────────────────────────────────────────────────────────────────── */
 
@@ -58,10 +61,10 @@ static void report_unresolved(struct reader *r, const struct reference *ref)
     struct suggestion near = {.text = span_text(ref->name)};
     const char *what = ref->kind == REF_PROVIDER ? "provider" : "model";
     if (ref->kind == REF_PROVIDER)
-        for (unsigned i = 0; i < s->nproviders; i++)
+        for (unsigned i = 0; i < s->nproviders && i < SUGGESTIONS_MAX; i++)
             suggestion_offer(&near, s->providers[i].name);
     else
-        for (unsigned i = 0; i < s->nmodels; i++)
+        for (unsigned i = 0; i < s->nmodels && i < SUGGESTIONS_MAX; i++)
             suggestion_offer(&near, s->models[i].id);
     if (near.best != NULL)
         findings_error(r->findings, ref->place, ref->path,

@@ -54,6 +54,7 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         {"a: \xff", 1, 1, "", "not UTF-8"},
         {"a: \x01", 1, 1, "", "not UTF-8"},
         {"@a: 1", 1, 1, "", "quote values"},
+        {"%TAG !a! x\n---\na: 1", 0, 0, "", "directives"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct parsed p = parse(span_text(rows[i].text));
