@@ -19,17 +19,40 @@ jobs_count() { nproc 2>/dev/null || echo 2; }
 
 # step NAME LOG COMMAND…: one line for a long step, its output kept in LOG and shown if it fails.
 step() {
-    local name=$1 log=$2 start=$SECONDS
+    local name=$1 log=$2 start=$SECONDS status=0
     shift 2
     mkdir -p "$(dirname "$log")"
     printf '· %s … ' "$name" >&2
-    if "$@" >"$log" 2>&1; then
-        say "$((SECONDS - start))s"
+    "$@" >"$log" 2>&1 || status=$?
+    step_ended "$log" $status $((SECONDS - start))
+}
+
+# step_if_long: the same, but what takes less than a second and succeeds is not worth a line.
+step_if_long() {
+    local name=$1 log=$2 start=$SECONDS status=0 pid tick said=no
+    shift 2
+    mkdir -p "$(dirname "$log")"
+    "$@" >"$log" 2>&1 &
+    pid=$!
+    for tick in {1..50}; do
+        kill -0 $pid 2>/dev/null || break
+        [ "$tick" -lt 50 ] || { said=yes && printf '· %s … ' "$name" >&2; }
+        sleep 0.02
+    done
+    wait $pid || status=$?
+    [ $status = 0 ] && [ $said = no ] && return 0
+    [ $said = yes ] || printf '· %s … ' "$name" >&2
+    step_ended "$log" $status $((SECONDS - start))
+}
+
+step_ended() {
+    local log=$1 status=$2 seconds=$3
+    if [ "$status" = 0 ]; then
+        say "${seconds}s"
     else
-        local status=$?
-        say "failed after $((SECONDS - start))s"
-        tail -n "${STEP_TAIL:-60}" "$log" >&2
+        say "failed after ${seconds}s"
+        tail -n 60 "$log" >&2
         say "(all of it: ${log#"$ROOT"/})"
-        return $status
     fi
+    return "$status"
 }
