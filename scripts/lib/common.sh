@@ -51,7 +51,8 @@ step_ended() {
         say "${seconds}s"
     else
         say "failed after ${seconds}s"
-        tail -n 60 "$log" >&2
+        # ninja's progress is no news; what failed is.
+        grep -v '^\[[0-9]*/[0-9]*\] [A-Z][a-z]*ing ' "$log" | tail -n 60 >&2 || true
         say "(all of it: ${log#"$ROOT"/})"
     fi
     return "$status"
