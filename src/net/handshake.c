@@ -1,13 +1,75 @@
 /* The handshake owns the stream as any owner would, feeds what comes to tls.c and writes what that
- * gives back, until the stream itself can do so. */
+ * gives back, until the stream itself can do so.
+ *
+ * Signing and verifying take milliseconds, in which a thousand streams would stand still. So the
+ * steps are computed on another thread, one at a time for the whole loop: a storm of new
+ * connections then waits in line and takes at most its share of the machine.
+ *
+ *   on_data ──> step ──> line ──> [thread: tls_handshake] ──> on_stepped ──> write; next bytes, or done
+ *
+ * A step owns its bytes and, should the handshake be cancelled meanwhile, the tls as well. */
 #include "handshake.h"
 
 #include "loop_priv.h"
 #include "stream_priv.h"
 
-#include <assert.h>
+#include "sluice/base/arena.h"
+#include "sluice/net/offload.h"
 
-static const struct stream_events events;
+#include <assert.h>
+#include <stdlib.h>
+
+struct handshake_step {
+    struct handshake_step *next;
+    struct loop *loop;
+    struct handshake *handshake; /* NULL: cancelled */
+    struct tls *tls;
+    struct buf bytes;
+    enum tls_status status;
+};
+
+/* ── the end ─────────────────────────────────────────────────────────────────────────────────── */
+
+/* Lets go of the TLS state: at once, or when the step that uses it is through. */
+static void drop_tls(struct handshake *h, struct tls *t)
+{
+    h->tls = NULL;
+    if (h->step == NULL) {
+        tls_free(t);
+        return;
+    }
+    h->step->handshake = NULL;
+    h->step = NULL;
+}
+
+static void fail(struct handshake *h, int status, const char *problem)
+{
+    struct tls *t = h->tls;
+    struct stream *s = h->stream;
+    bool computing = h->step != NULL;
+    deadline_clear(&h->deadline);
+    h->stream = NULL;
+    if (status == UV_EPROTO)
+        stream_finish(s); /* an alert may be on its way: let it arrive */
+    else
+        stream_close(s);
+    if (computing)
+        drop_tls(h, t);
+    h->tls = NULL;
+    h->done(h, status, problem);
+    if (!computing)
+        tls_free(t); /* `problem` may have been its text */
+}
+
+void handshake_cancel(struct handshake *h)
+{
+    if (h->stream == NULL || h->tls == NULL)
+        return;
+    deadline_clear(&h->deadline);
+    stream_close(h->stream);
+    h->stream = NULL;
+    drop_tls(h, h->tls);
+}
 
 static void flush(struct handshake *h)
 {
@@ -22,6 +84,7 @@ static void succeed(struct handshake *h)
 {
     struct stream *s = h->stream;
     deadline_clear(&h->deadline);
+    tls_established(h->tls);
     stream_set_tls(s, h->tls);
     h->tls = NULL;
     s->up = NULL;
@@ -33,45 +96,99 @@ static void succeed(struct handshake *h)
     stream_decrypt(s);
 }
 
-static void fail(struct handshake *h, int status, const char *problem)
+/* ── steps ───────────────────────────────────────────────────────────────────────────────────── */
+
+static void on_stepped(void *arg);
+
+static void on_step(void *arg) /* on another thread */
 {
-    struct tls *t = h->tls; /* `problem` may be its text */
-    struct stream *s = h->stream;
-    deadline_clear(&h->deadline);
-    h->tls = NULL;
-    h->stream = NULL;
-    if (status == UV_EPROTO)
-        stream_finish(s); /* an alert may be on its way: let it arrive */
-    else
-        stream_close(s);
-    h->done(h, status, problem);
-    tls_free(t);
+    struct handshake_step *p = arg;
+    tls_feed(p->tls, buf_span(&p->bytes));
+    p->status = tls_handshake(p->tls);
 }
 
-static void step(struct handshake *h)
+static void step_free(struct handshake_step *p)
 {
-    enum tls_status status = tls_handshake(h->tls);
-    flush(h);
-    switch (status) {
-    case TLS_WANT:
-        return;
-    case TLS_OK:
-        succeed(h);
-        return;
-    case TLS_CLOSED:
-        fail(h, UV_ECONNRESET, "the peer closed during the TLS handshake");
-        return;
-    case TLS_FAILED:
-        fail(h, UV_EPROTO, tls_problem(h->tls));
-        return;
+    buf_fini(&p->bytes);
+    free(p);
+}
+
+static void run_next(struct loop *l)
+{
+    struct handshake_step *p;
+    while (!l->handshake_running && (p = l->handshakes) != NULL) {
+        l->handshakes = p->next;
+        if (l->handshakes == NULL)
+            l->handshakes_end = &l->handshakes;
+        if (p->handshake == NULL) {
+            tls_free(p->tls);
+            step_free(p);
+            continue;
+        }
+        l->handshake_running = true;
+        if (tls_is_thread_safe()) {
+            offload_start(l, on_step, on_stepped, NULL, p);
+        } else {
+            on_step(p);
+            on_stepped(p);
+        }
     }
 }
 
+static void on_stepped(void *arg)
+{
+    struct handshake_step *p = arg;
+    struct handshake *h = p->handshake;
+    p->loop->handshake_running = false;
+    run_next(p->loop);
+    if (h == NULL) {
+        tls_free(p->tls);
+        step_free(p);
+        return;
+    }
+    h->step = NULL;
+    flush(h);
+    switch (p->status) {
+    case TLS_WANT:
+        stream_resume(h->stream);
+        break;
+    case TLS_OK:
+        succeed(h);
+        break;
+    case TLS_CLOSED:
+        fail(h, UV_ECONNRESET, "the peer closed during the TLS handshake");
+        break;
+    case TLS_FAILED:
+        fail(h, UV_EPROTO, tls_problem(h->tls));
+        break;
+    }
+    step_free(p); /* not earlier: what succeed decrypts lies in its bytes */
+}
+
+/* The stream rests while a step is computed, so that the bytes of two never get mixed. */
+static void step(struct handshake *h, struct span bytes)
+{
+    struct handshake_step *p = xcalloc(1, sizeof *p);
+    p->loop = h->loop;
+    p->handshake = h;
+    p->tls = h->tls;
+    if (buf_add(&p->bytes, bytes) < 0) {
+        step_free(p);
+        fail(h, UV_ENOMEM, "out of memory");
+        return;
+    }
+    h->step = p;
+    stream_pause(h->stream);
+    *h->loop->handshakes_end = p;
+    h->loop->handshakes_end = &p->next;
+    run_next(h->loop);
+}
+
+/* ── events ──────────────────────────────────────────────────────────────────────────────────── */
+
 static void on_data(void *owner, struct span bytes)
 {
-    struct handshake *h = owner;
-    tls_feed(h->tls, bytes);
-    step(h);
+    step(owner, bytes);
 }
 
 static void on_writable(void *owner)
@@ -97,22 +214,10 @@ void handshake_start(struct handshake *h, struct loop *l, struct stream *s, stru
                      unsigned timeout_ms,
                      void (*done)(struct handshake *h, int status, const char *problem))
 {
-    h->stream = s;
-    h->tls = t;
-    h->done = done;
+    *h = (struct handshake){.stream = s, .tls = t, .loop = l, .done = done};
     deadline_init(&h->deadline, l, on_deadline);
     deadline_set(&h->deadline, timeout_ms);
     stream_attach(s, &events, h);
-    step(h); /* a client speaks first; a server wants bytes */
-}
-
-void handshake_cancel(struct handshake *h)
-{
-    if (h->stream == NULL || h->tls == NULL)
-        return;
-    deadline_clear(&h->deadline);
-    stream_close(h->stream);
-    tls_free(h->tls);
-    h->stream = NULL;
-    h->tls = NULL;
+    if (tls_speaks_first(t))
+        step(h, SPAN_NONE);
 }

@@ -11,9 +11,13 @@
 #include "sluice/net/timer.h"
 #include "sluice/net/tls.h"
 
+struct handshake_step;
+
 struct handshake {
     struct stream *stream; /* NULL when none is under way */
     struct tls *tls;
+    struct handshake_step *step; /* what is being computed, or waits for its turn */
+    struct loop *loop;
     struct deadline deadline;
     void (*done)(struct handshake *h, int status, const char *problem);
 };

@@ -19,6 +19,7 @@
 
 #define ACCEPT_BATCH 64 /* then the connections there are get their turn */
 #define STARVED_MS 100
+#define PENDING_MAX 512 /* handshakes at a time, 40 KB each; others wait in the kernel's queue */
 
 struct pending { /* a connection in its handshake */
     struct handshake handshake;
@@ -38,8 +39,11 @@ struct listener { /* freed by on_handle_closed */
     bool starved; /* out of descriptors or memory; said once */
     struct deadline retry;
     struct pending pending; /* list head */
+    unsigned npending;
     struct bound bound;
 };
+
+static void poll_as_wanted(struct listener *l);
 
 /* ── TLS ─────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -47,6 +51,8 @@ static void pending_free(struct pending *p)
 {
     p->prev->next = p->next;
     p->next->prev = p->prev;
+    if (p->listener->npending-- == PENDING_MAX)
+        poll_as_wanted(p->listener);
     free(p);
 }
 
@@ -74,6 +80,8 @@ static void secure(struct listener *l, struct stream *s)
     p->prev = l->pending.prev;
     p->next = &l->pending;
     p->prev->next = p->next->prev = p;
+    if (++l->npending == PENDING_MAX)
+        poll_as_wanted(l);
     handshake_start(&p->handshake, l->loop, s, t, l->handshake_timeout_ms, on_handshaken);
 }
 
@@ -85,7 +93,7 @@ static void poll_as_wanted(struct listener *l)
 {
     if (l->closing)
         return;
-    if (l->paused || deadline_armed(&l->retry))
+    if (l->paused || l->npending >= PENDING_MAX || deadline_armed(&l->retry))
         uv_poll_stop(&l->poll);
     else
         uv_poll_start(&l->poll, UV_READABLE, on_readable);
@@ -146,7 +154,7 @@ static void on_readable(uv_poll_t *h, int status, int events)
     (void)status;
     (void)events;
     loop_busy(l->loop);
-    for (unsigned i = 0; i < ACCEPT_BATCH && !l->paused && !l->closing; i++) {
+    for (unsigned i = 0; i < ACCEPT_BATCH && uv_is_active((uv_handle_t *)h); i++) {
         struct sockaddr_storage peer;
         socklen_t size = sizeof peer;
         peer.ss_family = l->bound.family; /* a unix peer has no address */

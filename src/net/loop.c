@@ -72,6 +72,7 @@ struct loop *loop_new(void)
     /* libuv writes with writev, which raises SIGPIPE when the peer is gone; EPIPE is enough. */
     signal(SIGPIPE, SIG_IGN);
     l->later_end = &l->later_first;
+    l->handshakes_end = &l->handshakes;
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
     l->prepare.data = l->check.data = l;

@@ -4,6 +4,7 @@
 
 #include "sluice/net/loop.h"
 
+struct handshake_step;
 struct names; /* names.c: the resolver's cache */
 struct wheel; /* timer.c: deadlines by slot */
 
@@ -21,6 +22,8 @@ struct loop {
     uint8_t *plain_in;  /* made with the first TLS stream; see loop_plain_in */
     uint8_t *plain_out; /* likewise; see loop_plain_out */
     struct wheel *wheel;
+    struct handshake_step *handshakes, **handshakes_end; /* waiting in line to be computed */
+    bool handshake_running;
     struct names *names; /* made by the first dial that has a name */
 };
 

@@ -22,7 +22,7 @@
 static int on_send(void *arg, const unsigned char *bytes, size_t len)
 {
     struct tls *t = arg;
-    if (buf_add(&t->ctx->output, span_of(bytes, len)) < 0)
+    if (buf_add(tls_output(t), span_of(bytes, len)) < 0)
         return MBEDTLS_ERR_SSL_ALLOC_FAILED;
     return (int)len;
 }
@@ -45,8 +45,10 @@ void tls_feed(struct tls *t, struct span cipher)
 
 struct buf *tls_output(struct tls *t)
 {
-    return &t->ctx->output;
+    return t->established ? &t->ctx->output : &t->greeting;
 }
+
+#define PROBLEM_BYTES 160
 
 /* ── what went wrong ─────────────────────────────────────────────────────────────────────────── */
 
@@ -122,8 +124,10 @@ static enum tls_status fail(struct tls *t, int rc)
         t->problem = "out of memory";
         break;
     default:
-        mbedtls_strerror(rc, t->ctx->problem, sizeof t->ctx->problem);
-        t->problem = t->ctx->problem;
+        free(t->problem_text);
+        t->problem_text = xcalloc(1, PROBLEM_BYTES);
+        mbedtls_strerror(rc, t->problem_text, PROBLEM_BYTES);
+        t->problem = t->problem_text;
     }
     return TLS_FAILED;
 }
@@ -196,6 +200,8 @@ void tls_free(struct tls *t)
         return;
     mbedtls_ssl_free(&t->ssl);
     tls_context_unref(t->ctx);
+    buf_fini(&t->greeting);
+    free(t->problem_text);
     free(t->server_name);
     free(t);
 }
@@ -235,12 +241,26 @@ static void thin_out(struct tls *t)
         release_pages((uintptr_t)t->ssl.out_buf, MBEDTLS_SSL_OUT_CONTENT_LEN);
 }
 
+bool tls_is_thread_safe(void)
+{
+#if defined(MBEDTLS_THREADING_C)
+    return true;
+#else
+    return false;
+#endif
+}
+
+bool tls_speaks_first(const struct tls *t)
+{
+    return !t->ctx->is_server;
+}
+
 enum tls_status tls_handshake(struct tls *t)
 {
     int rc = mbedtls_ssl_handshake(&t->ssl);
     switch (rc) {
     case 0:
-        break;
+        return TLS_OK;
     case MBEDTLS_ERR_SSL_WANT_READ:
         return TLS_WANT;
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
@@ -248,12 +268,17 @@ enum tls_status tls_handshake(struct tls *t)
     default:
         return fail(t, rc);
     }
+}
+
+void tls_established(struct tls *t)
+{
+    t->established = true;
+    buf_fini(&t->greeting);
     drop_peer_certificate(t);
     thin_out(t);
     /* TLS 1.2 has its ticket now; that of 1.3 comes later, among the data. */
     if (!t->ctx->is_server && mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2)
         tls_session_keep(t);
-    return TLS_OK;
 }
 
 enum tls_status tls_read(struct tls *t, uint8_t *out, size_t size, size_t *n)

@@ -25,17 +25,19 @@ struct tls_context {
     mbedtls_pk_context key;
     mbedtls_ssl_ticket_context tickets;
     struct tls_session *sessions; /* a client's, latest first */
-    /* One output for all connections: emptied after every call, so never two at a time. */
+    /* One output for all established connections: emptied after every call, so never two at once. */
     struct buf output;
-    char problem[160];
 };
 
 struct tls {
     mbedtls_ssl_context ssl;
     struct tls_context *ctx;
     struct span fed;
+    bool established;
+    struct buf greeting; /* output of the handshake, which another thread may be computing */
     const char *problem;
-    char *server_name; /* of a client */
+    char *problem_text; /* of problems without a fixed phrase */
+    char *server_name;  /* of a client */
 };
 
 /* The session kept for this name, or none: a full handshake follows. */

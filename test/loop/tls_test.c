@@ -6,7 +6,7 @@
 
 #include "certificates.h"
 
-#include "sluice/base/arena.h"
+#include <sys/resource.h>
 
 static struct tls_context *server_context(const char *cert)
 {
@@ -64,6 +64,7 @@ static void step(struct side *s, struct side *peer, size_t most)
         s->status = tls_handshake(s->t);
         collect(s, peer);
         if (s->status == TLS_OK) {
+            tls_established(s->t);
             s->handshaken = true;
             s->status = TLS_WANT;
         }
@@ -363,6 +364,74 @@ static void streams_over_tls_bring_bytes_both_ways(void **state)
     streams_bring_bytes(true);
 }
 
+static void write_at_once(void *arg, const struct dial_result *r)
+{
+    link_on_dialled(arg, r);
+    end_write(&((struct link *)arg)->client, "early");
+}
+
+/* They come in one segment with the last message of the handshake. */
+static void bytes_right_behind_the_handshake_are_not_lost(void **state)
+{
+    struct tls_context *sc = server_context("server.pem"), *cc = client_context("ca.pem");
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct dial_target target = {.host = "localhost", .timeout_ms = 5000, .tls = cc};
+        struct link k = {.loop = loop_new()};
+        link_listen(&k, "127.0.0.1:0", sc);
+        target.port = link_port(&k);
+        dial_start(k.loop, &target, write_at_once, &k);
+        RUN_UNTIL(k.loop, k.server.got.tail == 5);
+        assert_memory_equal(k.server.got.at, "early", 5);
+        link_fini(&k);
+        at_most_tls12(cc);
+    }
+    tls_context_unref(sc);
+    tls_context_unref(cc);
+}
+
+static void count_accepted(void *arg, struct stream *s)
+{
+    ++*(unsigned *)arg;
+    stream_close(s);
+}
+
+/* Half-open handshakes are bounded; who finishes or gives up makes room. */
+static void many_handshakes_at_once(void **state)
+{
+    enum { N = 600 };
+    struct tls_context *sc = server_context("server.pem");
+    struct loop *l = loop_new();
+    unsigned naccepted = 0;
+    struct err why = {0};
+    const struct listener_config c = {
+        .address = "127.0.0.1:0", .tls = sc, .handshake_timeout_ms = 20000};
+    struct listener *listener = listener_open(l, &c, count_accepted, &naccepted, &why);
+    struct link k = {.loop = l, .listener = listener};
+    struct tls_context *cc = client_context("ca.pem");
+    struct dial_target target = {
+        .host = "127.0.0.1", .port = link_port(&k), .tls = cc, .timeout_ms = 20000};
+    struct rlimit files;
+    int fds[N];
+    (void)state;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    for (unsigned i = 0; i < N; i++)
+        fds[i] = raw_connect(link_port(&k));
+    run_ms(l, 100);
+    dial_start(l, &target, link_on_dialled, &k);
+    run_ms(l, 100);
+    assert_int_equal(k.ndone, 0); /* waits in the kernel's queue */
+    for (unsigned i = 0; i < N; i++)
+        close(fds[i]);
+    RUN_UNTIL(l, k.ndone == 1 && naccepted == 1);
+    assert_int_equal(k.status, 0);
+    link_fini(&k);
+    tls_context_unref(sc);
+    tls_context_unref(cc);
+}
+
 static void peer_that_vanishes_without_close_notify_is_no_end_of_file(void **state)
 {
     struct tls_context *sc = server_context("server.pem"), *cc = client_context("ca.pem");
@@ -443,6 +512,8 @@ int main(void)
         cmocka_unit_test(sessions_are_resumed),
         cmocka_unit_test(the_systems_certificates_are_read_once_and_late),
         cmocka_unit_test(streams_over_tls_bring_bytes_both_ways),
+        cmocka_unit_test(bytes_right_behind_the_handshake_are_not_lost),
+        cmocka_unit_test(many_handshakes_at_once),
         cmocka_unit_test(peer_that_vanishes_without_close_notify_is_no_end_of_file),
         cmocka_unit_test(dial_names_what_verification_found),
         cmocka_unit_test(new_connections_use_the_new_certificate),
