@@ -47,12 +47,13 @@ static struct {
     struct ssl_ctx_st *tls;
     enum mode mode;
     const char *key, *model, *host;
+    const char *headers; /* lines to add, each with its CRLF */
     unsigned connections, sources, chunks, gap_us, pad, delay_us, prompt, body;
     double rate, seconds, warmup, ramp, timeout;
     uint64_t requests; /* 0: until the window ends */
     bool close_each, hold, ask_usage;
     struct watch watch;
-} want = {.key = "sk-bench", .model = "bench", .connections = 64, .sources = 1, .chunks = 20,
+} want = {.key = "sk-bench", .model = "bench", .headers = "", .connections = 64, .sources = 1, .chunks = 20,
           .pad = 8, .body = 200, .seconds = 5, .timeout = 30};
 
 static struct {
@@ -124,9 +125,10 @@ static void request_build(void)
     int n = asprintf(&run.request,
                      "POST /v1/%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench-load/1\r\n"
                      "Accept: application/json\r\nAuthorization: Bearer %s\r\n"
-                     "Content-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n%s",
+                     "Content-Type: application/json\r\n%s%sContent-Length: %zu\r\n\r\n%s",
                      want.mode == MODE_EMBEDDINGS ? "embeddings" : "chat/completions", want.host,
-                     want.key, want.close_each ? "Connection: close\r\n" : "", strlen(body), body);
+                     want.key, want.headers, want.close_each ? "Connection: close\r\n" : "",
+                     strlen(body), body);
     if (n < 0)
         die("load: no memory");
     run.request_len = (size_t)n;
@@ -407,6 +409,7 @@ static const char help[] =
     "  --delay US --body BYTES                          thinking time, size of whole answers\n"
     "  --prompt BYTES     text in the request           --usage           ask for the usage chunk\n"
     "  --key K --model M --host H                       credential, model, Host header\n"
+    "  --header 'N: V'    repeatable\n"
     "  --timeout S        for what is open at the end   --watch PID       repeatable: CPU, memory\n\n"
     "Latencies are microseconds; chunk_us is one way, from the upstream's write to our read.\n"
     "Exit 0 when every answer was complete and in order, 1 when not.\n";
@@ -429,10 +432,19 @@ static void parse_watch(const char *text)
     want.watch.pid[want.watch.count++] = atoi(text);
 }
 
+static void parse_header(const char *text)
+{
+    char *all;
+    if (asprintf(&all, "%s%s\r\n", want.headers, text) < 0)
+        die("load: no memory");
+    want.headers = all;
+}
+
 static void parse_options(int argc, char **argv)
 {
     enum { TO = 1, TLS, MODE, CONNECTIONS, RATE, SOURCES, SECONDS, WARMUP, RAMP, REQUESTS, CLOSE,
-           HOLD, CHUNKS, GAP, PAD, DELAY, BODY, PROMPT, USAGE, KEY, MODEL, HOST, TIMEOUT, WATCH };
+           HOLD, CHUNKS, GAP, PAD, DELAY, BODY, PROMPT, USAGE, KEY, MODEL, HOST, TIMEOUT,
+           HEADER, WATCH };
     static const struct option options[] = {
         {"to", 1, NULL, TO},           {"tls", 0, NULL, TLS},
         {"mode", 1, NULL, MODE},       {"connections", 1, NULL, CONNECTIONS},
@@ -446,7 +458,8 @@ static void parse_options(int argc, char **argv)
         {"usage", 0, NULL, USAGE},     {"key", 1, NULL, KEY},
         {"model", 1, NULL, MODEL},     {"host", 1, NULL, HOST},
         {"timeout", 1, NULL, TIMEOUT}, {"watch", 1, NULL, WATCH},
-        {"help", 0, NULL, 'h'},        {NULL, 0, NULL, 0},
+        {"header", 1, NULL, HEADER},   {"help", 0, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     want.to = wire_address("127.0.0.1:4000");
     want.host = "127.0.0.1:4000";
@@ -524,6 +537,9 @@ static void parse_options(int argc, char **argv)
             break;
         case TIMEOUT:
             want.timeout = real;
+            break;
+        case HEADER:
+            parse_header(optarg);
             break;
         case WATCH:
             parse_watch(optarg);

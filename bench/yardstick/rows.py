@@ -1,0 +1,107 @@
+"""What is measured: one row is one kind of work, the same for every contender.
+
+`figure` is what the row is judged by, as named in measure.py; `also` are the others worth a column.
+Cores: "own" pins the gateway to one core, load and upstream to the other; "one" puts all on one,
+where no wake-up crosses cores and CPU cost shows as latency.
+"""
+
+PAD = 8  # bytes of text in a chunk besides its stamp: a token or two
+
+
+class Row:
+    def __init__(self, name, title, options, figure, also=(), cores="own", heavy=None,
+                 target="", chart=False):
+        self.name, self.title, self.options = name, title, options
+        self.figure, self.also, self.cores = figure, also, cores
+        self.heavy = heavy  # options for the slow peers; None: not for them
+        self.target, self.chart = target, chart
+
+    def options_for(self, contender, seconds):
+        options = self.heavy if contender.heavy else self.options
+        return options(seconds) if callable(options) else options
+
+
+def _paced(streams, gap_ms):
+    """Streams that go on through ramp, warm-up and window, then end by themselves."""
+    def options(seconds):
+        chunks = int((seconds + 2.5) * 1000 / gap_ms)
+        return ["--mode", "stream", "--connections", streams, "--gap", gap_ms * 1000, "--chunks",
+                chunks, "--pad", PAD, "--ramp", 1, "--warmup", 0.7]
+    return options
+
+
+WARM = ["--warmup", 0.3]
+
+ROWS = [
+    Row("requests", "not streamed, 64 connections",
+        ["--mode", "chat", "--connections", 64, *WARM], "cpu_us_per_request",
+        ("requests_per_s", "latency_p50_us", "latency_p99_us"),
+        heavy=["--mode", "chat", "--connections", 64, *WARM],
+        target="≤ 1.0 × nginx; goal 0.8 ×", chart=True),
+    Row("stream_fast", "32 streams of 500 chunks, as fast as they go",
+        ["--mode", "stream", "--connections", 32, "--chunks", 500, "--pad", PAD, *WARM],
+        "cpu_us_per_chunk", ("chunks_per_s",),
+        heavy=["--mode", "stream", "--connections", 8, "--chunks", 200, "--pad", PAD, *WARM],
+        target="≤ 1.0 × nginx, while metering", chart=True),
+    Row("stream_paced", "1,000 streams × 20 chunks/s, gateway on its own core",
+        _paced(1000, 50), "cpu_us_per_chunk",
+        ("chunks_per_s", "chunk_p50_us", "chunk_p99_us"),
+        target="≤ HAProxy; goal 0.72 × nginx", chart=True),
+    Row("stream_paced_one", "1,000 streams × 20 chunks/s, all on one core",
+        _paced(1000, 50), "cpu_us_per_chunk",
+        ("chunks_per_s", "chunk_p50_us", "chunk_p99_us"), cores="one",
+        target="≤ HAProxy; goal 0.72 × nginx"),
+    Row("sequential", "one connection, one request after the other, all on one core",
+        ["--mode", "chat", "--connections", 1, *WARM], "latency_p50_us",
+        ("latency_p99_us", "cpu_us_per_request"), cores="one",
+        heavy=["--mode", "chat", "--connections", 1, *WARM], target="≤ nginx", chart=True),
+    Row("first_token", "time to first token: one short stream after the other, all on one core",
+        ["--mode", "stream", "--connections", 1, "--chunks", 4, "--pad", PAD, *WARM], "ttft_p50_us",
+        ("ttft_p99_us", "latency_p50_us"), cores="one",
+        heavy=["--mode", "stream", "--connections", 1, "--chunks", 4, "--pad", PAD, *WARM]),
+    Row("open_loop", "2,000 requests/s whatever happens, latency from the due time",
+        ["--mode", "chat", "--connections", 64, "--rate", 2000, *WARM], "latency_p50_us",
+        ("latency_p99_us", "cpu_us_per_request")),
+    Row("large", "200 KB prompts, 16 connections",
+        ["--mode", "chat", "--connections", 16, "--prompt", 200000, *WARM], "cpu_us_per_request",
+        ("requests_per_s", "latency_p50_us"), target="≤ HAProxy", chart=True),
+    Row("connect", "a new connection each request, 16 at a time",
+        ["--mode", "chat", "--connections", 16, "--close", "--sources", 32, *WARM],
+        "cpu_us_per_request", ("requests_per_s", "latency_p50_us"), target="≤ nginx"),
+]
+
+
+class Memory:
+    """Streams held open, one chunk a second each; KB of resident memory a stream."""
+
+    def __init__(self, name, streams, tls=False, target="", chart=False):
+        self.name, self.streams, self.tls, self.target = name, streams, tls, target
+        self.chart = chart
+        self.figure = "kb_per_stream"
+        side = ", TLS on both sides" if tls else ""
+        self.title = f"{streams:,} open streams{side}: KB of resident memory each"
+
+    def options(self, streams):
+        return ["--mode", "stream", "--hold", "--connections", streams, "--gap", 1000000,
+                "--chunks", 100000, "--pad", PAD, "--ramp", streams / (400 if self.tls else 1500),
+                "--seconds", 3, "--timeout", 60]
+
+
+MEMORY = [
+    Memory("memory_1k", 1000),
+    Memory("memory_5k", 5000, target="≤ 4; goal 2", chart=True),
+    Memory("memory_10k", 10000),
+    Memory("memory_5k_tls", 5000, tls=True, target="≤ 56"),
+]
+
+
+class Startup:
+    name = "start"
+    title = "start to ready, and memory when idle"
+    figure = "start_ms"
+    target = "≤ 10 ms; ≤ 5 MiB"
+    chart = False
+
+
+START = Startup()
+ALL = [row.name for row in ROWS] + [row.name for row in MEMORY] + [START.name]
