@@ -54,7 +54,7 @@ static bool may_administer(const struct call *call)
     if (!secret_is_set(&s->admin_token))
         return call->api->is_local;
     uint8_t wanted[SHA256_BYTES], given[SHA256_BYTES];
-    struct span token = key_from_authorization(head_value(call->head, "authorization"));
+    struct span token = key_from_authorization(head_get(call->head, FIELD_AUTHORIZATION));
     digest_sha256(secret_reveal(&s->admin_token), wanted);
     digest_sha256(token, given); /* equal lengths, so the comparison tells nothing of the token's */
     return span_eq_constant_time(span_of(wanted, sizeof wanted), span_of(given, sizeof given));

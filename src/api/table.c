@@ -170,7 +170,7 @@ static void fail_call(const struct call *call, const struct exchange_kind *kind,
 /* Did CORS answer the request? Otherwise call->fields holds what the answer has to carry. */
 static bool handle_cors(struct call *call, char lines[768])
 {
-    struct span origin = head_value(call->head, "origin");
+    struct span origin = head_get(call->head, FIELD_ORIGIN);
     bool preflight = call->head->method == METHOD_OPTIONS && origin.len > 0 &&
                      head_find(call->head, "access-control-request-method") != NULL;
     if (origin.len == 0)
@@ -204,8 +204,8 @@ static bool is_json(struct span content_type)
 static bool check_body_type(struct exchange *x, const struct http_head *head)
 {
     struct fault why = {.kind = FAULT_UNSUPPORTED_MEDIA_TYPE};
-    struct span type = head_value(head, "content-type");
-    struct span coding = head_value(head, "content-encoding");
+    struct span type = head_get(head, FIELD_CONTENT_TYPE);
+    struct span coding = head_get(head, FIELD_CONTENT_ENCODING);
     if (!is_json(type))
         snprintf(why.message, sizeof why.message,
                  "the body must be JSON: send \"Content-Type: application/json\"");

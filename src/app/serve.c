@@ -195,6 +195,7 @@ static int run(struct process *p, struct snapshot *s)
     gateway_stop(p);
     signals_stop(p);
     loop_free(p->loop);
+    exchange_free_spares();
     if (p->gateway.access_log != NULL)
         log_sink_close(p->gateway.access_log);
     instruments_fini(&p->gateway.instruments);

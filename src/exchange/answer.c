@@ -118,7 +118,7 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
     size_t at = 0;
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
-        enum field_id id = field_identify(f->name);
+        enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID)
             *upstream_request_id = f->value;
         if (!is_relayed(id) || span_ieq(f->name, SPAN_LIT("cache-control")) ||

@@ -80,6 +80,11 @@ static void on_deadline(struct deadline *d)
 static struct span request_head(const struct attempt *a, size_t body_len)
 {
     static uint8_t room[72 * 1024];
+    uint8_t digits[24] = {[20] = '\r', '\n', '\r', '\n'};
+    size_t first = 20, at = 0;
+    do
+        digits[--first] = (uint8_t)('0' + body_len % 10);
+    while ((body_len /= 10) > 0);
     const struct span parts[] = {
         SPAN_LIT("POST "),
         span_text(a->target->provider->path_prefix),
@@ -87,16 +92,16 @@ static struct span request_head(const struct attempt *a, size_t body_len)
         SPAN_LIT(" HTTP/1.1\r\n"),
         a->provider->constant,
         a->x->forward,
+        SPAN_LIT("Content-Length: "),
+        span_of(digits + first, sizeof digits - first),
     };
-    size_t at = 0;
     for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        assert(parts[i].len < sizeof room - at - 64);
+        assert(parts[i].len <= sizeof room - at);
         if (parts[i].len > 0)
             memcpy(room + at, parts[i].at, parts[i].len);
         at += parts[i].len;
     }
-    int n = snprintf((char *)room + at, sizeof room - at, "Content-Length: %zu\r\n\r\n", body_len);
-    return span_of(room, at + (size_t)n);
+    return span_of(room, at);
 }
 
 static void send_request(struct attempt *a)
@@ -313,7 +318,7 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
         fail_status(a, ", a redirect, which is not followed: check its base_url");
         return false;
     }
-    if (inflater_new(head_value(head, "content-encoding"), &a->inflater) < 0) {
+    if (inflater_new(head_get(head, FIELD_CONTENT_ENCODING), &a->inflater) < 0) {
         fail(a, RESULT_BROKEN, FAULT_UPSTREAM,
              "it compressed its answer in a way this gateway did not ask for and cannot read");
         return false;

@@ -291,6 +291,7 @@ static void on_start(struct deadline *deadline)
     struct demo *d = (struct demo *)((char *)deadline - offsetof(struct demo, pace));
     bool stream = d->a->x->request->stream;
     struct http_field type = {
+        .id = FIELD_CONTENT_TYPE,
         .name = SPAN_LIT("content-type"),
         .value = stream ? SPAN_LIT("text/event-stream") : SPAN_LIT("application/json"),
     };

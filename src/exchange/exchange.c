@@ -113,7 +113,7 @@ static bool is_safe_id(struct span id)
 
 static void read_head(struct exchange *x, const struct http_head *head)
 {
-    struct span connection = head_value(head, "connection");
+    struct span connection = head_get(head, FIELD_CONNECTION);
     size_t room = 0, at = 0;
     for (unsigned i = 0; i < head->nfields; i++)
         room += head->fields[i].name.len + head->fields[i].value.len + 4;
@@ -121,7 +121,7 @@ static void read_head(struct exchange *x, const struct http_head *head)
 
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
-        enum field_id id = field_identify(f->name);
+        enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
         if (text == NULL || !is_forwarded(id) ||
@@ -140,10 +140,39 @@ static void read_head(struct exchange *x, const struct http_head *head)
     x->forward = span_of(text, at);
 }
 
+/* A handful of exchanges is kept to be used again: every request takes one. */
+static struct {
+    struct exchange *at[64];
+    unsigned n;
+} spare;
+
+static struct exchange *take_spare(void)
+{
+    if (spare.n == 0)
+        return xcalloc(1, sizeof(struct exchange));
+    struct exchange *x = spare.at[--spare.n];
+    memset(x, 0, offsetof(struct exchange, arena_bytes)); /* the arena clears what it lends */
+    return x;
+}
+
+static void give_spare(struct exchange *x)
+{
+    if (spare.n < sizeof spare.at / sizeof spare.at[0])
+        spare.at[spare.n++] = x;
+    else
+        free(x);
+}
+
+void exchange_free_spares(void)
+{
+    while (spare.n > 0)
+        free(spare.at[--spare.n]);
+}
+
 struct exchange *exchange_open(struct gateway *g, struct sink *sink,
                                const struct exchange_kind *kind, const struct http_head *head)
 {
-    struct exchange *x = xcalloc(1, sizeof *x);
+    struct exchange *x = take_spare();
     x->gateway = g;
     x->deployment = deployment_ref(g->now);
     x->sink = sink;
@@ -176,7 +205,7 @@ static void free_later(struct later *later)
     body_fini(&x->body);
     deployment_unref(x->deployment);
     arena_fini(&x->arena);
-    free(x);
+    give_spare(x);
 }
 
 static void end(struct exchange *x)
@@ -235,9 +264,9 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
 {
     if (!x->deployment->snapshot->auth_required)
         return true;
-    struct span presented = key_from_authorization(head_value(head, "authorization"));
+    struct span presented = key_from_authorization(head_get(head, FIELD_AUTHORIZATION));
     if (presented.len == 0)
-        presented = head_value(head, "x-api-key");
+        presented = head_get(head, FIELD_X_API_KEY);
     const struct key_options *key;
     enum key_verdict verdict =
         keyring_find(x->deployment->keyring, presented, x->opened_unix_ms, &key);

@@ -330,6 +330,29 @@ static void events_data(struct exchange *x, const struct span *spans, unsigned n
 
 /* --- one document ------------------------------------------------------------------------------ */
 
+/* The members an answer gains behind its opening brace, each with its comma; at most 7 spans. */
+static unsigned own_members(struct exchange *x, const struct openai_event *e, struct buf *cost,
+                            struct span *out)
+{
+    unsigned n = 0;
+    if (!e->has_request_id) {
+        out[n++] = SPAN_LIT("\"request_id\":\"");
+        out[n++] = span_of(x->request_id, 32);
+        out[n++] = SPAN_LIT("\",");
+    }
+    if (!e->has_provider) { /* a provider's name is a slug: nothing in it needs escapes */
+        out[n++] = SPAN_LIT("\"provider\":\"");
+        out[n++] = span_text(x->attempt.target->provider->name);
+        out[n++] = SPAN_LIT("\",");
+    }
+    if (x->request->wants_cost) {
+        struct cost c = cost_of(&x->usage, x->attempt.target->price);
+        if (cost_write_members(&c, cost) == 0 && buf_add_byte(cost, ',') == 0)
+            out[n++] = buf_span(cost);
+    }
+    return n;
+}
+
 static void pass_document(struct exchange *x, struct span document)
 {
     struct openai_event e = openai_event_look(document);
@@ -346,30 +369,17 @@ static void pass_document(struct exchange *x, struct span document)
     if (e.usage.len > 0)
         (void)usage_read_openai(&x->usage, e.usage);
 
-    struct buf ours = {0};
-    const char *provider = x->attempt.target->provider->name;
-    int rc = 0;
-    if (!e.has_request_id)
-        rc = buf_addf(&ours, "\"request_id\":\"%s\",", x->request_id);
-    if (rc == 0 && !e.has_provider)
-        rc = buf_addf(&ours, "\"provider\":\"%s\",", provider);
-    if (rc == 0 && x->request->wants_cost) {
-        struct cost cost = cost_of(&x->usage, x->attempt.target->price);
-        rc = cost_write_members(&cost, &ours);
-        if (rc == 0)
-            rc = buf_add_byte(&ours, ',');
-    }
-    if (rc == 0 && e.is_empty && buf_len(&ours) > 0)
-        ours.tail--; /* nothing follows the last comma */
-    struct span spans[] = {
-        span_sub(document, 0, e.open + 1),
-        buf_span(&ours),
-        span_skip(document, e.open + 1),
-    };
+    struct buf cost = {0};
+    struct span ours[9];
+    unsigned n = own_members(x, &e, &cost, ours + 1);
+    if (e.is_empty && n > 0)
+        ours[n].len--; /* nothing follows the last comma */
+    ours[0] = span_sub(document, 0, e.open + 1);
+    ours[n + 1] = span_skip(document, e.open + 1);
     exchange_commit(x);
     exchange_send_head(x, 200, "application/json", -1);
-    sink_end(x->sink, spans, 3);
-    buf_fini(&ours);
+    sink_end(x->sink, ours, n + 2);
+    buf_fini(&cost);
     finish(x);
 }
 
@@ -556,7 +566,7 @@ void lane_open(struct exchange *x, const struct http_head *head)
 {
     struct pass_lane *l = &x->lane;
     bool is_stream =
-        span_ieq(span_sub(head_value(head, "content-type"), 0, 17), SPAN_LIT("text/event-stream"));
+        span_ieq(span_sub(head_get(head, FIELD_CONTENT_TYPE), 0, 17), SPAN_LIT("text/event-stream"));
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status >= 400) {
         l->kind = LANE_ERROR;

@@ -2,66 +2,96 @@
 
 #include "sluice/base/log.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <time.h>
 
 /* After the last byte: what it cost, what the metrics say, and the one record of the request. */
 
-enum { RECORD_ROOM = 4096, FLUSH_MS = 50 };
+/* Room for one record, not checked piece by piece: texts are cut to TEXT_MAX characters (twice that
+ * when every one is escaped), there are at most 8 + ATTEMPTS_MAX of them, and the rest is ours and
+ * below 1.5 KiB. */
+enum { RECORD_ROOM = 8 * 1024, TEXT_MAX = 128, FLUSH_MS = 50 };
 
 struct record {
-    uint8_t *at;
-    size_t len;
+    uint8_t *at; /* the next byte */
 };
 
-static void put(struct record *r, struct span s)
+static inline void put(struct record *r, struct span s)
 {
-    if (s.len > RECORD_ROOM - 2 - r->len)
-        return; /* cannot happen with the bounds below; never write past the room */
-    if (s.len > 0)
-        memcpy(r->at + r->len, s.at, s.len);
-    r->len += s.len;
+    memcpy(r->at, s.at, s.len);
+    r->at += s.len;
 }
+/* A literal's length is known to the compiler: a few stores. */
+#define PUT(r, text) put(r, SPAN_LIT(text))
 
-static void put_number(struct record *r, struct span before, uint64_t n)
+static void put_digits(struct record *r, uint64_t n)
 {
     uint8_t digits[20];
     size_t i = sizeof digits;
+    if (n < 10) {
+        *r->at++ = (uint8_t)('0' + n);
+        return;
+    }
     do
         digits[--i] = (uint8_t)('0' + n % 10);
     while ((n /= 10) > 0);
-    put(r, before);
     put(r, span_of(digits + i, sizeof digits - i));
 }
 
-/* Our own words and configured names are safe; what a client or a provider chose is made so. */
-static void put_text(struct record *r, struct span before, struct span text)
+#define PUT_NUMBER(r, before, n)                                                                   \
+    do {                                                                                           \
+        PUT(r, before);                                                                            \
+        put_digits(r, n);                                                                          \
+    } while (0)
+
+static bool is_plain(struct span text)
 {
-    put(r, before);
-    put(r, SPAN_LIT("\""));
-    for (size_t i = 0; i < text.len && i < 256; i++) {
-        uint8_t c = text.at[i];
-        if (c == '"' || c == '\\')
-            put(r, SPAN_LIT("\\"));
-        if (c < ' ' || c == 0x7f)
-            c = ' ';
-        put(r, span_of(&c, 1));
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < ' ' || text.at[i] == '"' || text.at[i] == '\\' || text.at[i] >= 0x7f)
+            return false;
     }
-    put(r, SPAN_LIT("\""));
+    return true;
 }
 
-/* A name that needs no escapes: appended in one piece. */
-static void put_word(struct record *r, struct span before, const char *word)
+/* What a client or a provider chose, made safe for a line of JSON. */
+static void put_text(struct record *r, struct span text)
 {
-    put(r, before);
-    if (word == NULL) {
-        put(r, SPAN_LIT("null"));
+    text = span_sub(text, 0, TEXT_MAX);
+    *r->at++ = '"';
+    if (is_plain(text)) {
+        if (text.len > 0)
+            put(r, text);
+        *r->at++ = '"';
         return;
     }
-    put(r, SPAN_LIT("\""));
-    put(r, span_text(word));
-    put(r, SPAN_LIT("\""));
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        if (c == '"' || c == '\\')
+            *r->at++ = '\\';
+        *r->at++ = c < ' ' || c >= 0x7f ? '?' : c;
+    }
+    *r->at++ = '"';
 }
+
+/* Our own words: no need to look. */
+static void put_word(struct record *r, const char *word)
+{
+    *r->at++ = '"';
+    put(r, span_text(word));
+    *r->at++ = '"';
+}
+
+#define PUT_TEXT(r, before, text)                                                                  \
+    do {                                                                                           \
+        PUT(r, before);                                                                            \
+        put_text(r, text);                                                                         \
+    } while (0)
+#define PUT_WORD(r, before, word)                                                                  \
+    do {                                                                                           \
+        PUT(r, before);                                                                            \
+        put_word(r, word);                                                                         \
+    } while (0)
 
 /* RFC 3339 with milliseconds; the part up to the second is made once a second. */
 static void put_time(struct record *r, uint64_t unix_ms)
@@ -84,16 +114,16 @@ static void put_time(struct record *r, uint64_t unix_ms)
 
 static void put_attempts(struct record *r, const struct exchange *x)
 {
-    put(r, SPAN_LIT(",\"attempts\":["));
+    PUT(r, ",\"attempts\":[");
     for (unsigned i = 0; i < x->ntried; i++) {
-        put_word(r, i > 0 ? SPAN_LIT(",{\"endpoint\":") : SPAN_LIT("{\"endpoint\":"),
-                 x->tried[i].endpoint);
-        put_word(r, SPAN_LIT(",\"result\":"), x->tried[i].type);
-        put_number(r, SPAN_LIT(",\"status\":"), x->tried[i].status);
-        put_number(r, SPAN_LIT(",\"ms\":"), x->tried[i].latency_ms);
-        put(r, SPAN_LIT("}"));
+        put(r, i > 0 ? SPAN_LIT(",{\"endpoint\":") : SPAN_LIT("{\"endpoint\":"));
+        put_text(r, span_text(x->tried[i].endpoint));
+        PUT_WORD(r, ",\"result\":", x->tried[i].type);
+        PUT_NUMBER(r, ",\"status\":", x->tried[i].status);
+        PUT_NUMBER(r, ",\"ms\":", x->tried[i].latency_ms);
+        PUT(r, "}");
     }
-    put(r, SPAN_LIT("]"));
+    PUT(r, "]");
 }
 
 struct timings {
@@ -104,45 +134,48 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
 {
     const struct attempt *a = &x->attempt;
     const struct target *target = x->nattempts > 0 ? a->target : NULL;
-    put(r, SPAN_LIT("{\"ts\":\""));
+    PUT(r, "{\"ts\":\"");
     put_time(r, x->opened_unix_ms);
-    put(r, SPAN_LIT("\",\"request_id\":\""));
+    PUT(r, "\",\"request_id\":\"");
     put(r, span_of(x->request_id, 32));
-    put(r, SPAN_LIT("\""));
+    PUT(r, "\"");
     if (x->client_request_id.len > 0)
-        put_text(r, SPAN_LIT(",\"client_request_id\":"), x->client_request_id);
-    put_word(r, SPAN_LIT(",\"key\":"), x->key != NULL ? x->key->name : NULL);
-    put_word(r, SPAN_LIT(",\"client\":"), server_peer(x->sink));
-    put_word(r, SPAN_LIT(",\"method\":"), http_method_name(x->method));
-    put_text(r, SPAN_LIT(",\"path\":"), x->path);
-    put_number(r, SPAN_LIT(",\"status\":"), x->status);
-    put_word(r, SPAN_LIT(",\"api\":"), x->kind->label);
+        PUT_TEXT(r, ",\"client_request_id\":", x->client_request_id);
+    if (x->key != NULL)
+        PUT_TEXT(r, ",\"key\":", span_text(x->key->name));
+    else
+        PUT(r, ",\"key\":null");
+    PUT_WORD(r, ",\"client\":", server_peer(x->sink));
+    PUT_WORD(r, ",\"method\":", http_method_name(x->method));
+    PUT_TEXT(r, ",\"path\":", x->path);
+    PUT_NUMBER(r, ",\"status\":", x->status);
+    PUT_WORD(r, ",\"api\":", x->kind->label);
     put(r, x->is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
     if (target != NULL) {
-        put_text(r, SPAN_LIT(",\"model\":"), target->model_id);
-        put_word(r, SPAN_LIT(",\"endpoint\":"), target->provider->name);
+        PUT_TEXT(r, ",\"model\":", target->model_id);
+        PUT_TEXT(r, ",\"endpoint\":", span_text(target->provider->name));
     }
     put_attempts(r, x);
-    put_word(r, SPAN_LIT(",\"outcome\":"), outcome_name(x->outcome));
+    PUT_WORD(r, ",\"outcome\":", outcome_name(x->outcome));
     if (x->finish_reason[0] != '\0')
-        put_text(r, SPAN_LIT(",\"finish_reason\":"), span_text(x->finish_reason));
+        PUT_TEXT(r, ",\"finish_reason\":", span_text(x->finish_reason));
     if (x->error_type != NULL)
-        put_word(r, SPAN_LIT(",\"error_type\":"), x->error_type);
-    put_number(r, SPAN_LIT(",\"duration_ms\":"), t->duration_us / 1000);
-    put_number(r, SPAN_LIT(",\"overhead_us\":"), t->overhead_us);
+        PUT_WORD(r, ",\"error_type\":", x->error_type);
+    PUT_NUMBER(r, ",\"duration_ms\":", t->duration_us / 1000);
+    PUT_NUMBER(r, ",\"overhead_us\":", t->overhead_us);
     if (t->ttft_us > 0)
-        put_number(r, SPAN_LIT(",\"ttft_ms\":"), t->ttft_us / 1000);
-    put_number(r, SPAN_LIT(",\"tokens_in\":"), x->usage.prompt);
-    put_number(r, SPAN_LIT(",\"tokens_out\":"), x->usage.completion);
-    put_number(r, SPAN_LIT(",\"tokens_cached\":"), x->usage.cached);
-    put_number(r, SPAN_LIT(",\"tokens_reasoning\":"), x->usage.reasoning);
-    put_word(r, SPAN_LIT(",\"usage_source\":"), usage_source_name(x->usage.source));
-    put_number(r, SPAN_LIT(",\"cost_pd\":"), x->cost.total_pd);
-    put_number(r, SPAN_LIT(",\"bytes_in\":"), x->bytes_in);
-    put_number(r, SPAN_LIT(",\"bytes_out\":"), x->sink->bytes_out);
+        PUT_NUMBER(r, ",\"ttft_ms\":", t->ttft_us / 1000);
+    PUT_NUMBER(r, ",\"tokens_in\":", x->usage.prompt);
+    PUT_NUMBER(r, ",\"tokens_out\":", x->usage.completion);
+    PUT_NUMBER(r, ",\"tokens_cached\":", x->usage.cached);
+    PUT_NUMBER(r, ",\"tokens_reasoning\":", x->usage.reasoning);
+    PUT_WORD(r, ",\"usage_source\":", usage_source_name(x->usage.source));
+    PUT_NUMBER(r, ",\"cost_pd\":", x->cost.total_pd);
+    PUT_NUMBER(r, ",\"bytes_in\":", x->bytes_in);
+    PUT_NUMBER(r, ",\"bytes_out\":", x->sink->bytes_out);
     if (a->upstream_request_id.len > 0)
-        put_text(r, SPAN_LIT(",\"upstream_request_id\":"), a->upstream_request_id);
-    put(r, SPAN_LIT("}"));
+        PUT_TEXT(r, ",\"upstream_request_id\":", a->upstream_request_id);
+    PUT(r, "}");
 }
 
 static void write_text(const struct exchange *x, const struct timings *t, struct record *r)
@@ -171,11 +204,11 @@ static void write_text(const struct exchange *x, const struct timings *t, struct
 static void write_record(const struct exchange *x, const struct timings *t)
 {
     struct gateway *g = x->gateway;
-    struct record r = {0};
     if (g->access_log == NULL)
         return;
-    r.at = log_sink_room(g->access_log, RECORD_ROOM);
-    if (r.at == NULL) {
+    uint8_t *room = log_sink_room(g->access_log, RECORD_ROOM);
+    struct record r = {room};
+    if (room == NULL) {
         metric_add(g->instruments.log_dropped, 1);
         return;
     }
@@ -183,8 +216,9 @@ static void write_record(const struct exchange *x, const struct timings *t)
         write_text(x, t, &r);
     else
         write_json(x, t, &r);
-    r.at[r.len++] = '\n';
-    log_sink_commit(g->access_log, r.len);
+    *r.at++ = '\n';
+    assert(r.at - room <= RECORD_ROOM);
+    log_sink_commit(g->access_log, (size_t)(r.at - room));
     if (!deadline_armed(&g->log_flush)) /* many records a write */
         deadline_set(&g->log_flush, g->access_log_text ? 1 : FLUSH_MS);
 }

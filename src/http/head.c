@@ -10,7 +10,6 @@ struct field_name {
 
 #define NAME(text, id) {SPAN_LIT(text), id}
 
-/* Sorted by first letter, so that one look at it leaves a handful to compare. */
 static const struct field_name names[] = {
     NAME("accept-encoding", FIELD_ACCEPT_ENCODING),
     NAME("alt-svc", FIELD_SERVER),
@@ -28,13 +27,13 @@ static const struct field_name names[] = {
     NAME("host", FIELD_HOST),
     NAME("http2-settings", FIELD_HOP),
     NAME("keep-alive", FIELD_HOP),
-    NAME("openai-organization", FIELD_X_API_KEY),
-    NAME("openai-project", FIELD_X_API_KEY),
+    NAME("openai-organization", FIELD_ACCOUNT),
+    NAME("openai-project", FIELD_ACCOUNT),
     NAME("origin", FIELD_ORIGIN),
     NAME("proxy-authenticate", FIELD_HOP),
     NAME("proxy-authorization", FIELD_HOP),
     NAME("proxy-connection", FIELD_HOP),
-    NAME("referer", FIELD_ORIGIN),
+    NAME("referer", FIELD_REFERER),
     NAME("request-id", FIELD_REQUEST_ID),
     NAME("retry-after", FIELD_RETRY_AFTER),
     NAME("server", FIELD_SERVER),
@@ -50,7 +49,7 @@ static const struct field_name names[] = {
     NAME("upgrade", FIELD_HOP),
     NAME("via", FIELD_FORWARDED),
     NAME("x-api-key", FIELD_X_API_KEY),
-    NAME("x-goog-api-key", FIELD_X_API_KEY),
+    NAME("x-goog-api-key", FIELD_ACCOUNT),
     NAME("x-ratelimit-limit", FIELD_SLUICE),
     NAME("x-ratelimit-remaining", FIELD_SLUICE),
     NAME("x-ratelimit-tier", FIELD_SLUICE),
@@ -64,42 +63,70 @@ static const struct field_name prefixes[] = {
     NAME("x-sluice-", FIELD_SLUICE),
 };
 
-enum { NAMES = sizeof names / sizeof names[0] };
+enum { NAMES = sizeof names / sizeof names[0], SLOTS = 128 };
 
-/* Index of the first name with this letter, filled on first use. */
-static uint8_t first_of[27]; /* the last entry is the end */
+/* An open hash of the names by length and three of their letters: nearly every field of a head is
+ * found, or found to be unknown, with one look. Holds index + 1; filled on first use. */
+static uint8_t slots[SLOTS];
 
-static void index_names(void)
+static unsigned slot_of(struct span name)
 {
-    unsigned at = 0;
-    for (unsigned letter = 0; letter < 26; letter++) {
-        first_of[letter] = (uint8_t)at;
-        while (at < NAMES && names[at].name.at[0] == 'a' + letter)
-            at++;
+    unsigned first = name.at[0] | 0x20u, middle = name.at[name.len / 2] | 0x20u,
+             last = name.at[name.len - 1] | 0x20u;
+    return ((unsigned)name.len * 7 + first * 3 + middle * 5 + last * 11) % SLOTS;
+}
+
+static void fill_slots(void)
+{
+    for (unsigned i = 0; i < NAMES; i++) {
+        unsigned at = slot_of(names[i].name);
+        while (slots[at] != 0)
+            at = (at + 1) % SLOTS;
+        slots[at] = (uint8_t)(i + 1);
     }
-    first_of[26] = NAMES;
+}
+
+/* `known` is in lower case. Field names are tokens (RFC 9110 §5.6.2), and no two characters of a
+ * token differ in the bit 0x20 alone but the two cases of a letter. */
+static bool same_name(struct span name, struct span known)
+{
+    size_t i = 0;
+    for (; i + 8 <= known.len; i += 8) {
+        uint64_t a, b;
+        memcpy(&a, name.at + i, 8);
+        memcpy(&b, known.at + i, 8);
+        if ((a | 0x2020202020202020u) != b)
+            return false;
+    }
+    for (; i < known.len; i++) {
+        if ((name.at[i] | 0x20) != known.at[i])
+            return false;
+    }
+    return true;
+}
+
+static enum field_id identify_by_prefix(struct span name)
+{
+    for (unsigned i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        if (name.len > prefixes[i].name.len && same_name(name, prefixes[i].name))
+            return prefixes[i].id;
+    }
+    return FIELD_OTHER;
 }
 
 enum field_id field_identify(struct span name)
 {
-    if (first_of[26] == 0)
-        index_names();
-    if (name.len < 2)
+    if (slots[slot_of(names[0].name)] == 0)
+        fill_slots();
+    if (name.len == 0)
         return FIELD_OTHER;
-    unsigned letter = (unsigned)(name.at[0] | 0x20) - 'a';
-    if (letter >= 26)
-        return FIELD_OTHER;
-    for (unsigned i = first_of[letter]; i < first_of[letter + 1]; i++) {
-        if (names[i].name.len == name.len && span_ieq(names[i].name, name))
-            return names[i].id;
+    for (unsigned at = slot_of(name); slots[at] != 0; at = (at + 1) % SLOTS) {
+        const struct field_name *known = &names[slots[at] - 1];
+        if (known->name.len == name.len && same_name(name, known->name))
+            return known->id;
     }
-    if (letter != 'a' - 'a' && letter != 'x' - 'a')
-        return FIELD_OTHER;
-    for (unsigned i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        if (span_ieq(span_sub(name, 0, prefixes[i].name.len), prefixes[i].name))
-            return prefixes[i].id;
-    }
-    return FIELD_OTHER;
+    unsigned first = name.at[0] | 0x20u;
+    return first == 'a' || first == 'x' ? identify_by_prefix(name) : FIELD_OTHER;
 }
 
 const struct http_field *head_find(const struct http_head *h, const char *name)

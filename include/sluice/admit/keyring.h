@@ -11,9 +11,9 @@ void keyring_free(struct keyring *k);
 
 enum key_verdict { KEY_ACCEPTED, KEY_MISSING, KEY_UNKNOWN, KEY_EXPIRED, KEY_DISABLED };
 
-/* `presented` is the key itself; *out is set for every key that is known. The digest is compared in
- * constant time. */
-enum key_verdict keyring_find(const struct keyring *k, struct span presented, uint64_t now_unix_ms,
+/* `presented` is the key itself, at most 256 bytes; *out is set for every key that is known. Compared
+ * by SHA-256 in constant time. */
+enum key_verdict keyring_find(struct keyring *k, struct span presented, uint64_t now_unix_ms,
                               const struct key_options **out);
 
 /* The key in an Authorization field: behind "Bearer " (any case), or the bare value (contract 0.2). */

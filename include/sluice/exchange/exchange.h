@@ -46,4 +46,7 @@ const struct key_options *exchange_key(const struct exchange *x); /* NULL: none 
 /* Everything that is still open ends with this fault (the drain limit has passed). */
 void exchange_fail_all(struct gateway *g, const struct fault *why);
 
+/* At exit. */
+void exchange_free_spares(void);
+
 #endif

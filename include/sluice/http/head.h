@@ -17,8 +17,36 @@ enum http_method {
     METHOD_OTHER, /* a method HTTP knows and we never serve */
 };
 
+/* The fields we act on. The parser identifies each field once, so that whoever walks a head asks
+ * for a number instead of comparing names. */
+enum field_id {
+    FIELD_OTHER,
+    FIELD_ACCEPT_ENCODING,
+    FIELD_AUTHORIZATION,
+    FIELD_CONNECTION,
+    FIELD_CONTENT_ENCODING,
+    FIELD_CONTENT_LENGTH,
+    FIELD_CONTENT_TYPE,
+    FIELD_COOKIE,
+    FIELD_EXPECT,
+    FIELD_FORWARDED, /* Forwarded, X-Forwarded-*, X-Real-IP, Via */
+    FIELD_HOP,       /* hop-by-hop and never relayed: Keep-Alive, TE, Trailer, Upgrade, Proxy-*, … */
+    FIELD_HOST,
+    FIELD_ORIGIN,
+    FIELD_REFERER,
+    FIELD_REQUEST_ID, /* X-Request-Id */
+    FIELD_RETRY_AFTER,
+    FIELD_SERVER, /* Server, Date, Alt-Svc, Strict-Transport-Security, Set-Cookie and other words between a provider and its own edge */
+    FIELD_TRANSFER_ENCODING,
+    FIELD_TRACE,   /* traceparent, tracestate, baggage: a third party's business only by consent */
+    FIELD_X_API_KEY,
+    FIELD_ACCOUNT, /* the client's own account with a provider: OpenAI-Organization, … */
+    FIELD_CORS,   /* Access-Control-* */
+    FIELD_SLUICE, /* X-Sluice-*, Server-Timing, X-RateLimit-{Limit,Remaining,Tier}: ours to say */
+};
 struct http_field {
     struct span name, value; /* the value without surrounding white space */
+    enum field_id id;
 };
 
 /* What the framing of a message says about its body (RFC 9112 §6.3). */
@@ -47,31 +75,16 @@ const struct http_field *head_find(const struct http_head *h, const char *name);
 /* Its value, or the empty span. */
 struct span head_value(const struct http_head *h, const char *name);
 
-/* Field names, looked up by length and first letters instead of a chain of comparisons: a head is
- * walked once and each field asked what it is. */
-enum field_id {
-    FIELD_OTHER,
-    FIELD_ACCEPT_ENCODING,
-    FIELD_AUTHORIZATION,
-    FIELD_CONNECTION,
-    FIELD_CONTENT_ENCODING,
-    FIELD_CONTENT_LENGTH,
-    FIELD_CONTENT_TYPE,
-    FIELD_COOKIE,
-    FIELD_EXPECT,
-    FIELD_FORWARDED, /* Forwarded, X-Forwarded-*, X-Real-IP, Via */
-    FIELD_HOP,       /* hop-by-hop and never relayed: Keep-Alive, TE, Trailer, Upgrade, Proxy-*, … */
-    FIELD_HOST,
-    FIELD_ORIGIN,
-    FIELD_REQUEST_ID, /* X-Request-Id */
-    FIELD_RETRY_AFTER,
-    FIELD_SERVER, /* Server, Date, Alt-Svc, Strict-Transport-Security, Set-Cookie and other words between a provider and its own edge */
-    FIELD_TRANSFER_ENCODING,
-    FIELD_TRACE,   /* traceparent, tracestate, baggage: a third party's business only by consent */
-    FIELD_X_API_KEY, /* x-api-key, and names of the client's own account with a provider */
-    FIELD_CORS,   /* Access-Control-* */
-    FIELD_SLUICE, /* X-Sluice-*, Server-Timing, X-RateLimit-{Limit,Remaining,Tier}: ours to say */
-};
+/* The same by number: the first field that was identified so. */
+static inline struct span head_get(const struct http_head *h, enum field_id id)
+{
+    for (unsigned i = 0; i < h->nfields; i++) {
+        if (h->fields[i].id == id)
+            return h->fields[i].value;
+    }
+    return SPAN_NONE;
+}
+
 enum field_id field_identify(struct span name);
 
 const char *http_reason(unsigned status); /* "Not Found" */
