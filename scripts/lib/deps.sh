@@ -41,7 +41,8 @@ deps_ensure() {
 
 deps_build() {
     apt_install $PACKAGES_TOOLS $PACKAGES_LIBS
-    apt_update
+    # A container's image has no lists at all.
+    compgen -G "/var/lib/apt/lists/*_Packages*" >/dev/null || apt_update
     local entry package here="" borrowed="" nowhere=""
     for entry in $NEWER_LIBS; do
         package=${entry%:*}
@@ -110,13 +111,7 @@ deps_without_apt() {
 APT_UPDATED=no
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        die "this needs root, and there is no sudo. As root, run: $*"
-    fi
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 apt_update() {
@@ -136,6 +131,8 @@ apt_install() {
     done
     [ -n "$missing" ] || return 0
     say "installing with apt:$missing"
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+        die "that needs root, and there is no sudo. As root, run: apt-get install$missing"
     apt_update
     step "apt-get install" "$BUILD/log/apt-install" \
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
