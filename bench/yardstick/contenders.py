@@ -82,6 +82,7 @@ class Contender:
             text = text.replace(f"@{name}@", str(value))
         target = os.path.join(self.directory, template)
         with open(target, "w") as out:
+            os.fchmod(out.fileno(), 0o600)  # keys are in it, if only for show
             out.write(text)
         return target
 
