@@ -7,6 +7,9 @@
 
 int verb_serve(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_chat(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_healthcheck(int argc, char **argv);
 int verb_completion(int argc, char **argv);
 int verb_version(int argc, char **argv);
 
