@@ -196,6 +196,7 @@ static void work(void *arg)
 
 /* ── on the loop ─────────────────────────────────────────────────────────────────────────────── */
 
+/* The last connection to a file folds the log into it, here on the loop: nothing is served any more. */
 static void on_freed(struct later *later)
 {
     struct disk *d = OWNER(struct disk, freed, later);

@@ -6,6 +6,7 @@
 #include "redis.h"
 
 #include "admit_script.h"
+#include "decimal.h"
 #include "owner.h"
 #include "sluice/base/arena.h"
 #include "sluice/base/rng.h"
@@ -13,7 +14,6 @@
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,6 +36,7 @@ static const unsigned may_become[REDIS_STATES] = {
 struct redis {
     struct loop *loop;
     const struct store_options *options;
+    struct span prefix; /* of every key */
     const struct redis_events *events;
     void *owner;
     enum redis_state state;
@@ -205,39 +206,68 @@ static void on_pinged(struct link_call *c, const redisReply *reply)
         deadline_set(&r->beat, 1); /* late: ask again at once */
 }
 
-static struct span rate_key(const struct redis *r, const char *scope, char out[KEY_BYTES])
+/* out: prefix, kind, name. Its parts are bounded, see KEY_BYTES. */
+static struct span key_of(const struct redis *r, struct span kind, struct span name,
+                          char out[KEY_BYTES])
 {
-    int n = snprintf(out, KEY_BYTES, "%srate:%.*s", r->options->prefix, ADMIT_SCOPE_BYTES - 1,
-                     scope);
+    const struct span parts[] = {r->prefix, kind, name};
+    size_t n = 0;
 
-    return span_of(out, (size_t)n);
+    for (unsigned i = 0; i < 3; i++) {
+        memcpy(out + n, parts[i].at, parts[i].len);
+        n += parts[i].len;
+    }
+    return span_of(out, n);
 }
 
-static bool greet(struct redis *r)
+static struct span rate_key(const struct redis *r, const char *scope, char out[KEY_BYTES])
+{
+    return key_of(r, SPAN_LIT("rate:"), span_of(scope, strnlen(scope, ADMIT_SCOPE_BYTES - 1)), out);
+}
+
+static struct span value_key(const struct redis *r, struct span key, char out[KEY_BYTES])
+{
+    return key_of(r, SPAN_LIT("value:"), key, out);
+}
+
+static bool sign_in(struct redis *r, unsigned ms)
 {
     const struct store_options *o = r->options;
     struct span user = span_text(o->user), password = secret_reveal(&o->password);
-    struct span sign_in[] = {SPAN_LIT("AUTH"), user, password};
-    struct span sign_in_default[] = {SPAN_LIT("AUTH"), password};
-    char database[16], key[KEY_BYTES];
-    struct span select[] = {SPAN_LIT("SELECT"), span_text(database)};
-    struct span set_name[] = {SPAN_LIT("CLIENT"), SPAN_LIT("SETNAME"), SPAN_LIT("sluice")};
-    struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(admit_script)};
-    struct span probe[] = {SPAN_LIT("EVAL"), span_text(admit_script), SPAN_LIT("1"), SPAN_NONE,
-                           SPAN_LIT("0"),    SPAN_LIT("0"),           SPAN_LIT("0"), SPAN_LIT("0")};
-    unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
-    bool sent = true;
+    const struct span as_user[] = {SPAN_LIT("AUTH"), user, password};
+    const struct span as_default[] = {SPAN_LIT("AUTH"), password};
 
-    snprintf(database, sizeof(database), "%u", o->database);
-    select[1] = span_text(database);
-    probe[3] = rate_key(r, "probe", key);
-    if (secret_is_set(&o->password) && user.len > 0)
-        sent = link_send(r->link, sign_in, 3, &r->sign_in, ms);
-    else if (secret_is_set(&o->password))
-        sent = link_send(r->link, sign_in_default, 2, &r->sign_in, ms);
-    if (o->database > 0)
-        sent = sent && link_send(r->link, select, 2, &r->select, ms);
-    return sent && link_send(r->link, set_name, 3, &r->set_name, ms) &&
+    if (password.len == 0)
+        return true;
+    if (user.len == 0)
+        return link_send(r->link, as_default, 2, &r->sign_in, ms);
+    return link_send(r->link, as_user, 3, &r->sign_in, ms);
+}
+
+/* All in one write; what comes back decides, in this order. */
+static bool greet(struct redis *r)
+{
+    const struct store_options *o = r->options;
+    char key[KEY_BYTES];
+    struct decimal database;
+    const struct span select[] = {SPAN_LIT("SELECT"), decimal(o->database, &database)};
+    const struct span set_name[] = {SPAN_LIT("CLIENT"), SPAN_LIT("SETNAME"), SPAN_LIT("sluice")};
+    const struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(admit_script)};
+    const struct span zero = SPAN_LIT("0");
+    const struct span probe[] = {
+        SPAN_LIT("EVAL"),
+        span_text(admit_script),
+        SPAN_LIT("1"),
+        rate_key(r, "probe", key),
+        zero,
+        zero,
+        zero,
+        zero,
+    };
+    unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
+
+    return sign_in(r, ms) && (o->database == 0 || link_send(r->link, select, 2, &r->select, ms)) &&
+           link_send(r->link, set_name, 3, &r->set_name, ms) &&
            link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 8, &r->probe, ms);
 }
 
@@ -284,24 +314,19 @@ static bool send_admit(struct redis *r, struct redis_admit *a)
 {
     const struct admit_query *q = &a->query;
     uint64_t now_ms = loop_now_ms(r->loop);
-    char key[KEY_BYTES], numbers[4][24];
-    struct span words[] = {
+    char key[KEY_BYTES];
+    struct decimal now, rpm, owed_now, owed_before;
+    const struct span words[] = {
         a->whole_script ? SPAN_LIT("EVAL") : SPAN_LIT("EVALSHA"),
         a->whole_script ? span_text(admit_script) : span_of(r->sha1, SHA1_HEX),
         SPAN_LIT("1"),
         rate_key(r, q->scope, key),
-        SPAN_NONE,
-        SPAN_NONE,
-        SPAN_NONE,
-        SPAN_NONE,
+        decimal(q->now_unix_ms, &now),
+        decimal(q->rpm, &rpm),
+        decimal(a->owed.now, &owed_now),
+        decimal(a->owed.before, &owed_before),
     };
 
-    snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, q->now_unix_ms);
-    snprintf(numbers[1], sizeof(numbers[1]), "%u", q->rpm);
-    snprintf(numbers[2], sizeof(numbers[2]), "%" PRIu32, a->owed.now);
-    snprintf(numbers[3], sizeof(numbers[3]), "%" PRIu32, a->owed.before);
-    for (unsigned i = 0; i < 4; i++)
-        words[4 + i] = span_text(numbers[i]);
     return a->due_ms > now_ms &&
            link_send(r->link, words, 8, &a->call, (unsigned)(a->due_ms - now_ms));
 }
@@ -366,14 +391,6 @@ void redis_admit_cancel(struct redis_admit *a)
 
 /* ── remembering ─────────────────────────────────────────────────────────────────────────────── */
 
-static struct span value_key(const struct redis *r, struct span key, char out[KEY_BYTES])
-{
-    size_t n = (size_t)snprintf(out, KEY_BYTES, "%svalue:", r->options->prefix);
-
-    memcpy(out + n, key.at, key.len);
-    return span_of(out, n + key.len);
-}
-
 static void on_get(struct link_call *c, const redisReply *reply)
 {
     struct redis_get *g = OWNER(struct redis_get, call, c);
@@ -391,7 +408,7 @@ static void on_get(struct link_call *c, const redisReply *reply)
 bool redis_get(struct redis *r, struct span key, struct redis_get *g)
 {
     char name[KEY_BYTES];
-    struct span words[] = {SPAN_LIT("GET"), value_key(r, key, name)};
+    const struct span words[] = {SPAN_LIT("GET"), value_key(r, key, name)};
 
     g->redis = r;
     g->call.done = on_get;
@@ -416,12 +433,11 @@ static void on_put(struct link_call *c, const redisReply *reply)
 
 bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms)
 {
-    char name[KEY_BYTES], ttl[24];
-    struct span words[] = {SPAN_LIT("SET"), value_key(r, key, name), value, SPAN_LIT("PX"),
-                           SPAN_NONE};
+    char name[KEY_BYTES];
+    struct decimal ttl;
+    const struct span words[] = {SPAN_LIT("SET"), value_key(r, key, name), value, SPAN_LIT("PX"),
+                                 decimal(ttl_ms, &ttl)};
 
-    snprintf(ttl, sizeof(ttl), "%" PRIu64, ttl_ms);
-    words[4] = span_text(ttl);
     return redis_takes(r) && link_send(r->link, words, 5, &r->put, r->options->timeout_ms);
 }
 
@@ -448,6 +464,7 @@ struct redis *redis_open(struct loop *l, const struct store_options *options,
     r = xcalloc(1, sizeof(*r));
     r->loop = l;
     r->options = options;
+    r->prefix = span_text(options->prefix);
     r->events = events;
     r->owner = owner;
     r->tls = tls;

@@ -7,6 +7,7 @@
  * stream, like everything else does here. */
 #include "redis_link.h"
 
+#include "decimal.h"
 #include "owner.h"
 #include "sluice/base/arena.h"
 #include "sluice/net/timer.h"
@@ -111,12 +112,25 @@ bool link_takes(const struct link *k)
            stream_backlog(k->stream) + buf_len(&k->out) < BACKLOG_MAX_BYTES;
 }
 
+/* "*3\r\n" starts a command of three words, "$5\r\n" a word of five bytes. */
+static int add_size(struct buf *out, char kind, size_t size)
+{
+    struct decimal room;
+    int rc = buf_add_byte(out, (uint8_t)kind);
+
+    if (rc == 0)
+        rc = buf_add(out, decimal(size, &room));
+    if (rc == 0)
+        rc = buf_add(out, SPAN_LIT("\r\n"));
+    return rc;
+}
+
 static int add_command(struct buf *out, const struct span *words, unsigned nwords)
 {
-    int rc = buf_addf(out, "*%u\r\n", nwords);
+    int rc = add_size(out, '*', nwords);
 
     for (unsigned i = 0; i < nwords && rc == 0; i++) {
-        rc = buf_addf(out, "$%zu\r\n", words[i].len);
+        rc = add_size(out, '$', words[i].len);
         if (rc == 0)
             rc = buf_add(out, words[i]);
         if (rc == 0)
