@@ -115,6 +115,7 @@ static bool is_relayed(enum field_id id)
 struct span answer_forwardable(const struct http_head *head, const struct secret *scrub,
                                struct span *upstream_request_id)
 {
+    struct span connection = head_get(head, FIELD_CONNECTION);
     size_t at = 0;
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
@@ -122,6 +123,7 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
         if (id == FIELD_REQUEST_ID)
             *upstream_request_id = f->value;
         if (!is_relayed(id) || span_ieq(f->name, SPAN_LIT("cache-control")) ||
+            (connection.len > 0 && connection_names(connection, f->name)) ||
             f->name.len + f->value.len + 4 > FIELDS_ROOM - OURS_ROOM - at)
             continue;
         at = add(at, f->name);

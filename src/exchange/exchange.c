@@ -90,16 +90,6 @@ static bool is_forwarded(enum field_id id)
     }
 }
 
-/* Fields the Connection field names are this hop's too (RFC 9110 §7.6.1). */
-static bool is_named_by(struct span connection, struct span name)
-{
-    while (connection.len > 0) {
-        if (span_ieq(span_trim(span_cut(&connection, ',')), name))
-            return true;
-    }
-    return false;
-}
-
 static bool is_safe_id(struct span id)
 {
     if (id.len == 0 || id.len > 64)
@@ -125,7 +115,7 @@ static void read_head(struct exchange *x, const struct http_head *head)
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
         if (text == NULL || !is_forwarded(id) ||
-            (connection.len > 0 && is_named_by(connection, f->name)))
+            (connection.len > 0 && connection_names(connection, f->name)))
             continue;
         memcpy(text + at, f->name.at, f->name.len);
         at += f->name.len;

@@ -145,6 +145,15 @@ struct span head_value(const struct http_head *h, const char *name)
     return f == NULL ? SPAN_NONE : f->value;
 }
 
+bool connection_names(struct span connection, struct span name)
+{
+    while (connection.len > 0) {
+        if (span_ieq(span_trim(span_cut(&connection, ',')), name))
+            return true;
+    }
+    return false;
+}
+
 const char *http_method_name(enum http_method m)
 {
     static const char *const text[] = {

@@ -260,6 +260,10 @@ class Gateway:
     def rss_kb(self) -> int:
         return self.status_of("VmRSS")
 
+    @property
+    def peak_kb(self) -> int:
+        return self.status_of("VmHWM")
+
     def sanitized(self) -> bool:
         """Whether this binary carries ASan, whose memory says nothing about ours."""
         return b"__asan_init" in binary().read_bytes()

@@ -163,14 +163,15 @@ def test_decompression_is_bounded(gateway, upstream):
         data = b"".join(pack.compress(b" " * (1 << 20)) for _ in range(256)) + pack.flush()
         await x.reply(200, data, ("content-encoding", "gzip"))
     model = upstream.play(bomb)
-    before = gateway.rss_kb
+    before = gateway.peak_kb
     with gateway.client() as client:
         client.send(raw.chat_bytes(model))
         try:
             client.response()
         except raw.Closed:
             pass
-    assert gateway.rss_kb - before < 100 << 10
+    # What a whole answer may hold, while it is moved to a larger place; a sanitizer keeps both.
+    assert gateway.peak_kb - before < (400 << 10 if gateway.sanitized() else 160 << 10)
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
@@ -383,8 +384,9 @@ def test_provider_on_ipv6(start):
 def test_end_to_end_headers_pass_and_private_ones_do_not(gateway, upstream):
     model = upstream.play(provider.behave)
     passed = (("X-Stainless-Lang", "python"), ("OpenAI-Beta", "assistants=v2"),
-              ("OpenAI-Organization", "org-1"), ("X-Custom", "kept"), ("User-Agent", "test/1"))
+              ("X-Custom", "kept"), ("User-Agent", "test/1"))
     private = (("Cookie", "session=secret"), ("X-Api-Key", "client-secret"),
+               ("OpenAI-Organization", "belongs to the client's own account"),
                ("Proxy-Authorization", "Basic secret"), ("Proxy-Connection", "keep-alive"),
                ("Keep-Alive", "timeout=5"), ("TE", "trailers"), ("Upgrade", "h2c"),
                ("Connection", "X-Hop, keep-alive"), ("X-Hop", "named by Connection"))
@@ -559,9 +561,10 @@ def test_old_tls_of_a_provider_is_refused(start, authority):
 
 
 def test_clear_text_where_tls_was_expected_is_a_502(start, own_upstream, authority):
-    gw = start(own_upstream.base_url.replace("http:", "https:"),
-               providers={"up": {"tls": {"ca": str(authority.file)}}})
-    assert_envelope(gw.chat("good"), 502, "upstream_error")
+    """The provider waits for the end of a request line that never comes."""
+    gw = start(own_upstream.base_url.replace("http:", "https:"), providers={"up": {
+        "tls": {"ca": str(authority.file)}, "timeouts": {"connect": "500ms"}}})
+    assert "TLS" in assert_envelope(gw.chat("good"), (502, 504))["message"]
 
 
 def test_tls_connection_cut_without_goodbye_is_an_error_where_close_ends_the_body(start, authority):

@@ -85,6 +85,9 @@ static inline struct span head_get(const struct http_head *h, enum field_id id)
     return SPAN_NONE;
 }
 
+/* Does a Connection field's value name this field? Then it is for this hop only (RFC 9110 §7.6.1). */
+bool connection_names(struct span connection, struct span name);
+
 enum field_id field_identify(struct span name);
 
 const char *http_reason(unsigned status); /* "Not Found" */
