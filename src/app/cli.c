@@ -70,6 +70,17 @@ const char *verb_suggest(const char *word)
     return best;
 }
 
+static const char *suggest_second(const char *group, const char *word)
+{
+    const char *best = NULL;
+    unsigned nearest = NEAR_ENOUGH + 1;
+    size_t len = strlen(group);
+    for (unsigned i = 0; i < nverbs; i++)
+        if (strncmp(verbs[i].name, group, len) == 0 && verbs[i].name[len] == ' ')
+            consider(word, verbs[i].name + len + 1, &best, &nearest);
+    return best;
+}
+
 static int unknown_option(const struct verb *v, const char *name, struct err *why)
 {
     const char *best = NULL;
@@ -291,7 +302,11 @@ static int run_group(int argc, char **argv)
         help_group(asked ? stdout : stderr, group);
         return asked ? EXIT_OK : EXIT_USAGE;
     }
-    terminal_error("sluice %s has no \"%.80s\"\nSee: sluice %s --help", group, argv[2], group);
+    const char *meant = suggest_second(group, argv[2]);
+    if (meant != NULL)
+        terminal_error("sluice %s has no \"%.80s\" (did you mean \"%s\"?)", group, argv[2], meant);
+    else
+        terminal_error("sluice %s has no \"%.80s\"\nSee: sluice %s --help", group, argv[2], group);
     return EXIT_USAGE;
 }
 

@@ -87,14 +87,15 @@ static void bash(void)
            "    elif [ \"$COMP_CWORD\" = 2 ]; then\n"
            "        case $verb in\n");
     bash_groups();
-    printf("        esac\n"
-           "    else\n"
-           "        case ${COMP_WORDS[COMP_CWORD-1]} in\n"
-           "        -c|--config|--ca) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
-           "        esac\n"
-           "    fi\n"
-           "    if [ -z \"$words\" ] && [ \"$COMP_CWORD\" -gt 1 ]; then\n"
-           "        case \"$verb ${COMP_WORDS[2]}\" in\n");
+    printf(
+        "        esac\n"
+        "    else\n"
+        "        case ${COMP_WORDS[COMP_CWORD-1]} in\n"
+        "        -c|--config|--ca) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+        "        esac\n"
+        "    fi\n"
+        "    if [ -z \"$words\" ] && [ \"$COMP_CWORD\" -gt 1 ]; then\n"
+        "        case \"$verb ${COMP_WORDS[2]}\" in\n");
     char first[32];
     for (unsigned i = 0; next_first(&i, first) != NULL;) {
         if (!is_group(first))

@@ -21,6 +21,13 @@ static const struct cli_option watch = {"watch", 0, NULL, NULL,
 
 static const struct cli_option no_secrets = {
     "no-secrets", 0, NULL, NULL, "do not look for the secrets the file refers to (for CI)"};
+static const struct cli_option connect_too = {
+    "connect", 0, NULL, NULL,
+    "then resolve, connect and verify TLS to each provider; sends nothing that could be billed"};
+static const struct cli_option key_env = {"key-env", 0, "NAME", NULL,
+                                          "the variable that holds the key, instead of stdin"};
+static const struct cli_option key_name = {"name", 'n', "NAME", NULL,
+                                           "what the log calls it; otherwise default"};
 static const struct cli_option strict = {"strict", 0, NULL, NULL, "warnings are errors"};
 
 static const struct cli_option url = {
@@ -58,9 +65,71 @@ const struct verb verbs[] = {
         .examples =
             "sluice check\tthe file that serve would take\n"
             "sluice check -c new.yaml --no-secrets --strict\tin CI, before it is deployed\n",
-        .details = "Opens no socket. Exit code 78 means that serve would refuse the file.",
-        .options = {&config, &no_secrets, &strict, &json},
+        .details = "Opens no socket without --connect. Exit code 78: serve would refuse the file; "
+                   "69: a provider cannot be reached.",
+        .options = {&config, &no_secrets, &connect_too, &strict, &json},
         .run = verb_check,
+    },
+    {
+        .name = "config init",
+        .arguments = "",
+        .summary = "Prints the file that means what serve does without one.",
+        .examples = "sluice config init > sluice.yaml\tthe start of a configuration\n",
+        .details = "Providers found in the environment are in it, their keys by reference.",
+        .run = verb_config_init,
+    },
+    {
+        .name = "config show",
+        .arguments = "",
+        .summary = "Prints the configuration in force, secrets masked.",
+        .examples =
+            "sluice config show -c sluice.yaml\tvariables expanded, short forms written out\n",
+        .options = {&config, &no_secrets},
+        .run = verb_config_show,
+    },
+    {
+        .name = "config schema",
+        .arguments = "",
+        .summary = "Prints the JSON Schema of the file.",
+        .examples = "sluice config schema > sluice.schema.json\tfor an editor's completion\n",
+        .run = verb_config_schema,
+    },
+    {
+        .name = "config reference",
+        .arguments = "",
+        .summary = "Prints what every key of the file means, as Markdown.",
+        .examples = "sluice config reference | less\tall of it\n",
+        .run = verb_config_reference,
+    },
+    {
+        .name = "keys create",
+        .arguments = "",
+        .summary = "Makes up a client key and prints it, once.",
+        .examples = "sluice keys create -n ci\tthe lines for the file are on stderr\n"
+                    "KEY=$(sluice keys create -n ci)\tthe key, and nothing else, in a variable\n",
+        .details = "The gateway knows a key by its hash: put the printed lines into the file.",
+        .options = {&key_name},
+        .run = verb_keys_create,
+    },
+    {
+        .name = "keys hash",
+        .arguments = "",
+        .summary = "Prints the hash of a key, for the file.",
+        .examples = "sluice keys hash\tasks for the key without showing it\n"
+                    "pass show ci-key | sluice keys hash\tfrom stdin\n"
+                    "sluice keys hash --key-env CI_KEY\tfrom a variable\n",
+        .details = "A key is never an argument: other users could read it in the process list.",
+        .options = {&key_env},
+        .run = verb_keys_hash,
+    },
+    {
+        .name = "models",
+        .arguments = "",
+        .summary = "Lists the configured models, where they are, and their prices.",
+        .examples = "sluice models\tUSD per million tokens; the context window in tokens\n"
+                    "sluice models --json | jq -r '.models[].id'\tthe names\n",
+        .options = {&config, &json},
+        .run = verb_models,
     },
     {
         .name = "chat",

@@ -7,6 +7,13 @@
 
 int verb_serve(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_config_init(int argc, char **argv);
+int verb_config_show(int argc, char **argv);
+int verb_config_schema(int argc, char **argv);
+int verb_config_reference(int argc, char **argv);
+int verb_keys_create(int argc, char **argv);
+int verb_keys_hash(int argc, char **argv);
+int verb_models(int argc, char **argv);
 int verb_chat(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_healthcheck(int argc, char **argv);
