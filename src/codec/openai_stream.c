@@ -7,6 +7,12 @@
 static struct span find_finish(struct span choices)
 {
     static const char key[] = "\"finish_reason\"";
+    /* How nearly every chunk ends: nothing has finished, and no search is needed to know. */
+    static const char unfinished[] = "\"finish_reason\":null}]";
+    if (choices.len >= sizeof unfinished - 1 &&
+        memcmp(choices.at + choices.len - (sizeof unfinished - 1), unfinished,
+               sizeof unfinished - 1) == 0)
+        return SPAN_NONE;
     struct span rest = choices;
     for (;;) {
         size_t at = span_find(rest, SPAN_LIT("\"finish_reason\""));
@@ -59,28 +65,100 @@ static void look_at_member(struct openai_event *e, struct span data, const struc
     }
 }
 
-struct openai_event openai_event_look(struct span data)
+static struct openai_event look(struct json_scan *scan, struct span data)
 {
     struct openai_event e = {.kind = EVENT_CHUNK};
-    if (span_eq(data, SPAN_LIT("[DONE]"))) {
-        e.kind = EVENT_DONE;
-        return e;
-    }
-    struct json_scan scan;
-    struct span rest = data;
+    struct span rest = span_skip(data, scan->offset);
     enum json_status status;
-    json_scan_init(&scan);
-    while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER)
-        look_at_member(&e, data, &scan.member);
-    if (status != JSON_DONE || scan.root != JSON_OBJECT) {
+    while ((status = json_scan_next(scan, &rest)) == JSON_MEMBER)
+        look_at_member(&e, data, &scan->member);
+    if (status != JSON_DONE || scan->root != JSON_OBJECT) {
         e.kind = EVENT_MALFORMED;
         return e;
     }
-    e.open = scan.open;
-    e.is_empty = scan.members == 0;
-    e.end = data.len;
-    while (e.end > 0 && data.at[e.end - 1] != '}')
-        e.end--;
-    e.end--;
+    e.open = scan->open;
+    e.end = scan->end - 1;
+    e.is_empty = scan->members == 0;
+    return e;
+}
+
+static bool is_done(struct span data)
+{
+    return span_eq(data, SPAN_LIT("[DONE]"));
+}
+
+struct openai_event openai_event_look(struct span data)
+{
+    struct json_scan scan;
+    if (is_done(data))
+        return (struct openai_event){.kind = EVENT_DONE};
+    json_scan_init(&scan);
+    return look(&scan, data);
+}
+
+/* --- what chunks have in common ---------------------------------------------------------------- */
+
+void openai_prefix_init(struct openai_prefix *p)
+{
+    p->len = 0;
+    p->skipped = 1; /* the role chunk */
+}
+
+/* Reads the prefix; cut back to where no member that tells us anything is complete. */
+static void learn(struct openai_prefix *p)
+{
+    struct openai_event seen = {.kind = EVENT_CHUNK};
+    struct span prefix = span_of(p->bytes, p->len), rest = prefix;
+    enum json_status status;
+    json_scan_init(&p->behind);
+    while ((status = json_scan_next(&p->behind, &rest)) == JSON_MEMBER) {
+        look_at_member(&seen, prefix, &p->behind.member);
+        bool tells = seen.has_choices || seen.usage.len > 0 || seen.kind != EVENT_CHUNK ||
+                     seen.has_request_id || seen.has_provider;
+        if (tells) {
+            p->len = 0;
+            return;
+        }
+    }
+    if (status != JSON_MORE)
+        p->len = 0;
+}
+
+static size_t common_len(const uint8_t *a, const uint8_t *b, size_t most)
+{
+    size_t n = 0;
+    while (n < most && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* Takes the first chunk it sees as the prefix, and from every chunk that does not begin so the part
+ * that it shares: this settles on what the chunks of this stream have in common. */
+static void adapt(struct openai_prefix *p, struct span data)
+{
+    if (p->skipped > 0) {
+        p->skipped--;
+        return;
+    }
+    size_t most = data.len < OPENAI_PREFIX_MAX ? data.len : OPENAI_PREFIX_MAX;
+    if (p->len == 0) {
+        memcpy(p->bytes, data.at, most);
+        p->len = (uint16_t)most;
+    } else {
+        p->len = (uint16_t)common_len(p->bytes, data.at, p->len < most ? p->len : most);
+    }
+    learn(p);
+}
+
+struct openai_event openai_chunk_look(struct openai_prefix *p, struct span data)
+{
+    struct json_scan scan;
+    if (p->len > 0 && data.len > p->len && memcmp(data.at, p->bytes, p->len) == 0) {
+        scan = p->behind;
+        return look(&scan, data);
+    }
+    struct openai_event e = openai_event_look(data);
+    if (e.kind == EVENT_CHUNK && e.has_choices && e.finish.len == 0)
+        adapt(p, data);
     return e;
 }

@@ -4,6 +4,7 @@
 #define SLUICE_EXCHANGE_PRIV_H
 
 #include "sluice/codec/openai_request.h"
+#include "sluice/codec/openai_stream.h"
 #include "sluice/exchange/exchange.h"
 #include "sluice/format/sse.h"
 #include "sluice/net/timer.h"
@@ -28,6 +29,7 @@ struct pass_lane {
     bool passing; /* LANE_WHOLE: too large to hold, so it streams through */
     bool errored; /* the provider said so itself, inside its stream */
     struct sse sse;
+    struct openai_prefix *prefix; /* arena */
     struct buf held; /* an unfinished event, or the whole document */
 };
 

@@ -1,7 +1,5 @@
 #include "exchange_priv.h"
 
-#include "sluice/codec/openai_stream.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -142,7 +140,7 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
 {
     struct exchange *x = out->x;
     struct pass_lane *l = &x->lane;
-    struct openai_event e = openai_event_look(data);
+    struct openai_event e = openai_chunk_look(l->prefix, data);
     if (e.kind == EVENT_CHUNK && span_eq(name, SPAN_LIT("error"))) /* Groq */
         e.kind = EVENT_ERROR;
     switch (e.kind) {
@@ -232,21 +230,13 @@ static bool pass_event(struct exchange *x, struct emitter *e, struct pieces *p)
     return true;
 }
 
-/* Blocks of comments only, a provider's own keep-alive: no reason to wait for an event behind them. */
-static bool is_comment_block(const struct pieces *p)
-{
-    const struct span *last = &p->at[p->n - 1];
-    return p->at[0].at[0] == ':' && last->len >= 2 &&
-           memcmp(last->at + last->len - 2, "\n\n", 2) == 0;
-}
-
 /* What this read left unfinished: on hold, or gone on. */
 static void keep_rest(struct exchange *x, struct emitter *e, struct pieces *rest, bool rest_is_held)
 {
     struct pass_lane *l = &x->lane;
-    bool goes_on = l->inside_event || pieces_len(rest) > HOLD_MAX || is_comment_block(rest);
-    if (goes_on) {
-        if (!is_comment_block(rest)) {
+    bool between = l->sse.pending == 0; /* whole comments only: a provider's own keep-alive */
+    if (between || l->inside_event || pieces_len(rest) > HOLD_MAX) {
+        if (!between) {
             exchange_commit(x);
             l->inside_event = true;
         }
@@ -578,6 +568,8 @@ void lane_open(struct exchange *x, const struct http_head *head)
         l->kind = LANE_EVENTS;
         l->withhold_usage = !x->request->wants_usage && !x->request->wants_cost;
         sse_init(&l->sse, EVENT_MAX);
+        l->prefix = ARENA_NEW(&x->arena, struct openai_prefix);
+        openai_prefix_init(l->prefix);
     } else {
         l->kind = LANE_WHOLE;
         bool large = head->framing == FRAMING_COUNTED && head->content_length > LOOP_READ_BYTES / 2 &&

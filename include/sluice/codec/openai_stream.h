@@ -5,7 +5,7 @@
 #ifndef SLUICE_CODEC_OPENAI_STREAM_H
 #define SLUICE_CODEC_OPENAI_STREAM_H
 
-#include "sluice/base/span.h"
+#include "sluice/format/json_scan.h"
 
 enum openai_event_kind {
     EVENT_CHUNK,
@@ -27,5 +27,20 @@ struct openai_event {
 
 /* `data`: the joined data of an SSE event, or a whole response body. */
 struct openai_event openai_event_look(struct span data);
+
+/* The chunks of one stream begin alike: id, object, created and model come again and again. What is
+ * common to them is read once and remembered with the scanner's state behind it, so that looking at
+ * a chunk costs what is new in it. The answer is the same as openai_event_look's. */
+#define OPENAI_PREFIX_MAX 232
+
+struct openai_prefix {
+    struct json_scan behind; /* the scanner's state after the prefix */
+    uint16_t len;            /* 0: nothing learned yet */
+    uint16_t skipped;        /* chunks to pass before learning: the first one differs */
+    uint8_t bytes[OPENAI_PREFIX_MAX];
+};
+
+void openai_prefix_init(struct openai_prefix *p);
+struct openai_event openai_chunk_look(struct openai_prefix *p, struct span data);
 
 #endif
