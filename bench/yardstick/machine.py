@@ -1,6 +1,6 @@
 """Processes, cores, ports and limits of the machine we measure on."""
 
-import ctypes
+import contextlib
 import os
 import platform
 import resource
@@ -28,20 +28,24 @@ def raise_descriptors():
     return hard
 
 
-def _die_with_parent():
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+@contextlib.contextmanager
+def on_core(core):
+    """What is started in here starts on that core. Children inherit it without code between fork
+    and exec, which would keep Python from using vfork and cost more than some of them take to start.
+    """
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def spawn(argv, core, log, env=None, cwd=None):
     """Starts a process on one core, its output in the open file `log`."""
-
-    def prepare():
-        _die_with_parent()
-        os.sched_setaffinity(0, {core})
-
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                            env=env, cwd=cwd, preexec_fn=prepare)
+    with on_core(core):
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
+                                cwd=cwd)
 
 
 def family(pid):

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 
+from . import machine
+
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(HERE)
 WORK = os.path.join(ROOT, "build", "bench")
@@ -47,12 +49,16 @@ def load(options, core, watched=(), seconds_max=180):
     command = [path("bench-load")] + [str(option) for option in options]
     for pid in watched:
         command += ["--watch", str(pid)]
-
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds_max,
-                          preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-    if not done.stdout.startswith("{"):
-        raise RuntimeError(f"the load generator failed: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    with machine.on_core(core):
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True)
+    try:
+        figures, complaint = running.communicate(timeout=seconds_max)
+    finally:
+        machine.stop(running)
+    if not figures.startswith("{"):
+        raise RuntimeError(f"the load generator failed: {complaint.strip()}")
+    return json.loads(figures)
 
 
 def certificate():
