@@ -3,7 +3,8 @@
  *   begin ──> names_find ──> try_next ─┬─> attempt ─┐ first to connect wins,
  *      └─ literal, unix ────────┘      └─> attempt ─┘ the others are closed
  *                                            │
- *                    the trust store is read │ (off the loop, the first time) ──> handshake ──> done
+ *                                            ▼
+ *        the trust store is read (off the loop, the first time) ──> handshake ──> done
  *
  * An attempt is a libuv request and owns itself; the dial is freed at the end of the turn in which
  * it ended, so nothing that is still running loses its memory. */

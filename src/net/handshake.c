@@ -5,7 +5,7 @@
  * steps are computed on another thread, one at a time for the whole loop: a storm of new
  * connections then waits in line and takes at most its share of the machine.
  *
- *   on_data ──> step ──> line ──> [thread: tls_handshake] ──> on_stepped ──> write; next bytes, or done
+ *   on_data ──> step ──> line ──> [thread: tls_handshake] ──> conclude ──> write; next, or done
  *
  * A step owns its bytes and, should the handshake be cancelled meanwhile, the tls as well. */
 #include "handshake.h"
@@ -98,9 +98,7 @@ static void succeed(struct handshake *h)
 
 /* ── steps ───────────────────────────────────────────────────────────────────────────────────── */
 
-static void on_stepped(void *arg);
-
-static void on_step(void *arg) /* on another thread */
+static void on_step(void *arg) /* mostly on another thread */
 {
     struct handshake_step *p = arg;
     tls_feed(p->tls, buf_span(&p->bytes));
@@ -113,34 +111,10 @@ static void step_free(struct handshake_step *p)
     free(p);
 }
 
-static void run_next(struct loop *l)
+/* An upcall, unless more bytes are wanted: the last act of its caller. */
+static void conclude(struct handshake_step *p)
 {
-    struct handshake_step *p;
-    while (!l->handshake_running && (p = l->handshakes) != NULL) {
-        l->handshakes = p->next;
-        if (l->handshakes == NULL)
-            l->handshakes_end = &l->handshakes;
-        if (p->handshake == NULL) {
-            tls_free(p->tls);
-            step_free(p);
-            continue;
-        }
-        l->handshake_running = true;
-        if (tls_is_thread_safe()) {
-            offload_start(l, on_step, on_stepped, NULL, p);
-        } else {
-            on_step(p);
-            on_stepped(p);
-        }
-    }
-}
-
-static void on_stepped(void *arg)
-{
-    struct handshake_step *p = arg;
     struct handshake *h = p->handshake;
-    p->loop->handshake_running = false;
-    run_next(p->loop);
     if (h == NULL) {
         tls_free(p->tls);
         step_free(p);
@@ -165,6 +139,41 @@ static void on_stepped(void *arg)
     step_free(p); /* not earlier: what succeed decrypts lies in its bytes */
 }
 
+static void on_stepped(void *arg);
+
+static void run_next(struct loop *l)
+{
+    struct handshake_step *p;
+    while (!l->handshake_running && (p = l->handshakes) != NULL) {
+        l->handshakes = p->next;
+        if (l->handshakes == NULL)
+            l->handshakes_end = &l->handshakes;
+        if (p->handshake == NULL) {
+            conclude(p);
+            continue;
+        }
+        l->handshake_running = true;
+        offload_start(l, on_step, on_stepped, NULL, p);
+    }
+}
+
+static void on_stepped(void *arg)
+{
+    struct handshake_step *p = arg;
+    p->loop->handshake_running = false;
+    run_next(p->loop);
+    conclude(p);
+}
+
+/* Half of them cost less than a change of threads is worth: a client's first (it makes a key), and
+ * a server's later ones (it compares a hash). */
+static bool is_cheap(struct handshake *h)
+{
+    bool first = !h->began;
+    h->began = true;
+    return first == tls_speaks_first(h->tls);
+}
+
 /* The stream rests while a step is computed, so that the bytes of two never get mixed. */
 static void step(struct handshake *h, struct span bytes)
 {
@@ -179,6 +188,11 @@ static void step(struct handshake *h, struct span bytes)
     }
     h->step = p;
     stream_pause(h->stream);
+    if (is_cheap(h) || !tls_is_thread_safe()) {
+        on_step(p);
+        conclude(p);
+        return;
+    }
     *h->loop->handshakes_end = p;
     h->loop->handshakes_end = &p->next;
     run_next(h->loop);

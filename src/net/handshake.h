@@ -17,6 +17,7 @@ struct handshake {
     struct stream *stream; /* NULL when none is under way */
     struct tls *tls;
     struct handshake_step *step; /* what is being computed, or waits for its turn */
+    bool began;
     struct loop *loop;
     struct deadline deadline;
     void (*done)(struct handshake *h, int status, const char *problem);

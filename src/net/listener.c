@@ -1,6 +1,6 @@
-/* A listening socket. It is polled and accepted from by hand rather than by uv_listen: accept4 gives
- * the peer's address in the same call, and when descriptors run out libuv closes what is waiting,
- * while we leave it in the kernel's queue and come back.
+/* A listening socket. It is polled and accepted from by hand rather than by uv_listen: accept4
+ * gives the peer's address in the same call, and when descriptors run out libuv closes what is
+ * waiting, while we leave it in the kernel's queue and come back.
  *
  *   on_readable ──> accept4 ──> stream ──> [handshake] ──> accepted(stream) */
 #include "sluice/net/listener.h"

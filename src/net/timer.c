@@ -4,7 +4,8 @@
  *
  *      slots[t % SLOTS]:  ⇄ d ⇄ d ⇄          used: one bit a slot, to find the next one to wake for
  *
- * `due_ms` may run ahead of the slot (the deadline was moved away since); the visit puts it back. */
+ * `due_ms` may run ahead of the slot (the deadline was moved away since); the visit puts it
+ * back. */
 #include "sluice/net/timer.h"
 
 #include "loop_priv.h"

@@ -49,6 +49,7 @@ struct buf *tls_output(struct tls *t)
 }
 
 #define PROBLEM_BYTES 160
+#define RECORD_HEAD_BYTES 64 /* counter, header, IV */
 
 /* ── what went wrong ─────────────────────────────────────────────────────────────────────────── */
 
@@ -221,11 +222,12 @@ static void drop_peer_certificate(struct tls *t)
 #endif
 }
 
-/* Gives the whole pages inside an empty buffer back to the kernel; they read as zeroes again. */
+/* Gives the whole pages inside an empty buffer back to the kernel; they read as zeroes again. Its
+ * beginning stays in any case: there the library keeps a record counter. */
 static void release_pages(uintptr_t buffer, size_t size)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = (buffer + page - 1) & ~(page - 1);
+    uintptr_t from = (buffer + RECORD_HEAD_BYTES + page - 1) & ~(page - 1);
     uintptr_t to = (buffer + size) & ~(page - 1);
     if (from < to)
         (void)madvise((void *)from, to - from, MADV_DONTNEED); /* refused: nothing is lost */
@@ -235,7 +237,7 @@ static void release_pages(uintptr_t buffer, size_t size)
  * that carries a chat uses the first page of each, and 12 KB of each come back here. */
 static void thin_out(struct tls *t)
 {
-    if (t->ssl.in_left == 0)
+    if (t->ssl.in_left == 0 && t->ssl.in_offt == NULL)
         release_pages((uintptr_t)t->ssl.in_buf, MBEDTLS_SSL_IN_CONTENT_LEN);
     if (t->ssl.out_left == 0)
         release_pages((uintptr_t)t->ssl.out_buf, MBEDTLS_SSL_OUT_CONTENT_LEN);

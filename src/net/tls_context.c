@@ -33,7 +33,7 @@ static const int suites[] = {
     0,
 };
 
-/* A client offers a key share for the first: P-256 costs this library a quarter less than X25519. */
+/* A client offers a key share for the first: P-256 costs this library less than X25519. */
 static const uint16_t groups[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
     MBEDTLS_SSL_IANA_TLS_GROUP_X25519,

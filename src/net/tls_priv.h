@@ -2,8 +2,9 @@
 #ifndef SLUICE_NET_TLS_PRIV_H
 #define SLUICE_NET_TLS_PRIV_H
 
-/* What has no public way in mbedTLS 3.6: which alert the peer sent, that a ticket waits to be looked
- * at, and giving memory back after the handshake (the peer's certificate, pages of the buffers). */
+/* What has no public way in mbedTLS 3.6: which alert the peer sent, that a ticket waits to be
+ * looked at, and giving memory back after the handshake (the peer's certificate, pages of the
+ * buffers). */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 
 #include "sluice/net/tls.h"
@@ -25,7 +26,7 @@ struct tls_context {
     mbedtls_pk_context key;
     mbedtls_ssl_ticket_context tickets;
     struct tls_session *sessions; /* a client's, latest first */
-    /* One output for all established connections: emptied after every call, so never two at once. */
+    /* One output for all established connections: emptied after every call. */
     struct buf output;
 };
 

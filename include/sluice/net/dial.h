@@ -22,7 +22,8 @@ enum dial_stage { DIAL_RESOLVE, DIAL_CONNECT, DIAL_TLS, DIAL_DONE };
 
 struct dial;
 struct dial_result {
-    struct stream *stream; /* the callee's now; NULL on failure */
+    struct stream
+        *stream; /* the callee's now, to attach or close before returning; NULL on failure */
     enum dial_stage stage; /* where it failed */
     int status;          /* libuv code: UV_ETIMEDOUT, UV_ECONNREFUSED, UV_EAI_NONAME, UV_EPROTO … */
     const char *problem; /* phrase for people, valid during the call: "certificate has expired" */
@@ -33,7 +34,7 @@ typedef void (*dial_fn)(void *arg, const struct dial_result *r);
 struct dial *dial_start(struct loop *l, const struct dial_target *target, dial_fn done, void *arg);
 void dial_cancel(struct dial *d); /* no upcall any more; the caller forgets d now */
 
-/* Frees the name cache (at exit). */
+/* Frees the name cache: at exit, before loop_free. */
 void dial_cache_free(struct loop *l);
 
 #endif

@@ -2,8 +2,9 @@
  *
  * Addresses: "127.0.0.1:4000", "[::1]:4000", "unix:/path" (a stale socket file of a dead process is
  * replaced, a live one is an error), "fd:NAME" (systemd socket activation, by LISTEN_FDNAMES).
- * With TLS the handshake happens here, under `handshake_timeout_ms`; what fails it is counted and
- * logged at debug, never handed up. */
+ * With TLS the handshake happens here, under `handshake_timeout_ms`; what fails it is logged at
+ * debug, never handed up. A bounded number of them is under way at a time, and while descriptors
+ * are short, accepting pauses: who connects then waits in the kernel's queue. */
 #ifndef SLUICE_NET_LISTENER_H
 #define SLUICE_NET_LISTENER_H
 
@@ -21,7 +22,9 @@ struct listener_config {
     unsigned handshake_timeout_ms;
 };
 
-typedef void (*accept_fn)(void *arg, struct stream *s); /* the stream is the callee's now */
+/* The stream is the callee's now, who attaches or closes it before returning: with TLS the peer's
+ * first bytes may have come along with its handshake. */
+typedef void (*accept_fn)(void *arg, struct stream *s);
 
 /* NULL and *why ("address already in use", what to do). Accepting starts in the next turn. */
 struct listener *listener_open(struct loop *l, const struct listener_config *c, accept_fn accepted,

@@ -3,14 +3,16 @@
  * Above this header nobody can tell which. A stream is made by a listener (listener.h) or a dial
  * (dial.h), already connected and, with TLS, with its handshake done.
  *
- * Ownership  one owner, who calls stream_close exactly once, or stream_finish; the memory goes in the last
- *            handle's close callback.
+ * Ownership  one owner, who calls stream_close exactly once, or stream_finish; the memory goes in
+ *            the last handle's close callback.
  * Re-entry   no verb calls back into its caller: data, writable and closed come from the loop.
  * Closing    after stream_close or stream_finish there are no more upcalls. `closed` tells what the
- *            *peer* did (or that a write failed, or timed out), at most once; the owner still has to stream_close.
- * Flow       writes never block and never fail visibly: what the socket does not take now is kept, and
- *            FLOW_PAUSE asks the caller to stop until `writable`. Above STREAM_HIGH_WATER kept bytes a
- *            write returns FLOW_PAUSE; at or below STREAM_LOW_WATER `writable` is called, once.
+ *            *peer* did (or that a write failed, or timed out), at most once; the owner still has
+ *            to stream_close. After a failed write, what the peer had sent comes first.
+ * Flow       writes never block and never fail visibly: what the socket does not take now is kept,
+ *            and FLOW_PAUSE asks the caller to stop until `writable`. Above STREAM_HIGH_WATER kept
+ *            bytes a write returns FLOW_PAUSE; at or below STREAM_LOW_WATER `writable` is called,
+ *            once.
  * Options    TCP_NODELAY is always on. */
 #ifndef SLUICE_NET_STREAM_H
 #define SLUICE_NET_STREAM_H
@@ -40,7 +42,8 @@ void stream_attach(struct stream *s, const struct stream_events *events, void *o
 /* All spans in one writev when the socket takes them (one record sequence with TLS). */
 enum flow stream_write(struct stream *s, const struct span *spans, unsigned n);
 
-/* Stop and go on reading; idempotent. A paused stream does not notice the peer's end of file. */
+/* Stop and go on reading; idempotent, and free of system calls unless bytes come meanwhile. A
+ * paused stream does not notice the peer's end of file. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
@@ -52,14 +55,15 @@ void stream_read_into(struct stream *s, struct buf *into, size_t want);
 
 size_t stream_backlog(const struct stream *s); /* bytes kept because the socket did not take them */
 
-/* A backlog that makes no progress for this long ends in closed(UV_ETIMEDOUT). 0: never. */
+/* A backlog of which the peer takes nothing for this long ends in closed(UV_ETIMEDOUT). 0: never.
+ */
 void stream_set_write_timeout(struct stream *s, unsigned ms);
 
 void stream_close(struct stream *s); /* at once; the backlog is dropped; idempotent */
 
-/* In good order: sends the backlog, then close_notify and FIN, then discards what the peer still sends
- * for at most a second (closing with unread bytes would reset the connection and take the last
- * answer with it), then closes. The owner is let go at once. */
+/* In good order: sends the backlog, then close_notify and FIN, then discards what the peer still
+ * sends for at most a second (closing with unread bytes would reset the connection and take the
+ * last answer with it), then closes. The owner is let go at once. */
 void stream_finish(struct stream *s);
 
 /* Peer address as text ("127.0.0.1", "::1", "unix"), for the log. */

@@ -2,7 +2,8 @@
  *
  * A hashed wheel of 16 ms slots with one uv_timer for the next slot in use. Moving an armed
  * deadline further away only stores the new time (the slot it sits in puts it back when visited),
- * so an idle timeout costs one store per chunk. A deadline fires up to one slot late, never early. */
+ * so an idle timeout costs one store per chunk. A deadline fires up to one slot late, never
+ * early. */
 #ifndef SLUICE_NET_TIMER_H
 #define SLUICE_NET_TIMER_H
 

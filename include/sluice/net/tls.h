@@ -28,8 +28,8 @@ struct tls_context *tls_context_ref(struct tls_context *ctx);
 void tls_context_unref(struct tls_context *ctx);
 
 /* The system's certificates are read when they are first needed, and once for all contexts: that
- * costs ten milliseconds and a megabyte. tls_context_load does it and may run on any thread; tls_new does it
- * when nobody has. Other contexts are always loaded. */
+ * costs ten milliseconds and half a megabyte. tls_context_load does it and may run on any thread;
+ * tls_new does it when nobody has. Other contexts are always loaded. */
 bool tls_context_is_loaded(const struct tls_context *ctx);
 void tls_context_load(struct tls_context *ctx);
 
@@ -46,20 +46,22 @@ enum tls_status {
     TLS_FAILED, /* tls_problem says what; the connection is of no further use */
 };
 
-/* Bytes from the peer; borrowed and consumed completely by calls of tls_handshake/tls_read until TLS_WANT. */
+/* Bytes from the peer, borrowed: all of them are consumed once tls_handshake or tls_read says
+ * TLS_WANT. */
 void tls_feed(struct tls *t, struct span cipher);
 bool tls_speaks_first(const struct tls *t); /* a client: its first tls_handshake needs no bytes */
 enum tls_status tls_handshake(struct tls *t);
 /* Once, after tls_handshake said TLS_OK and its output has been taken. */
 void tls_established(struct tls *t);
-/* Handshakes take milliseconds. When this is true, tls_feed and tls_handshake may be called on another
- * thread (one at a time in the process), while nobody else touches this connection. */
+/* Handshakes take milliseconds. When this is true, tls_feed and tls_handshake may be called on
+ * another thread, while nobody else touches this connection. */
 bool tls_is_thread_safe(void);
 /* Decrypts up to `size` bytes; *n of them. Call until it says TLS_WANT. */
 enum tls_status tls_read(struct tls *t, uint8_t *out, size_t size, size_t *n);
 enum tls_status tls_write(struct tls *t, struct span plain);
 void tls_close_notify(struct tls *t);
-/* What has to go to the peer. Connections share it: the caller empties it after every call above. */
+/* What has to go to the peer. Connections share it: the caller empties it after every call
+ * above. */
 struct buf *tls_output(struct tls *t);
 
 /* A phrase for the operator and the client-side error ("certificate has expired"): no secrets. */
