@@ -65,6 +65,7 @@ void self_measure(struct process *p);
 
 /* notify.c: systemd's notification protocol (sd_notify(3)), without its library. */
 void notify_systemd(const char *state); /* "READY=1\nSTATUS=…"; nothing when not asked for */
+void notify_reloading(void);            /* with the time that Type=notify-reload asks for */
 unsigned notify_watchdog_ms(void);      /* how often to say WATCHDOG=1; 0: not wanted */
 
 #endif

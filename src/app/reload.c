@@ -62,7 +62,7 @@ int reload(struct process *p, struct buf *report)
     struct snapshot *s = NULL;
     struct findings findings = {0};
     struct err why = {0};
-    notify_systemd("RELOADING=1");
+    notify_reloading();
     int rc = snapshot_load(&p->load, &s, &findings);
     if (rc < 0) {
         log_findings(&findings);
@@ -104,11 +104,19 @@ static void note_change(struct process *p)
     deadline_set(&p->changed, QUIET_MS);
 }
 
+/* The file itself, or what a ConfigMap swaps ("..data"). Others live here too: a log of ours in
+ * this directory would have every reload cause the next. */
+static bool may_be_the_file(const struct process *p, const char *name)
+{
+    const char *slash = strrchr(p->load.path, '/');
+    return name == NULL || strcmp(name, slash == NULL ? p->load.path : slash + 1) == 0 ||
+           strncmp(name, "..", 2) == 0;
+}
+
 static void on_directory(uv_fs_event_t *handle, const char *name, int events, int status)
 {
-    (void)name;
     (void)events;
-    if (status == 0)
+    if (status == 0 && may_be_the_file(handle->data, name))
         note_change(handle->data);
 }
 

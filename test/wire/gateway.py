@@ -141,6 +141,7 @@ class Gateway:
         text = self.config if isinstance(self.config, str) else json.dumps(self.config, indent=1)
         beside = self.file.with_suffix(".next")
         beside.write_text(text)
+        beside.chmod(0o600)  # it holds secrets, and a file for everybody is warned about
         beside.replace(self.file)
 
     def wait_ready(self, timeout: float = 15) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 
 import pytest
@@ -147,7 +148,7 @@ def test_streams_are_recorded_when_they_end(gateway, upstream):
         stream.rest()
     record = gateway.record_of(request_id)
     assert record["stream"] is True and record["tokens_out"] == 5
-    assert 0 < record["ttft_ms"] < record["duration_ms"]
+    assert 0 <= record["ttft_ms"] < record["duration_ms"]
     assert record["duration_ms"] >= 300
 
 
@@ -158,7 +159,7 @@ def test_errors_are_recorded_with_their_type(gateway):
 
 
 def test_unsafe_client_request_ids_are_not_stored(gateway):
-    for given in ('a"b', "x" * 65, "a b", "<script>"):
+    for given in ('a"b', "x" * 65, "a b", "a\\b", "\xe9"):
         answer = gateway.chat("good", headers=(("X-Request-Id", given),))
         assert answer.headers["x-request-id"] != given
         record = gateway.record_of(answer.headers["x-request-id"])
@@ -440,8 +441,11 @@ def test_socket_activation_serves_on_the_inherited_socket(upstream, tmp_path):
             {"name": "api", "address": "fd:api", "serves": ["api", "health", "metrics"]}])
         gw.directory.mkdir()
         gw.write_config()
-        line = f'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=api; exec "$0" "$@" 3<&{fd}'
-        gw.launch("serve", "--config", str(gw.file), through=("/bin/sh", "-c", line), pass_fds=(fd,))
+        code = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(" \
+               "LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='api'); " \
+               "os.execv(sys.argv[2], sys.argv[2:])"
+        gw.launch("serve", "--config", str(gw.file),
+                  through=(sys.executable, "-c", code, str(fd)), pass_fds=(fd,))
     try:
         assert early.response("GET").status == 200
         assert gw.chat("good").status == 200
