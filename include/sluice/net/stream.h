@@ -43,7 +43,8 @@ void stream_attach(struct stream *s, const struct stream_events *events, void *o
 enum flow stream_write(struct stream *s, const struct span *spans, unsigned n);
 
 /* Stop and go on reading; idempotent, and free of system calls unless bytes come meanwhile. A
- * paused stream does not notice the peer's end of file. */
+ * paused stream does not notice the peer's end of file, unless (with TLS) it came along with the
+ * bytes that made the owner pause: then `closed` follows `data` at once. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
