@@ -116,7 +116,7 @@ def test_columns_point_at_the_value(tmp_path):
 
 
 @pytest.mark.parametrize("text", [
-    "", "[]", "just text", "version: 2\n", "version: 1\n  bad: indent\n", "a: [1, 2\n", "\tx: 1\n",
+    "[]", "just text", "version: 2\n", "version: 1\n  bad: indent\n", "a: [1, 2\n", "\tx: 1\n",
     "version: 1\nx: &a [*a]\n", "version: 1\n" + "a: {" * 500, "\x00\x01\x02", "\xff\xfe",
     "version: 1\n? [complex, key]\n: 1\n", "a: 1\na: 2\n", "version: 1\n---\nversion: 1\n",
     "x: &a {b: 1}\n" + "".join(f"y{i}: *a\n" for i in range(2000))])
@@ -152,7 +152,7 @@ def test_no_authentication_is_refused_off_loopback(tmp_path):
     text = "version: 1\nlisten: 0.0.0.0:4000\nauth: none\n"
     done = check(tmp_path / "open.yaml", text=text)
     assert done.returncode == 78
-    assert "loopback" in done.stdout + done.stderr
+    assert "127.0.0.1" in done.stdout + done.stderr  # where it would be accepted
 
 
 def test_variables_are_expanded_and_missing_ones_are_errors(tmp_path):
@@ -200,8 +200,6 @@ def test_hashed_key_works_in_a_gateway(start):
 
 def test_created_key_is_shown_once_and_only_on_stdout():
     done = run("keys", "create", "--name", "dev")
-    if done.returncode == 2:
-        pytest.skip("keys create comes with the key store")
     assert done.returncode == 0, done.stderr
     secret = done.stdout.strip()
     assert "\n" not in secret and len(secret) > 20
@@ -214,7 +212,7 @@ def test_created_key_is_shown_once_and_only_on_stdout():
 
 def test_chat_streams_an_answer_and_tells_its_time(gateway):
     done = run("chat", "good", "hello there",
-               env=environment(SLUICE_URL=gateway.base_url, SLUICE_KEY=raw.KEY))
+               env=environment(SLUICE_BASE_URL=gateway.base_url, SLUICE_API_KEY=raw.KEY))
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "You said: hello there"
     assert re.search(r"ttft", done.stderr, re.I)
@@ -223,14 +221,14 @@ def test_chat_streams_an_answer_and_tells_its_time(gateway):
 
 def test_chat_tells_what_went_wrong():
     done = run("chat", "good", "hello",
-               env=environment(SLUICE_URL=f"http://127.0.0.1:{free_port()}/v1", SLUICE_KEY="x"))
+               env=environment(SLUICE_BASE_URL=f"http://127.0.0.1:{free_port()}/v1", SLUICE_API_KEY="x"))
     assert done.returncode == 69, (done.returncode, done.stderr)
     assert done.stderr and done.stdout == ""
 
 
 def test_chat_with_a_wrong_key_is_refused(gateway):
     done = run("chat", "good", "hello",
-               env=environment(SLUICE_URL=gateway.base_url, SLUICE_KEY="sk-wrong"))
+               env=environment(SLUICE_BASE_URL=gateway.base_url, SLUICE_API_KEY="sk-wrong"))
     assert done.returncode == 77, (done.returncode, done.stderr)
 
 

@@ -371,6 +371,14 @@ def test_watched_file_is_reloaded_when_it_changes(start):
     until(lambda: gw.chat("fresh").status == 200, 5, "the new model")
 
 
+def test_a_log_beside_the_watched_file_reloads_nothing(start):
+    gw = start(args=("--watch",))
+    for _ in range(10):
+        gw.chat("good")
+        time.sleep(0.1)
+    assert gw.log().count("configuration loaded") == 0
+
+
 def test_secret_files_are_read_again_at_reload(start, tmp_path, upstream):
     secret = tmp_path / "provider.key"
     secret.write_text("sk-first\n")
