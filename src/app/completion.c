@@ -156,6 +156,8 @@ static void zsh_verb(const struct verb *v)
     zsh_option(&cli_help_option);
     if (v->words != NULL)
         printf(" \\\n            '1:word:(%s)'", v->words);
+    else if (v->arguments_max > 0) /* without it _arguments gives up at the first argument */
+        printf(" \\\n            '*:text:'");
     printf(" ;;\n");
 }
 
