@@ -152,12 +152,15 @@ static const struct object timeouts_object = {
     ROWS(timeouts_rows), .size = sizeof(struct provider_options)};
 
 static const struct option pool_rows[] = {
-    {"max", &type_number, MEMBER(struct provider_options, pool_max), .fallback = "256", .min = 1,
-     .max = 65535, .doc = "Most connections to this provider that are kept open while idle."},
+    {"max", &type_number, MEMBER(struct provider_options, pool_max), .fallback = "10000",
+     .min = 1,
+     .max = 65535,
+     .doc = "Most connections to this provider, busy and idle; a request beyond that waits for one, "
+            "as long as `timeouts.connect` allows."},
     {"idle_timeout", &type_duration, MEMBER(struct provider_options, pool_idle_timeout_ms),
      .fallback = "60s", .max = DAY_MS, .doc = "How long an idle connection is kept."},
 };
-static const struct object pool_object = {"providers.NAME.pool", "Connections kept for reuse.",
+static const struct object pool_object = {"providers.NAME.pool", "Connections, kept open to be used again.",
                                           ROWS(pool_rows), .size = sizeof(struct provider_options)};
 
 static const struct option data_policy_rows[] = {
@@ -191,7 +194,7 @@ static const struct option provider_rows[] = {
     {"tls", &type_group, MEMBER(struct provider_options, tls), .object = &provider_tls,
      .doc = "Verification."},
     {"timeouts", &type_group, .object = &timeouts_object, .doc = "Deadlines."},
-    {"pool", &type_group, .object = &pool_object, .doc = "Idle connections."},
+    {"pool", &type_group, .object = &pool_object, .doc = "Connections."},
     {"any_model", &type_bool, MEMBER(struct provider_options, from_environment),
      .fallback = "false",
      .doc = "Offer every model of this provider as `NAME/model`, without listing it."},

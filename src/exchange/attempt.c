@@ -112,7 +112,7 @@ static void send_request(struct attempt *a)
     struct span spans[2 * SPLICE_EDITS_MAX + 2];
     size_t total;
 
-    openai_request_splice(x->request, body, a->target->upstream_model, &x->arena, &splice);
+    openai_request_splice(x->request, body, a->target->upstream_model, &x->sending, &splice);
     unsigned n = splice_spans(&splice, body, spans + 1, &total);
     spans[0] = request_head(a, total);
     a->sent_us = clock_us();
@@ -312,7 +312,7 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
     arm(a, a->target->provider->idle_timeout_ms);
 
     struct span relayed = answer_forwardable(head, &a->target->provider->credential, &id);
-    x->relayed = arena_keep(&x->arena, relayed);
+    x->relayed = arena_keep(&x->sending, relayed);
     a->upstream_request_id = arena_keep(&x->arena, span_sub(id, 0, 128));
     if (head->status >= 300 && head->status < 400) {
         fail_status(a, ", a redirect, which is not followed: check its base_url");

@@ -289,7 +289,7 @@ static void on_whole(struct deadline *deadline)
 static void on_start(struct deadline *deadline)
 {
     struct demo *d = (struct demo *)((char *)deadline - offsetof(struct demo, pace));
-    bool stream = d->a->x->request->stream;
+    bool stream = d->a->x->wants_stream;
     struct http_field type = {
         .id = FIELD_CONTENT_TYPE,
         .name = SPAN_LIT("content-type"),

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SENDING_BLOCK = 2048 }; /* a request's fields and notes: one block, as a rule */
+
 static const unsigned may_become[] = {
     [EXCHANGE_OPEN] = 1u << EXCHANGE_ADMITTING | 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
     [EXCHANGE_ADMITTING] = 1u << EXCHANGE_ATTEMPTING | 1u << EXCHANGE_ENDED,
@@ -107,7 +109,7 @@ static void read_head(struct exchange *x, const struct http_head *head)
     size_t room = 0, at = 0;
     for (unsigned i = 0; i < head->nfields; i++)
         room += head->fields[i].name.len + head->fields[i].value.len + 4;
-    uint8_t *text = x->kind->upstream_path != NULL ? arena_alloc(&x->arena, room) : NULL;
+    uint8_t *text = x->kind->upstream_path != NULL ? arena_alloc(&x->sending, room) : NULL;
 
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
@@ -171,6 +173,7 @@ struct exchange *exchange_open(struct gateway *g, struct sink *sink,
     x->opened_unix_ms = clock_unix_ms();
     x->method = head->method;
     arena_init(&x->arena, x->arena_bytes, sizeof x->arena_bytes);
+    arena_init(&x->sending, NULL, SENDING_BLOCK);
     rng_request_id(&g->rng, x->opened_unix_ms, x->request_id);
     struct span path = head->target;
     x->path = arena_keep(&x->arena, span_sub(span_cut(&path, '?'), 0, 128));
@@ -194,6 +197,7 @@ static void free_later(struct later *later)
     lane_reset(&x->lane);
     body_fini(&x->body);
     deployment_unref(x->deployment);
+    arena_fini(&x->sending);
     arena_fini(&x->arena);
     give_spare(x);
 }
@@ -232,7 +236,7 @@ const struct key_options *exchange_key(const struct exchange *x)
 
 void exchange_add_fields(struct exchange *x, struct span lines)
 {
-    x->fields = arena_keep(&x->arena, lines);
+    x->fields = arena_keep(&x->sending, lines);
 }
 
 /* --- who is it ------------------------------------------------------------------------------- */
@@ -288,7 +292,7 @@ static void route(struct exchange *x)
     if (x->plan.n > ATTEMPTS_MAX)
         x->plan.n = ATTEMPTS_MAX;
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
-    if (x->request->stream) {
+    if (x->wants_stream) {
         x->is_stream = true;
         x->gateway->streams++;
         exchange_note_activity(x);
@@ -354,11 +358,15 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
             return;
         }
     }
-    x->request = ARENA_NEW(&x->arena, struct openai_request);
-    if (!openai_request_read(buf_span(&x->body.bytes), x->kind->api, &x->arena, x->request, &why)) {
+    struct openai_request *r = ARENA_NEW(&x->sending, struct openai_request);
+    if (!openai_request_read(buf_span(&x->body.bytes), x->kind->api, &x->sending, r, &why)) {
         exchange_fail(x, &why);
         return;
     }
+    x->request = r;
+    x->wants_stream = r->stream;
+    x->wants_usage = r->wants_usage;
+    x->wants_cost = r->wants_cost;
     admit(x);
 }
 
@@ -369,6 +377,8 @@ static void note_failed_attempt(struct exchange *x, const struct attempt_failure
     const struct attempt *a = &x->attempt;
     if (x->ntried == ATTEMPTS_MAX)
         return;
+    if (x->tried == NULL)
+        x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
     x->tried[x->ntried++] = (struct fault_attempt){
         .provider = a->target->provider->name,
         .endpoint = a->target->provider->name,
@@ -394,7 +404,10 @@ void exchange_commit(struct exchange *x)
     if (x->state != EXCHANGE_ATTEMPTING)
         return;
     become(x, EXCHANGE_ANSWERING);
-    body_fini(&x->body); /* nobody will send it again */
+    body_fini(&x->body);
+    arena_fini(&x->sending);
+    x->request = NULL;
+    x->forward = x->fields = x->relayed = SPAN_NONE;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
@@ -455,7 +468,7 @@ static void answer_with_fault(struct exchange *x, const struct fault *why)
     x->relayed = SPAN_NONE; /* the answer is ours */
     if (why->retry_after_s > 0) {
         int n = snprintf(line, sizeof line, "Retry-After: %u\r\n", why->retry_after_s);
-        x->relayed = arena_keep(&x->arena, span_of(line, (size_t)n));
+        x->relayed = arena_keep(&x->sending, span_of(line, (size_t)n));
     }
     if (fault_write_body(why, x->kind->api, x->request_id, x->tried, x->ntried, &body) < 0)
         buf_clear(&body);

@@ -114,11 +114,19 @@ struct exchange {
     struct admit_answer admitted;
     bool has_admitted;
 
+    /* What another attempt would need; gone with the first byte of the answer, so that an open
+     * stream holds neither its prompt nor the words of its head. */
     struct body body;
-    struct openai_request *request; /* arena, from run on */
+    struct arena sending;
+    struct openai_request *request; /* in `sending`, from run on */
+    struct span forward; /* field lines of the request for the upstream; in `sending` */
+    struct span fields;  /* field lines every answer carries; in `sending` */
+    struct span relayed; /* field lines of the upstream's response; in `sending` */
+
+    bool wants_stream, wants_usage, wants_cost; /* what the request says */
     struct plan plan;
     unsigned nattempts; /* started so far; the current one is the last */
-    struct fault_attempt tried[ATTEMPTS_MAX]; /* that failed */
+    struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */
     unsigned ntried;
     struct attempt attempt;
     struct pass_lane lane;
@@ -128,9 +136,6 @@ struct exchange {
     /* what the record will say */
     char request_id[33];
     struct span client_request_id, path; /* arena */
-    struct span forward; /* field lines of the request for the upstream; arena */
-    struct span fields;  /* field lines every answer carries; arena */
-    struct span relayed; /* field lines of the upstream's response; arena */
     enum http_method method;
     uint64_t opened_us, opened_unix_ms, dispatched_us, first_token_us, first_write_us;
     uint64_t bytes_in, events;
@@ -150,7 +155,7 @@ void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f
 /* Sends the answer's head, with the upstream's fields where there are any. */
 void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,
                         int64_t content_length);
-/* The first body byte is about to go out: no other attempt from here on. */
+/* The first body byte is about to go out, behind its head: no other attempt from here on. */
 void exchange_commit(struct exchange *x);
 /* Everything has been handed to the sink. */
 void exchange_finish(struct exchange *x);

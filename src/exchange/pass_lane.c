@@ -113,7 +113,7 @@ static enum verdict look_at_chunk(struct exchange *x, const struct openai_event 
         return VERDICT_PASS;
     if (x->lane.withhold_usage)
         return VERDICT_WITHHOLD;
-    if (!x->request->wants_cost)
+    if (!x->wants_cost)
         return VERDICT_PASS;
     *instead = with_cost(x, data, e->end);
     return VERDICT_REPLACE;
@@ -210,8 +210,8 @@ static bool pass_event(struct exchange *x, struct emitter *e, struct pieces *p)
     struct span instead;
     switch (look(e, l->sse.data, l->sse.name, &instead)) {
     case VERDICT_PASS:
-        exchange_commit(x);
         open_answer(x);
+        exchange_commit(x);
         emit_pieces(e, p);
         break;
     case VERDICT_WITHHOLD:
@@ -219,8 +219,8 @@ static bool pass_event(struct exchange *x, struct emitter *e, struct pieces *p)
         break;
     case VERDICT_REPLACE:
         p->n = 0;
-        exchange_commit(x);
         open_answer(x);
+        exchange_commit(x);
         emit(e, instead);
         break;
     case VERDICT_FAILED:
@@ -236,11 +236,11 @@ static void keep_rest(struct exchange *x, struct emitter *e, struct pieces *rest
     struct pass_lane *l = &x->lane;
     bool between = l->sse.pending == 0; /* whole comments only: a provider's own keep-alive */
     if (between || l->inside_event || pieces_len(rest) > HOLD_MAX) {
+        open_answer(x);
         if (!between) {
             exchange_commit(x);
             l->inside_event = true;
         }
-        open_answer(x);
         emit_pieces(e, rest);
         flush(e);
         buf_clear(&l->held);
@@ -335,7 +335,7 @@ static unsigned own_members(struct exchange *x, const struct openai_event *e, st
         out[n++] = span_text(x->attempt.target->provider->name);
         out[n++] = SPAN_LIT("\",");
     }
-    if (x->request->wants_cost) {
+    if (x->wants_cost) {
         struct cost c = cost_of(&x->usage, x->attempt.target->price);
         if (cost_write_members(&c, cost) == 0 && buf_add_byte(cost, ',') == 0)
             out[n++] = buf_span(cost);
@@ -366,8 +366,8 @@ static void pass_document(struct exchange *x, struct span document)
         ours[n].len--; /* nothing follows the last comma */
     ours[0] = span_sub(document, 0, e.open + 1);
     ours[n + 1] = span_skip(document, e.open + 1);
-    exchange_commit(x);
     exchange_send_head(x, 200, "application/json", -1);
+    exchange_commit(x);
     sink_end(x->sink, ours, n + 2);
     buf_fini(&cost);
     finish(x);
@@ -380,8 +380,8 @@ static void pass_through(struct exchange *x, const struct span *spans, unsigned 
     struct emitter e = {.x = x, .n = 0};
     if (!l->passing) {
         l->passing = true;
-        exchange_commit(x);
         exchange_send_head(x, 200, "application/json", -1);
+        exchange_commit(x);
         emit(&e, buf_span(&l->held));
         flush(&e);
         buf_fini(&l->held);
@@ -497,8 +497,8 @@ static void relay_error(struct exchange *x, struct span body)
     if (buf_add(&copy, body) == 0)
         secret_scrub(&x->attempt.target->provider->credential, copy.at, copy.tail);
     body = buf_span(&copy);
-    exchange_commit(x);
     exchange_send_head(x, status, "application/json", -1);
+    exchange_commit(x);
     sink_end(x->sink, &body, 1);
     buf_fini(&copy);
     attempt_end(&x->attempt, RESULT_STATUS_4XX);
@@ -560,13 +560,13 @@ void lane_open(struct exchange *x, const struct http_head *head)
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
-    } else if (x->request->stream != is_stream) {
+    } else if (x->wants_stream != is_stream) {
         fail(x, RESULT_BROKEN,
              is_stream ? "it streamed an answer that was not to be streamed"
                        : "it answered a request for a stream with something else");
     } else if (is_stream) {
         l->kind = LANE_EVENTS;
-        l->withhold_usage = !x->request->wants_usage && !x->request->wants_cost;
+        l->withhold_usage = !x->wants_usage && !x->wants_cost;
         sse_init(&l->sse, EVENT_MAX);
         l->prefix = ARENA_NEW(&x->arena, struct openai_prefix);
         openai_prefix_init(l->prefix);

@@ -10,6 +10,9 @@
 #include "sluice/codec/fault.h"
 #include "sluice/format/json_splice.h"
 
+/* Each member we act on once, with room for some repetition. */
+#define OPENAI_NOTED_MAX 12
+
 enum noted_role { NOTED_MODEL, NOTED_STREAM_OPTIONS, NOTED_GATEWAY_ONLY };
 
 struct openai_request {
@@ -22,7 +25,7 @@ struct openai_request {
     struct {
         struct json_member member;
         enum noted_role role;
-    } noted[SPLICE_EDITS_MAX - 2];
+    } noted[OPENAI_NOTED_MAX];
     unsigned nnoted;
     struct span include_usage; /* the value inside stream_options, NULL when absent */
 };
