@@ -190,13 +190,31 @@ static bool check_fields(struct parser *p, struct http_head *h)
 
 static enum http_framing framing_of(const struct parser *p, const struct http_head *h)
 {
+    bool is_request = p->engine.type == HTTP_REQUEST;
+    if (!is_request && (h->status < 200 || h->status == 204 || h->status == 304))
+        return FRAMING_NONE; /* whatever the fields say */
     if (p->engine.flags & F_CHUNKED)
         return FRAMING_CHUNKED;
     if (p->engine.flags & F_CONTENT_LENGTH)
         return p->engine.content_length > 0 ? FRAMING_COUNTED : FRAMING_NONE;
-    if (p->engine.type == HTTP_REQUEST || h->status < 200 || h->status == 204 || h->status == 304)
-        return FRAMING_NONE;
-    return FRAMING_UNTIL_CLOSE;
+    return is_request ? FRAMING_NONE : FRAMING_UNTIL_CLOSE;
+}
+
+/* Where what has been seen of the head under way ends, its line ends left out. */
+static size_t head_extent(const struct parser *p)
+{
+    if (p->nraw == 0)
+        return p->target_at + p->target_len;
+    const struct raw_field *last = &p->raw[p->nraw - 1];
+    return last->value_len > 0 ? last->value_at + last->value_len
+                               : last->name_at + last->name_len;
+}
+
+static int refuse_too_large(struct parser *p)
+{
+    if (p->target_at + p->target_len > p->limits.head_max)
+        return refuse(p, 414, "the request target is too long");
+    return refuse(p, 431, "the header section is too large");
 }
 
 /* Makes the head one piece of memory and returns its first byte; NULL when there is no more. */
@@ -220,13 +238,9 @@ static int on_head(llhttp_t *engine)
     if (engine->http_major != 1 || engine->http_minor > 1)
         return refuse(p, 505, "an HTTP version other than 1.0 and 1.1");
 
-    const struct raw_field *last = p->nraw > 0 ? &p->raw[p->nraw - 1] : NULL;
-    size_t head_len = p->target_at + p->target_len;
-    if (last != NULL)
-        head_len = last->value_len > 0 ? last->value_at + last->value_len
-                                       : last->name_at + last->name_len;
+    size_t head_len = head_extent(p);
     if (head_len > p->limits.head_max)
-        return refuse(p, 431, "the header section is too large");
+        return refuse_too_large(p);
     const uint8_t *memory = head_memory(p, head_len);
     if (memory == NULL)
         return refuse(p, 503, "out of memory");
@@ -315,16 +329,29 @@ void parser_fini(struct parser *p)
     forget_head(p);
 }
 
-/* llhttp's own words, sorted into what a server should answer. */
+/* llhttp's own words, sorted into what a server should answer. It gives one error for a method
+ * nobody knows and for bytes that are no word at all (a TLS hello on a clear port), and one for a
+ * version nobody speaks and for a request line that goes on behind it. */
+static unsigned status_of(const struct parser *p, llhttp_errno_t error)
+{
+    const llhttp_t *e = &p->engine;
+    const char *at = llhttp_get_error_pos(e);
+    switch (error) {
+    case HPE_INVALID_METHOD:
+        return at != NULL && (*at | 0x20) >= 'a' && (*at | 0x20) <= 'z' ? 501 : 400;
+    case HPE_INVALID_VERSION:
+        return e->http_major != 1 || e->http_minor > 1 ? 505 : 400;
+    case HPE_PAUSED_H2_UPGRADE: /* the preface of HTTP/2 by prior knowledge */
+        return 505;
+    default:
+        return 400;
+    }
+}
+
 static int engine_refused(struct parser *p, llhttp_errno_t error)
 {
-    unsigned status = 400;
-    if (error == HPE_INVALID_METHOD)
-        status = 501;
-    else if (error == HPE_INVALID_VERSION)
-        status = 505;
     const char *what = llhttp_get_error_reason(&p->engine);
-    refuse(p, status, what != NULL && what[0] != '\0' ? what : "not HTTP/1.1");
+    refuse(p, status_of(p, error), what != NULL && what[0] != '\0' ? what : "not HTTP/1.1");
     return -EPROTO;
 }
 
@@ -332,10 +359,10 @@ static int engine_refused(struct parser *p, llhttp_errno_t error)
 static int keep_head(struct parser *p, const uint8_t *end)
 {
     size_t len = (size_t)(end - p->start);
-    if (p->head_offset + len > p->limits.head_max) {
-        bool in_target = p->nraw == 0 && p->engine.type == HTTP_REQUEST;
-        refuse(p, in_target ? 414 : 431,
-               in_target ? "the request target is too long" : "the header section is too large");
+    /* The same limit as for a head in one piece: the empty line at its end does not count. */
+    if (head_extent(p) > p->limits.head_max ||
+        p->head_offset + len > p->limits.head_max + sizeof "\r\n\r\n" - 1) {
+        refuse_too_large(p);
         return -EPROTO;
     }
     if (buf_add(&p->collected, span_of(p->start, len)) < 0) {
@@ -383,6 +410,8 @@ int parser_finish(struct parser *p)
 {
     if (p->in_head || p->problem.status != 0)
         return -EPROTO;
+    if (!p->in_message)
+        return 0;
     llhttp_errno_t error = llhttp_finish(&p->engine);
     return error == HPE_OK || error == HPE_PAUSED ? 0 : -EPROTO;
 }
