@@ -201,7 +201,7 @@ def status_then_good(code: int, failures: int = 1):
         key = provider.last_user_text(body_of(x))
         seen[key] = seen.get(key, 0) + 1
         if seen[key] <= failures:
-            await status(code, ("retry-after-ms", "20"))(x)
+            await status(code, ("retry-after", "1"), ("retry-after-ms", "20"))(x)
         else:
             await provider.behave(x)
     return script
