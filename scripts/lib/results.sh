@@ -58,13 +58,12 @@ PY
     )
 }
 
+# The last line is for whoever reads only that: always exactly of this form.
 finish() {
-    local line
     [ ${#SKIPS[@]} = 0 ] || printf 'skipped: %s\n' "${SKIPS[@]}" >&2
     [ ${#FAILURES[@]} = 0 ] || printf 'FAILED: %s\n' "${FAILURES[@]}" >&2
-    line="$PASSED passed, ${#FAILURES[@]} failed"
-    [ $SKIPPED = 0 ] || line+=", $SKIPPED skipped"
-    echo "$line"
+    [ $SKIPPED = 0 ] || say "$SKIPPED skipped"
+    echo "$PASSED passed, ${#FAILURES[@]} failed"
     [ ${#FAILURES[@]} = 0 ]
     exit
 }
