@@ -36,6 +36,7 @@ struct process {
     struct metric_series *reload_successful, *hash_info;
     struct metric_family *hash_family;
     struct metric_series *resident, *cpu, *descriptors;
+    struct metric_family *pools;
 };
 
 /* serve.c: runs until it is told to stop; returns the exit code. */
@@ -59,7 +60,7 @@ int reload_install(struct process *p, struct snapshot *s, struct err *why)
 /* drain.c */
 void drain_begin(struct process *p); /* the second call stops at once */
 
-/* self.c: the process_* metrics. */
+/* self.c: the process_* metrics, and gauges that are read when somebody asks. */
 void self_declare(struct process *p);
 void self_measure(struct process *p);
 

@@ -7,7 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What Prometheus clients commonly tell of their process, from /proc. */
+/* What is measured when somebody asks: what Prometheus clients commonly tell of their process, from
+ * /proc, and how many connections there are. */
 
 static struct metric_series *declare(struct metric_registry *r, enum metric_kind kind,
                                      const char *name, const char *help)
@@ -24,6 +25,8 @@ void self_declare(struct process *p)
     metric_set(declare(r, METRIC_GAUGE, "process_start_time_seconds",
                        "When the process started, in unix time."),
                (double)clock_unix_ms() / 1000);
+    p->pools = metric_declare(r, METRIC_GAUGE, "sluice_upstream_connections",
+                              "Connections to providers by state.", "endpoint,state", NULL, 0);
     struct metric_family *build = metric_declare(r, METRIC_GAUGE, "sluice_build_info",
                                                  "What is running.", "version", NULL, 0);
     metric_set(metric_series(build, (const char *[]){SLUICE_VERSION}), 1);
@@ -53,6 +56,24 @@ static double open_descriptors(void)
     return n > 3 ? n - 3 : 0; /* ".", ".." and the directory itself */
 }
 
+static void measure_pools(struct process *p)
+{
+    const struct deployment *d = p->gateway.now;
+    for (unsigned i = 0; i < d->snapshot->nproviders; i++) {
+        const struct provider_runtime *r = &d->providers[i];
+        if (r->pool == NULL)
+            continue;
+        struct pool_stats now = pool_stats(r->pool);
+        const struct {
+            const char *state;
+            unsigned n;
+        } rows[] = {{"idle", now.idle}, {"busy", now.busy}, {"connecting", now.dialing}};
+        for (unsigned k = 0; k < sizeof rows / sizeof rows[0]; k++)
+            metric_set(metric_series(p->pools, (const char *[]){r->options->name, rows[k].state}),
+                       rows[k].n);
+    }
+}
+
 void self_measure(struct process *p)
 {
     struct rusage use;
@@ -66,5 +87,6 @@ void self_measure(struct process *p)
     metric_set(g->instruments.streams, g->streams);
     metric_set(g->instruments.connections, g->http.connections);
     metric_set(g->instruments.buffer_bytes, (double)g->http.bodies.used_bytes);
+    measure_pools(p);
     metric_set(g->instruments.lag, (double)loop_take_lag_us(p->loop) * 1e-6);
 }

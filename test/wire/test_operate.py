@@ -102,6 +102,21 @@ def test_tokens_and_time_are_counted(gateway):
     assert gateway.metric("sluice_time_to_first_token_seconds_count") >= 1
 
 
+def test_connections_to_providers_are_counted_by_state(start, upstream):
+    gw = start()
+    gate = upstream.gate()
+    model = upstream.play(misbehaviour.stepped(gate, 1))
+    gw.chat("good")
+    with gw.client() as client:
+        client.send(raw.chat_bytes(model, stream=True))
+        upstream.exchange_of(model)
+        assert gw.metric("sluice_upstream_connections", endpoint="up", state="busy") == 1
+        gate.open(2)
+        raw.Stream(client).rest()
+    until(lambda: gw.metric("sluice_upstream_connections", endpoint="up", state="idle") == 1,
+          what="the connection back in its pool")
+
+
 # The access log.
 
 def test_every_stream_is_one_record_with_every_field(gateway):
