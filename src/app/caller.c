@@ -186,7 +186,7 @@ struct caller *caller_open(const struct cli *cli, int *status)
         rc = tls != NULL ? 0 : -1;
     }
     if (rc < 0) {
-        terminal_error("%s: %s", c->url_text, why.text);
+        terminal_error("%s: %s", why.file[0] != '\0' ? why.file : c->url_text, why.text);
         free(c);
         *status = EXIT_USAGE;
         return NULL;

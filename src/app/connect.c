@@ -63,7 +63,8 @@ static void begin(struct loop *l, struct probe *p, const struct provider_options
         p->target.tls = tls_context_client(&config, &why);
         if (p->target.tls == NULL) {
             p->result->stage = "tls";
-            snprintf(p->result->problem, sizeof p->result->problem, "%.150s", why.text);
+            snprintf(p->result->problem, sizeof p->result->problem, "%.100s: %.150s", why.file,
+                     why.text);
             return;
         }
     }

@@ -11,7 +11,7 @@ struct connect_result {
     unsigned took_ms;
     const char *stage; /* "resolve", "connect", "tls": where it failed */
     char address[64];  /* whom it reached */
-    char problem[160];
+    char problem[256];
 };
 
 /* All at once, each under its own connect timeout. One result a provider, in their order; the caller

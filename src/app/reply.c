@@ -133,7 +133,10 @@ static void read_answer(struct reply *r, struct span data, const char *holder)
     struct span error = member(data, "error");
     if (error.len > 0 && !span_eq(error, SPAN_LIT("null")))
         note_problem(r, error);
-    struct span said = member(first_choice(data), holder);
+    struct span choice = first_choice(data), said = member(choice, holder);
+    struct span finish = member(choice, "finish_reason");
+    if (finish.len > 0 && finish.at[0] == '"')
+        r->is_done = true; /* some servers leave out [DONE] */
     struct span thought = member(said, "reasoning_content");
     show_thought(r, thought.len > 0 ? thought : member(said, "reasoning"));
     show_text(r, member(said, "content"));
@@ -215,7 +218,6 @@ int reply_finish(struct reply *r, enum call_end end, const struct err *why, cons
 {
     if (end == CALL_ANSWERED && r->status == 200 && !r->is_stream) {
         read_answer(r, buf_span(&r->body), "message");
-        r->is_done = r->problem[0] == '\0';
     }
     end_line(r);
     if (end == CALL_UNREACHABLE) {

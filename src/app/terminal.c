@@ -57,16 +57,17 @@ void terminal_write(FILE *to, struct span text)
     fflush(to);
 }
 
-static bool read_line(int fd, char *out, size_t size)
+/* The rest of a line that does not fit is read and left out. */
+static bool read_line(int fd, char interrupt, char *out, size_t size)
 {
     size_t n = 0;
     char c;
     ssize_t got;
-    while ((got = read(fd, &c, 1)) == 1 && c != '\n')
+    while ((got = read(fd, &c, 1)) == 1 && c != '\n' && c != interrupt)
         if (n + 1 < size)
             out[n++] = c;
     out[n] = '\0';
-    return got == 1;
+    return got == 1 && c == '\n';
 }
 
 bool terminal_ask_secret(const char *question, char *out, size_t size)
@@ -78,10 +79,12 @@ bool terminal_ask_secret(const char *question, char *out, size_t size)
     bool answered = false;
     if (tcgetattr(fd, &shown) == 0) {
         hidden = shown;
-        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        /* ^C would end the process and leave the terminal mute: here it ends the line instead. */
+        hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+        hidden.c_cc[VEOL] = shown.c_cc[VINTR];
+        tcsetattr(fd, TCSAFLUSH, &hidden); /* before the question: what is typed early is dropped */
         dprintf(fd, "%s", question);
-        tcsetattr(fd, TCSAFLUSH, &hidden);
-        answered = read_line(fd, out, size);
+        answered = read_line(fd, (char)shown.c_cc[VINTR], out, size);
         tcsetattr(fd, TCSAFLUSH, &shown);
         dprintf(fd, "\n");
     }
