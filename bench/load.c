@@ -103,13 +103,13 @@ static char *request_body(void)
     char *prompt = prompt_text(want.prompt), *body = NULL;
     int n;
     if (want.mode == MODE_EMBEDDINGS)
-        n = asprintf(&body, "{\"model\":\"%s\",\"user\":\"bench r=%u d=%u\",\"input\":\"Hello. %s\"}",
+        n = asprintf(&body, "{\"model\":\"%s\",\"input\":\"bench r=%u d=%u. Hello. %s\"}",
                      want.model, want.body, want.delay_us, prompt);
     else
         n = asprintf(&body,
-                     "{\"model\":\"%s\",%s%s\"user\":\"bench n=%u g=%u p=%u d=%u r=%u\","
-                     "\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful assistant."
-                     "\"},{\"role\":\"user\",\"content\":\"Say hello. %s\"}],\"temperature\":0.7}",
+                     "{\"model\":\"%s\",%s%s"
+                     "\"messages\":[{\"role\":\"system\",\"content\":\"bench n=%u g=%u p=%u d=%u r=%u. "
+                     "You are a helpful assistant.\"},{\"role\":\"user\",\"content\":\"Say hello. %s\"}],\"temperature\":0.7}",
                      want.model, want.mode == MODE_STREAM ? "\"stream\":true," : "",
                      want.ask_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
                      want.chunks, want.gap_us, want.pad, want.delay_us, want.body, prompt);

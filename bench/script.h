@@ -1,8 +1,9 @@
 /* bench/script.h: what the upstream is asked to play, and the bytes of it.
  *
- * A request brings its own script in the one string every gateway carries through untouched:
+ * A request brings its own script at the start of any string, best of the first message, which every
+ * gateway carries through (some drop unknown headers, others the `user` member):
  *
- *     "user":"bench n=20 g=50000 p=16"
+ *     "content":"bench n=20 g=50000 p=16. You are a helpful assistant."
  *
  * Absent values come from the command line. The bytes returned by script_event and script_whole
  * belong to this file and are good until the next call. */

@@ -426,7 +426,7 @@ static const char help[] =
     "  --pad BYTES          text in a chunk besides its stamp (8)\n"
     "  --delay US           before the first byte (0)\n"
     "  --body BYTES         text in an answer that is no stream (200)\n\n"
-    "A request overrides these by a member such as \"user\":\"bench n=20 g=50000 p=8 d=0 r=200\".\n"
+    "A request overrides these by a string that begins so: \"bench n=20 g=50000 p=8 d=0 r=200\".\n"
     "On SIGTERM it prints what it saw as one JSON object.\n";
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from . import machine, tools
 
@@ -22,6 +23,7 @@ class Contender:
         self.name, self.port, self.upstream_port, self.tls = name, port, upstream_port, tls
         self.directory = os.path.join(tools.WORK, "run", name + ("-tls" if tls else ""))
         self.process = None
+        self.launched = None  # time.monotonic() just before the process was made
 
     # What a kind of contender says about itself.
     def installed(self):
@@ -50,8 +52,10 @@ class Contender:
     def launch(self, core):
         """Starts the process without waiting for it."""
         argv = self.prepare()
+        environment = self.environment()
         with open(os.path.join(self.directory, "log"), "wb") as log:
-            self.process = machine.spawn(argv, core, log, self.environment(), self.directory)
+            self.launched = time.monotonic()
+            self.process = machine.spawn(argv, core, log, environment, self.directory)
 
     def start(self, core):
         self.launch(core)

@@ -26,7 +26,7 @@ class Bench:
         self.contenders = [contenders.KINDS[name](name, port_base + 10 + i, port_base)
                            for i, name in enumerate(names)]
         self.results = {}  # row → contender → figure → [one value a round]
-        self.failed = {}   # contender → why, said once
+        self.failed = {}   # contender, or "contender in row" → why, said once
 
     # ---- what runs beside the contenders ----
 
@@ -73,10 +73,16 @@ class Bench:
         return core if cores == "one" else self.load_core
 
     def run_once(self, row, contender):
+        """One turn's figures; None when no answer at all was right."""
         seconds = self.seconds / 2 if contender.heavy else self.seconds
         options = row.options_for(contender, seconds) + ["--seconds", seconds]
         load_core = self._place(contender, row.cores)
         got = tools.load(contender.load_options() + options, load_core, contender.pids())
+        if got["errors"] and not got["latency_us"]["count"]:
+            why = f"{got['errors']} errors and no good answer: {got['first_error']}"
+            say(f"{row.name} {contender.name}: {why}")
+            self.failed[f"{contender.name} in {row.name}"] = why
+            return None
         figures = {
             "errors": got["errors"] + got["unfinished"],
             "requests_per_s": got["requests_per_s"],
@@ -110,8 +116,8 @@ class Bench:
                 one.freeze(True)
 
     def _prove(self, contender):
-        """Twenty streams, all complete, before anything is measured."""
-        got = tools.load(contender.load_options() + ["--mode", "stream", "--connections", 2,
+        """Twenty complete answers before anything is measured."""
+        got = tools.load(contender.load_options() + ["--mode", "chat", "--connections", 2,
                                                      "--requests", 20, "--seconds", 30,
                                                      "--timeout", 20], self.load_core)
         if got["errors"] or got["requests"] != 20:
@@ -130,6 +136,8 @@ class Bench:
                 for one in self.contenders:
                     if one.name in self.failed or (one.heavy and row.heavy is None):
                         continue
+                    if f"{one.name} in {row.name}" in self.failed:
+                        continue
                     self._one_turn(row, one)
                 shown = self._shown(row)
                 say(f"{row.name} round {number + 1}/{self.rounds}  {row.figure}: {shown}")
@@ -139,7 +147,9 @@ class Bench:
         if one.heavy:
             one.freeze(False)
         try:
-            self.note(row.name, one.name, self.run_once(row, one))
+            figures = self.run_once(row, one)
+            if figures is not None:
+                self.note(row.name, one.name, figures)
         except (RuntimeError, subprocess.TimeoutExpired) as why:
             self.drop(one, why)
         if one.heavy:
@@ -209,13 +219,12 @@ class Bench:
     def _start_once(self, one):
         fresh = type(one)(one.name, one.port, one.upstream_port)
         try:
-            began = time.monotonic()
             fresh.launch(self.gateway_core)
             ready = machine.wait_accepting(fresh.port, fresh.process, fresh.start_limit_s,
                                            pause=0.0002)
             if ready and one.name == "sluice":
                 ready = _is_ready(fresh.port)
-            took_ms = (time.monotonic() - began) * 1000
+            took_ms = (time.monotonic() - fresh.launched) * 1000
             if not ready:
                 raise RuntimeError("did not become ready")
             time.sleep(0.5)
