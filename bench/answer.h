@@ -30,7 +30,8 @@ struct answer {
     size_t nkept;
 };
 
-void answer_start(struct answer *a, uint64_t start_ns, bool is_stream); /* on a zeroed or used one */
+void answer_start(struct answer *a, uint64_t start_ns,
+                  bool is_stream); /* on a zeroed or used one */
 void answer_fini(struct answer *a);
 
 /* NULL, or what is wrong. Complete when a->at says so. Bytes after the end are an error. */

@@ -13,10 +13,10 @@
 struct http_head {
     const char *line; /* the start line, in the caller's buffer */
     size_t line_len;
-    unsigned status;      /* of a response; 0 in a request */
-    int64_t length;       /* Content-Length, or -1 */
-    bool chunked;         /* Transfer-Encoding: chunked */
-    bool close;           /* Connection: close, or HTTP/1.0 without keep-alive */
+    unsigned status;       /* of a response; 0 in a request */
+    int64_t length;        /* Content-Length, or -1 */
+    bool chunked;          /* Transfer-Encoding: chunked */
+    bool close;            /* Connection: close, or HTTP/1.0 without keep-alive */
     bool expects_continue; /* Expect: 100-continue */
 };
 

@@ -9,11 +9,11 @@
  *     ramp ──▶ warm-up ──▶ window: all figures come from here ──▶ drain: what is open must finish
  */
 #include "answer.h"
+#include "options.h"
 #include "watch.h"
 #include "wire.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,11 +50,19 @@ static struct {
     const char *headers; /* lines to add, each with its CRLF */
     unsigned connections, sources, chunks, gap_us, pad, delay_us, prompt, body;
     double rate, seconds, warmup, ramp, timeout;
-    uint64_t requests; /* 0: until the window ends */
-    bool close_each, hold, ask_usage;
+    unsigned requests; /* 0: until the window ends */
+    bool is_tls, close_each, hold, ask_usage;
     struct watch watch;
-} want = {.key = "sk-bench", .model = "bench", .headers = "", .connections = 64, .sources = 1, .chunks = 20,
-          .pad = 8, .body = 200, .seconds = 5, .timeout = 30};
+} want = {.key = "sk-bench",
+          .model = "bench",
+          .headers = "",
+          .connections = 64,
+          .sources = 1,
+          .chunks = 20,
+          .pad = 8,
+          .body = 200,
+          .seconds = 5,
+          .timeout = 30};
 
 static struct {
     int epoll;
@@ -83,8 +91,9 @@ static char scratch[READ_MAX];
 /* Prose with the escapes prose has: a scanner that only likes plain bytes should not shine. */
 static char *prompt_text(unsigned bytes)
 {
-    static const char line[] = "The keeper wrote \\\"wind from the west, fog by noon\\\" in the log,"
-                               " lit the lamp and waited for the boat.\\n";
+    static const char line[] =
+        "The keeper wrote \\\"wind from the west, fog by noon\\\" in the log,"
+        " lit the lamp and waited for the boat.\\n";
     char *text = malloc(bytes + sizeof(line));
     size_t len = 0;
     if (text == NULL)
@@ -106,13 +115,15 @@ static char *request_body(void)
         n = asprintf(&body, "{\"model\":\"%s\",\"input\":\"bench r=%u d=%u. Hello. %s\"}",
                      want.model, want.body, want.delay_us, prompt);
     else
-        n = asprintf(&body,
-                     "{\"model\":\"%s\",%s%s"
-                     "\"messages\":[{\"role\":\"system\",\"content\":\"bench n=%u g=%u p=%u d=%u r=%u. "
-                     "You are a helpful assistant.\"},{\"role\":\"user\",\"content\":\"Say hello. %s\"}],\"temperature\":0.7}",
-                     want.model, want.mode == MODE_STREAM ? "\"stream\":true," : "",
-                     want.ask_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
-                     want.chunks, want.gap_us, want.pad, want.delay_us, want.body, prompt);
+        n = asprintf(
+            &body,
+            "{\"model\":\"%s\",%s%s"
+            "\"messages\":[{\"role\":\"system\",\"content\":\"bench n=%u g=%u p=%u d=%u r=%u. "
+            "You are a helpful assistant.\"},{\"role\":\"user\",\"content\":\"Say hello. %s\"}],"
+            "\"temperature\":0.7}",
+            want.model, want.mode == MODE_STREAM ? "\"stream\":true," : "",
+            want.ask_usage ? "\"stream_options\":{\"include_usage\":true}," : "", want.chunks,
+            want.gap_us, want.pad, want.delay_us, want.body, prompt);
     if (n < 0)
         die("load: no memory");
     free(prompt);
@@ -408,8 +419,7 @@ static const char help[] =
     "  --chunks N --gap US --pad BYTES                  the streams asked for\n"
     "  --delay US --body BYTES                          thinking time, size of whole answers\n"
     "  --prompt BYTES     text in the request           --usage           ask for the usage chunk\n"
-    "  --key K --model M --host H                       credential, model, Host header\n"
-    "  --header 'N: V'    repeatable\n"
+    "  --key K --model M  credential and model          --header 'N: V'   repeatable\n"
     "  --timeout S        for what is open at the end   --watch PID       repeatable: CPU, memory\n\n"
     "Latencies are microseconds; chunk_us is one way, from the upstream's write to our read.\n"
     "Exit 0 when every answer was complete and in order, 1 when not.\n";
@@ -440,118 +450,39 @@ static void parse_header(const char *text)
     want.headers = all;
 }
 
-static void parse_options(int argc, char **argv)
+static void parse_to(const char *text)
 {
-    enum { TO = 1, TLS, MODE, CONNECTIONS, RATE, SOURCES, SECONDS, WARMUP, RAMP, REQUESTS, CLOSE,
-           HOLD, CHUNKS, GAP, PAD, DELAY, BODY, PROMPT, USAGE, KEY, MODEL, HOST, TIMEOUT,
-           HEADER, WATCH };
-    static const struct option options[] = {
-        {"to", 1, NULL, TO},           {"tls", 0, NULL, TLS},
-        {"mode", 1, NULL, MODE},       {"connections", 1, NULL, CONNECTIONS},
-        {"rate", 1, NULL, RATE},       {"sources", 1, NULL, SOURCES},
-        {"seconds", 1, NULL, SECONDS}, {"warmup", 1, NULL, WARMUP},
-        {"ramp", 1, NULL, RAMP},       {"requests", 1, NULL, REQUESTS},
-        {"close", 0, NULL, CLOSE},     {"hold", 0, NULL, HOLD},
-        {"chunks", 1, NULL, CHUNKS},   {"gap", 1, NULL, GAP},
-        {"pad", 1, NULL, PAD},         {"delay", 1, NULL, DELAY},
-        {"body", 1, NULL, BODY},       {"prompt", 1, NULL, PROMPT},
-        {"usage", 0, NULL, USAGE},     {"key", 1, NULL, KEY},
-        {"model", 1, NULL, MODEL},     {"host", 1, NULL, HOST},
-        {"timeout", 1, NULL, TIMEOUT}, {"watch", 1, NULL, WATCH},
-        {"header", 1, NULL, HEADER},   {"help", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    want.to = wire_address("127.0.0.1:4000");
-    want.host = "127.0.0.1:4000";
-    int o;
-    while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        unsigned number = optarg != NULL ? (unsigned)strtoul(optarg, NULL, 10) : 0;
-        double real = optarg != NULL ? strtod(optarg, NULL) : 0;
-        switch (o) {
-        case TO:
-            want.to = wire_address(optarg);
-            want.host = optarg;
-            break;
-        case TLS:
-            want.tls = wire_client_tls();
-            break;
-        case MODE:
-            parse_mode(optarg);
-            break;
-        case CONNECTIONS:
-            want.connections = number;
-            break;
-        case RATE:
-            want.rate = real;
-            break;
-        case SOURCES:
-            want.sources = number;
-            break;
-        case SECONDS:
-            want.seconds = real;
-            break;
-        case WARMUP:
-            want.warmup = real;
-            break;
-        case RAMP:
-            want.ramp = real;
-            break;
-        case REQUESTS:
-            want.requests = number;
-            break;
-        case CLOSE:
-            want.close_each = true;
-            break;
-        case HOLD:
-            want.hold = true;
-            break;
-        case CHUNKS:
-            want.chunks = number;
-            break;
-        case GAP:
-            want.gap_us = number;
-            break;
-        case PAD:
-            want.pad = number;
-            break;
-        case DELAY:
-            want.delay_us = number;
-            break;
-        case BODY:
-            want.body = number;
-            break;
-        case PROMPT:
-            want.prompt = number;
-            break;
-        case USAGE:
-            want.ask_usage = true;
-            break;
-        case KEY:
-            want.key = optarg;
-            break;
-        case MODEL:
-            want.model = optarg;
-            break;
-        case HOST:
-            want.host = optarg;
-            break;
-        case TIMEOUT:
-            want.timeout = real;
-            break;
-        case HEADER:
-            parse_header(optarg);
-            break;
-        case WATCH:
-            parse_watch(optarg);
-            break;
-        default:
-            fputs(help, o == 'h' ? stdout : stderr);
-            exit(o == 'h' ? 0 : 2);
-        }
-    }
-    if (want.connections == 0 || want.sources == 0)
-        die("--connections and --sources are at least 1");
+    want.to = wire_address(text);
+    want.host = text;
 }
+
+static const struct option_row options[] = {
+    {"to", OPTION_CALL, NULL, parse_to},
+    {"tls", OPTION_FLAG, &want.is_tls, NULL},
+    {"mode", OPTION_CALL, NULL, parse_mode},
+    {"connections", OPTION_COUNT, &want.connections, NULL},
+    {"rate", OPTION_REAL, &want.rate, NULL},
+    {"sources", OPTION_COUNT, &want.sources, NULL},
+    {"seconds", OPTION_REAL, &want.seconds, NULL},
+    {"warmup", OPTION_REAL, &want.warmup, NULL},
+    {"ramp", OPTION_REAL, &want.ramp, NULL},
+    {"requests", OPTION_COUNT, &want.requests, NULL},
+    {"close", OPTION_FLAG, &want.close_each, NULL},
+    {"hold", OPTION_FLAG, &want.hold, NULL},
+    {"chunks", OPTION_COUNT, &want.chunks, NULL},
+    {"gap", OPTION_COUNT, &want.gap_us, NULL},
+    {"pad", OPTION_COUNT, &want.pad, NULL},
+    {"delay", OPTION_COUNT, &want.delay_us, NULL},
+    {"body", OPTION_COUNT, &want.body, NULL},
+    {"prompt", OPTION_COUNT, &want.prompt, NULL},
+    {"usage", OPTION_FLAG, &want.ask_usage, NULL},
+    {"key", OPTION_TEXT, &want.key, NULL},
+    {"model", OPTION_TEXT, &want.model, NULL},
+    {"timeout", OPTION_REAL, &want.timeout, NULL},
+    {"header", OPTION_CALL, NULL, parse_header},
+    {"watch", OPTION_CALL, NULL, parse_watch},
+    {0},
+};
 
 static void open_clients(void)
 {
@@ -569,7 +500,12 @@ static void open_clients(void)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
-    parse_options(argc, argv);
+    parse_to("127.0.0.1:4000");
+    options_parse(options, argc, argv, help);
+    if (want.connections == 0 || want.sources == 0)
+        die("--connections and --sources are at least 1");
+    if (want.is_tls)
+        want.tls = wire_client_tls();
     prctl(PR_SET_TIMERSLACK, 1ul);
     size_t limit = wire_raise_limit();
     if (want.connections + 64 > limit)

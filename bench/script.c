@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHUNK_OPEN                                                                                 \
-    "data: {\"id\":\"chatcmpl-bench00000000000000000000000\","                                     \
-    "\"object\":\"chat.completion.chunk\",\"created\":1760000000,\"model\":\"bench-1\","           \
+#define CHUNK_OPEN                                                                       \
+    "data: {\"id\":\"chatcmpl-bench00000000000000000000000\","                           \
+    "\"object\":\"chat.completion.chunk\",\"created\":1760000000,\"model\":\"bench-1\"," \
     "\"system_fingerprint\":\"fp_bench\",\"choices\":["
 #define CHUNK_CLOSE "}\n\n"
-#define USAGE                                                                                      \
-    "\"usage\":{\"prompt_tokens\":24,\"completion_tokens\":%u,\"total_tokens\":%u,"                \
+#define USAGE                                                                       \
+    "\"usage\":{\"prompt_tokens\":24,\"completion_tokens\":%u,\"total_tokens\":%u," \
     "\"prompt_tokens_details\":{\"cached_tokens\":0}}"
 
-enum { EVENT_MAX = 1024 + 65536 };
+enum { EVENT_MAX = 1024 + SCRIPT_PAD_MAX };
 
 enum script_family script_family_of(const char *line, size_t len)
 {
@@ -89,7 +89,7 @@ static void read_knob(struct script *script, char name, unsigned value)
         script->gap_us = value;
         return;
     case 'p':
-        script->pad = value < 65536 ? value : 65536;
+        script->pad = value < SCRIPT_PAD_MAX ? value : SCRIPT_PAD_MAX;
         return;
     case 'd':
         script->delay_us = value;
@@ -153,7 +153,7 @@ static size_t content_event(unsigned pad, unsigned seq, const char **bytes)
     static size_t len;
     static unsigned rendered_pad = UINT32_MAX;
     if (pad != rendered_pad) {
-        static char text[EVENT_MAX], filler[65536 + 1];
+        static char text[EVENT_MAX], filler[SCRIPT_PAD_MAX + 1];
         memset(filler, 'x', pad);
         filler[pad] = '\0';
         snprintf(text, sizeof(text),
@@ -216,8 +216,9 @@ static int whole_body(enum script_family family, char *into, size_t room, unsign
     case SCRIPT_UNKNOWN:
         break;
     }
-    return snprintf(into, room, "{\"error\":{\"message\":\"no such path\",\"type\":"
-                                "\"invalid_request_error\",\"param\":null,\"code\":null}}");
+    return snprintf(into, room,
+                    "{\"error\":{\"message\":\"no such path\",\"type\":"
+                    "\"invalid_request_error\",\"param\":null,\"code\":null}}");
 }
 
 size_t script_whole(enum script_family family, const struct script *script, const char **bytes)

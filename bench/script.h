@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { SCRIPT_PAD_MAX = 65536 };
+
 struct script {
     unsigned chunks;   /* n: content chunks in a stream */
     unsigned gap_us;   /* g: between them; 0: as fast as they go */

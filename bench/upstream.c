@@ -11,12 +11,12 @@
  *
  * Streams with a gap wait in the timer heap, streams without one take turns, a chunk each. */
 #include "http.h"
+#include "options.h"
 #include "script.h"
 #include "timers.h"
 #include "wire.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +28,8 @@
 
 enum {
     READ_MAX = 256 * 1024,
-    HEAD_MAX = 16 * 1024,  /* a request head that needs more reads than one */
-    TURN_WRITES = 64,      /* chunks of unpaced streams between two looks at the sockets */
+    HEAD_MAX = 16 * 1024, /* a request head that needs more reads than one */
+    TURN_WRITES = 64,     /* chunks of unpaced streams between two looks at the sockets */
     EVENTS_MAX = 512,
 };
 
@@ -42,7 +42,7 @@ struct conn {
     struct http_body body;
     struct script script;
     struct script_probe probe;
-    bool last;        /* the peer asked for Connection: close */
+    bool last; /* the peer asked for Connection: close */
     unsigned step;
     unsigned turn;    /* 1-based place among those taking turns, 0: not among them */
     uint32_t watched; /* events epoll was asked for */
@@ -429,49 +429,26 @@ static const char help[] =
     "A request overrides these by a string that begins so: \"bench n=20 g=50000 p=8 d=0 r=200\".\n"
     "On SIGTERM it prints what it saw as one JSON object.\n";
 
+static const char *at = "127.0.0.1:9000", *cert, *key;
+
+static const struct option_row options[] = {
+    {"listen", OPTION_TEXT, &at, NULL},
+    {"cert", OPTION_TEXT, &cert, NULL},
+    {"key", OPTION_TEXT, &key, NULL},
+    {"chunks", OPTION_COUNT, &up.defaults.chunks, NULL},
+    {"gap", OPTION_COUNT, &up.defaults.gap_us, NULL},
+    {"pad", OPTION_COUNT, &up.defaults.pad, NULL},
+    {"delay", OPTION_COUNT, &up.defaults.delay_us, NULL},
+    {"body", OPTION_COUNT, &up.defaults.body, NULL},
+    {0},
+};
+
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"listen", 1, NULL, 'l'}, {"cert", 1, NULL, 'c'},  {"key", 1, NULL, 'k'},
-        {"chunks", 1, NULL, 'n'}, {"gap", 1, NULL, 'g'},   {"pad", 1, NULL, 'p'},
-        {"delay", 1, NULL, 'd'},  {"body", 1, NULL, 'r'},  {"help", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *at = "127.0.0.1:9000", *cert = NULL, *key = NULL;
     up.defaults = (struct script){.chunks = 20, .pad = 8, .body = 200};
-    int o;
-    while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        unsigned value = optarg != NULL ? (unsigned)strtoul(optarg, NULL, 10) : 0;
-        switch (o) {
-        case 'l':
-            at = optarg;
-            break;
-        case 'c':
-            cert = optarg;
-            break;
-        case 'k':
-            key = optarg;
-            break;
-        case 'n':
-            up.defaults.chunks = value;
-            break;
-        case 'g':
-            up.defaults.gap_us = value;
-            break;
-        case 'p':
-            up.defaults.pad = value < 65536 ? value : 65536;
-            break;
-        case 'd':
-            up.defaults.delay_us = value;
-            break;
-        case 'r':
-            up.defaults.body = value;
-            break;
-        default:
-            fputs(help, o == 'h' ? stdout : stderr);
-            return o == 'h' ? 0 : 2;
-        }
-    }
+    options_parse(options, argc, argv, help);
+    if (up.defaults.pad > SCRIPT_PAD_MAX)
+        die("--pad: at most %d", SCRIPT_PAD_MAX);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);

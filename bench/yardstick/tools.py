@@ -12,8 +12,8 @@ ROOT = os.path.dirname(HERE)
 WORK = os.path.join(ROOT, "build", "bench")
 
 SOURCES = {
-    "bench-upstream": ["upstream.c", "script.c", "timers.c", "wire.c", "http.c"],
-    "bench-load": ["load.c", "answer.c", "watch.c", "hist.c", "wire.c", "http.c"],
+    "bench-upstream": ["upstream.c", "script.c", "timers.c", "options.c", "wire.c", "http.c"],
+    "bench-load": ["load.c", "answer.c", "watch.c", "hist.c", "options.c", "wire.c", "http.c"],
     "bench-relay": ["relay.c", "wire.c"],
 }
 
