@@ -10,7 +10,8 @@ static bool put(char *out, size_t size, struct span s)
     size_t before = strlen(out);
     if (before + s.len >= size)
         return false;
-    memcpy(out + before, s.at, s.len);
+    if (s.len > 0)
+        memcpy(out + before, s.at, s.len);
     out[before + s.len] = '\0';
     return true;
 }

@@ -16,7 +16,7 @@ import pytest
 import misbehaviour
 import raw
 from free_port import free_port
-from gateway import CANARY, SANITIZER, binary, environment, run
+from gateway import CANARY, ROOT, SANITIZER, binary, environment, run
 from provider import compact, event
 from upstream import Upstream
 
@@ -79,6 +79,14 @@ def test_program_help_names_every_verb():
     done = run("--help")
     assert all(re.search(rf"^  {verb}\b", done.stdout, re.M) for verb in VERBS)
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_page_about_the_command_line_is_complete():
+    page = (ROOT / "docs/command-line.md").read_text()
+    for verb in VERBS:
+        assert f"`{verb}" in page, verb
+        for variable in re.findall(r"\$(SLUICE_\w+)", run(*verb.split(), "--help").stdout):
+            assert f"`{variable}`" in page, variable
 
 
 @pytest.mark.parametrize("args, meant", [(("srve",), "serve"), (("keys", "hahs"), "hash"),
