@@ -179,7 +179,9 @@ static void client_done(struct client *c, const char *wrong, uint64_t now)
     }
     if (wrong != NULL || c->answer.close || want.close_each)
         client_disconnect(c);
-    if (run.phase >= DRAINING)
+    /* Too many errors: a refused connection fails inside client_start, which leads back here, and
+     * this bound is what ends that. */
+    if (run.phase >= DRAINING || run.tally.errors >= ERRORS_MAX)
         return;
     if (want.rate > 0) {
         c->next_idle = run.idle;
