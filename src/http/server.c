@@ -19,6 +19,7 @@ enum conn_state { CONN_READING, CONN_BODY, CONN_ANSWERING, CONN_CLOSED };
 
 enum {
     PIPELINED_MAX = 64 * 1024, /* bytes of later requests kept while one is being answered */
+    LEFT_CHECK_MS = 1000,      /* how often a client is looked after that pipelined more than that */
     HEAD_ROOM = 16 * 1024,     /* an answer's head: ours is under 2 KiB, a provider's fields come on top */
 };
 
@@ -435,8 +436,10 @@ static void keep_pipelined(struct conn *c, struct span rest)
         conn_end(c, false);
         return;
     }
-    if (buf_len(&c->pipelined) > PIPELINED_MAX)
+    if (buf_len(&c->pipelined) > PIPELINED_MAX) {
         stream_pause(c->stream);
+        deadline_set(&c->deadline, LEFT_CHECK_MS); /* its end of file stands behind what is unread */
+    }
 }
 
 /* Large counted bodies are read from the socket to where they are kept. */
@@ -536,6 +539,16 @@ static const struct stream_events stream_events = {
     .closed = on_stream_closed,
 };
 
+static void look_after_paused(struct conn *c)
+{
+    if (buf_len(&c->pipelined) <= PIPELINED_MAX)
+        return;
+    if (stream_peer_left(c->stream))
+        on_stream_closed(c, UV_EOF);
+    else
+        deadline_set(&c->deadline, LEFT_CHECK_MS);
+}
+
 static void on_deadline(struct deadline *d)
 {
     struct conn *c = (struct conn *)((char *)d - offsetof(struct conn, deadline));
@@ -552,7 +565,9 @@ static void on_deadline(struct deadline *d)
         c->parser.problem = (struct parser_problem){408, "the request body stalled"};
         refuse(c);
         return;
-    case CONN_ANSWERING: /* left over from reading: cheaper to ignore than to clear each time */
+    case CONN_ANSWERING: /* mostly left over from reading: cheaper to ignore than to clear each time */
+        look_after_paused(c);
+        return;
     case CONN_CLOSED:
         return;
     }

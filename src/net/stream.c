@@ -17,8 +17,9 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <stdio.h>
 #include <linux/sockios.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -538,6 +539,15 @@ void stream_set_peer(struct stream *s, const struct sockaddr *peer)
         memcpy(s->peer, &v6->sin6_addr, 16);
         s->peer_is_v6 = true;
     }
+}
+
+bool stream_peer_left(const struct stream *s)
+{
+    int fd = -1;
+    if (uv_fileno((const uv_handle_t *)&s->tcp, &fd) < 0)
+        return true;
+    struct pollfd ask = {.fd = fd, .events = POLLRDHUP};
+    return poll(&ask, 1, 0) > 0;
 }
 
 const char *stream_peer(struct stream *s, char out[64])

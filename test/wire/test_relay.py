@@ -192,9 +192,9 @@ def test_cost_is_given_when_asked_for(start):
     assert gw.record_of(last["request_id"])["cost_pd"] == round(expected * 1e12)
 
 
-def test_stream_has_the_headers_streams_need(gateway):
+def test_stream_has_the_headers_streams_need(gateway, upstream):
     with gateway.client() as client:
-        stream = client.stream("good")
+        stream = client.stream(upstream.play(misbehaviour.drip(2, 0.02)))
         stream.rest()
     assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert "no-cache" in stream.headers["cache-control"]

@@ -312,6 +312,8 @@ class Connection(asyncio.Protocol):
         try:
             await self.upstream.script_for(request)(exchange)
         except (Gone, asyncio.CancelledError, ConnectionError):
+            if not self.ours and exchange.aborted is None:  # a write noticed it first
+                exchange.aborted = time.monotonic()
             raise
         except Exception as mistake:
             exchange.failure = mistake

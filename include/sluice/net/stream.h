@@ -67,6 +67,10 @@ void stream_close(struct stream *s); /* at once; the backlog is dropped; idempot
  * last answer with it), then closes. The owner is let go at once. */
 void stream_finish(struct stream *s);
 
+/* Has the peer shut its side? For a stream that is paused for long: unread bytes hide the end of
+ * file behind them. */
+bool stream_peer_left(const struct stream *s);
+
 /* Peer address as text ("127.0.0.1", "::1", "unix"), for the log. */
 const char *stream_peer(struct stream *s, char out[64]);
 bool stream_is_tls(const struct stream *s);
