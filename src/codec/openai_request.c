@@ -25,6 +25,16 @@ static bool note(struct openai_request *r, const struct json_member *m, enum not
     return true;
 }
 
+/* The name goes on into answer heads, logs and metrics. */
+static bool holds_controls(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.at[i] < ' ' || name.at[i] == 0x7f)
+            return true;
+    }
+    return false;
+}
+
 static bool read_model(struct openai_request *r, struct span value, struct arena *a,
                        struct fault *why)
 {
@@ -35,15 +45,16 @@ static bool read_model(struct openai_request *r, struct span value, struct arena
     struct span inside = span_sub(value, 1, value.len - 2);
     if (inside.len == 0 || inside.len > 512)
         return reject(why, "model", "\"model\" must have 1 to 512 characters");
-    if (memchr(inside.at, '\\', inside.len) == NULL) {
-        r->model = inside;
-        return true;
+    r->model = inside;
+    if (memchr(inside.at, '\\', inside.len) != NULL) {
+        char *text = arena_alloc(a, inside.len + 1);
+        long len = json_string(value, text, inside.len + 1);
+        if (len <= 0)
+            return reject(why, "model", "\"model\" is not valid text");
+        r->model = span_of(text, (size_t)len);
     }
-    char *text = arena_alloc(a, inside.len + 1);
-    long len = json_string(value, text, inside.len + 1);
-    if (len <= 0)
-        return reject(why, "model", "\"model\" is not valid text");
-    r->model = span_of(text, (size_t)len);
+    if (holds_controls(r->model))
+        return reject(why, "model", "\"model\" must not hold control characters");
     return true;
 }
 

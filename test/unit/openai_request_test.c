@@ -1,0 +1,307 @@
+#include "unit.h"
+
+#include "sluice/codec/openai_request.h"
+
+#include <yyjson.h>
+
+struct bench {
+    struct arena arena;
+    uint8_t block[256];
+    struct openai_request request;
+    struct fault why;
+    uint8_t *body; /* in memory of its own size */
+    struct span text;
+};
+
+static bool read_body(struct bench *b, const char *body, enum api_protocol api)
+{
+    arena_init(&b->arena, b->block, sizeof(b->block));
+    b->why = (struct fault){.status = 0};
+    b->body = exact_copy(span_text(body));
+    b->text = span_of(b->body, strlen(body));
+    return openai_request_read(b->text, api, &b->arena, &b->request, &b->why);
+}
+
+static void let_go(struct bench *b)
+{
+    arena_fini(&b->arena);
+    free(b->body);
+}
+
+/* What the provider gets; the caller frees it. */
+static struct buf spliced(struct bench *b, const char *upstream_model)
+{
+    struct json_splice splice;
+    struct span spans[2 * SPLICE_EDITS_MAX + 1];
+    struct buf out = {0};
+    size_t total;
+    openai_request_splice(&b->request, b->text, span_text(upstream_model), &b->arena, &splice);
+    unsigned n = splice_spans(&splice, b->text, spans, &total);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(buf_add(&out, spans[i]), 0);
+    assert_int_equal(buf_len(&out), total);
+    return out;
+}
+
+/* --- what is refused ----------------------------------------------------------------------------- */
+
+#define MESSAGES "\"messages\":[{}]"
+#define ELEVEN                                                                                   \
+    "\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null," \
+    "\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,"
+
+static void a_bad_request_is_refused_by_the_name_of_its_member(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *param, *says;
+        enum api_protocol api;
+    } rows[] = {
+        /* not JSON, or no object */
+        {"", "", "not valid JSON: it ends too early at byte 0", API_CHAT},
+        {"{", "", "it ends too early at byte 1", API_CHAT},
+        {"{\"model\":\"m\"", "", "it ends too early at byte 12", API_CHAT},
+        {"{\"model\":\"m\"}x", "", "at byte 13", API_CHAT},
+        {"{\"model\":\"m\",}", "", "at byte 13", API_CHAT},
+        {"{'model':'m'}", "", "at byte 1", API_CHAT},
+        {"\xef\xbb\xbf{\"model\":\"m\"}", "", "at byte 0", API_CHAT},
+        {"{\"model\":\"m\",\"a\":01}", "", "not valid JSON", API_CHAT},
+        {"{\"model\":\"m\",\"a\":\"\n\"}", "", "not valid JSON", API_CHAT},
+        {"[{\"model\":\"m\"}]", "", "must be a JSON object", API_CHAT},
+        {"\"model\"", "", "must be a JSON object", API_CHAT},
+        {"null", "", "must be a JSON object", API_CHAT},
+        /* model */
+        {"{}", "model", "missing", API_CHAT},
+        {"{" MESSAGES "}", "model", "missing", API_CHAT},
+        {"{\"Model\":\"m\"}", "model", "missing", API_CHAT},
+        {"{\"a\":{\"model\":\"m\"}}", "model", "missing", API_CHAT},
+        {"{\"model\":null}", "model", "must be a string", API_CHAT},
+        {"{\"model\":5}", "model", "must be a string", API_CHAT},
+        {"{\"model\":[\"m\"]}", "model", "must be a string", API_CHAT},
+        {"{\"model\":\"\"}", "model", "1 to 512 characters", API_CHAT},
+        {"{\"model\":\"m\",\"model\":\"m\"}", "model", "twice", API_CHAT},
+        {"{\"model\":\"m\",\"mod\\u0065l\":\"n\"}", "model", "twice", API_CHAT},
+        {"{\"model\":\"\\ud800\"}", "model", "not valid text", API_CHAT},
+        /* it goes into answer heads and logs */
+        {"{\"model\":\"a\\r\\nSet-Cookie: b\"}", "model", "control", API_CHAT},
+        {"{\"model\":\"a\\u0000b\"}", "model", "control", API_CHAT},
+        {"{\"model\":\"a\x7f\"}", "model", "control", API_CHAT},
+        /* types */
+        {"{\"model\":\"m\",\"stream\":\"true\"}", "stream", "must be true or false", API_CHAT},
+        {"{\"model\":\"m\",\"stream\":1}", "stream", "must be true or false", API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true}", "stream", "cannot be streamed", API_EMBEDDINGS},
+        {"{\"model\":\"m\",\"messages\":\"hi\"}", "messages", "must be an array", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":{}}", "messages", "must be an array", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":null}", "messages", "must be an array", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":[]}", "messages", "must not be empty", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":[ \n]}", "messages", "must not be empty", API_CHAT},
+        {"{\"model\":\"m\",\"stream_options\":true}", "stream_options", "must be an object",
+         API_CHAT},
+        {"{\"model\":\"m\",\"stream_options\":[]}", "stream_options", "must be an object",
+         API_CHAT},
+        {"{\"model\":\"m\",\"stream_options\":{\"include_usage\":1}}",
+         "stream_options.include_usage", "must be true or false", API_CHAT},
+        {"{\"model\":\"m\",\"stream_options\":null,\"stream_options\":null}", "stream_options",
+         "twice", API_CHAT},
+        {"{\"model\":\"m\",\"usage\":true}", "usage", "must be an object", API_CHAT},
+        {"{\"model\":\"m\",\"usage\":{\"include\":\"yes\"}}", "usage.include",
+         "must be true or false", API_CHAT},
+        {"{" ELEVEN ELEVEN ELEVEN "\"model\":\"m\"}", "", "repeated too often", API_CHAT},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b;
+        assert_row(i, !read_body(&b, rows[i].body, rows[i].api));
+        if (strcmp(b.why.param, rows[i].param) != 0 || strstr(b.why.message, rows[i].says) == NULL)
+            print_error("row %u said: %s: %s\n", i, b.why.param, b.why.message);
+        assert_row(i, fault_status(&b.why) == 400);
+        assert_row(i, strcmp(b.why.param, rows[i].param) == 0);
+        assert_row(i, strstr(b.why.message, rows[i].says) != NULL);
+        let_go(&b);
+    }
+}
+
+static void a_name_without_end_is_refused(void **state)
+{
+    (void)state;
+    char body[1024];
+    for (int len = 512; len <= 513; len++) {
+        struct bench b;
+        snprintf(body, sizeof(body), "{\"model\":\"%0*d\"}", len, 7);
+        assert_int_equal(read_body(&b, body, API_CHAT), len == 512);
+        let_go(&b);
+    }
+}
+
+/* --- what is read -------------------------------------------------------------------------------- */
+
+static void members_are_found_however_they_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *model;
+        bool stream, wants_usage, wants_cost;
+    } rows[] = {
+        {"{\"model\":\"m\"}", "m", false, false, false},
+        {" \t\r\n{ \"model\" \n:\t\"m\" } \n", "m", false, false, false},
+        {"{\"mod\\u0065l\":\"a\\/b\\u00e4\"}", "a/b\xc3\xa4", false, false, false},
+        {"{\"\\u006dodel\":\"m\",\"\\u0073tream\":true}", "m", true, false, false},
+        {"{\"model\":\"m\",\"stream\":null}", "m", false, false, false},
+        {"{\"model\":\"m\",\"stream\":false,\"stream\":true}", "m", true, false, false},
+        {"{\"stream\":true,\"model\":\"m\",\"stream_options\":{\"include_usage\":true}}", "m", true,
+         true, false},
+        {"{\"stream_options\":{\"a\":[1],\"include_usage\" : false},\"stream\":true,\"model\":\"m\"}",
+         "m", true, false, false},
+        {"{\"model\":\"m\",\"usage\":{\"include\":true}}", "m", false, false, true},
+        {"{\"model\":\"m\",\"usage\":{\"include\":null}}", "m", false, false, false},
+        {"{\"model\":\"m\",\"usage\":null}", "m", false, false, false},
+        {"{\"model\":\"m\",\"\":1,\"metadata\":{\"stream\":true,\"model\":5}}", "m", false, false,
+         false},
+        {"{\"model\":\"m\",\"messages\":[{\"content\":\"\\\"stream\\\":true\"}]}", "m", false,
+         false, false},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b;
+        assert_row(i, read_body(&b, rows[i].body, API_CHAT));
+        assert_row(i, span_eq(b.request.model, span_text(rows[i].model)));
+        assert_row(i, b.request.stream == rows[i].stream);
+        assert_row(i, b.request.wants_usage == rows[i].wants_usage);
+        assert_row(i, b.request.wants_cost == rows[i].wants_cost);
+        let_go(&b);
+    }
+}
+
+/* --- what the provider gets ---------------------------------------------------------------------- */
+
+#define ASK "\"stream_options\":{\"include_usage\":true}"
+
+static void only_what_is_ours_changes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *upstream_model, *result;
+        enum api_protocol api;
+    } rows[] = {
+        /* nothing to do: every byte stays */
+        {" { \"model\" : \"m\" , \"x\":1.0e+2 }\n", "m", " { \"model\" : \"m\" , \"x\":1.0e+2 }\n",
+         API_CHAT},
+        {"{\"model\":\"m\",\"a\":\"\\u00e4\\/\",\"b\":{\"provider\":1}}", "m",
+         "{\"model\":\"m\",\"a\":\"\\u00e4\\/\",\"b\":{\"provider\":1}}", API_CHAT},
+        {"{\"model\":\"m\",\"model_kwargs\":1,\"use\":2,\"\":3}", "m",
+         "{\"model\":\"m\",\"model_kwargs\":1,\"use\":2,\"\":3}", API_CHAT},
+        /* the model's name */
+        {"{ \"model\" :  \"m\" ,\"x\":1}", "up/stream-1",
+         "{ \"model\" :  \"up/stream-1\" ,\"x\":1}", API_CHAT},
+        {"{\"mod\\u0065l\":\"\\u006d\"}", "n", "{\"mod\\u0065l\":\"n\"}", API_CHAT},
+        {"{\"mod\\u0065l\":\"\\u006d\"}", "m", "{\"mod\\u0065l\":\"\\u006d\"}", API_CHAT},
+        {"{\"model\":\"m\"}", "a\"b\\c", "{\"model\":\"a\\\"b\\\\c\"}", API_CHAT},
+        /* members of the gateway: first, in the middle, last, neighbours */
+        {"{\"provider\":{\"only\":[\"a\"]},\"model\":\"m\"}", "m", "{\"model\":\"m\"}", API_CHAT},
+        {"{\"a\":1,\"provider\":2,\"model\":\"m\"}", "m", "{\"a\":1,\"model\":\"m\"}", API_CHAT},
+        {"{\"model\":\"m\",\"provider\":2}", "m", "{\"model\":\"m\"}", API_CHAT},
+        {"{\"model\":\"m\" , \"provider\" : 2 }", "m", "{\"model\":\"m\"  }", API_CHAT},
+        {"{\"provider\":1,\"models\":[],\"model\":\"m\"}", "m", "{\"model\":\"m\"}", API_CHAT},
+        {"{\"model\":\"m\",\"session_id\":\"s\",\"idempotency_key\":\"i\"}", "m",
+         "{\"model\":\"m\"}", API_CHAT},
+        {"{\"usage\":{\"include\":true},\"model\":\"m\",\"cache_strategy\":1}", "n",
+         "{\"model\":\"n\"}", API_CHAT},
+        {"{\"a\":1,\"provider\":1,\"provider\":2,\"b\":2,\"usage\":null,\"model\":\"m\"}", "m",
+         "{\"a\":1,\"b\":2,\"model\":\"m\"}", API_CHAT},
+        {"{\"\\u0070rovider\":1,\"model\":\"m\"}", "m", "{\"model\":\"m\"}", API_CHAT},
+        {"{\"Provider\":1,\"model\":\"m\"}", "m", "{\"Provider\":1,\"model\":\"m\"}", API_CHAT},
+        /* a stream is asked for its usage */
+        {"{\"model\":\"m\",\"stream\":true}", "m", "{" ASK ",\"model\":\"m\",\"stream\":true}",
+         API_CHAT},
+        {" {\n\"model\":\"m\",\"stream\":true}", "n",
+         " {" ASK ",\n\"model\":\"n\",\"stream\":true}", API_CHAT},
+        {"{\"provider\":1,\"model\":\"m\",\"stream\":true}", "m",
+         "{" ASK ",\"model\":\"m\",\"stream\":true}", API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true}", "m", "{" ASK ",\"model\":\"m\",\"stream\":true}",
+         API_COMPLETIONS},
+        {"{\"model\":\"m\",\"stream\":false}", "m", "{\"model\":\"m\",\"stream\":false}", API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":null}", "m",
+         "{\"model\":\"m\",\"stream\":true," ASK "}", API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{}}", "m",
+         "{\"model\":\"m\",\"stream\":true," ASK "}", API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{ \n\t}}", "m",
+         "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true \n\t}}",
+         API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{ \"include_obfuscation\":false}}",
+         "m",
+         "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true, "
+         "\"include_obfuscation\":false}}",
+         API_CHAT},
+        {"{\"stream_options\":{\"a\":1,\"include_usage\" : false },\"model\":\"m\",\"stream\":true}",
+         "m",
+         "{\"stream_options\":{\"a\":1,\"include_usage\" : true },\"model\":\"m\",\"stream\":true}",
+         API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":null}}", "m",
+         "{\"model\":\"m\",\"stream\":true," ASK "}", API_CHAT},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}", "m",
+         "{\"model\":\"m\",\"stream\":true," ASK "}", API_CHAT},
+        {"{\"model\":\"m\",\"stream_options\":{\"include_usage\":false}}", "m",
+         "{\"model\":\"m\",\"stream_options\":{\"include_usage\":false}}", API_CHAT},
+        {"{\"model\":\"m\",\"input\":\"x\",\"stream_options\":5}", "m",
+         "{\"model\":\"m\",\"input\":\"x\",\"stream_options\":5}", API_EMBEDDINGS},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b;
+        assert_row(i, read_body(&b, rows[i].body, rows[i].api));
+        struct buf out = spliced(&b, rows[i].upstream_model);
+        if (!span_eq(buf_span(&out), span_text(rows[i].result)))
+            print_error("row %u got: %.*s\n", i, SPAN_FMT(buf_span(&out)));
+        assert_row(i, span_eq(buf_span(&out), span_text(rows[i].result)));
+        yyjson_doc *doc = yyjson_read((const char *)out.at, buf_len(&out), 0);
+        assert_row(i, doc != NULL);
+        yyjson_doc_free(doc);
+        buf_fini(&out);
+        let_go(&b);
+    }
+}
+
+static void the_same_request_can_be_made_for_several_upstreams(void **state)
+{
+    (void)state;
+    struct bench b;
+    assert_true(read_body(&b, "{\"model\":\"m\",\"provider\":1}", API_CHAT));
+    struct buf one = spliced(&b, "first"), two = spliced(&b, "second");
+    assert_span(buf_span(&one), "{\"model\":\"first\"}");
+    assert_span(buf_span(&two), "{\"model\":\"second\"}");
+    buf_fini(&one);
+    buf_fini(&two);
+    let_go(&b);
+}
+
+/* As many members of ours as are noted, and the usage asked for: the list of edits has room. */
+static void the_most_edits_a_request_can_need_fit(void **state)
+{
+    (void)state;
+    struct buf body = {0};
+    assert_int_equal(buf_add_text(&body, "{"), 0);
+    for (unsigned i = 0; i < OPENAI_NOTED_MAX - 1; i++)
+        assert_int_equal(buf_add_text(&body, "\"provider\":1,\"k\":2,"), 0);
+    assert_int_equal(buf_add_text(&body, "\"stream\":true,\"model\":\"m\"}"), 0);
+    assert_int_equal(buf_add_byte(&body, 0), 0);
+    struct bench b;
+    if (!read_body(&b, (const char *)body.at, API_CHAT))
+        fail_msg("%s", b.why.message);
+    struct buf out = spliced(&b, "n");
+    assert_true(span_find(buf_span(&out), SPAN_LIT("provider")) == SIZE_MAX);
+    assert_true(span_find(buf_span(&out), SPAN_LIT("\"model\":\"n\"")) != SIZE_MAX);
+    assert_true(span_find(buf_span(&out), SPAN_LIT(ASK)) != SIZE_MAX);
+    buf_fini(&out);
+    buf_fini(&body);
+    let_go(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_bad_request_is_refused_by_the_name_of_its_member),
+        cmocka_unit_test(a_name_without_end_is_refused),
+        cmocka_unit_test(members_are_found_however_they_are_written),
+        cmocka_unit_test(only_what_is_ours_changes),
+        cmocka_unit_test(the_same_request_can_be_made_for_several_upstreams),
+        cmocka_unit_test(the_most_edits_a_request_can_need_fit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
