@@ -4,11 +4,13 @@
 enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2, KNOWN_READ = 4, KNOWN_WRITE = 8, KNOWN_REASONING = 32 };
 
 /* Usage is bounded to 1e9 tokens a count and prices to what fits a decimal of USD per million; the
- * product may still pass 64 bits for absurd prices, and then saturates instead of wrapping. */
+ * product may still pass 64 bits for absurd prices, and then saturates so that no sum wraps. */
 static uint64_t times(uint64_t tokens, uint64_t pd_per_token)
 {
+    const uint64_t most = UINT64_MAX / 8;
     uint64_t product;
-    return __builtin_mul_overflow(tokens, pd_per_token, &product) ? UINT64_MAX / 8 : product;
+    return __builtin_mul_overflow(tokens, pd_per_token, &product) || product > most ? most
+                                                                                    : product;
 }
 
 struct cost cost_of(const struct usage *u, const struct price_options *price)

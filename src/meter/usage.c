@@ -53,9 +53,13 @@ bool usage_read_openai(struct usage *u, struct span object)
     }
     if (status != JSON_DONE || !stated)
         return false;
-    /* xAI has left reasoning out of completion_tokens: the total tells. */
-    if (seen.reasoning > 0 && total == seen.prompt + seen.completion + seen.reasoning)
+    /* xAI has left reasoning out of completion_tokens: the total tells, or that it cannot be in. */
+    bool fits = seen.reasoning <= seen.completion;
+    if (seen.reasoning > 0 && (total == seen.prompt + seen.completion + seen.reasoning ||
+                               (total == 0 && !fits)))
         seen.completion += seen.reasoning;
+    if (seen.reasoning > seen.completion)
+        seen.reasoning = seen.completion;
     if (seen.cached > seen.prompt)
         seen.cached = seen.prompt;
     if (seen.cache_write > seen.prompt - seen.cached)
