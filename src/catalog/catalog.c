@@ -37,7 +37,7 @@ struct catalog *catalog_new(const struct snapshot *s)
         const struct model_options *m = &s->models[i];
         struct span id = span_text(m->id), bare = bare_name(id);
         must_put(&c->by_id, id, m);
-        if (!span_eq(bare, id))
+        if (m->nalias == 0 || !span_eq(bare, id))
             must_put(&c->by_bare_name, bare, map_get(&c->by_bare_name, bare) ? &shared_name : m);
     }
     for (unsigned i = 0; i < s->nproviders; i++)
@@ -83,6 +83,20 @@ static void add_endpoints(const struct catalog *c, const struct model_options *m
         add_endpoints(c, &c->snapshot->models[m->alias[i]], pinned, out);
 }
 
+/* The models of that bare name, as far as the provider serves them. */
+static void add_pinned(const struct catalog *c, struct span bare, const struct provider_options *p,
+                       struct resolution *out)
+{
+    const struct model_options *m = map_get(&c->by_bare_name, bare);
+    if (m != NULL && m != &shared_name)
+        add_endpoints(c, m, p, out);
+    for (unsigned i = 0; m == &shared_name && i < c->snapshot->nmodels; i++) {
+        const struct model_options *each = &c->snapshot->models[i];
+        if (span_eq(bare_name(span_text(each->id)), bare))
+            add_endpoints(c, each, p, out);
+    }
+}
+
 /* "provider/name": a model of that bare name which the provider serves, or anything at all when the
  * provider was made from the environment. */
 static void resolve_pinned(const struct catalog *c, struct span name, struct resolution *out)
@@ -91,9 +105,7 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
     const struct provider_options *p = map_get(&c->providers, slug);
     if (p == NULL || bare.len == 0)
         return;
-    const struct model_options *m = map_get(&c->by_bare_name, bare);
-    if (m != NULL && m != &shared_name)
-        add_endpoints(c, m, p, out);
+    add_pinned(c, bare, p, out);
     if (out->n > 0 || !p->from_environment)
         return;
     add_target(out, &(struct target){

@@ -4,7 +4,8 @@
 
 static int reserve_in_budget(struct body *b, size_t more)
 {
-    if (more > b->budget->max_bytes - b->budget->used_bytes)
+    uint64_t used = b->budget->used_bytes, max = b->budget->max_bytes;
+    if (used > max || more > max - used) /* a reload may have lowered it below what is in use */
         return -EDQUOT;
     b->budget->used_bytes += more;
     b->reserved += more;

@@ -1,0 +1,148 @@
+#include "unit.h"
+
+#include "sluice/catalog/catalog.h"
+
+/* A configuration as its loader would leave it: three providers, the last made from the
+ * environment, and models that share bare names. */
+static struct provider_options providers[] = {
+    {.name = "p1"},
+    {.name = "p2"},
+    {.name = "openai", .from_environment = true},
+    {.name = "openrouter", .from_environment = true},
+};
+
+static struct endpoint_options fast_at[] = {{.provider = 0, .upstream_model = "fast-1"},
+                                            {.provider = 1, .upstream_model = "fast-2"}};
+static struct endpoint_options a_shared_at[] = {{.provider = 0, .upstream_model = "a-shared"}};
+static struct endpoint_options b_shared_at[] = {{.provider = 1, .upstream_model = "b-shared"}};
+static struct endpoint_options deep_at[] = {{.provider = 1, .upstream_model = "deep"}};
+static struct endpoint_options plain_at[] = {{.provider = 0, .upstream_model = "plain"}};
+static struct endpoint_options many_at[CATALOG_TARGETS_MAX + 3];
+static unsigned both[] = {0, 3};
+
+static struct model_options models[] = {
+    {.id = "a/fast", .endpoints = fast_at, .nendpoints = 2},
+    {.id = "a/shared", .endpoints = a_shared_at, .nendpoints = 1},
+    {.id = "b/shared", .endpoints = b_shared_at, .nendpoints = 1},
+    {.id = "a/deep/image", .endpoints = deep_at, .nendpoints = 1},
+    {.id = "plain", .endpoints = plain_at, .nendpoints = 1},
+    {.id = "best", .alias = both, .nalias = 2},
+    {.id = "x/many", .endpoints = many_at, .nendpoints = ROWS(many_at)},
+};
+
+static const struct snapshot snapshot = {
+    .providers = providers,
+    .nproviders = ROWS(providers),
+    .models = models,
+    .nmodels = ROWS(models),
+};
+
+/* "p1:fast-1=a/fast p2:…": provider, its name for the model, and the canonical one. */
+static void describe(const struct resolution *r, char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < r->n; i++) {
+        const struct target *t = &r->targets[i];
+        assert_non_null(t->price);
+        assert_ptr_equal(t->provider, &providers[t->provider_index]);
+        at += (size_t)snprintf(out + at, size - at, "%s%s:%.*s=%.*s", i > 0 ? " " : "",
+                               t->provider->name, SPAN_FMT(t->upstream_model),
+                               SPAN_FMT(t->model_id));
+    }
+}
+
+static void names_resolve_as_the_contract_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *targets;
+    } rows[] = {
+        /* nothing */
+        {"", ""},
+        {"/", ""},
+        {"nope", ""},
+        {"p1", ""},
+        {"p1/", ""},
+        {"/fast", ""},
+        {"p1/nope", ""},
+        {"A/FAST", ""},
+        {"a/fast ", ""},
+        {"c/fast", ""}, /* neither a model nor a provider */
+        {"openai/", ""},
+        {"shared", ""}, /* two models have it */
+        {"sluice/nope", ""},
+        {"sluice/sluice/fast", ""}, /* stripped once */
+        /* exact ids, aliases in their order */
+        {"a/fast", "p1:fast-1=a/fast p2:fast-2=a/fast"},
+        {"plain", "p1:plain=plain"},
+        {"a/deep/image", "p2:deep=a/deep/image"},
+        {"best", "p1:fast-1=a/fast p2:fast-2=a/fast p2:deep=a/deep/image"},
+        /* provider/name pins the provider */
+        {"p2/fast", "p2:fast-2=a/fast"},
+        {"p1/plain", "p1:plain=plain"},
+        {"p2/deep/image", "p2:deep=a/deep/image"},
+        {"p1/deep/image", ""},
+        {"p1/shared", "p1:a-shared=a/shared"},
+        {"p2/shared", "p2:b-shared=b/shared"},
+        {"p2/best", ""}, /* an alias is no model of a provider */
+        /* bare names */
+        {"fast", "p1:fast-1=a/fast p2:fast-2=a/fast"},
+        {"deep/image", "p2:deep=a/deep/image"},
+        /* one leading segment is forgiven */
+        {"sluice/a/fast", "p1:fast-1=a/fast p2:fast-2=a/fast"},
+        {"sluice/fast", "p1:fast-1=a/fast p2:fast-2=a/fast"},
+        {"sluice/best", "p1:fast-1=a/fast p2:fast-2=a/fast p2:deep=a/deep/image"},
+        /* a provider from the environment offers anything */
+        {"openai/gpt-x", "openai:gpt-x=openai/gpt-x"},
+        {"openrouter/a/b:free", "openrouter:a/b:free=openrouter/a/b:free"},
+        {"sluice/openai/gpt-x", "openai:gpt-x=openai/gpt-x"},
+        {"openai/openai/gpt-x", "openai:openai/gpt-x=openai/openai/gpt-x"},
+    };
+    struct catalog *c = catalog_new(&snapshot);
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct resolution r;
+        char got[256];
+        bool found = catalog_resolve(c, span_text(rows[i].name), &r);
+        describe(&r, got, sizeof(got));
+        if (strcmp(got, rows[i].targets) != 0)
+            print_error("row %u \"%s\": %s\n", i, rows[i].name, got);
+        assert_row(i, strcmp(got, rows[i].targets) == 0);
+        assert_row(i, found == (r.n > 0));
+    }
+    catalog_free(c);
+}
+
+static void more_targets_than_there_is_room_for_are_left_out(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ROWS(many_at); i++)
+        many_at[i] = (struct endpoint_options){.provider = i % 2, .upstream_model = "m"};
+    struct catalog *c = catalog_new(&snapshot);
+    struct resolution r;
+    assert_true(catalog_resolve(c, SPAN_LIT("x/many"), &r));
+    assert_int_equal(r.n, CATALOG_TARGETS_MAX);
+    catalog_free(c);
+}
+
+static void an_empty_configuration_has_nothing(void **state)
+{
+    (void)state;
+    static const struct snapshot empty;
+    struct catalog *c = catalog_new(&empty);
+    struct resolution r;
+    assert_false(catalog_resolve(c, SPAN_LIT("a/fast"), &r));
+    assert_int_equal(r.n, 0);
+    catalog_free(c);
+    catalog_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_resolve_as_the_contract_says),
+        cmocka_unit_test(more_targets_than_there_is_room_for_are_left_out),
+        cmocka_unit_test(an_empty_configuration_has_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
