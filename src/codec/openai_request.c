@@ -130,8 +130,7 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         return true;
     }
     if (json_key_is(key, "stream_options") && api != API_EMBEDDINGS)
-        return read_stream_options(r, value, m->kind, why) &&
-               note(r, m, NOTED_STREAM_OPTIONS, why);
+        return read_stream_options(r, value, m->kind, why) && note(r, m, NOTED_STREAM_OPTIONS, why);
     if (json_key_is(key, "messages") && api == API_CHAT) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
@@ -163,8 +162,7 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
     }
     if (status == JSON_INVALID || status == JSON_MORE) {
         reject(why, "", "");
-        snprintf(why->message, sizeof why->message,
-                 "the body is not valid JSON: %s at byte %zu",
+        snprintf(why->message, sizeof why->message, "the body is not valid JSON: %s at byte %zu",
                  status == JSON_MORE ? "it ends too early" : scan.problem, scan.offset);
         return false;
     }

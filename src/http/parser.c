@@ -206,8 +206,7 @@ static size_t head_extent(const struct parser *p)
     if (p->nraw == 0)
         return p->target_at + p->target_len;
     const struct raw_field *last = &p->raw[p->nraw - 1];
-    return last->value_len > 0 ? last->value_at + last->value_len
-                               : last->name_at + last->name_len;
+    return last->value_len > 0 ? last->value_at + last->value_len : last->name_at + last->name_len;
 }
 
 static int refuse_too_large(struct parser *p)

@@ -29,8 +29,8 @@ struct cost cost_of(const struct usage *u, const struct price_options *price)
     c.cache_write_pd = times(u->cache_write, write);
     c.completion_pd = times(u->completion - reasoning, price->output);
     c.reasoning_pd = reasoning_apart ? times(reasoning, price->reasoning) : 0;
-    c.total_pd =
-        c.prompt_pd + c.cache_read_pd + c.cache_write_pd + c.completion_pd + c.reasoning_pd;
+    c.total_pd = c.prompt_pd + c.cache_read_pd + c.cache_write_pd + c.completion_pd +
+                 c.reasoning_pd;
     return c;
 }
 

@@ -55,8 +55,8 @@ bool usage_read_openai(struct usage *u, struct span object)
         return false;
     /* xAI has left reasoning out of completion_tokens: the total tells, or that it cannot be in. */
     bool fits = seen.reasoning <= seen.completion;
-    if (seen.reasoning > 0 && (total == seen.prompt + seen.completion + seen.reasoning ||
-                               (total == 0 && !fits)))
+    if (seen.reasoning > 0 &&
+        (total == seen.prompt + seen.completion + seen.reasoning || (total == 0 && !fits)))
         seen.completion += seen.reasoning;
     if (seen.reasoning > seen.completion)
         seen.reasoning = seen.completion;
