@@ -9,8 +9,12 @@ import openai
 import pytest
 
 import raw
+from certificates import Authority
 from conftest import LIMITED
-from upstream import until
+from free_port import free_port
+from gateway import Gateway
+from redis_server import RedisServer
+from upstream import Upstream, until
 
 HELLO = [{"role": "user", "content": "hello"}]
 WEATHER = [{"type": "function", "function": {
@@ -185,6 +189,42 @@ def test_many_at_once(gateway):
         async with openai.AsyncOpenAI(base_url=gateway.base_url, api_key=raw.KEY) as client:
             return await asyncio.gather(*(one(client, n) for n in range(40)))
     assert asyncio.run(all_of_them()) == [f"You said: number {n}" for n in range(40)]
+
+
+def test_chat_with_tls_on_both_sides_and_redis_counting(tmp_path):
+    """The whole way at once: SDK, TLS, gateway with Redis, TLS, provider."""
+    if not RedisServer.available():
+        pytest.fail("redis-server is not installed; scripts/test installs it")
+    authority = Authority(tmp_path, "client-test-ca")
+    pair = authority.issue("both-sides")
+    up, redis = Upstream(tls=pair.server_context()).start(), RedisServer(tmp_path).start()
+    port, tls_port = free_port(), free_port()
+    gw = Gateway(
+        tmp_path / "gateway", up.base_url.replace("127.0.0.1", "localhost"), port=port,
+        listeners=[
+            {"name": "ops", "address": f"127.0.0.1:{port}", "serves": ["health", "metrics"]},
+            {"name": "api", "address": f"127.0.0.1:{tls_port}", "serves": ["api"],
+             "tls": {"cert": str(pair.cert), "key": str(pair.key)}}],
+        keys=[{"name": "dev", "secret": raw.KEY, "limits": {"rpm": 20}}],
+        providers={"up": {"tls": {"ca": str(authority.file)}}},
+        store={"url": f"redis://127.0.0.1:{redis.port}"})
+    try:
+        gw.start()
+        until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+        secure = openai.DefaultHttpxClient(verify=authority.client_context())
+        with openai.OpenAI(base_url=f"https://localhost:{tls_port}/v1", api_key=raw.KEY,
+                           max_retries=0, http_client=secure) as client:
+            for _ in range(20):
+                stream = client.chat.completions.create(model="good", messages=HELLO, stream=True)
+                assert text_of(stream) == "You said: hello"
+            with pytest.raises(openai.RateLimitError):
+                client.chat.completions.create(model="good", messages=HELLO)
+        assert redis.keys()
+        gw.stop()
+    finally:
+        gw.kill()
+        redis.stop()
+        up.stop()
 
 
 def test_demo_with_no_configuration_at_all(demo):
