@@ -81,6 +81,17 @@ def test_words_in_labels_are_documented(function):
     assert words and set(words) <= set(quoted(text_of("docs/operations.md")))
 
 
+def test_what_troubleshooting_quotes_is_said_somewhere():
+    """The longest part of each message that no value is put into."""
+    source = "".join(f.read_text() for f in (ROOT / "src").rglob("*.c"))
+    source = re.sub(r'"\s+"', "", source).replace('\\"', '"')
+    for row in rows(section("docs/operations.md", "Troubleshooting")):
+        for message in quoted(row[0]):
+            parts = re.split(r"…|: |/chat/completions|\bwithin\b|[\w.:]*\d[\w.:]*|\bN\b", message)
+            fixed = max(parts, key=len)
+            assert fixed.strip() in source, message
+
+
 # What clients see.
 
 def test_every_path_is_documented():
