@@ -87,7 +87,8 @@ def test_what_troubleshooting_quotes_is_said_somewhere():
     source = re.sub(r'"\s+"', "", source).replace('\\"', '"')
     for row in rows(section("docs/operations.md", "Troubleshooting")):
         for message in quoted(row[0]):
-            parts = re.split(r"…|: |/chat/completions|\bwithin\b|[\w.:]*\d[\w.:]*|\bN\b", message)
+            parts = re.split(r"…|: |\(timeouts\.\w+|/chat/completions|\bwithin\b|"
+                             r"[\w.:]*\d[\w.:]*|\bN\b", message)
             fixed = max(parts, key=len)
             assert fixed.strip() in source, message
 
