@@ -246,13 +246,15 @@ def _is_ready(port):
 
 
 def run(names, chosen, rounds, seconds, port_base):
-    """Measures the chosen rows and returns (results, failed)."""
+    """Measures the chosen rows. Returns (results, failed, whether it came to its end): what was
+    measured before an interruption is still worth reading."""
     bench = Bench(names, rounds, seconds, port_base)
 
     def stop(signum, frame):
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+    finished = False
     try:
         bench.start_upstream()
         bench.run_rows([row for row in rows.ROWS if row.name in chosen])
@@ -262,9 +264,12 @@ def run(names, chosen, rounds, seconds, port_base):
         bench.run_memory(memory)
         if rows.START.name in chosen:
             bench.run_start()
+        finished = True
+    except KeyboardInterrupt:
+        say("stopped")
     finally:
         bench.close()
-    return bench.results, bench.failed
+    return bench.results, bench.failed, finished
 
 
 def installed(names):

@@ -91,6 +91,8 @@ def _section(data, row, also, with_added=False):
 
 
 def _write_chart(data, row):
+    if not row.chart:
+        return
     figures = [(name, median(data, row.name, name, row.figure)) for name in data["contenders"]]
     figures = [(name, value) for name, value in figures if value is not None]
     if figures:
