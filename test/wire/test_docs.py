@@ -113,6 +113,11 @@ def test_every_error_is_documented_with_its_status():
     assert {words[kind] for kind in made} <= documented
 
 
+def test_every_field_of_an_answer_is_documented():
+    ours = set(re.findall(r"\b(X-[\w-]+|Server-Timing): ", text_of("src/exchange/answer.c")))
+    assert len(ours) > 5 and ours <= set(quoted(section("docs/api.md", "Fields of an answer")))
+
+
 def test_default_limits_are_those_of_the_reference():
     defaults = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^`]+)` \|",
                                section("docs/configuration.md", "server"), re.M))
