@@ -52,7 +52,8 @@ static struct tag tag_of(const struct keyring *k, struct span presented)
     uint8_t salted[SALT_BYTES + PRESENTED_MAX];
     memcpy(salted, k->salt, SALT_BYTES);
     memcpy(salted + SALT_BYTES, presented.at, presented.len);
-    return (struct tag){{map_hash(presented), map_hash(span_of(salted, SALT_BYTES + presented.len))}};
+    return (struct tag){
+        {map_hash(presented), map_hash(span_of(salted, SALT_BYTES + presented.len))}};
 }
 
 static const struct key_options *find_by_digest(const struct keyring *k, struct span presented)
@@ -76,8 +77,9 @@ enum key_verdict keyring_find(struct keyring *k, struct span presented, uint64_t
     struct tag tag = tag_of(k, presented);
     unsigned slot = tag.half[0] % REMEMBERED;
     const struct key_options *key = k->remembered[slot].key;
-    bool known = key != NULL && span_eq_constant_time(span_of(&tag, sizeof tag),
-                                                      span_of(&k->remembered[slot].tag, sizeof tag));
+    bool known = key != NULL &&
+                 span_eq_constant_time(span_of(&tag, sizeof tag),
+                                       span_of(&k->remembered[slot].tag, sizeof tag));
     if (!known) {
         key = find_by_digest(k, presented);
         if (key == NULL)

@@ -52,8 +52,9 @@ static void add_model(struct buf *out, struct span id, const char *name, const c
 
     must(buf_add_text(out, "{\"id\":\""));
     must(buf_add_json(out, id));
-    must(buf_addf(out, "\",\"object\":\"model\",\"type\":\"model\",\"created\":%llu,"
-                       "\"created_at\":\"%s\",\"owned_by\":\"",
+    must(buf_addf(out,
+                  "\",\"object\":\"model\",\"type\":\"model\",\"created\":%llu,"
+                  "\"created_at\":\"%s\",\"owned_by\":\"",
                   (unsigned long long)created, created_at));
     must(buf_add_json(out, span_text(owner)));
     must(buf_add_text(out, "\",\"display_name\":\""));

@@ -64,10 +64,11 @@ static bool refused(const struct call *call)
 {
     if (may_administer(call))
         return false;
-    reply(call->sink, 401, "application/json", SPAN_NONE,
-          SPAN_LIT("{\"error\":{\"message\":\"the admin token is needed: send Authorization: Bearer "
-                   "<token>\",\"type\":\"invalid_api_key\",\"param\":\"\",\"code\":401,"
-                   "\"reason\":\"INVALID_API_KEY\"}}\n"));
+    reply(
+        call->sink, 401, "application/json", SPAN_NONE,
+        SPAN_LIT("{\"error\":{\"message\":\"the admin token is needed: send Authorization: Bearer "
+                 "<token>\",\"type\":\"invalid_api_key\",\"param\":\"\",\"code\":401,"
+                 "\"reason\":\"INVALID_API_KEY\"}}\n"));
     return true;
 }
 
@@ -89,8 +90,9 @@ static void add_provider(struct buf *out, const struct provider_runtime *p, bool
     must(buf_add_byte(out, '"'));
     if (p->pool != NULL) {
         struct pool_stats stats = pool_stats(p->pool);
-        must(buf_addf(out, ",\"connections\":{\"idle\":%u,\"busy\":%u,\"connecting\":%u,"
-                           "\"waiting\":%u}",
+        must(buf_addf(out,
+                      ",\"connections\":{\"idle\":%u,\"busy\":%u,\"connecting\":%u,"
+                      "\"waiting\":%u}",
                       stats.idle, stats.busy, stats.dialing, stats.waiting));
     }
     must(buf_add_byte(out, '}'));
@@ -106,14 +108,15 @@ void operate_status(const struct row *row, const struct call *call)
     const char *detail;
     struct buf out = {0};
     bool usable = store_usable(g->store, &detail);
-    must(buf_addf(&out,
-                  "{\"config\":{\"generation\":%llu,\"hash\":\"%s\"},\"inflight\":%u,\"streams\":%u,"
-                  "\"client_connections\":%u,\"body_bytes\":%llu,\"draining\":%s,"
-                  "\"store\":{\"name\":\"%s\",\"usable\":%s,\"detail\":\"%s\"},\"providers\":[",
-                  (unsigned long long)d->snapshot->generation, d->snapshot->hash, g->inflight,
-                  g->streams, g->http.connections, (unsigned long long)g->http.bodies.used_bytes,
-                  g->draining ? "true" : "false", store_name(g->store), usable ? "true" : "false",
-                  detail != NULL ? detail : ""));
+    must(
+        buf_addf(&out,
+                 "{\"config\":{\"generation\":%llu,\"hash\":\"%s\"},\"inflight\":%u,\"streams\":%u,"
+                 "\"client_connections\":%u,\"body_bytes\":%llu,\"draining\":%s,"
+                 "\"store\":{\"name\":\"%s\",\"usable\":%s,\"detail\":\"%s\"},\"providers\":[",
+                 (unsigned long long)d->snapshot->generation, d->snapshot->hash, g->inflight,
+                 g->streams, g->http.connections, (unsigned long long)g->http.bodies.used_bytes,
+                 g->draining ? "true" : "false", store_name(g->store), usable ? "true" : "false",
+                 detail != NULL ? detail : ""));
     for (unsigned i = 0; i < d->snapshot->nproviders; i++)
         add_provider(&out, &d->providers[i], i == 0);
     must(buf_add_text(&out, "]}\n"));

@@ -9,16 +9,16 @@ struct call {
     struct api *api;
     struct sink *sink;
     const struct http_head *head;
-    struct span path;  /* without query, alias prefix and trailing slash */
-    struct span query; /* behind the question mark */
-    struct span rest;  /* what a row's wildcard matched, percent-decoded */
+    struct span path;   /* without query, alias prefix and trailing slash */
+    struct span query;  /* behind the question mark */
+    struct span rest;   /* what a row's wildcard matched, percent-decoded */
     struct span fields; /* CORS lines for the answer */
 };
 
 struct row {
     enum http_method method;
-    const char *path;     /* one that ends in a slash-star matches everything below */
-    unsigned serves;      /* listeners that offer it: SERVES_* */
+    const char *path; /* one that ends in a slash-star matches everything below */
+    unsigned serves;  /* listeners that offer it: SERVES_* */
     const struct exchange_kind *kind;
     /* Answers at once; NULL: the row reaches a provider once the body is complete. */
     void (*answer)(const struct row *row, const struct call *call);

@@ -160,8 +160,8 @@ static struct span cors_lines(const struct call *call, struct span origin, bool 
 static void fail_call(const struct call *call, const struct exchange_kind *kind,
                       const struct fault *why, struct span fields)
 {
-    struct exchange *x =
-        exchange_open(call->api->gateway, call->sink, kind != NULL ? kind : &nothing, call->head);
+    struct exchange *x = exchange_open(call->api->gateway, call->sink,
+                                       kind != NULL ? kind : &nothing, call->head);
     if (fields.len > 0)
         exchange_add_fields(x, fields);
     exchange_fail(x, why);

@@ -43,8 +43,7 @@ static void on_delay_over(struct deadline *d)
 {
     struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
     ports_stop_accepting(p);
-    p->drain_until_ms =
-        loop_now_ms(p->loop) + p->gateway.now->snapshot->server.drain_timeout_ms;
+    p->drain_until_ms = loop_now_ms(p->loop) + p->gateway.now->snapshot->server.drain_timeout_ms;
     deadline_init(&p->drain, p->loop, on_tick);
     deadline_set(&p->drain, 1);
 }

@@ -79,8 +79,8 @@ int reload(struct process *p, struct buf *report)
                      (unsigned long long)p->generation, s->hash);
     }
     if (report != NULL && why.text[0] != '\0') {
-        if (buf_add_text(report, "{\"error\":\"") < 0 || buf_add_json(report, span_text(why.text)) < 0 ||
-            buf_add_text(report, "\"}\n") < 0)
+        if (buf_add_text(report, "{\"error\":\"") < 0 ||
+            buf_add_json(report, span_text(why.text)) < 0 || buf_add_text(report, "\"}\n") < 0)
             buf_clear(report);
     } else if (report != NULL && findings_write(&findings, true, report) < 0) {
         buf_clear(report);
@@ -137,7 +137,9 @@ void reload_watch(struct process *p)
         return;
     const char *slash = strrchr(p->load.path, '/');
     snprintf(directory, sizeof directory, "%.*s",
-             slash == NULL ? 1 : slash == p->load.path ? 1 : (int)(slash - p->load.path),
+             slash == NULL           ? 1
+             : slash == p->load.path ? 1
+                                     : (int)(slash - p->load.path),
              slash == NULL ? "." : p->load.path);
     deadline_init(&p->changed, p->loop, on_quiet);
     uv_fs_event_init(loop_uv(p->loop), &p->directory);

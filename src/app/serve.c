@@ -132,12 +132,10 @@ static void metrics_start(struct process *p)
     struct gateway *g = &p->gateway;
     g->metrics = metric_registry_new();
     instruments_init(&g->instruments, g->metrics);
-    p->reload_successful =
-        metric_series(metric_declare(g->metrics, METRIC_GAUGE,
-                                     "sluice_config_last_reload_successful",
-                                     "1 when the configuration on disk is the one in use.", "",
-                                     NULL, 0),
-                      NULL);
+    p->reload_successful = metric_series(
+        metric_declare(g->metrics, METRIC_GAUGE, "sluice_config_last_reload_successful",
+                       "1 when the configuration on disk is the one in use.", "", NULL, 0),
+        NULL);
     p->hash_family = metric_declare(g->metrics, METRIC_GAUGE, "sluice_config_hash_info",
                                     "1 for the configuration in use.", "hash", NULL, 0);
     self_declare(p);

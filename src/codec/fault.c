@@ -95,7 +95,8 @@ int fault_write_stream(const struct fault *f, enum api_protocol api, const char 
                              ? "{\"index\":0,\"text\":\"\",\"finish_reason\":\"error\"}"
                              : "{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}";
     const char *object = api == API_COMPLETIONS ? "text_completion" : "chat.completion.chunk";
-    int rc = buf_addf(out, "data: {\"id\":\"gen-%s\",\"object\":\"%s\",\"choices\":[%s],\"error\":{",
+    int rc = buf_addf(out,
+                      "data: {\"id\":\"gen-%s\",\"object\":\"%s\",\"choices\":[%s],\"error\":{",
                       request_id, object, choice);
     if (rc == 0)
         rc = write_members(f, out);

@@ -33,8 +33,8 @@ static void fail(struct attempt *a, enum attempt_result result, enum fault_kind 
         .next_may_help = true,
         .fault = {.kind = kind},
     };
-    snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %s",
-             a->target->provider->name, problem);
+    snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %s", a->target->provider->name,
+             problem);
     exchange_attempt_failed(a->x, &f);
 }
 
@@ -120,7 +120,8 @@ static void send_request(struct attempt *a)
         x->dispatched_us = a->sent_us;
     become(a, ATTEMPT_WAITING);
     arm(a, a->target->provider->first_byte_timeout_ms);
-    (void)client_send(a->client, spans, n + 1); /* what the socket refuses is kept: bounded by the body */
+    (void)client_send(a->client, spans,
+                      n + 1); /* what the socket refuses is kept: bounded by the body */
 }
 
 /* --- the connection --------------------------------------------------------------------------- */

@@ -62,8 +62,7 @@ static bool last_message_is_tool(struct span body)
     struct span list = json_value(body, &messages);
     while (json_each(list, &cursor, &message))
         last = message;
-    return json_get(last, "role", &role) &&
-           span_eq(json_value(last, &role), SPAN_LIT("\"tool\""));
+    return json_get(last, "role", &role) && span_eq(json_value(last, &role), SPAN_LIT("\"tool\""));
 }
 
 /* The name of the first tool, when the request offers one and does not bring a result. */
@@ -96,8 +95,9 @@ static void write_reply(struct demo *d, struct span body)
     char asked[400];
     long len = last_user_text(body, asked, sizeof asked);
     struct buf text = {0};
-    int rc = buf_add_text(&text, "This is sluice's built-in demo model: no provider was called, and "
-                                 "these words are fixed. ");
+    int rc = buf_add_text(&text,
+                          "This is sluice's built-in demo model: no provider was called, and "
+                          "these words are fixed. ");
     if (rc == 0 && len > 0) {
         rc = buf_add_text(&text, "You wrote: \\\"");
         if (rc == 0)
@@ -106,8 +106,9 @@ static void write_reply(struct demo *d, struct span body)
             rc = buf_add_text(&text, "\\\". ");
     }
     if (rc == 0)
-        rc = buf_add_text(&text, "Set OPENAI_API_KEY, or name a provider in sluice.yaml, and the same "
-                                 "request reaches a real model.");
+        rc = buf_add_text(&text,
+                          "Set OPENAI_API_KEY, or name a provider in sluice.yaml, and the same "
+                          "request reaches a real model.");
     struct span all = rc == 0 ? buf_span(&text) : SPAN_LIT("demo");
     d->len = all.len < sizeof d->reply ? all.len : sizeof d->reply;
     memcpy(d->reply, all.at, d->len);
@@ -133,16 +134,18 @@ static void must(int rc)
 /* `"id":…,"object":…,"created":…,"model":…,` */
 static void add_identity(const struct demo *d, const char *object, struct buf *out)
 {
-    must(buf_addf(out, "\"id\":\"%s-demo\",\"object\":\"%s\",\"created\":%llu,"
-                       "\"model\":\"sluice/demo\",",
+    must(buf_addf(out,
+                  "\"id\":\"%s-demo\",\"object\":\"%s\",\"created\":%llu,"
+                  "\"model\":\"sluice/demo\",",
                   is_legacy(d) ? "cmpl" : "chatcmpl", object,
                   (unsigned long long)(d->a->x->opened_unix_ms / 1000)));
 }
 
 static void add_usage(const struct demo *d, struct buf *out)
 {
-    must(buf_addf(out, "\"usage\":{\"prompt_tokens\":%llu,\"completion_tokens\":%llu,"
-                       "\"total_tokens\":%llu}",
+    must(buf_addf(out,
+                  "\"usage\":{\"prompt_tokens\":%llu,\"completion_tokens\":%llu,"
+                  "\"total_tokens\":%llu}",
                   (unsigned long long)d->prompt_tokens, (unsigned long long)d->words,
                   (unsigned long long)(d->prompt_tokens + d->words)));
 }
@@ -169,8 +172,9 @@ static void add_choice_chunk(const struct demo *d, struct span delta, const char
 
 static void add_tool_delta(const struct demo *d, struct buf *out)
 {
-    must(buf_addf(out, "\"tool_calls\":[{\"index\":0,\"id\":\"call_demo\",\"type\":\"function\","
-                       "\"function\":{\"name\":\"%s\",\"arguments\":\"{}\"}}]",
+    must(buf_addf(out,
+                  "\"tool_calls\":[{\"index\":0,\"id\":\"call_demo\",\"type\":\"function\","
+                  "\"function\":{\"name\":\"%s\",\"arguments\":\"{}\"}}]",
                   d->tool));
 }
 
@@ -254,7 +258,8 @@ static void add_document(const struct demo *d, struct buf *out)
         add_tool_delta(d, out);
         must(buf_add_text(out, ",\"refusal\":null}"));
     } else {
-        must(buf_addf(out, "\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\",\"refusal\":null}",
+        must(buf_addf(out,
+                      "\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\",\"refusal\":null}",
                       SPAN_FMT(words)));
     }
     must(buf_addf(out, ",\"logprobs\":null,\"finish_reason\":\"%s\"}],", finish_word(d)));
@@ -265,10 +270,11 @@ static void add_document(const struct demo *d, struct buf *out)
 /* A vector of eight fixed numbers a request: enough to see the shape, useless for search. */
 static void add_embedding(const struct demo *d, struct buf *out)
 {
-    must(buf_addf(out, "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,"
-                       "\"embedding\":[0.5,-0.5,0.5,-0.5,0.5,-0.5,0.5,-0.5]}],"
-                       "\"model\":\"sluice/demo\",\"usage\":{\"prompt_tokens\":%llu,"
-                       "\"total_tokens\":%llu}}",
+    must(buf_addf(out,
+                  "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,"
+                  "\"embedding\":[0.5,-0.5,0.5,-0.5,0.5,-0.5,0.5,-0.5]}],"
+                  "\"model\":\"sluice/demo\",\"usage\":{\"prompt_tokens\":%llu,"
+                  "\"total_tokens\":%llu}}",
                   (unsigned long long)d->prompt_tokens, (unsigned long long)d->prompt_tokens));
 }
 
@@ -295,8 +301,8 @@ static void on_start(struct deadline *deadline)
         .name = SPAN_LIT("content-type"),
         .value = stream ? SPAN_LIT("text/event-stream") : SPAN_LIT("application/json"),
     };
-    struct http_head head = {.status = 200, .minor = 1, .fields = &type, .nfields = 1,
-                             .framing = FRAMING_CHUNKED};
+    struct http_head head = {
+        .status = 200, .minor = 1, .fields = &type, .nfields = 1, .framing = FRAMING_CHUNKED};
     if (!attempt_on_head(d->a, &head))
         return;
     d->pace.fire = stream ? on_pace : on_whole;

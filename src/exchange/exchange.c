@@ -262,8 +262,8 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
     if (presented.len == 0)
         presented = head_get(head, FIELD_X_API_KEY);
     const struct key_options *key;
-    enum key_verdict verdict =
-        keyring_find(x->deployment->keyring, presented, x->opened_unix_ms, &key);
+    enum key_verdict verdict = keyring_find(x->deployment->keyring, presented, x->opened_unix_ms,
+                                            &key);
     x->key = key;
     if (verdict == KEY_ACCEPTED)
         return true;
@@ -431,8 +431,7 @@ void exchange_finish(struct exchange *x)
     end(x);
 }
 
-void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
-                    struct span body)
+void exchange_reply(struct exchange *x, unsigned status, const char *content_type, struct span body)
 {
     become(x, EXCHANGE_ANSWERING);
     exchange_send_head(x, status, content_type, -1);

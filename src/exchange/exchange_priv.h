@@ -26,11 +26,11 @@ struct pass_lane {
     bool withhold_usage; /* we asked for the usage chunk, the client did not */
     bool done, finished; /* [DONE] came; a finish_reason came */
     bool inside_event;   /* part of an unfinished event has gone on */
-    bool passing; /* LANE_WHOLE: too large to hold, so it streams through */
-    bool errored; /* the provider said so itself, inside its stream */
+    bool passing;        /* LANE_WHOLE: too large to hold, so it streams through */
+    bool errored;        /* the provider said so itself, inside its stream */
     struct sse sse;
     struct openai_prefix *prefix; /* arena */
-    struct buf held; /* an unfinished event, or the whole document */
+    struct buf held;              /* an unfinished event, or the whole document */
 };
 
 /* --- one try at one endpoint: attempt.c ------------------------------------------------------------ */
@@ -105,8 +105,8 @@ struct exchange {
     struct sink *sink;
     const struct exchange_kind *kind;
     enum exchange_state state;
-    bool head_sent;  /* the answer's head went out, perhaps only for a keep-alive comment */
-    bool is_stream;  /* counted in gateway->streams */
+    bool head_sent; /* the answer's head went out, perhaps only for a keep-alive comment */
+    bool is_stream; /* counted in gateway->streams */
     struct later later;
 
     const struct key_options *key;
@@ -119,13 +119,13 @@ struct exchange {
     struct body body;
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
-    struct span forward; /* field lines of the request for the upstream; in `sending` */
-    struct span fields;  /* field lines every answer carries; in `sending` */
-    struct span relayed; /* field lines of the upstream's response; in `sending` */
+    struct span forward;            /* field lines of the request for the upstream; in `sending` */
+    struct span fields;             /* field lines every answer carries; in `sending` */
+    struct span relayed;            /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
     struct plan plan;
-    unsigned nattempts; /* started so far; the current one is the last */
+    unsigned nattempts;          /* started so far; the current one is the last */
     struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */
     unsigned ntried;
     struct attempt attempt;
@@ -159,7 +159,8 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
 void exchange_commit(struct exchange *x);
 /* Everything has been handed to the sink. */
 void exchange_finish(struct exchange *x);
-void exchange_note_activity(struct exchange *x); /* something went to the client: no comment is due */
+void exchange_note_activity(
+    struct exchange *x); /* something went to the client: no comment is due */
 
 /* pass_lane.c */
 void lane_open(struct exchange *x, const struct http_head *head);

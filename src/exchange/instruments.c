@@ -18,9 +18,9 @@ struct route_series {
 };
 
 static const double seconds[] = {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
-                                 2.5,   5,     10,   25,    60,   120, 300, 600};
-static const double overhead[] = {10e-6, 20e-6, 35e-6, 50e-6, 75e-6, 100e-6, 150e-6, 250e-6,
-                                  500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3};
+                                 2.5,   5,     10,   25,    60,   120, 300,  600};
+static const double overhead[] = {10e-6,  20e-6,  35e-6, 50e-6,  75e-6, 100e-6, 150e-6,
+                                  250e-6, 500e-6, 1e-3,  2.5e-3, 5e-3,  10e-3,  50e-3};
 static const double first_token[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5,
                                      0.75,  1,     2.5,  5,    7.5,  10,   20,   30,  60};
 static const double per_token[] = {0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04,
@@ -63,9 +63,9 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
     i->duration = metric_declare(r, METRIC_HISTOGRAM, "sluice_request_duration_seconds",
                                  "From the request's head to the last byte of its answer.",
                                  "api,model,stream", BUCKETS(seconds));
-    struct metric_family *phases = metric_declare(
-        r, METRIC_HISTOGRAM, "sluice_overhead_seconds",
-        "Time the gateway itself added, by phase.", "phase", BUCKETS(overhead));
+    struct metric_family *phases = metric_declare(r, METRIC_HISTOGRAM, "sluice_overhead_seconds",
+                                                  "Time the gateway itself added, by phase.",
+                                                  "phase", BUCKETS(overhead));
     i->overhead[OVERHEAD_ADMIT] = labelled(phases, "admit");
     i->overhead[OVERHEAD_DISPATCH] = labelled(phases, "dispatch");
     i->overhead[OVERHEAD_FIRST_WRITE] = labelled(phases, "first_write");
@@ -87,16 +87,17 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
         labelled(metric_declare(r, METRIC_COUNTER, "sluice_ratelimit_rejections_total",
                                 "Requests refused by a limit.", "limit", NO_BUCKETS),
                  "rpm");
-    struct metric_family *stalls =
-        metric_declare(r, METRIC_COUNTER, "sluice_stream_stalls_total",
-                       "Times a side had to wait for the other.", "side", NO_BUCKETS);
+    struct metric_family *stalls = metric_declare(r, METRIC_COUNTER, "sluice_stream_stalls_total",
+                                                  "Times a side had to wait for the other.", "side",
+                                                  NO_BUCKETS);
     i->stalls[STALL_CLIENT] = labelled(stalls, "client");
     i->stalls[STALL_UPSTREAM] = labelled(stalls, "upstream");
     i->inflight = plain(r, METRIC_GAUGE, "sluice_inflight_requests", "Requests being answered.");
     i->streams = plain(r, METRIC_GAUGE, "sluice_active_streams", "Event streams being relayed.");
     i->buffer_bytes = plain(r, METRIC_GAUGE, "sluice_stream_buffer_bytes",
                             "Request bodies held in memory.");
-    i->connections = plain(r, METRIC_GAUGE, "sluice_client_connections", "Open client connections.");
+    i->connections = plain(r, METRIC_GAUGE, "sluice_client_connections",
+                           "Open client connections.");
     i->lag = plain(r, METRIC_GAUGE, "sluice_eventloop_lag_seconds",
                    "The longest turn of the event loop since the last scrape.");
     i->log_dropped = plain(r, METRIC_COUNTER, "sluice_log_dropped_total",

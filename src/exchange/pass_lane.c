@@ -129,8 +129,8 @@ static void fail_with_error_event(struct exchange *x, struct span error)
         len = json_string(json_value(error, &m), message, sizeof message - 1);
     if (len >= 0)
         secret_scrub(&x->attempt.target->provider->credential, (uint8_t *)message, (size_t)len);
-    snprintf(problem, sizeof problem, "it answered with an error: %.*s",
-             len >= 0 ? (int)len : 10, len >= 0 ? message : "no message");
+    snprintf(problem, sizeof problem, "it answered with an error: %.*s", len >= 0 ? (int)len : 10,
+             len >= 0 ? message : "no message");
     fail(x, RESULT_BROKEN, problem);
 }
 
@@ -516,7 +516,8 @@ static void end_error(struct exchange *x)
     };
     describe(x, body, f.fault.message, sizeof f.fault.message);
     bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
-    bool is_ours = status == 401 || status >= 500; /* our credential, or the provider's own trouble */
+    bool is_ours = status == 401 ||
+                   status >= 500; /* our credential, or the provider's own trouble */
     if (is_last && !is_ours && !x->head_sent && is_error_envelope(body)) {
         relay_error(x, body);
         return;
@@ -555,8 +556,8 @@ static void error_data(struct exchange *x, const struct span *spans, unsigned n,
 void lane_open(struct exchange *x, const struct http_head *head)
 {
     struct pass_lane *l = &x->lane;
-    bool is_stream =
-        span_ieq(span_sub(head_get(head, FIELD_CONTENT_TYPE), 0, 17), SPAN_LIT("text/event-stream"));
+    bool is_stream = span_ieq(span_sub(head_get(head, FIELD_CONTENT_TYPE), 0, 17),
+                              SPAN_LIT("text/event-stream"));
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
@@ -572,7 +573,8 @@ void lane_open(struct exchange *x, const struct http_head *head)
         openai_prefix_init(l->prefix);
     } else {
         l->kind = LANE_WHOLE;
-        bool large = head->framing == FRAMING_COUNTED && head->content_length > LOOP_READ_BYTES / 2 &&
+        bool large = head->framing == FRAMING_COUNTED &&
+                     head->content_length > LOOP_READ_BYTES / 2 &&
                      head->content_length <= WHOLE_MAX && x->attempt.inflater == NULL;
         if (large && x->attempt.client != NULL &&
             buf_reserve_exact(&l->held, head->content_length) == 0)

@@ -39,10 +39,10 @@ static void put_digits(struct record *r, uint64_t n)
     put(r, span_of(digits + i, sizeof digits - i));
 }
 
-#define PUT_NUMBER(r, before, n)                                                                   \
-    do {                                                                                           \
-        PUT(r, before);                                                                            \
-        put_digits(r, n);                                                                          \
+#define PUT_NUMBER(r, before, n) \
+    do {                         \
+        PUT(r, before);          \
+        put_digits(r, n);        \
     } while (0)
 
 static bool is_plain(struct span text)
@@ -82,34 +82,47 @@ static void put_word(struct record *r, const char *word)
     *r->at++ = '"';
 }
 
-#define PUT_TEXT(r, before, text)                                                                  \
-    do {                                                                                           \
-        PUT(r, before);                                                                            \
-        put_text(r, text);                                                                         \
+#define PUT_TEXT(r, before, text) \
+    do {                          \
+        PUT(r, before);           \
+        put_text(r, text);        \
     } while (0)
-#define PUT_WORD(r, before, word)                                                                  \
-    do {                                                                                           \
-        PUT(r, before);                                                                            \
-        put_word(r, word);                                                                         \
+#define PUT_WORD(r, before, word) \
+    do {                          \
+        PUT(r, before);           \
+        put_word(r, word);        \
     } while (0)
 
-/* RFC 3339 with milliseconds; the part up to the second is made once a second. */
+static void put_padded(struct record *r, unsigned n, unsigned width)
+{
+    for (unsigned i = width; i > 0; i--, n /= 10)
+        r->at[i - 1] = (uint8_t)('0' + n % 10);
+    r->at += width;
+}
+
+/* RFC 3339 with milliseconds; the calendar is asked once a second. */
 static void put_time(struct record *r, uint64_t unix_ms)
 {
-    static uint64_t second;
-    static char text[24];
-    if (unix_ms / 1000 != second || second == 0) {
-        second = unix_ms / 1000;
-        time_t t = (time_t)second;
-        struct tm tm;
+    static uint64_t second = UINT64_MAX;
+    static struct tm tm;
+    if (unix_ms / 1000 != second) {
+        time_t t = (time_t)(second = unix_ms / 1000);
         gmtime_r(&t, &tm);
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
     }
-    put(r, span_text(text));
-    unsigned ms = (unsigned)(unix_ms % 1000);
-    char fraction[5] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
-                        (char)('0' + ms % 10), 'Z'};
-    put(r, span_of(fraction, sizeof fraction));
+    put_padded(r, (unsigned)tm.tm_year + 1900, 4);
+    PUT(r, "-");
+    put_padded(r, (unsigned)tm.tm_mon + 1, 2);
+    PUT(r, "-");
+    put_padded(r, (unsigned)tm.tm_mday, 2);
+    PUT(r, "T");
+    put_padded(r, (unsigned)tm.tm_hour, 2);
+    PUT(r, ":");
+    put_padded(r, (unsigned)tm.tm_min, 2);
+    PUT(r, ":");
+    put_padded(r, (unsigned)tm.tm_sec, 2);
+    PUT(r, ".");
+    put_padded(r, (unsigned)(unix_ms % 1000), 3);
+    PUT(r, "Z");
 }
 
 static void put_attempts(struct record *r, const struct exchange *x)
@@ -192,8 +205,8 @@ static void write_text(const struct exchange *x, const struct timings *t, struct
                      outcome_name(x->outcome), (double)t->duration_us / 1e3,
                      (double)t->ttft_us / 1e3, (double)t->overhead_us,
                      (unsigned long long)x->usage.prompt, (unsigned long long)x->usage.completion,
-                     x->error_type != NULL ? "error=" : "", x->error_type != NULL ? x->error_type : "",
-                     x->request_id);
+                     x->error_type != NULL ? "error=" : "",
+                     x->error_type != NULL ? x->error_type : "", x->request_id);
     for (int i = 0; i < n && i < (int)sizeof line - 1; i++) {
         if ((uint8_t)line[i] < ' ')
             line[i] = '?'; /* the path is the client's */
@@ -263,7 +276,8 @@ void settle(struct exchange *x)
     };
     route_series_record(instruments_route(i, x->kind->label, target), &figures);
     if (x->dispatched_us != 0) {
-        metric_observe(i->overhead[OVERHEAD_DISPATCH], (double)(x->dispatched_us - x->opened_us) * 1e-6);
+        metric_observe(i->overhead[OVERHEAD_DISPATCH],
+                       (double)(x->dispatched_us - x->opened_us) * 1e-6);
         if (a->head_us != 0 && x->first_write_us > a->head_us)
             metric_observe(i->overhead[OVERHEAD_FIRST_WRITE],
                            (double)(x->first_write_us - a->head_us) * 1e-6);

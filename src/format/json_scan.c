@@ -142,19 +142,18 @@ static struct block look_sse2(const uint8_t *p)
  * letter that has it (n and / are told apart by a second look, for 0xf is the slash's alone). */
 __attribute__((target("avx2"))) static struct block look_avx2(const uint8_t *p)
 {
-    const __m256i letters = _mm256_setr_epi8(
-        0, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0, 'n', '/', 0, 0, '"', 0, 't', 0, 'f', 0, 0,
-        0, 0, 0, '\\', 0, 'n', '/');
+    const __m256i letters = _mm256_setr_epi8(0, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0, 'n',
+                                             '/', 0, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0,
+                                             'n', '/');
     struct block b = {0};
     for (unsigned i = 0; i < 2; i++) {
         __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(p + i * 32));
         __m256i low = _mm256_and_si256(v, _mm256_set1_epi8(0x0f));
-        __m256i letter = _mm256_or_si256(
-            _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(letters, low)),
-            _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('b')),
-                            _mm256_cmpeq_epi8(v, _mm256_set1_epi8('r'))));
-        __m256i control =
-            _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v);
+        __m256i letter =
+            _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(letters, low)),
+                            _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('b')),
+                                            _mm256_cmpeq_epi8(v, _mm256_set1_epi8('r'))));
+        __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v);
         unsigned shift = i * 32;
         b.backslash |=
             (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')))
@@ -204,9 +203,9 @@ static inline uint64_t find_escaped(uint64_t backslash, uint64_t *carry)
 }
 
 /* Inlined into both of its uses, so that each has its own way of looking. */
-static inline __attribute__((always_inline)) const uint8_t *
-skip_blocks(const uint8_t *p, const uint8_t *end, bool (*is_calm)(const uint8_t *),
-            struct block (*look)(const uint8_t *))
+static inline __attribute__((always_inline)) const uint8_t *skip_blocks(
+    const uint8_t *p, const uint8_t *end, bool (*is_calm)(const uint8_t *),
+    struct block (*look)(const uint8_t *))
 {
     uint64_t carry = 0;
     for (; (size_t)(end - p) >= 64; p += 64) {

@@ -18,9 +18,11 @@
 enum conn_state { CONN_READING, CONN_BODY, CONN_ANSWERING, CONN_CLOSED };
 
 enum {
+    REFUSING_MAX = 64, /* connections beyond the limit that are told so; further ones are cut */
     PIPELINED_MAX = 64 * 1024, /* bytes of later requests kept while one is being answered */
-    LEFT_CHECK_MS = 1000,      /* how often a client is looked after that pipelined more than that */
-    HEAD_ROOM = 16 * 1024,     /* an answer's head: ours is under 2 KiB, a provider's fields come on top */
+    LEFT_CHECK_MS = 1000, /* how often a client is looked after that pipelined more than that */
+    HEAD_ROOM = 16 *
+                1024, /* an answer's head: ours is under 2 KiB, a provider's fields come on top */
 };
 
 struct conn {
@@ -30,16 +32,16 @@ struct conn {
     struct stream *stream;
     struct parser parser;
     struct body body;
-    struct span piece;     /* a body that came in one piece, during its callback only */
-    struct buf pipelined;  /* of requests that have to wait */
+    struct span piece;    /* a body that came in one piece, during its callback only */
+    struct buf pipelined; /* of requests that have to wait */
     struct deadline deadline;
     struct later later;
-    void *request;         /* the handler's; NULL when it wants to hear nothing (more) */
+    void *request; /* the handler's; NULL when it wants to hear nothing (more) */
     uint64_t body_max;
-    int64_t counted_left;  /* of a counted answer */
+    int64_t counted_left; /* of a counted answer */
     enum conn_state state;
     unsigned status;
-    bool feeding;          /* inside parser_feed: whoever ends an answer need not continue by hand */
+    bool feeding;    /* inside parser_feed: whoever ends an answer need not continue by hand */
     bool head_timed; /* the deadline is that of the head under way */
     bool keep_alive, is_head, minor0, head_held, body_unread;
     enum http_framing framing;
@@ -123,7 +125,8 @@ static void conn_end(struct conn *c, bool in_good_order)
 
 static size_t append(size_t at, struct span s)
 {
-    memcpy(held.bytes + at, s.at, s.len);
+    if (s.len > 0)
+        memcpy(held.bytes + at, s.at, s.len);
     return at + s.len;
 }
 
@@ -438,7 +441,8 @@ static void keep_pipelined(struct conn *c, struct span rest)
     }
     if (buf_len(&c->pipelined) > PIPELINED_MAX) {
         stream_pause(c->stream);
-        deadline_set(&c->deadline, LEFT_CHECK_MS); /* its end of file stands behind what is unread */
+        deadline_set(&c->deadline,
+                     LEFT_CHECK_MS); /* its end of file stands behind what is unread */
     }
 }
 
@@ -593,7 +597,8 @@ void server_set_limits(struct server *s, const struct server_limits *limits)
 
 void server_accept(struct server *s, struct stream *stream)
 {
-    if (s->draining || s->shared->connections >= s->shared->connections_max) {
+    unsigned most = s->shared->connections_max;
+    if (s->draining || s->shared->connections >= most + REFUSING_MAX) {
         stream_close(stream);
         return;
     }
@@ -616,6 +621,10 @@ void server_accept(struct server *s, struct stream *stream)
     snprintf(c->peer, sizeof c->peer, "%.47s", stream_peer(stream, peer));
     stream_set_write_timeout(stream, s->limits.write_timeout_ms);
     stream_attach(stream, &stream_events, c);
+    if (s->shared->connections > most) {
+        c->parser.problem = (struct parser_problem){503, "too many connections are open"};
+        refuse(c);
+    }
 }
 
 void server_drain(struct server *s)

@@ -41,8 +41,8 @@ bool plan_make(const struct catalog *catalog, const struct key_options *key, str
             t->model_id = arena_keep(a, t->model_id);
             t->upstream_model = span_skip(t->model_id, t->model_id.len - t->upstream_model.len);
         }
-        out->attempts[out->n++] =
-            (struct planned_attempt){.target = *t, .reason = "configured order"};
+        out->attempts[out->n++] = (struct planned_attempt){.target = *t,
+                                                           .reason = "configured order"};
     }
     if (out->n > 0)
         return true;

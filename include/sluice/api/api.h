@@ -21,9 +21,9 @@ struct api_process {
 struct api {
     struct gateway *gateway;
     const struct api_process *process;
-    unsigned serves;                 /* SERVES_* */
-    struct text_list cors_origins;   /* of the current snapshot */
-    bool is_local;                   /* loopback or unix socket: admin rows need no token there */
+    unsigned serves;               /* SERVES_* */
+    struct text_list cors_origins; /* of the current snapshot */
+    bool is_local;                 /* loopback or unix socket: admin rows need no token there */
 };
 
 extern const struct server_handler api_handler; /* ctx is a struct api */

@@ -14,10 +14,10 @@ enum { CATALOG_TARGETS_MAX = 8 };
 struct target {
     const struct provider_options *provider;
     unsigned provider_index;
-    const struct price_options *price;   /* never NULL; may be unknown */
-    const struct model_options *model;   /* NULL for a provider that offers everything */
-    struct span model_id;                /* canonical: "openai/gpt-5-mini" */
-    struct span upstream_model;          /* what the provider calls it */
+    const struct price_options *price; /* never NULL; may be unknown */
+    const struct model_options *model; /* NULL for a provider that offers everything */
+    struct span model_id;              /* canonical: "openai/gpt-5-mini" */
+    struct span upstream_model;        /* what the provider calls it */
 };
 
 struct resolution {

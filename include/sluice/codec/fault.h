@@ -20,17 +20,17 @@ enum fault_kind {
     FAULT_METHOD_NOT_ALLOWED,
     FAULT_PAYLOAD_TOO_LARGE,
     FAULT_UNSUPPORTED_MEDIA_TYPE,
-    FAULT_TIMEOUT,          /* the gateway's own deadline */
-    FAULT_RATE_LIMIT,       /* ours */
+    FAULT_TIMEOUT,    /* the gateway's own deadline */
+    FAULT_RATE_LIMIT, /* ours */
     FAULT_UPSTREAM_RATE_LIMITED,
     FAULT_INTERNAL,
     FAULT_UPSTREAM,         /* failed, or answered what nobody can read */
     FAULT_UPSTREAM_TIMEOUT, /* a deadline towards the provider; the message names it */
     FAULT_UPSTREAM_UNAVAILABLE,
     FAULT_NO_PROVIDER,
-    FAULT_OVERLOADED,     /* the process holds all it may */
+    FAULT_OVERLOADED, /* the process holds all it may */
     FAULT_SHUTTING_DOWN,
-    FAULT_TRANSPORT,      /* malformed HTTP; carries its own status */
+    FAULT_TRANSPORT, /* malformed HTTP; carries its own status */
 };
 
 struct fault {

@@ -16,12 +16,12 @@ enum openai_event_kind {
 
 struct openai_event {
     enum openai_event_kind kind;
-    bool has_choices;      /* `choices` with at least one element */
-    struct span usage;     /* the object, empty when absent or null */
-    struct span finish;    /* the word of the first finish_reason that is a string */
-    struct span error;     /* EVENT_ERROR: the member's value */
-    size_t open, end;      /* offsets of the outer braces in the data */
-    bool is_empty;         /* {} */
+    bool has_choices;                  /* `choices` with at least one element */
+    struct span usage;                 /* the object, empty when absent or null */
+    struct span finish;                /* the word of the first finish_reason that is a string */
+    struct span error;                 /* EVENT_ERROR: the member's value */
+    size_t open, end;                  /* offsets of the outer braces in the data */
+    bool is_empty;                     /* {} */
     bool has_request_id, has_provider; /* members of these names are there already */
 };
 

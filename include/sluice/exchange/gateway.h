@@ -15,8 +15,8 @@
 /* A provider with its connections. */
 struct provider_runtime {
     const struct provider_options *options;
-    struct pool *pool;       /* NULL for the demo provider */
-    struct span constant;    /* head lines that never change: Host, credential, Accept-Encoding, … */
+    struct pool *pool;    /* NULL for the demo provider */
+    struct span constant; /* head lines that never change: Host, credential, Accept-Encoding, … */
     struct metric_series *attempts[ATTEMPT_RESULTS];
 };
 

@@ -15,7 +15,7 @@ enum outcome {
     OUTCOME_CLIENT_ERROR,
     OUTCOME_UPSTREAM_ERROR,
     OUTCOME_RATE_LIMITED,
-    OUTCOME_REJECTED,    /* ours: overloaded, shutting down, no provider */
+    OUTCOME_REJECTED, /* ours: overloaded, shutting down, no provider */
     OUTCOME_CLIENT_GONE,
     OUTCOMES,
 };

@@ -45,7 +45,7 @@ void client_resume(struct client *c);
 void client_release(struct client *c);
 void client_close(struct client *c);
 
-bool client_was_reused(const struct client *c); /* it has carried an earlier exchange */
+bool client_was_reused(const struct client *c);     /* it has carried an earlier exchange */
 bool client_heard_anything(const struct client *c); /* a byte came back in this exchange */
 
 #endif

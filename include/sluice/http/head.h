@@ -30,7 +30,7 @@ enum field_id {
     FIELD_COOKIE,
     FIELD_EXPECT,
     FIELD_FORWARDED, /* Forwarded, X-Forwarded-*, X-Real-IP, Via */
-    FIELD_HOP,       /* hop-by-hop and never relayed: Keep-Alive, TE, Trailer, Upgrade, Proxy-*, … */
+    FIELD_HOP, /* hop-by-hop and never relayed: Keep-Alive, TE, Trailer, Upgrade, Proxy-*, … */
     FIELD_HOST,
     FIELD_ORIGIN,
     FIELD_REFERER,
@@ -38,11 +38,11 @@ enum field_id {
     FIELD_RETRY_AFTER,
     FIELD_SERVER, /* Server, Date, Alt-Svc, Strict-Transport-Security, Set-Cookie and other words between a provider and its own edge */
     FIELD_TRANSFER_ENCODING,
-    FIELD_TRACE,   /* traceparent, tracestate, baggage: a third party's business only by consent */
+    FIELD_TRACE, /* traceparent, tracestate, baggage: a third party's business only by consent */
     FIELD_X_API_KEY,
     FIELD_ACCOUNT, /* the client's own account with a provider: OpenAI-Organization, … */
-    FIELD_CORS,   /* Access-Control-* */
-    FIELD_SLUICE, /* X-Sluice-*, Server-Timing, X-RateLimit-{Limit,Remaining,Tier}: ours to say */
+    FIELD_CORS,    /* Access-Control-* */
+    FIELD_SLUICE,  /* X-Sluice-*, Server-Timing, X-RateLimit-{Limit,Remaining,Tier}: ours to say */
 };
 struct http_field {
     struct span name, value; /* the value without surrounding white space */

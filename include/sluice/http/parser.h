@@ -44,14 +44,14 @@ struct parser {
     struct parser_limits limits;
     struct parser_problem problem;
     /* the head under way */
-    const uint8_t *start; /* what is being fed now */
-    size_t head_offset;   /* of `start` within the head: bytes collected before */
-    struct buf collected; /* a head that came in several pieces */
+    const uint8_t *start;  /* what is being fed now */
+    size_t head_offset;    /* of `start` within the head: bytes collected before */
+    struct buf collected;  /* a head that came in several pieces */
     struct raw_field *raw; /* the shared table, or our own once a head is split */
     unsigned nraw;
     uint32_t target_at, target_len;
-    uint64_t body_left;     /* FRAMING_COUNTED: what has not arrived */
-    size_t skipped;         /* of one chunk's extensions, or of the trailers */
+    uint64_t body_left; /* FRAMING_COUNTED: what has not arrived */
+    size_t skipped;     /* of one chunk's extensions, or of the trailers */
     bool in_message, in_head, value_seen, stopped;
 };
 

@@ -19,8 +19,9 @@
 
 struct response_head {
     unsigned status;
-    struct span fields;     /* "Name: value\r\n" lines, framing and connection fields excluded */
-    int64_t content_length; /* -1: not known; then counted when it is all there at once, else chunked */
+    struct span fields; /* "Name: value\r\n" lines, framing and connection fields excluded */
+    int64_t
+        content_length; /* -1: not known; then counted when it is all there at once, else chunked */
 };
 
 struct sink;
