@@ -495,6 +495,32 @@ def test_slow_client_misses_nothing(gateway, upstream):
     assert text == "".join(f"{n:08d}" + "z" * size for n in range(count))
 
 
+def test_client_that_takes_nothing_at_all_is_given_up(start, upstream):
+    gw = start(server={"write_timeout": "500ms"})
+    model = upstream.play(misbehaviour.endless(16384))
+    with gw.client(receive_buffer=8192) as client:
+        client.stream(model).next()
+        exchange = upstream.exchange_of(model)
+        until(lambda: exchange.aborted, 6, "the cancelled upstream request")
+    until(lambda: gw.records(), what="the record")
+    assert gw.records()[0]["outcome"] == "client_gone"
+
+
+def test_slow_client_is_not_a_dead_one(start, upstream):
+    """It reads a little every now and then, for longer than the write timeout."""
+    gw = start(server={"write_timeout": "600ms"})
+    model = upstream.play(misbehaviour.endless(16384))
+    with gw.client(receive_buffer=8192) as client:
+        stream = client.stream(model)
+        exchange = upstream.exchange_of(model)
+        until_then = time.monotonic() + 2.5
+        while time.monotonic() < until_then:
+            stream.next()
+            stream.next()
+            time.sleep(0.1)
+        assert exchange.aborted is None
+
+
 def test_one_slow_client_does_not_hold_up_another(gateway, upstream):
     model = upstream.play(misbehaviour.endless(16384))
     with gateway.client(receive_buffer=16384) as slow:

@@ -48,6 +48,26 @@ def test_requests_at_once_get_connections_of_their_own_and_keep_them(start, own_
     assert 8 <= len(own_upstream.connections) <= 9
 
 
+def test_idle_connection_is_closed_after_a_while(start, own_upstream):
+    gw = start(own_upstream.base_url, providers={"up": {"pool": {"idle_timeout": "300ms"}}})
+    assert gw.chat("good").status == 200
+    until(lambda: not own_upstream.open_connections(), 3, "the close")
+    assert own_upstream.connections[0].closed_by == "peer"
+    assert gw.chat("good").status == 200
+
+
+def test_small_pool_serves_everybody_in_turn(start, own_upstream):
+    gw = start(own_upstream.base_url, providers={"up": {"pool": {"max": 2}}})
+    model = own_upstream.play(misbehaviour.drip(4, 0.03))
+    clients = [gw.client() for _ in range(8)]
+    for client in clients:
+        client.send(raw.chat_bytes(model, stream=True))
+    for client in clients:
+        assert raw.Stream(client).data()[-1] == "[DONE]"
+        client.close()
+    until(lambda: len(own_upstream.open_connections()) <= 2, what="no more than two kept")
+
+
 def test_idle_connection_that_the_provider_closes_is_dropped(start, own_upstream):
     gw = start(own_upstream.base_url)
     assert gw.chat("good").status == 200
@@ -375,6 +395,19 @@ def test_provider_on_ipv6(start):
         gw = start(up.base_url)
         assert gw.chat("good").status == 200
         assert up.requests[-1].headers["host"] == f"[::1]:{up.port}"
+    finally:
+        up.stop()
+
+
+def test_provider_on_a_unix_socket(start, tmp_path):
+    up = Upstream(path=str(tmp_path / "provider.sock")).start()
+    try:
+        gw = start(up.base_url)
+        assert gw.chat("good").status == 200
+        with gw.client() as client:
+            assert_whole(client.stream("good").data())
+        assert up.requests[-1].target == "/v1/chat/completions"
+        assert len(up.connections) == 1
     finally:
         up.stop()
 

@@ -329,8 +329,9 @@ class Upstream:
     """The listening provider. Everything it saw is in `connections`, `requests`, `exchanges`."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1",
-                 send_buffer: int = 64 << 10):
+                 send_buffer: int = 64 << 10, path: str | None = None):
         self.host = host
+        self.path = path  # of a unix socket, instead of a host and port
         self.tls = tls
         self.send_buffer = send_buffer
         self.port = 0
@@ -346,19 +347,14 @@ class Upstream:
 
     @property
     def base_url(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}:/v1"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}/v1"
 
     def start(self) -> "Upstream":
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # A bound on what the kernel hides: accepted sockets inherit it.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
-        listening.bind((self.host, self.port))
-        self.port = listening.getsockname()[1]
         self.thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(listening), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listen(self._bind()), self.loop).result(10)
         return self
 
     def stop(self) -> None:
@@ -403,13 +399,28 @@ class Upstream:
                     connection.close()
         self.loop.call_soon_threadsafe(close_all)
 
+    def _bind(self) -> socket.socket:
+        unix, v6 = self.path is not None, ":" in self.host
+        family = socket.AF_UNIX if unix else socket.AF_INET6 if v6 else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        # A bound on what the kernel hides: accepted sockets inherit it.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
+        if unix:
+            listening.bind(self.path)
+        else:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self.host, self.port))
+            self.port = listening.getsockname()[1]
+        return listening
+
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
     async def _listen(self, listening: socket.socket) -> None:
-        self.server = await self.loop.create_server(
-            lambda: Connection(self), sock=listening, ssl=self.tls, backlog=1024)
+        create = self.loop.create_server if self.path is None else self.loop.create_unix_server
+        self.server = await create(lambda: Connection(self), sock=listening, ssl=self.tls,
+                                   backlog=1024)
 
     async def _shut(self) -> None:
         self.server.close()
