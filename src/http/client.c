@@ -103,8 +103,14 @@ static void fail(struct client *c, int status, const char *problem)
 static void on_data(void *owner, struct span bytes)
 {
     struct client *c = owner;
-    if (c->state == CLIENT_IDLE || c->state == CLIENT_DONE) {
-        client_end(c); /* bytes nobody asked for: this connection cannot be trusted */
+    /* Bytes nobody asked for: this connection cannot be trusted. A user that has heard the end may
+     * hold on to it all the same. */
+    if (c->state == CLIENT_IDLE) {
+        client_end(c);
+        return;
+    }
+    if (c->state == CLIENT_DONE) {
+        c->keep_alive = false;
         return;
     }
     struct span spans[CLIENT_SPANS_MAX];
@@ -138,6 +144,10 @@ static void on_closed(void *owner, int status)
         c->keep_alive = false;
         c->nspans = 0;
         hand_up(c, true);
+        return;
+    }
+    if (c->state == CLIENT_DONE) {
+        c->keep_alive = false; /* the response is complete: nothing has failed */
         return;
     }
     fail(c, status, status == UV_EOF ? "the connection was closed" : uv_strerror(status));

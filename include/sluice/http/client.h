@@ -18,7 +18,7 @@ struct client_events {
      * callee has released or closed the connection. */
     bool (*head)(void *owner, const struct http_head *head);
     /* What one read brought, at most CLIENT_SPANS_MAX pieces, without the transfer coding. With `last`
-     * the message is complete, n may be 0, and the connection may be given back. */
+     * the message is complete and n may be 0: nothing more is heard, the connection may be given back. */
     void (*data)(void *owner, const struct span *spans, unsigned n, bool last);
     /* The response cannot be completed: the peer closed or reset, the bytes are not HTTP. `status` is
      * a libuv code (UV_EPROTO for malformed bytes), `problem` a phrase. The connection is closed. */
