@@ -70,6 +70,9 @@ class Authority:
                 .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
                 .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
                                critical=False)
+                # RFC 5280 §4.2.1.1; Python 3.13 verifies strictly and misses it.
+                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    self.key.public_key()), critical=False)
                 .sign(self.key, hashes.SHA256()))
         pair = Pair(self.directory / f"{file}.crt", self.directory / f"{file}.key", number)
         pair.cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
