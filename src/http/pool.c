@@ -189,16 +189,17 @@ static void on_waited_too_long(struct deadline *d)
     struct ticket *t = (struct ticket *)((char *)d - offsetof(struct ticket, deadline));
     struct pool *p = t->pool;
     struct ticket_result r = {
-        .stage = DIAL_CONNECT,
+        .stage = DIAL_DONE, /* it never came to a dial */
         .status = UV_ETIMEDOUT,
-        .problem = "all connections to the provider are busy",
+        .problem = "all connections are busy",
     };
     queue_remove(p, t);
     ticket_fn done = t->done;
     void *owner = t->arg;
     ticket_end(t);
+    pool_ref(p);
     done(owner, &r);
-    pool_free_when_unused(p);
+    pool_unref(p);
 }
 
 static void serve(struct pool *p, struct ticket *t)
@@ -239,8 +240,10 @@ static void wake_queue(struct pool *p)
 struct client *pool_take(struct pool *p, bool fresh, ticket_fn done, void *arg,
                          struct ticket **ticket)
 {
+    /* What is free while others wait is theirs: the wake-up is on its way. */
+    bool is_next = p->first == NULL;
     *ticket = NULL;
-    if (!fresh && p->newest != NULL)
+    if (is_next && !fresh && p->newest != NULL)
         return take_idle(p);
     struct ticket *t = xcalloc(1, sizeof *t);
     t->pool = p;
@@ -249,9 +252,10 @@ struct client *pool_take(struct pool *p, bool fresh, ticket_fn done, void *arg,
     t->since_us = clock_us();
     deadline_init(&t->deadline, p->loop, on_waited_too_long);
     *ticket = t;
-    if (fresh && p->newest != NULL && p->idle + p->busy + p->dialing >= p->options.connections_max)
+    if (is_next && p->newest != NULL &&
+        p->idle + p->busy + p->dialing >= p->options.connections_max)
         client_close(p->oldest); /* it would have been as dead as its sibling, likely */
-    if (p->idle + p->busy + p->dialing < p->options.connections_max) {
+    if (is_next && p->idle + p->busy + p->dialing < p->options.connections_max) {
         ticket_dial(t);
         return NULL;
     }
@@ -285,10 +289,9 @@ void pool_give(struct pool *p, struct client *c)
 {
     p->busy--;
     list(p, c);
-    if (p->refs == 0)
+    wake_queue(p);
+    if (p->refs == 0 && p->first == NULL)
         client_close(c);
-    else
-        wake_queue(p);
 }
 
 void pool_forget(struct pool *p, struct client *c)
@@ -297,8 +300,6 @@ void pool_forget(struct pool *p, struct client *c)
         unlist(p, c);
     else
         p->busy--;
-    if (p->refs > 0)
-        wake_queue(p);
-    else
-        pool_free_when_unused(p);
+    wake_queue(p);
+    pool_free_when_unused(p);
 }

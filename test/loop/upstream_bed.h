@@ -171,7 +171,8 @@ static inline void upstream_fini(struct upstream_bed *b)
 {
     if (b->pool != NULL)
         pool_unref(b->pool);
-    close(b->fd);
+    if (b->fd >= 0)
+        close(b->fd);
     run_ms(b->loop, 1);
     dial_cache_free(b->loop);
     loop_free(b->loop);
