@@ -68,10 +68,6 @@ class Authority:
                 .add_extension(x509.SubjectAlternativeName([general_name(n) for n in names]),
                                critical=False)
                 .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-                .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
-                               critical=False)
-                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
-                    self.key.public_key()), critical=False)  # Python 3.13 insists on it
                 .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
                                critical=False)
                 # RFC 5280 §4.2.1.1; Python 3.13 verifies strictly and misses it.
