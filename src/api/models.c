@@ -103,7 +103,8 @@ void models_list(const struct row *row, const struct call *call)
             continue;
         if (first != NULL)
             must(buf_add_byte(&out, ','));
-        add_model(&out, span_text(m->id), m->name, owner_of(s, m), m->created, m);
+        add_model(&out, span_text(m->id), m->name, owner_of(s, m),
+                  m->created != 0 ? m->created : exchange_deployment(x)->since_unix, m);
         last = m->id;
         if (first == NULL)
             first = m->id;
@@ -141,7 +142,8 @@ void models_one(const struct row *row, const struct call *call)
     const struct target *t = &found.targets[0];
     struct buf out = {0};
     add_model(&out, call->rest, t->model != NULL ? t->model->name : NULL, t->provider->name,
-              t->model != NULL ? t->model->created : 0, t->model);
+              t->model != NULL && t->model->created != 0 ? t->model->created : d->since_unix,
+              t->model);
     exchange_reply(x, 200, "application/json", buf_span(&out));
     buf_fini(&out);
 }

@@ -82,7 +82,7 @@ static void print_table(const struct snapshot *s)
     for (unsigned i = 0; i < s->nmodels; i++)
         print_model(s, &s->models[i], width);
     for (unsigned i = 0; i < s->nproviders; i++)
-        if (s->providers[i].from_environment)
+        if (s->providers[i].any_model)
             printf("%s/… reaches any model of %s\n", s->providers[i].name,
                    s->providers[i].base_url);
 }
@@ -148,7 +148,7 @@ static void print_json(const struct snapshot *s)
     }
     must(buf_add_text(&out, "],\n \"any_model_of\":["));
     for (unsigned i = 0; i < s->nproviders; i++) {
-        if (!s->providers[i].from_environment)
+        if (!s->providers[i].any_model)
             continue;
         must(buf_addf(&out, "%s\"", between));
         must(buf_add_json(&out, span_text(s->providers[i].name)));

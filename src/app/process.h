@@ -30,6 +30,9 @@ struct process {
     uv_fs_event_t directory;
     uv_fs_poll_t file;
     struct deadline changed; /* a change was seen: reload once it is quiet */
+    struct file_stamp {
+        uint64_t inode, size, mtime_ns;
+    } loaded; /* the file as it was when it was last read: one change is often told twice */
     uv_signal_t signals[3];
     struct deadline drain, watchdog;
     uint64_t drain_until_ms;
@@ -41,6 +44,7 @@ struct process {
 
 /* serve.c: runs until it is told to stop; returns the exit code. */
 int serve(const struct load_options *load, bool watch);
+void log_follow(const struct observability_options *o); /* level and format of the log */
 
 /* ports.c: opens, changes and closes listeners so that they are those of the snapshot. -1 and *why
  * when an address cannot be used; those that were open stay. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A new configuration is loaded beside the one that works and takes over only when all of it can:
  * requests that run keep the snapshot they started under. */
@@ -32,6 +33,7 @@ int reload_install(struct process *p, struct snapshot *s, struct err *why)
         deployment_unref(next);
         return -1;
     }
+    log_follow(&s->observability);
     s->generation = ++p->generation;
     deployment_unref(g->now);
     g->now = next;
@@ -93,9 +95,25 @@ int reload(struct process *p, struct buf *report)
 
 /* --- watching ------------------------------------------------------------------------------------ */
 
+static struct file_stamp stamp_of(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return (struct file_stamp){0};
+    return (struct file_stamp){
+        .inode = st.st_ino,
+        .size = (uint64_t)st.st_size,
+        .mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec,
+    };
+}
+
 static void on_quiet(struct deadline *d)
 {
     struct process *p = (struct process *)((char *)d - offsetof(struct process, changed));
+    struct file_stamp now = stamp_of(p->load.path);
+    if (p->state != PROCESS_SERVING || memcmp(&now, &p->loaded, sizeof now) == 0)
+        return;
+    p->loaded = now;
     (void)reload(p, NULL);
 }
 
@@ -141,6 +159,7 @@ void reload_watch(struct process *p)
              : slash == p->load.path ? 1
                                      : (int)(slash - p->load.path),
              slash == NULL ? "." : p->load.path);
+    p->loaded = stamp_of(p->load.path);
     deadline_init(&p->changed, p->loop, on_quiet);
     uv_fs_event_init(loop_uv(p->loop), &p->directory);
     uv_fs_poll_init(loop_uv(p->loop), &p->file);

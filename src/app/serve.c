@@ -1,3 +1,4 @@
+#include "cli.h"
 #include "process.h"
 
 #include "sluice/base/log.h"
@@ -14,7 +15,7 @@
 /* `sluice serve`: puts the parts together, in the order in which they need each other, and takes them
  * apart in the opposite one. Nothing in here decides anything about a request. */
 
-enum { ACCESS_LOG_BYTES = 1024 * 1024, EXIT_CONFIG = 78 };
+enum { ACCESS_LOG_BYTES = 1024 * 1024 };
 
 /* --- what the api layer asks of the process ------------------------------------------------------- */
 
@@ -80,7 +81,7 @@ static void on_watchdog(struct deadline *d)
 
 /* --- log ------------------------------------------------------------------------------------------ */
 
-static void log_start(const struct observability_options *o)
+void log_follow(const struct observability_options *o)
 {
     bool text = o->format == LOG_TEXT || (o->format == LOG_AUTO && isatty(STDERR_FILENO));
     log_open(STDERR_FILENO, o->level, text ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
@@ -176,7 +177,7 @@ static int run(struct process *p, struct snapshot *s)
 {
     unsigned watchdog_ms = notify_watchdog_ms();
     signals_start(p); /* before anything slow: as PID 1, an unhandled SIGTERM is ignored */
-    log_start(&s->observability);
+    log_follow(&s->observability);
     loop_on_turn(p->loop, flush_log_each_turn, NULL);
     metrics_start(p);
     p->api = (struct api_process){is_ready, before_scrape, reload_asked, p};
@@ -214,7 +215,7 @@ int serve(const struct load_options *load, bool watch)
             fprintf(stderr, "%.*s", SPAN_FMT(buf_span(&report)));
         buf_fini(&report);
         findings_fini(&findings);
-        return EXIT_CONFIG;
+        return EXIT_BAD_CONFIG;
     }
     if (findings.n > 0 && findings_write(&findings, false, &report) == 0)
         fprintf(stderr, "%.*s", SPAN_FMT(buf_span(&report)));

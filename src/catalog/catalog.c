@@ -106,7 +106,7 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
     if (p == NULL || bare.len == 0)
         return;
     add_pinned(c, bare, p, out);
-    if (out->n > 0 || !p->from_environment)
+    if (out->n > 0 || !p->any_model)
         return;
     add_target(out, &(struct target){
                         .provider = p,

@@ -79,7 +79,7 @@ static bool is_any_model(const struct map *providers, const char *name)
 {
     struct span rest = span_text(name);
     const struct provider_options *p = map_get(providers, span_cut(&rest, '/'));
-    return p != NULL && p->from_environment && rest.len > 0;
+    return p != NULL && p->any_model && rest.len > 0;
 }
 
 static void resolve(struct reader *r, const struct reference *ref, const void *found)

@@ -41,7 +41,6 @@ static const struct option listener_rows[] = {
     {"name", &type_text, MEMBER(struct listener_options, name),
      .doc = "What logs call it. Left out: its address."},
     {"address", &type_text, MEMBER(struct listener_options, address), .required = true,
-     .restart = "listeners[].address",
      .doc = "`127.0.0.1:4000`, `[::1]:4000`, `0.0.0.0:4000`, `unix:/path`, or `fd:NAME` for a "
             "socket that systemd passes."},
     {"serves", &type_words, MEMBER(struct listener_options, serves), .words = serves_words,
@@ -90,7 +89,7 @@ static const struct option server_rows[] = {
      .min = 8, .max = 1024, .doc = "Most header lines of one request."},
     {"connections_max", &type_number, MEMBER(struct server_options, connections_max),
      .fallback = "20000", .min = 1, .max = 1000000,
-     .doc = "Most client connections. More wait in the kernel's queue."},
+     .doc = "Most client connections; further ones are answered 503 and closed."},
     {"header_timeout", &type_duration, MEMBER(struct server_options, header_timeout_ms),
      .fallback = "10s", .max = DAY_MS, .doc = "A request's head must be complete by then."},
     {"body_timeout", &type_duration, MEMBER(struct server_options, body_timeout_ms),
@@ -152,15 +151,16 @@ static const struct object timeouts_object = {
     ROWS(timeouts_rows), .size = sizeof(struct provider_options)};
 
 static const struct option pool_rows[] = {
-    {"max", &type_number, MEMBER(struct provider_options, pool_max), .fallback = "10000",
-     .min = 1,
+    {"max", &type_number, MEMBER(struct provider_options, pool_max), .fallback = "10000", .min = 1,
      .max = 65535,
-     .doc = "Most connections to this provider, busy and idle; a request beyond that waits for one, "
-            "as long as `timeouts.connect` allows."},
+     .doc =
+         "Most connections to this provider, busy and idle; a request beyond that waits for one, "
+         "as long as `timeouts.connect` allows."},
     {"idle_timeout", &type_duration, MEMBER(struct provider_options, pool_idle_timeout_ms),
      .fallback = "60s", .max = DAY_MS, .doc = "How long an idle connection is kept."},
 };
-static const struct object pool_object = {"providers.NAME.pool", "Connections, kept open to be used again.",
+static const struct object pool_object = {"providers.NAME.pool",
+                                          "Connections, kept open to be used again.",
                                           ROWS(pool_rows), .size = sizeof(struct provider_options)};
 
 static const struct option data_policy_rows[] = {
@@ -195,8 +195,7 @@ static const struct option provider_rows[] = {
      .doc = "Verification."},
     {"timeouts", &type_group, .object = &timeouts_object, .doc = "Deadlines."},
     {"pool", &type_group, .object = &pool_object, .doc = "Connections."},
-    {"any_model", &type_bool, MEMBER(struct provider_options, from_environment),
-     .fallback = "false",
+    {"any_model", &type_bool, MEMBER(struct provider_options, any_model), .fallback = "false",
      .doc = "Offer every model of this provider as `NAME/model`, without listing it."},
     {"data_policy", &type_group, MEMBER(struct provider_options, data_policy),
      .object = &data_policy_object, .inert = true, .doc = "What happens to prompts there."},
@@ -272,8 +271,9 @@ static const struct object model_object = {
 
 static const struct option limits_rows[] = {
     {"rpm", &type_number, MEMBER(struct key_options, rpm), .min = 1, .doc = "Requests a minute."},
-    {"tpm", &type_number, MEMBER(struct key_options, tpm), .min = 1, .doc = "Tokens a minute."},
-    {"concurrency", &type_number, MEMBER(struct key_options, concurrency), .min = 1,
+    {"tpm", &type_number, MEMBER(struct key_options, tpm), .min = 1, .inert = true,
+     .doc = "Tokens a minute."},
+    {"concurrency", &type_number, MEMBER(struct key_options, concurrency), .min = 1, .inert = true,
      .doc = "Requests at the same time."},
 };
 static const struct object limits_object = {"keys[].limits", "Left out: no such limit.",
@@ -320,9 +320,10 @@ static const struct option store_rows[] = {
     {"prefix", &type_text, MEMBER(struct store_options, prefix),
      .fallback = "sluice:", .restart = "store.prefix", .doc = "In front of every key in Redis."},
     {"timeout", &type_duration, MEMBER(struct store_options, timeout_ms), .fallback = "50ms",
-     .min = 1, .max = 60000, .doc = "Deadline of one call to the store."},
+     .min = 1, .max = 60000, .restart = "store.timeout",
+     .doc = "Deadline of one call to the store."},
     {"on_error", &type_word, MEMBER(struct store_options, fail_closed), .words = on_error_words,
-     .fallback = "local",
+     .fallback = "local", .restart = "store.on_error",
      .doc = "Without its store sluice counts by itself (`local`) or refuses requests (`reject`)."},
 };
 static const struct object store_object = {
@@ -375,7 +376,7 @@ static const struct option root_rows[] = {
      .doc = "Short form of `listeners`: one address for everything a "
             "client needs."},
     {"listeners", &type_list, MEMBER(struct snapshot, listeners),
-     COUNT(struct snapshot, nlisteners), .object = &listener_object, .restart = "listeners",
+     COUNT(struct snapshot, nlisteners), .object = &listener_object,
      .doc = "Where clients connect."},
     {"server", &type_group, MEMBER(struct snapshot, server), .object = &server_object,
      .doc = "Limits and deadlines towards clients."},

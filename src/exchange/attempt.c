@@ -173,7 +173,7 @@ static void fail_connect(struct attempt *a, const struct ticket_result *r)
         [DIAL_RESOLVE] = "its name could not be resolved",
         [DIAL_CONNECT] = "no connection could be made",
         [DIAL_TLS] = "the TLS handshake failed",
-        [DIAL_DONE] = "no connection could be made",
+        [DIAL_DONE] = "all its connections were busy and none became free", /* pool.max */
     };
     char problem[256];
     if (r->status == UV_ETIMEDOUT) {
@@ -252,6 +252,8 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     if (a->x == NULL || a->state == ATTEMPT_ENDED)
         return;
     become(a, ATTEMPT_ENDED);
+    a->result = result;
+    a->ended_us = clock_us();
     deadline_clear(&a->deadline);
     metric_add(a->provider->attempts[result], 1);
     if (a->ticket != NULL)

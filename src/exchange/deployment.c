@@ -105,6 +105,7 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
     struct deployment *d = xcalloc(1, sizeof *d);
     d->refs = 1;
     d->gateway = g;
+    d->since_unix = clock_unix_ms() / 1000;
     d->snapshot = snapshot_ref(s);
     d->catalog = catalog_new(s);
     d->keyring = keyring_new(s);

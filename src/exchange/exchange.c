@@ -69,6 +69,7 @@ static void on_keepalive(struct deadline *d)
     static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
     if (!x->head_sent)
         exchange_send_head(x, 200, "text/event-stream; charset=utf-8", -1);
+    metric_add(x->gateway->instruments.stalls[STALL_UPSTREAM], 1);
     if (!x->lane.inside_event)
         (void)sink_data(x->sink, &comment, 1);
     deadline_set(d, x->deployment->snapshot->server.sse_keepalive_ms);
@@ -116,6 +117,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
         enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
+        if (id == FIELD_TRACE && f->name.len == 11 && f->value.len >= 55) /* W3C traceparent */
+            x->trace_id = arena_keep(&x->arena, span_sub(f->value, 3, 32));
         if (text == NULL || !is_forwarded(id) ||
             (connection.len > 0 && connection_names(connection, f->name)))
             continue;
@@ -303,6 +306,9 @@ static void route(struct exchange *x)
 static void on_admitted(void *arg, const struct admit_answer *answer)
 {
     struct exchange *x = arg;
+    if (x->asked_store_us != 0)
+        metric_observe(x->gateway->instruments.overhead[OVERHEAD_ADMIT],
+                       (double)(clock_us() - x->asked_store_us) * 1e-6);
     x->admitting = NULL;
     x->admitted = *answer;
     x->has_admitted = true;
@@ -340,6 +346,8 @@ static void admit(struct exchange *x)
     struct admit_answer answer;
     if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &x->admitting) == STORE_DONE)
         on_admitted(x, &answer);
+    else
+        x->asked_store_us = clock_us();
 }
 
 void exchange_run(struct exchange *x, struct span body, struct body *kept)

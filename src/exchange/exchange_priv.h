@@ -59,9 +59,11 @@ struct attempt {
     uint64_t total_due_ms; /* the provider's total timeout, 0: none */
     uint64_t started_us, sent_us, head_us;
     uint32_t connect_us;
-    unsigned status; /* of the response, 0 before */
-    bool retried;    /* once, on a fresh connection, because a reused one was dead */
-    bool paused;     /* the client is slow: the upstream is not read */
+    unsigned status;            /* of the response, 0 before */
+    enum attempt_result result; /* once ended */
+    uint64_t ended_us;
+    bool retried; /* once, on a fresh connection, because a reused one was dead */
+    bool paused;  /* the client is slow: the upstream is not read */
     struct span upstream_request_id; /* arena */
 };
 
@@ -135,9 +137,10 @@ struct exchange {
 
     /* what the record will say */
     char request_id[33];
-    struct span client_request_id, path; /* arena */
+    struct span client_request_id, trace_id, path; /* arena */
     enum http_method method;
-    uint64_t opened_us, opened_unix_ms, dispatched_us, first_token_us, first_write_us;
+    uint64_t opened_us, opened_unix_ms, asked_store_us, dispatched_us, first_token_us,
+        first_write_us;
     uint64_t bytes_in, events;
     unsigned status;
     const char *error_type;

@@ -125,16 +125,34 @@ static void put_time(struct record *r, uint64_t unix_ms)
     PUT(r, "Z");
 }
 
+static void put_attempt(struct record *r, const struct fault_attempt *a)
+{
+    PUT_TEXT(r, "{\"endpoint\":", span_text(a->endpoint));
+    PUT_WORD(r, ",\"result\":", a->type);
+    PUT_NUMBER(r, ",\"status\":", a->status);
+    PUT_NUMBER(r, ",\"ms\":", a->latency_ms);
+    PUT(r, "}");
+}
+
+/* Those that failed, and the one that answered. */
 static void put_attempts(struct record *r, const struct exchange *x)
 {
     PUT(r, ",\"attempts\":[");
     for (unsigned i = 0; i < x->ntried; i++) {
-        put(r, i > 0 ? SPAN_LIT(",{\"endpoint\":") : SPAN_LIT("{\"endpoint\":"));
-        put_text(r, span_text(x->tried[i].endpoint));
-        PUT_WORD(r, ",\"result\":", x->tried[i].type);
-        PUT_NUMBER(r, ",\"status\":", x->tried[i].status);
-        PUT_NUMBER(r, ",\"ms\":", x->tried[i].latency_ms);
-        PUT(r, "}");
+        if (i > 0)
+            PUT(r, ",");
+        put_attempt(r, &x->tried[i]);
+    }
+    if (x->nattempts > x->ntried) {
+        const struct attempt *a = &x->attempt;
+        if (x->ntried > 0)
+            PUT(r, ",");
+        put_attempt(r, &(struct fault_attempt){
+                           .endpoint = a->target->provider->name,
+                           .type = attempt_result_name(a->result),
+                           .status = a->status,
+                           .latency_ms = (unsigned)((a->ended_us - a->started_us) / 1000),
+                       });
     }
     PUT(r, "]");
 }
@@ -154,6 +172,8 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     PUT(r, "\"");
     if (x->client_request_id.len > 0)
         PUT_TEXT(r, ",\"client_request_id\":", x->client_request_id);
+    if (x->trace_id.len > 0)
+        PUT_TEXT(r, ",\"trace_id\":", x->trace_id);
     if (x->key != NULL)
         PUT_TEXT(r, ",\"key\":", span_text(x->key->name));
     else

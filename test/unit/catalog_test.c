@@ -7,8 +7,8 @@
 static struct provider_options providers[] = {
     {.name = "p1"},
     {.name = "p2"},
-    {.name = "openai", .from_environment = true},
-    {.name = "openrouter", .from_environment = true},
+    {.name = "openai", .any_model = true},
+    {.name = "openrouter", .any_model = true},
 };
 
 static struct endpoint_options fast_at[] = {{.provider = 0, .upstream_model = "fast-1"},

@@ -3,7 +3,7 @@
 #include "sluice/route/plan.h"
 
 static struct provider_options providers[] = {
-    {.name = "p1"}, {.name = "p2"}, {.name = "open", .from_environment = true}};
+    {.name = "p1"}, {.name = "p2"}, {.name = "open", .any_model = true}};
 static struct endpoint_options one_at[] = {{.provider = 0, .upstream_model = "one-1"},
                                            {.provider = 1, .upstream_model = "one-2"}};
 static struct endpoint_options two_at[] = {{.provider = 1, .upstream_model = "two"}};

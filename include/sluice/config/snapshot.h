@@ -83,7 +83,7 @@ struct provider_options {
     struct tls_options tls;
     unsigned connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     unsigned pool_max, pool_idle_timeout_ms;
-    bool from_environment; /* `any_model`: any model "name/…" is offered, as without a file */
+    bool any_model; /* `any_model`: any model "name/…" is offered, as without a file */
     struct data_policy_options data_policy;
 };
 

@@ -29,6 +29,7 @@ struct deployment {
     struct keyring *keyring;
     struct provider_runtime *providers; /* as many, in the order of snapshot->providers */
     struct gateway *gateway;
+    uint64_t since_unix; /* seconds: when it was put to work */
 };
 
 struct gateway {
