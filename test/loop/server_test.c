@@ -577,7 +577,7 @@ static void what_is_malformed_is_answered_and_closed(void **state)
     bed_fini(&b);
 }
 
-static void a_connection_too_many_is_closed_at_once(void **state)
+static void a_connection_too_many_is_told_so_and_closed(void **state)
 {
     (void)state;
     struct bed b;
@@ -587,6 +587,8 @@ static void a_connection_too_many_is_closed_at_once(void **state)
         p[i] = join(&b);
     struct peer more = {
         .fd = raw_connect((uint16_t)atoi(strrchr(listener_address(b.listener), ':') + 1))};
+    peer_write(&more, GET("/now"));
+    peer_expect(b.loop, &more, NO("503 Service Unavailable"));
     peer_expect_end(b.loop, &more);
     peer_close(&more);
     peer_close(&p[0]);
@@ -904,7 +906,7 @@ int main(void)
         cmocka_unit_test(large_bodies_arrive_whole_however_they_come),
         cmocka_unit_test(bodies_have_a_limit_each_and_one_together),
         cmocka_unit_test(what_is_malformed_is_answered_and_closed),
-        cmocka_unit_test(a_connection_too_many_is_closed_at_once),
+        cmocka_unit_test(a_connection_too_many_is_told_so_and_closed),
         cmocka_unit_test(every_state_has_its_own_deadline),
         cmocka_unit_test(an_answer_may_take_longer_than_any_of_them),
         cmocka_unit_test(a_slow_client_stops_the_writer_and_says_when_it_goes_on),
