@@ -193,6 +193,27 @@ def test_nothing_is_smuggled(upstream, client, name):
     assert upstream.seen(model) == []
 
 
+@pytest.mark.parametrize("coding", ["counted", "chunked"])
+@pytest.mark.parametrize("method,target,key", [
+    ("GET", "/v1/models", raw.KEY), ("GET", "/healthz", None), ("POST", "/v1/nowhere", raw.KEY),
+    ("PUT", "/v1/chat/completions", raw.KEY), ("POST", "/v1/chat/completions", "sk-wrong"),
+    ("OPTIONS", "/v1/chat/completions", None), ("HEAD", "/v1/models", raw.KEY)])
+def test_body_nobody_reads_is_never_taken_for_a_request(upstream, client, method, target, key,
+                                                        coding):
+    model = upstream.play(provider.behave)
+    inner = smuggled(model)
+    framing = ("Content-Length", str(len(inner))) if coding == "counted" \
+        else ("Transfer-Encoding", "chunked")
+    body = inner if coding == "counted" else b"%x\r\n%s\r\n0\r\n\r\n" % (len(inner), inner)
+    client.send(raw.request_bytes(method, target, None, (framing,), key) + body)
+    client.response(method)
+    client.try_send(raw.request_bytes("GET", "/livez", key=None))
+    with contextlib.suppress(raw.Closed):
+        assert client.response("GET").status == 200  # and not an answer to the inner one
+        assert not client.received
+    assert upstream.seen(model) == []
+
+
 def test_trailers_never_become_headers(upstream, client):
     head = with_headers(CHUNKED)
     body = raw.chat_body("good")
