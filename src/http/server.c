@@ -433,16 +433,17 @@ static void refuse(struct conn *c)
     c->server->handler->refuse(c->server->ctx, request, &c->sink, &why);
 }
 
+static void on_stream_closed(void *owner, int status);
+
 static void keep_pipelined(struct conn *c, struct span rest)
 {
     if (rest.len > 0 && buf_add(&c->pipelined, rest) < 0) {
-        conn_end(c, false);
+        on_stream_closed(c, UV_ENOMEM); /* whoever is answering has to hear of it */
         return;
     }
     if (buf_len(&c->pipelined) > PIPELINED_MAX) {
-        stream_pause(c->stream);
-        deadline_set(&c->deadline,
-                     LEFT_CHECK_MS); /* its end of file stands behind what is unread */
+        stream_pause(c->stream); /* its end of file will stand behind what is unread: look for it */
+        deadline_set(&c->deadline, LEFT_CHECK_MS);
     }
 }
 
