@@ -134,9 +134,7 @@ static bool read_member(struct openai_request *r, struct span body, const struct
     if (json_key_is(key, "messages") && api == API_CHAT) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
-        size_t cursor = 0;
-        struct span first;
-        if (!json_each(value, &cursor, &first))
+        if (!json_array_is_filled(value))
             return reject(why, "messages", "\"messages\" must not be empty");
         return true;
     }

@@ -32,21 +32,12 @@ static struct span find_finish(struct span choices)
     }
 }
 
-static bool is_filled_array(struct span value)
-{
-    size_t i = 1;
-    while (i < value.len && (value.at[i] == ' ' || value.at[i] == '\n' || value.at[i] == '\r' ||
-                             value.at[i] == '\t'))
-        i++;
-    return value.len > 2 && value.at[0] == '[' && value.at[i] != ']';
-}
-
 static void look_at_member(struct openai_event *e, struct span data, const struct json_member *m)
 {
     struct span key = span_sub(data, m->key.start, m->key.end - m->key.start);
     if (span_eq(key, SPAN_LIT("choices"))) {
         struct span value = json_value(data, m);
-        if (is_filled_array(value)) {
+        if (json_array_is_filled(value)) {
             e->has_choices = true;
             e->finish = find_finish(value);
         }

@@ -94,4 +94,14 @@ long json_string(struct span text, char *out, size_t size);
 bool json_u64(struct span text, uint64_t *out); /* a non-negative integer without fraction */
 bool json_is_true(struct span text);
 
+/* Does a valid array have an element? Looks no further than the first byte of one. */
+static inline bool json_array_is_filled(struct span text)
+{
+    size_t i = 1;
+    while (i < text.len && (text.at[i] == ' ' || text.at[i] == '\n' || text.at[i] == '\r' ||
+                            text.at[i] == '\t'))
+        i++;
+    return i < text.len && text.at[0] == '[' && text.at[i] != ']';
+}
+
 #endif

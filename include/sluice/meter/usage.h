@@ -19,7 +19,7 @@ struct usage {
 };
 
 /* Reads an OpenAI usage object, whole or as the last of several cumulative ones: what it states
- * replaces what was known. False when `object` is no object or states no count. */
+ * replaces what was known. False when it states no count. `object` is valid JSON. */
 bool usage_read_openai(struct usage *u, struct span object);
 
 const char *usage_source_name(enum usage_source s); /* "provider", … */
