@@ -94,9 +94,9 @@ def configuration(port: int, upstream_url: str | None, **over) -> dict:
 
 
 class Gateway:
-    def __init__(self, directory: Path, upstream_url: str | None = None, *, config: dict | None = None,
-                 port: int | None = None, args: tuple[str, ...] = (), env: dict | None = None,
-                 **over):
+    def __init__(self, directory: Path, upstream_url: str | None = None, *,
+                 config: dict | None = None, port: int | None = None,
+                 args: tuple[str, ...] = (), env: dict | None = None, **over):
         """`over` changes members of `configuration`; `config` replaces it; both may name a port."""
         self.directory = directory
         self.port = port or free_port()
@@ -131,8 +131,9 @@ class Gateway:
         """`through` is a command that runs the one after it, such as sh -c 'exec "$0" "$@"'."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with open(self.stdout_file, "ab") as out, open(self.stderr_file, "ab") as err:
-            self.process = subprocess.Popen([*through, str(binary()), *args], stdout=out, stderr=err,
-                                            env=self.env, cwd=self.directory, pass_fds=pass_fds)
+            self.process = subprocess.Popen(
+                [*through, str(binary()), *args], stdout=out, stderr=err, env=self.env,
+                cwd=self.directory, pass_fds=pass_fds)
 
     def write_config(self, config: dict | None = None) -> None:
         """JSON is YAML; a new file replaces the old one in one step."""

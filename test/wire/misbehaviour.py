@@ -110,8 +110,8 @@ async def whole_reset_midway(x):
 
 async def extra_bytes_after_body(x):
     body = compact(provider.chat_completion(body_of(x)))
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    await x.send(head.encode() + body + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nEVIL")
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    await x.send(head % len(body) + body + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nEVIL")
 
 
 async def body_until_close(x):

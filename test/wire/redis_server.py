@@ -48,7 +48,8 @@ class RedisServer:
                     return self
             except OSError:
                 time.sleep(0.01)
-        raise AssertionError("redis-server did not start: " + (self.directory / "redis.log").read_text())
+        log_text = (self.directory / "redis.log").read_text()
+        raise AssertionError("redis-server did not start: " + log_text)
 
     def stop(self) -> None:
         if self.process is not None:

@@ -157,7 +157,7 @@ def test_no_authentication_is_refused_off_loopback(tmp_path):
 
 def test_variables_are_expanded_and_missing_ones_are_errors(tmp_path):
     text = "version: 1\nlisten: 127.0.0.1:${WIRE_PORT}\nproviders:\n" \
-           "  up: { protocol: openai, base_url: '${WIRE_URL:-http://127.0.0.1:1/v1}', auth: none }\n" \
+           "  up: { base_url: '${WIRE_URL:-http://127.0.0.1:1/v1}', auth: none }\n" \
            "x-note: '$$ stays ${nothing expanded in x}'\n"
     path = tmp_path / "vars.yaml"
     path.write_text(text)
@@ -221,7 +221,8 @@ def test_chat_streams_an_answer_and_tells_its_time(gateway):
 
 def test_chat_tells_what_went_wrong():
     done = run("chat", "good", "hello",
-               env=environment(SLUICE_BASE_URL=f"http://127.0.0.1:{free_port()}/v1", SLUICE_API_KEY="x"))
+               env=environment(SLUICE_BASE_URL=f"http://127.0.0.1:{free_port()}/v1",
+                               SLUICE_API_KEY="x"))
     assert done.returncode == 69, (done.returncode, done.stderr)
     assert done.stderr and done.stdout == ""
 

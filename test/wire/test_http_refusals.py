@@ -87,7 +87,8 @@ REFUSED = {
                        (431,)),
     "name too long": (with_headers(b"a" * (1 << 20) + b": 1", COUNTED, body=BODY), (431, 400)),
     # request lines
-    "target too long": (b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\n" + HOST + b"\r\n", (414, 431)),
+    "target too long": (b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+                        (414, 431)),
     "no version": (b"GET /v1/models\r\n\r\n", (400, 505)),
     "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505)),
     "unknown version": (b"GET /v1/models HTTP/3.7\r\n" + HOST + b"\r\n", (400, 505)),
