@@ -25,8 +25,8 @@ static void become(struct attempt *a, enum attempt_state next)
 
 /* --- failing --------------------------------------------------------------------------------- */
 
-static void fail(struct attempt *a, enum attempt_result result, enum fault_kind kind,
-                 const char *problem)
+void attempt_fail(struct attempt *a, enum attempt_result result, enum fault_kind kind,
+                  const char *problem)
 {
     struct attempt_failure f = {
         .result = result,
@@ -43,7 +43,7 @@ static void fail_deadline(struct attempt *a, const char *what, const char *optio
     char problem[160];
     snprintf(problem, sizeof problem, "%s within %u.%u s (timeouts.%s)", what, ms / 1000,
              ms % 1000 / 100, option);
-    fail(a, RESULT_TIMEOUT, FAULT_UPSTREAM_TIMEOUT, problem);
+    attempt_fail(a, RESULT_TIMEOUT, FAULT_UPSTREAM_TIMEOUT, problem);
 }
 
 /* --- deadlines -------------------------------------------------------------------------------- */
@@ -182,7 +182,7 @@ static void fail_connect(struct attempt *a, const struct ticket_result *r)
     }
     snprintf(problem, sizeof problem, "%s: %s", stages[r->stage],
              r->problem != NULL ? r->problem : uv_strerror(r->status));
-    fail(a, RESULT_CONNECT_FAILED, FAULT_UPSTREAM, problem);
+    attempt_fail(a, RESULT_CONNECT_FAILED, FAULT_UPSTREAM, problem);
 }
 
 static void on_ticket(void *arg, const struct ticket_result *r)
@@ -241,8 +241,8 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
         a->demo = demo_start(a);
         return;
     case PROTOCOL_ANTHROPIC:
-        fail(a, RESULT_CONNECT_FAILED, FAULT_NO_PROVIDER,
-             "it speaks the Anthropic protocol, which this version does not translate");
+        attempt_fail(a, RESULT_CONNECT_FAILED, FAULT_NO_PROVIDER,
+                     "it speaks the Anthropic protocol, which this version does not translate");
         return;
     }
 }
@@ -302,7 +302,8 @@ static void fail_status(struct attempt *a, const char *what)
 {
     char problem[160];
     snprintf(problem, sizeof problem, "it answered %u%s", a->status, what);
-    fail(a, a->status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX, FAULT_UPSTREAM, problem);
+    attempt_fail(a, a->status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX, FAULT_UPSTREAM,
+                 problem);
 }
 
 bool attempt_on_head(struct attempt *a, const struct http_head *head)
@@ -322,8 +323,9 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
         return false;
     }
     if (inflater_new(head_get(head, FIELD_CONTENT_ENCODING), &a->inflater) < 0) {
-        fail(a, RESULT_BROKEN, FAULT_UPSTREAM,
-             "it compressed its answer in a way this gateway did not ask for and cannot read");
+        attempt_fail(
+            a, RESULT_BROKEN, FAULT_UPSTREAM,
+            "it compressed its answer in a way this gateway did not ask for and cannot read");
         return false;
     }
     lane_open(x, head);
@@ -371,5 +373,5 @@ void attempt_on_broken(struct attempt *a, const char *problem)
 {
     if (a->state == ATTEMPT_STREAMING && lane_broken(a->x))
         return;
-    fail(a, RESULT_BROKEN, FAULT_UPSTREAM, problem);
+    attempt_fail(a, RESULT_BROKEN, FAULT_UPSTREAM, problem);
 }

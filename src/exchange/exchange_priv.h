@@ -77,6 +77,9 @@ struct attempt_failure {
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned);
 /* Gives up what the attempt holds; the result is counted. Idempotent. */
 void attempt_end(struct attempt *a, enum attempt_result result);
+/* Ends it with a fault that names the provider; another endpoint may be tried. */
+void attempt_fail(struct attempt *a, enum attempt_result result, enum fault_kind kind,
+                  const char *problem);
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
 /* What a provider (or the demo provider) answers. */

@@ -1,0 +1,132 @@
+#include "lanes.h"
+
+#include <stdio.h>
+
+/* What the provider answers with a status of 400 or more: its own body for the client when the
+ * request is at fault, a reason to try another endpoint when the provider is. */
+
+enum { ERROR_MAX = 64 * 1024 };
+
+/* Statuses after which another endpoint may do better (contract 2.1, fallback loop). */
+static bool next_may_help(unsigned status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+    case 404:
+    case 408:
+    case 409:
+    case 425:
+    case 429:
+        return true;
+    default:
+        return status >= 500;
+    }
+}
+
+static unsigned retry_after_of(const struct exchange *x)
+{
+    static const char name[] = "retry-after: ";
+    struct span lines = x->relayed;
+    while (lines.len > 0) {
+        struct span line = span_cut(&lines, '\n');
+        uint64_t seconds;
+        if (span_ieq(span_sub(line, 0, sizeof name - 1), SPAN_LIT("retry-after: ")) &&
+            span_to_u64(span_sub(line, sizeof name - 1, line.len - sizeof name), &seconds))
+            return seconds < 86400 ? (unsigned)seconds : 86400;
+    }
+    return 0;
+}
+
+/* The provider's message when it has one, else the first printable part of what it sent. */
+static void describe(struct exchange *x, struct span body, char *out, size_t size)
+{
+    struct json_member error, message;
+    char text[240];
+    long len = -1;
+    if (json_get(body, "error", &error)) {
+        struct span value = json_value(body, &error);
+        if (error.kind == JSON_STRING)
+            len = json_string(value, text, sizeof text);
+        else if (json_get(value, "message", &message))
+            len = json_string(json_value(value, &message), text, sizeof text);
+    }
+    if (len < 0) {
+        len = 0;
+        for (size_t i = 0; i < body.len && len < (long)sizeof text - 1; i++)
+            text[len++] = body.at[i] >= ' ' && body.at[i] < 0x7f ? (char)body.at[i] : ' ';
+    }
+    secret_scrub(&x->attempt.target->provider->credential, (uint8_t *)text, (size_t)len);
+    snprintf(out, size, "provider %s: it answered %u: %.*s", x->attempt.target->provider->name,
+             x->attempt.status, (int)len, len > 0 ? text : "");
+}
+
+static bool is_error_envelope(struct span body)
+{
+    struct json_member m;
+    return json_get(body, "error", &m) && (m.kind == JSON_OBJECT || m.kind == JSON_STRING);
+}
+
+/* A fault of the request's, or one every endpoint would have: the provider's own body, unmodified. */
+static void relay_error(struct exchange *x, struct span body)
+{
+    unsigned status = x->attempt.status;
+    x->outcome = status == 429 ? OUTCOME_RATE_LIMITED : OUTCOME_CLIENT_ERROR;
+    x->error_type = status == 429 ? "upstream_rate_limited" : "upstream_error";
+    struct buf copy = {0};
+    if (buf_add(&copy, body) == 0)
+        secret_scrub(&x->attempt.target->provider->credential, copy.at, copy.tail);
+    body = buf_span(&copy);
+    exchange_send_head(x, status, "application/json", -1);
+    exchange_commit(x);
+    sink_end(x->sink, &body, 1);
+    buf_fini(&copy);
+    attempt_end(&x->attempt, RESULT_STATUS_4XX);
+    exchange_finish(x);
+}
+
+void error_lane_end(struct exchange *x)
+{
+    struct span body = buf_span(&x->lane.held);
+    unsigned status = x->attempt.status;
+    struct attempt_failure f = {
+        .result = status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX,
+        .next_may_help = next_may_help(status),
+        .fault = {.kind = FAULT_UPSTREAM, .retry_after_s = retry_after_of(x)},
+    };
+    describe(x, body, f.fault.message, sizeof f.fault.message);
+    bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
+    bool is_ours = status == 401 ||
+                   status >= 500; /* our credential, or the provider's own trouble */
+    if (is_last && !is_ours && !x->head_sent && is_error_envelope(body)) {
+        relay_error(x, body);
+        return;
+    }
+    if (status == 503 || status == 529) {
+        f.fault.kind = FAULT_UPSTREAM_UNAVAILABLE;
+        if (f.fault.retry_after_s == 0)
+            f.fault.retry_after_s = 30;
+    } else if (status == 429) {
+        f.fault.kind = FAULT_UPSTREAM_RATE_LIMITED;
+    } else if (status == 401) {
+        snprintf(f.fault.message, sizeof f.fault.message,
+                 "provider %s: it refused the gateway's own credential (401): check its api_key",
+                 x->attempt.target->provider->name);
+    } else if (!is_ours) {
+        f.fault.status = status; /* not JSON: our envelope, their status */
+        f.fault.kind = FAULT_INVALID_REQUEST;
+    }
+    exchange_attempt_failed(x, &f);
+}
+
+void error_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+{
+    struct pass_lane *l = &x->lane;
+    for (unsigned i = 0; i < n; i++) {
+        size_t room = ERROR_MAX - buf_len(&l->held);
+        if (buf_add(&l->held, span_sub(spans[i], 0, room)) < 0)
+            break; /* what is there will do */
+    }
+    if (last || buf_len(&l->held) == ERROR_MAX)
+        error_lane_end(x);
+}

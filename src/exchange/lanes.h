@@ -1,0 +1,42 @@
+/* lanes.h: the three ways an answer goes through the pass lane, and what they share.
+ *
+ *   event_lane.c     an event stream: whole events go on in the turn they arrive
+ *   document_lane.c  one JSON document: checked before its first byte goes on
+ *   error_lane.c     an answer with a status of 400 or more
+ *
+ * pass_lane.c chooses by the response's head. */
+#ifndef SLUICE_EXCHANGE_LANES_H
+#define SLUICE_EXCHANGE_LANES_H
+
+#include "exchange_priv.h"
+
+/* Spans on their way to the sink: neighbours in memory become one. */
+struct emitter {
+    struct exchange *x;
+    struct span out[SINK_SPANS_MAX];
+    unsigned n;
+};
+void emit(struct emitter *e, struct span s);
+void emitter_flush(struct emitter *e);
+
+/* The provider's answer is unusable; another endpoint may be tried. */
+void lane_fail(struct exchange *x, const char *problem);
+/* It says so itself: the `error` member of a body or an event with status 200. */
+void lane_fail_with_error(struct exchange *x, struct span error);
+/* A finish_reason was seen. */
+void lane_note_finish(struct exchange *x, struct span word);
+/* Everything has been handed to the sink. */
+void lane_finish(struct exchange *x);
+
+void event_lane_open(struct exchange *x);
+void event_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+/* The upstream broke: true when all content was there, and the exchange has finished. */
+bool event_lane_broken(struct exchange *x);
+
+void document_lane_open(struct exchange *x, const struct http_head *head);
+void document_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+
+void error_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+void error_lane_end(struct exchange *x); /* what came will do */
+
+#endif

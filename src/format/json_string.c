@@ -1,0 +1,190 @@
+#include "json_string.h"
+
+/* The first quote, backslash or control byte at or behind `p`, or `end`. Most runs are short, so
+ * the first step is a small one. */
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+{
+    unsigned at = STEP;
+    if ((size_t)(end - p) >= STEP) {
+        at = first_set(specials(load(p)));
+        p += at;
+        if (at < STEP)
+            return p;
+    }
+    while ((size_t)(end - p) >= 4 * STEP) {
+        vec any = specials(load(p)) | specials(load(p + STEP)) | specials(load(p + 2 * STEP)) |
+                  specials(load(p + 3 * STEP));
+        if (first_set(any) < STEP)
+            break;
+        p += 4 * STEP;
+    }
+    for (; (size_t)(end - p) >= STEP; p += STEP) {
+        at = first_set(specials(load(p)));
+        if (at < STEP)
+            return p + at;
+    }
+    while (p < end && *p >= 0x20 && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
+/* --- 64 bytes at a time, escapes included ------------------------------------------------------- */
+
+#ifdef __x86_64__
+
+/* One bit a byte of a block, the first byte lowest. */
+struct block {
+    uint64_t backslash, quote, control;
+    uint64_t letter; /* a byte that may stand behind a backslash, except u */
+};
+
+static inline uint64_t bits(vec mask, unsigned nth)
+{
+    return (uint64_t)(unsigned)_mm_movemask_epi8((__m128i)mask) << (nth * STEP);
+}
+
+static struct block look_sse2(const uint8_t *p)
+{
+    struct block b = {0};
+    for (unsigned i = 0; i < 4; i++) {
+        vec v = load(p + i * STEP);
+        vec backslash = (vec)(v == '\\'), quote = (vec)(v == '"');
+        b.backslash |= bits(backslash, i);
+        b.quote |= bits(quote, i);
+        b.control |= bits((vec)(v < 0x20), i);
+        b.letter |= bits(backslash | quote | (vec)(v == '/') | (vec)(v == 'b') | (vec)(v == 'f') |
+                             (vec)(v == 'n') | (vec)(v == 'r') | (vec)(v == 't'),
+                         i);
+    }
+    return b;
+}
+
+/* The same with twice the width. `letter` looks bytes up by their low half: a table holds the one
+ * letter that has it (n and / are told apart by a second look, for 0xf is the slash's alone). */
+__attribute__((target("avx2"))) static struct block look_avx2(const uint8_t *p)
+{
+    const __m256i letters = _mm256_setr_epi8(0, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0, 'n',
+                                             '/', 0, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0,
+                                             'n', '/');
+    struct block b = {0};
+    for (unsigned i = 0; i < 2; i++) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(p + i * 32));
+        __m256i low = _mm256_and_si256(v, _mm256_set1_epi8(0x0f));
+        __m256i letter =
+            _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(letters, low)),
+                            _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('b')),
+                                            _mm256_cmpeq_epi8(v, _mm256_set1_epi8('r'))));
+        __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v);
+        unsigned shift = i * 32;
+        b.backslash |=
+            (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')))
+            << shift;
+        b.quote |=
+            (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')))
+            << shift;
+        b.control |= (uint64_t)(uint32_t)_mm256_movemask_epi8(control) << shift;
+        b.letter |= (uint64_t)(uint32_t)_mm256_movemask_epi8(letter) << shift;
+    }
+    return b;
+}
+
+/* Nothing to look at in these 64 bytes: most of a long text. */
+static inline bool is_calm_sse2(const uint8_t *p)
+{
+    vec any = specials(load(p)) | specials(load(p + STEP)) | specials(load(p + 2 * STEP)) |
+              specials(load(p + 3 * STEP));
+    return _mm_movemask_epi8((__m128i)any) == 0;
+}
+
+__attribute__((target("avx2"))) static inline __m256i specials_avx2(const uint8_t *p)
+{
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i flipped = _mm256_xor_si256(v, _mm256_set1_epi8(2)); /* as in specials() */
+    __m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(flipped, _mm256_set1_epi8(0x20)), flipped);
+    return _mm256_or_si256(low, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+}
+
+__attribute__((target("avx2"))) static inline bool is_calm_avx2(const uint8_t *p)
+{
+    return _mm256_movemask_epi8(_mm256_or_si256(specials_avx2(p), specials_avx2(p + 32))) == 0;
+}
+
+/* Which bytes are escaped: those behind a run of backslashes of odd length, counted from the first
+ * backslash that is not escaped itself. Runs that begin at odd positions are carried to their
+ * ends by an addition, which shows the parity without a branch (Lemire, Langdale: Parsing
+ * Gigabytes of JSON per Second, §3.1.1). `*carry`: the first byte of the next block is escaped. */
+static inline uint64_t find_escaped(uint64_t backslash, uint64_t *carry)
+{
+    const uint64_t even = 0x5555555555555555u;
+    backslash &= ~*carry;
+    uint64_t behind = backslash << 1 | *carry;
+    uint64_t odd_starts = backslash & ~even & ~behind, ends;
+    *carry = __builtin_add_overflow(odd_starts, backslash, &ends);
+    return (even ^ ends << 1) & behind;
+}
+
+/* Inlined into both of its uses, so that each has its own way of looking. */
+static inline __attribute__((always_inline)) const uint8_t *skip_blocks(
+    const uint8_t *p, const uint8_t *end, bool (*is_calm)(const uint8_t *),
+    struct block (*look)(const uint8_t *))
+{
+    uint64_t carry = 0;
+    for (; (size_t)(end - p) >= 64; p += 64) {
+        if (carry == 0 && is_calm(p))
+            continue;
+        struct block b = look(p);
+        uint64_t escaped = find_escaped(b.backslash, &carry);
+        uint64_t stop = (b.quote & ~escaped) | b.control | (escaped & ~b.letter);
+        if (stop != 0) {
+            unsigned at = (unsigned)__builtin_ctzll(stop);
+            return p + at - (escaped >> at & 1);
+        }
+    }
+    return p - carry;
+}
+
+__attribute__((target("avx2"))) static const uint8_t *skip_avx2(const uint8_t *p,
+                                                                const uint8_t *end)
+{
+    return skip_blocks(p, end, is_calm_avx2, look_avx2);
+}
+
+/* To the closing quote, or whatever else needs a look: a control byte, the backslash of \u or of an
+ * escape that is none, or the last few bytes. */
+static const uint8_t *skip_long(const uint8_t *p, const uint8_t *end)
+{
+    static int has_avx2 = -1;
+    if (has_avx2 < 0)
+        has_avx2 = __builtin_cpu_supports("avx2") != 0;
+    return has_avx2 ? skip_avx2(p, end) : skip_blocks(p, end, is_calm_sse2, look_sse2);
+}
+
+#else
+
+static const uint8_t *skip_long(const uint8_t *p, const uint8_t *end)
+{
+    (void)end; /* byte by byte and 16 at a time has to do */
+    return p;
+}
+
+#endif
+
+/* Runs of \uXXXX: some encoders write every letter beyond ASCII so. */
+static const uint8_t *skip_coded(const uint8_t *p, const uint8_t *end)
+{
+    while (end - p >= 6 && p[0] == '\\' && p[1] == 'u' && is_hex(p[2]) && is_hex(p[3]) &&
+           is_hex(p[4]) && is_hex(p[5]))
+        p += 6;
+    return p;
+}
+
+const uint8_t *json_skip_inside(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *coded;
+    while (p = skip_long(p, end), (coded = skip_coded(p, end)) != p)
+        p = coded;
+    p = skip_plain(p, end);
+    while (end - p >= 2 && *p == '\\' && is_escape(p[1]))
+        p = skip_plain(p + 2, end);
+    return p;
+}
