@@ -39,7 +39,7 @@ void reply(struct sink *sink, unsigned status, const char *content_type, struct 
     struct response_head head = {
         .status = status,
         .fields = span_of(lines, (size_t)n),
-        .content_length = -1,
+        .content_length = LENGTH_UNKNOWN,
     };
     sink_head(sink, &head);
     sink_end(sink, &body, 1);

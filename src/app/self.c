@@ -20,7 +20,7 @@ void self_declare(struct process *p)
 {
     struct metric_registry *r = p->gateway.metrics;
     p->resident = declare(r, METRIC_GAUGE, "process_resident_memory_bytes", "Resident memory.");
-    p->cpu = declare(r, METRIC_GAUGE, "process_cpu_seconds_total", "User and system CPU time.");
+    p->cpu = declare(r, METRIC_COUNTER, "process_cpu_seconds_total", "User and system CPU time.");
     p->descriptors = declare(r, METRIC_GAUGE, "process_open_fds", "Open file descriptors.");
     metric_set(declare(r, METRIC_GAUGE, "process_start_time_seconds",
                        "When the process started, in unix time."),
@@ -79,8 +79,9 @@ void self_measure(struct process *p)
     struct rusage use;
     struct gateway *g = &p->gateway;
     getrusage(RUSAGE_SELF, &use);
-    metric_set(p->cpu, (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-                           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6);
+    double cpu = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+                 (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
+    metric_add(p->cpu, cpu - metric_value(p->cpu));
     metric_set(p->resident, resident_bytes());
     metric_set(p->descriptors, open_descriptors());
     metric_set(g->instruments.inflight, g->inflight);

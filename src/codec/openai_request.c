@@ -8,6 +8,14 @@ static const char *const gateway_only[] = {
     "provider", "models", "usage", "session_id", "idempotency_key", "cache_strategy",
 };
 
+/* What a request of each API is about. */
+static const char *const subjects[] = {
+    [API_CHAT] = "messages",
+    [API_COMPLETIONS] = "prompt",
+    [API_EMBEDDINGS] = "input",
+    [API_OTHER] = "",
+};
+
 static bool reject(struct fault *why, const char *param, const char *message)
 {
     *why = (struct fault){.kind = FAULT_INVALID_REQUEST, .param = param};
@@ -131,6 +139,8 @@ static bool read_member(struct openai_request *r, struct span body, const struct
     }
     if (json_key_is(key, "stream_options") && api != API_EMBEDDINGS)
         return read_stream_options(r, value, m->kind, why) && note(r, m, NOTED_STREAM_OPTIONS, why);
+    if (json_key_is(key, subjects[api]))
+        r->has_subject = true;
     if (json_key_is(key, "messages") && api == API_CHAT) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
@@ -170,6 +180,16 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
         return reject(why, "model", "\"model\" is missing; GET /v1/models lists what there is");
     out->open = scan.open + 1;
     return true;
+}
+
+bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
+                                struct fault *why)
+{
+    if (r->has_subject)
+        return true;
+    reject(why, subjects[api], "");
+    snprintf(why->message, sizeof why->message, "\"%s\" is missing", subjects[api]);
+    return false;
 }
 
 /* stream_options with include_usage: true, whatever it held before. */

@@ -32,6 +32,20 @@ static struct span find_finish(struct span choices)
     }
 }
 
+static bool holds(struct span choices, struct span text)
+{
+    return span_find(choices, text) != SIZE_MAX;
+}
+
+bool openai_choices_only_open(struct span choices)
+{
+    bool is_empty = holds(choices, SPAN_LIT("\"content\":\"\"")) ||
+                    holds(choices, SPAN_LIT("\"content\":null")) ||
+                    !holds(choices, SPAN_LIT("\"content\""));
+    return is_empty && holds(choices, SPAN_LIT("\"role\"")) &&
+           !holds(choices, SPAN_LIT("\"tool_calls\"")) && !holds(choices, SPAN_LIT("\"reasoning"));
+}
+
 static void look_at_member(struct openai_event *e, struct span data, const struct json_member *m)
 {
     struct span key = span_sub(data, m->key.start, m->key.end - m->key.start);
@@ -39,6 +53,7 @@ static void look_at_member(struct openai_event *e, struct span data, const struc
         struct span value = json_value(data, m);
         if (json_array_is_filled(value)) {
             e->has_choices = true;
+            e->choices = value;
             e->finish = find_finish(value);
         }
     } else if (span_eq(key, SPAN_LIT("usage"))) {

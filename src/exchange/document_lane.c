@@ -51,7 +51,7 @@ static void pass_document(struct exchange *x, struct span document)
         ours[n].len--; /* nothing follows the last comma */
     ours[0] = span_sub(document, 0, e.open + 1);
     ours[n + 1] = span_skip(document, e.open + 1);
-    exchange_send_head(x, 200, "application/json", -1);
+    exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
     exchange_commit(x);
     sink_end(x->sink, ours, n + 2);
     buf_fini(&cost);
@@ -62,10 +62,11 @@ static void pass_document(struct exchange *x, struct span document)
 static void pass_through(struct exchange *x, const struct span *spans, unsigned n, bool last)
 {
     struct pass_lane *l = &x->lane;
-    struct emitter e = {.x = x, .n = 0};
+    struct emitter e;
+    emitter_init(&e, x);
     if (!l->passing) {
         l->passing = true;
-        exchange_send_head(x, 200, "application/json", -1);
+        exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
         exchange_commit(x);
         emit(&e, buf_span(&l->held));
         emitter_flush(&e);

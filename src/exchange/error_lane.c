@@ -24,18 +24,28 @@ static bool next_may_help(unsigned status)
     }
 }
 
-static unsigned retry_after_of(const struct exchange *x)
+/* A whole number in a field of the provider's answer; 0 when it is not there, or a date. */
+static unsigned number_in(const struct exchange *x, struct span name_and_colon)
 {
-    static const char name[] = "retry-after: ";
     struct span lines = x->relayed;
     while (lines.len > 0) {
         struct span line = span_cut(&lines, '\n');
-        uint64_t seconds;
-        if (span_ieq(span_sub(line, 0, sizeof name - 1), SPAN_LIT("retry-after: ")) &&
-            span_to_u64(span_sub(line, sizeof name - 1, line.len - sizeof name), &seconds))
-            return seconds < 86400 ? (unsigned)seconds : 86400;
+        uint64_t n;
+        if (span_ieq(span_sub(line, 0, name_and_colon.len), name_and_colon) &&
+            span_to_u64(
+                span_trim(span_sub(line, name_and_colon.len, line.len - name_and_colon.len - 1)),
+                &n))
+            return n < 86400000 ? (unsigned)n : 86400000;
     }
     return 0;
+}
+
+static void read_retry_after(const struct exchange *x, struct fault *f)
+{
+    f->retry_after_ms = number_in(x, SPAN_LIT("retry-after-ms:"));
+    f->retry_after_s = number_in(x, SPAN_LIT("retry-after:"));
+    if (f->retry_after_s == 0)
+        f->retry_after_s = (f->retry_after_ms + 999) / 1000;
 }
 
 /* The provider's message when it has one, else the first printable part of what it sent. */
@@ -77,7 +87,7 @@ static void relay_error(struct exchange *x, struct span body)
     if (buf_add(&copy, body) == 0)
         secret_scrub(&x->attempt.target->provider->credential, copy.at, copy.tail);
     body = buf_span(&copy);
-    exchange_send_head(x, status, "application/json", -1);
+    exchange_send_head(x, status, "application/json", LENGTH_UNKNOWN);
     exchange_commit(x);
     sink_end(x->sink, &body, 1);
     buf_fini(&copy);
@@ -92,8 +102,9 @@ void error_lane_end(struct exchange *x)
     struct attempt_failure f = {
         .result = status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX,
         .next_may_help = next_may_help(status),
-        .fault = {.kind = FAULT_UPSTREAM, .retry_after_s = retry_after_of(x)},
+        .fault = {.kind = FAULT_UPSTREAM},
     };
+    read_retry_after(x, &f.fault);
     describe(x, body, f.fault.message, sizeof f.fault.message);
     bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
     bool is_ours = status == 401 ||

@@ -35,7 +35,8 @@ static enum verdict look_at_chunk(struct exchange *x, const struct openai_event 
                                   struct span data, struct span *instead)
 {
     if (e->has_choices) {
-        if (x->events++ == 0)
+        x->events++;
+        if (x->first_token_us == 0 && !openai_choices_only_open(e->choices))
             x->first_token_us = clock_us();
         if (e->finish.len > 0)
             lane_note_finish(x, e->finish);
@@ -116,7 +117,7 @@ static void emit_pieces(struct emitter *e, struct pieces *p)
 static void open_answer(struct exchange *x)
 {
     if (!x->head_sent)
-        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", -1);
+        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", LENGTH_NEVER);
 }
 
 /* An event is complete. False: the exchange has failed, and `e` may hold nothing any more. */
@@ -176,7 +177,8 @@ static void keep_rest(struct exchange *x, struct emitter *e, struct pieces *rest
 static void end_stream(struct exchange *x, struct emitter *e)
 {
     struct pass_lane *l = &x->lane;
-    if (!l->done && !l->finished && !l->errored) {
+    bool has_ended = l->finished || l->errored;
+    if (!l->done && (!has_ended || l->inside_event)) { /* half an event is no end either */
         emitter_flush(e);
         lane_fail(x, "its stream ended before the answer did");
         return;
@@ -191,8 +193,10 @@ static void end_stream(struct exchange *x, struct emitter *e)
 void event_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
 {
     struct pass_lane *l = &x->lane;
-    struct emitter e = {.x = x, .n = 0};
-    struct pieces rest = {.n = 0};
+    struct emitter e;
+    struct pieces rest;
+    emitter_init(&e, x);
+    rest.n = 0; /* and no initialiser: clearing two kilobytes would show, once a chunk */
     struct span held = buf_span(&l->held);
     bool rest_is_held = held.len > 0; /* rest.at[0] lies in l->held */
     if (rest_is_held)
@@ -245,8 +249,9 @@ void event_lane_open(struct exchange *x)
 
 bool event_lane_broken(struct exchange *x)
 {
-    struct emitter e = {.x = x, .n = 0};
-    if (!x->lane.done && !x->lane.finished)
+    struct emitter e;
+    emitter_init(&e, x);
+    if (!x->lane.done && (!x->lane.finished || x->lane.inside_event))
         return false;
     end_stream(x, &e);
     return true;

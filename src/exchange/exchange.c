@@ -68,7 +68,7 @@ static void on_keepalive(struct deadline *d)
     struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, keepalive));
     static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
     if (!x->head_sent)
-        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", -1);
+        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", LENGTH_NEVER);
     metric_add(x->gateway->instruments.stalls[STALL_UPSTREAM], 1);
     if (!x->lane.inside_event)
         (void)sink_data(x->sink, &comment, 1);
@@ -367,7 +367,8 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
         }
     }
     struct openai_request *r = ARENA_NEW(&x->sending, struct openai_request);
-    if (!openai_request_read(buf_span(&x->body.bytes), x->kind->api, &x->sending, r, &why)) {
+    if (!openai_request_read(buf_span(&x->body.bytes), x->kind->api, &x->sending, r, &why) ||
+        !openai_request_is_complete(r, x->kind->api, &why)) {
         exchange_fail(x, &why);
         return;
     }
@@ -442,7 +443,7 @@ void exchange_finish(struct exchange *x)
 void exchange_reply(struct exchange *x, unsigned status, const char *content_type, struct span body)
 {
     become(x, EXCHANGE_ANSWERING);
-    exchange_send_head(x, status, content_type, -1);
+    exchange_send_head(x, status, content_type, LENGTH_UNKNOWN);
     sink_end(x->sink, &body, 1);
     exchange_finish(x);
 }
@@ -474,12 +475,14 @@ static void answer_with_fault(struct exchange *x, const struct fault *why)
     char line[64];
     x->relayed = SPAN_NONE; /* the answer is ours */
     if (why->retry_after_s > 0) {
-        int n = snprintf(line, sizeof line, "Retry-After: %u\r\n", why->retry_after_s);
+        int n = snprintf(line, sizeof line, "Retry-After: %u\r\nRetry-After-Ms: %u\r\n",
+                         why->retry_after_s,
+                         why->retry_after_ms > 0 ? why->retry_after_ms : why->retry_after_s * 1000);
         x->relayed = arena_keep(&x->sending, span_of(line, (size_t)n));
     }
     if (fault_write_body(why, x->kind->api, x->request_id, x->tried, x->ntried, &body) < 0)
         buf_clear(&body);
-    exchange_send_head(x, fault_status(why), "application/json", -1);
+    exchange_send_head(x, fault_status(why), "application/json", LENGTH_UNKNOWN);
     struct span text = buf_span(&body);
     sink_end(x->sink, &text, 1);
     buf_fini(&body);

@@ -16,6 +16,11 @@ struct emitter {
     struct span out[SINK_SPANS_MAX];
     unsigned n;
 };
+static inline void emitter_init(struct emitter *e, struct exchange *x)
+{
+    e->x = x;
+    e->n = 0;
+}
 void emit(struct emitter *e, struct span s);
 void emitter_flush(struct emitter *e);
 

@@ -220,7 +220,7 @@ static void sink_on_head(struct sink *sink, const struct response_head *h)
     c->head_held = true;
     c->status = h->status;
     c->announced = h->content_length;
-    size_t at = append(0, c->minor0 ? SPAN_LIT("HTTP/1.0 ") : SPAN_LIT("HTTP/1.1 "));
+    size_t at = append(0, SPAN_LIT("HTTP/1.1 "));
     at = append_number(at, h->status);
     at = append(at, SPAN_LIT(" "));
     at = append(at, span_text(http_reason(h->status)));
@@ -262,7 +262,7 @@ static enum flow conn_write(struct conn *c, const struct span *spans, unsigned n
     size_t total = total_of(spans, n);
     if (c->head_held) {
         int64_t length = c->announced;
-        if (length < 0 && last)
+        if (length == LENGTH_UNKNOWN && last)
             length = (int64_t)total;
         out[k++] = take_head(c, length);
     }

@@ -382,8 +382,8 @@ static void http_1_0_is_answered_in_its_own_terms(void **state)
     struct peer p = join(&b);
     peer_write(&p, "GET /now HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /now HTTP/1.0\r\n\r\n");
     peer_expect(b.loop, &p,
-                "HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nnow"
-                "HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nnow");
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nnow"
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nnow");
     peer_expect_end(b.loop, &p);
     peer_close(&p);
     /* there are no chunks: the end of the connection is the end of the body */
@@ -393,7 +393,7 @@ static void http_1_0_is_answered_in_its_own_terms(void **state)
     send_head(last(&b)->sink, 200, -1);
     send_text(last(&b), "hel");
     end_with(last(&b), "lo");
-    peer_expect(b.loop, &p, "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nhello");
+    peer_expect(b.loop, &p, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");
     peer_expect_end(b.loop, &p);
     peer_close(&p);
     bed_fini(&b);

@@ -35,10 +35,11 @@ enum fault_kind {
 
 struct fault {
     enum fault_kind kind;
-    unsigned status;        /* 0: the kind's own */
-    const char *param;      /* JSON path of the member at fault, NULL: unknown */
-    unsigned retry_after_s; /* 0: none */
-    char message[400];      /* one sentence, and what to do; no secrets */
+    unsigned status;         /* 0: the kind's own */
+    const char *param;       /* JSON path of the member at fault, NULL: unknown */
+    unsigned retry_after_s;  /* 0: none */
+    unsigned retry_after_ms; /* the same, when it is known more exactly; 0: not */
+    char message[400];       /* one sentence, and what to do; no secrets */
 };
 
 struct fault_attempt {

@@ -20,6 +20,7 @@ struct openai_request {
     bool stream;
     bool wants_usage; /* the client asked for the usage chunk itself */
     bool wants_cost;  /* usage: {include: true} */
+    bool has_subject; /* what the request is about is there: messages, prompt or input */
     bool has_options; /* stream_options is there */
     size_t open;      /* offset behind the opening brace */
     struct {
@@ -33,6 +34,10 @@ struct openai_request {
 /* False with *why (a 400 that names the member). */
 bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
                          struct openai_request *out, struct fault *why);
+
+/* Does it have the member it is about? False with *why, a 400. */
+bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
+                                struct fault *why);
 
 /* The edits that turn the client's body into the one for an upstream that calls the model
  * `upstream_model`. Replacement text is made in the arena. */

@@ -17,6 +17,7 @@ enum openai_event_kind {
 struct openai_event {
     enum openai_event_kind kind;
     bool has_choices;                  /* `choices` with at least one element */
+    struct span choices;               /* the array, when it has */
     struct span usage;                 /* the object, empty when absent or null */
     struct span finish;                /* the word of the first finish_reason that is a string */
     struct span error;                 /* EVENT_ERROR: the member's value */
@@ -24,6 +25,9 @@ struct openai_event {
     bool is_empty;                     /* {} */
     bool has_request_id, has_provider; /* members of these names are there already */
 };
+
+/* Do these choices only open the answer? The first chunk names the role and brings no token yet. */
+bool openai_choices_only_open(struct span choices);
 
 /* `data`: the joined data of an SSE event, or a whole response body. */
 struct openai_event openai_event_look(struct span data);

@@ -98,8 +98,8 @@ bool json_is_true(struct span text);
 static inline bool json_array_is_filled(struct span text)
 {
     size_t i = 1;
-    while (i < text.len && (text.at[i] == ' ' || text.at[i] == '\n' || text.at[i] == '\r' ||
-                            text.at[i] == '\t'))
+    while (i < text.len &&
+           (text.at[i] == ' ' || text.at[i] == '\n' || text.at[i] == '\r' || text.at[i] == '\t'))
         i++;
     return i < text.len && text.at[0] == '[' && text.at[i] != ']';
 }

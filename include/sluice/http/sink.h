@@ -15,13 +15,17 @@
 #include "sluice/net/stream.h"
 #include "sluice/net/timer.h"
 
+/* Not known yet: counted when all of it is there with the head, else chunked. */
+#define LENGTH_UNKNOWN (-1)
+/* An event stream, which has no length even when it is over at once. */
+#define LENGTH_NEVER (-2)
+
 #define SINK_SPANS_MAX 64 /* most spans one call may bring */
 
 struct response_head {
     unsigned status;
-    struct span fields; /* "Name: value\r\n" lines, framing and connection fields excluded */
-    int64_t
-        content_length; /* -1: not known; then counted when it is all there at once, else chunked */
+    struct span fields;     /* "Name: value\r\n" lines, framing and connection fields excluded */
+    int64_t content_length; /* or one of the two above */
 };
 
 struct sink;
