@@ -36,12 +36,12 @@ static struct snapshot *configure(struct gate *t, const char *more)
     FILE *f = fopen(config_path, "w");
     assert_non_null(f);
     fprintf(f,
-            "version: 1\nauth: none\ndemo: false\nlisten: 127.0.0.1:0\nstore: { url: 'memory:' }\n"
+            "version: 1\nauth: none\ndemo: true\nlisten: 127.0.0.1:0\nstore: { url: 'memory:' }\n"
             "providers:\n"
             "  one: { protocol: openai, base_url: 'http://127.0.0.1:%u/v1', api_key: sk-the-secret,"
-            " timeouts: { connect: 2s, first_byte: 400ms, idle: 400ms } }\n"
+            " timeouts: { connect: 2s, first_byte: 400ms, idle: 400ms }, pool: { max: 4 } }\n"
             "  two: { protocol: openai, base_url: 'http://127.0.0.1:%u/v1', api_key: sk-the-secret,"
-            " timeouts: { connect: 2s, first_byte: 400ms, idle: 400ms } }\n"
+            " timeouts: { connect: 2s, first_byte: 400ms, idle: 400ms }, pool: { max: 4 } }\n"
             "models:\n"
             "  m: { endpoints: [ { provider: one, upstream_model: up-one },"
             " { provider: two, upstream_model: up-two } ] }\n"
@@ -733,6 +733,148 @@ static void a_slow_client_holds_its_provider_back_and_loses_nothing(void **state
     gate_fini(&t);
 }
 
+/* --- everything at once -------------------------------------------------------------------------------------------- */
+
+enum { CLIENTS = 10, CONNECTIONS = 16, STEPS = 4000 };
+
+struct crowd {
+    struct gate t;
+    struct rng dice;
+    struct peer clients[CLIENTS], connections[CONNECTIONS];
+};
+
+/* Whatever the other side has done by now: nobody minds. */
+static void mumble(struct peer *p, const char *text)
+{
+    (void)!send(p->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void leave(struct peer *p, unsigned how)
+{
+    if (how == 0)
+        peer_vanish(p);
+    else if (how == 1)
+        shutdown(p->fd, SHUT_WR);
+    if (how != 1)
+        peer_close(p);
+    if (p->fd < 0)
+        *p = (struct peer){.fd = -1};
+}
+
+static void client_acts(struct crowd *c, struct peer *p)
+{
+    static const char *const words[] = {"m", "n", "sluice/demo"};
+    if (p->fd < 0) {
+        *p = join(&c->t);
+        return;
+    }
+    char body[256], request[512];
+    int len = snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{}],\"stream\":%s}",
+                       words[rng_below(&c->dice, 3)],
+                       rng_below(&c->dice, 3) > 0 ? "true" : "false");
+    snprintf(request, sizeof request,
+             "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len,
+             body);
+    switch (rng_below(&c->dice, 8)) {
+    case 0:
+        leave(p, (unsigned)rng_below(&c->dice, 3));
+        break;
+    case 1:
+        mumble(p, "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{");
+        break;
+    case 2:
+        mumble(p, "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n");
+        break;
+    case 3:
+        peer_read(p);
+        buf_clear(&p->got);
+        break;
+    default:
+        mumble(p, request);
+    }
+}
+
+static void provider_acts(struct crowd *c, struct peer *p)
+{
+    static const char *const words[] = {
+        SSE_HEAD,
+        SSE_HEAD,
+        SSE_HEAD,
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{",
+        "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 400 No\r\nContent-Length: 12\r\n\r\n{\"error\":{}}",
+        "1d\r\ndata: {\"choices\":[{\"x\":1}]}\n\n\r\n",
+        "1d\r\ndata: {\"choices\":[{\"x\":1}]}\n\n\r\n",
+        "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
+        "0\r\n\r\n",
+        "garbage",
+    };
+    uint64_t dice = rng_below(&c->dice, sizeof words / sizeof words[0] + 4);
+    if (p->fd < 0) {
+        p->fd = accept(dice % 2 == 0 ? c->t.one.fd : c->t.two.fd, NULL, NULL);
+        return;
+    }
+    if (dice < sizeof words / sizeof words[0])
+        mumble(p, words[dice]);
+    else
+        leave(p, (unsigned)(dice % 3));
+}
+
+static void the_gateway_acts(struct crowd *c)
+{
+    static const char *const files[] = {"", "server: { sse_keepalive: 20ms }\n",
+                                        "server: { request_timeout: 100ms }\n"};
+    struct fault why = {.kind = FAULT_SHUTTING_DOWN, .message = "test"};
+    switch (rng_below(&c->dice, 30)) {
+    case 0:
+        install(&c->t, files[rng_below(&c->dice, 3)]);
+        break;
+    case 1:
+        exchange_fail_all(&c->t.g, &why);
+        break;
+    case 2:
+        run_ms(c->t.loop, 30);
+        break;
+    default:
+        run_ms(c->t.loop, 1);
+    }
+}
+
+/* Clients and providers that do anything at any time, configurations that come and go: with a
+ * sanitizer underneath, this is a search for memory that is used after its time. */
+static void nothing_is_left_of_a_crowd_that_does_as_it_likes(void **state)
+{
+    (void)state;
+    const char *seed = getenv("SLUICE_TEST_SEED");
+    struct crowd *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    gate_init(&c->t, "");
+    rng_seed(&c->dice, seed != NULL ? strtoull(seed, NULL, 10) : 1);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        c->clients[i].fd = -1;
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        c->connections[i].fd = -1;
+    for (unsigned i = 0; i < STEPS; i++) {
+        uint64_t dice = rng_below(&c->dice, 16);
+        if (dice < 6)
+            client_acts(c, &c->clients[rng_below(&c->dice, CLIENTS)]);
+        else if (dice < 13)
+            provider_acts(c, &c->connections[rng_below(&c->dice, CONNECTIONS)]);
+        else
+            the_gateway_acts(c);
+        exchange_free_spares();
+    }
+    for (unsigned i = 0; i < CLIENTS; i++)
+        peer_close(&c->clients[i]);
+    RUN_UNTIL(c->t.loop, is_quiet(&c->t)); /* before the providers let go */
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        peer_close(&c->connections[i]);
+    gate_fini(&c->t);
+    free(c);
+}
+
 static int make_config(void **state)
 {
     (void)state;
@@ -762,6 +904,7 @@ int main(void)
         cmocka_unit_test(a_running_request_keeps_the_configuration_it_started_under),
         cmocka_unit_test(silence_is_filled_and_ended_in_time),
         cmocka_unit_test(a_slow_client_holds_its_provider_back_and_loses_nothing),
+        cmocka_unit_test(nothing_is_left_of_a_crowd_that_does_as_it_likes),
     };
     return cmocka_run_group_tests(tests, make_config, drop_config);
 }
