@@ -676,6 +676,63 @@ static void silence_is_filled_and_ended_in_time(void **state)
     gate_fini(&t);
 }
 
+/* The 200 has gone out with a comment: what goes wrong now can only be said inside the stream. */
+static void an_error_behind_a_comment_is_said_in_band(void **state)
+{
+    (void)state;
+    struct gate t;
+    gate_init(&t, "server: { sse_keepalive: 50ms }\n");
+    for (unsigned i = 0; i < 3; i++) {
+        struct peer client = join(&t);
+        ask(&client, "n", true);
+        struct peer one = asked(&t, &t.one);
+        COMES(&t, &client, ": SLUICE PROCESSING\n\n");
+        if (i == 0)
+            say_document(&one, "400 Bad", "{\"error\":{\"message\":\"too long\"}}");
+        else
+            make_trouble(&one, i == 1 ? ANSWERS_500 : RESETS, true);
+        COMES(&t, &client, "\r\n0\r\n\r\n");
+        assert_true(has(&client, "\"finish_reason\":\"error\""));
+        assert_int_equal(count(&client, "HTTP/1.1"), 1);
+        assert_int_equal(count(&client, "[DONE]"), 1);
+        assert_true(i != 0 || has(&client, "too long"));
+        peer_close(&client);
+        peer_close(&one);
+        RUN_UNTIL(t.loop, is_quiet(&t));
+        install(&t, "server: { sse_keepalive: 50ms }\n");
+        run_ms(t.loop, 2);
+    }
+    gate_fini(&t);
+}
+
+/* What arrives when: each event is with the client before the next one has been said. */
+static void nothing_waits_for_what_comes_behind_it(void **state)
+{
+    (void)state;
+    struct gate t;
+    gate_init(&t, "");
+    struct peer client = join(&t);
+    ask(&client, "n", true);
+    struct peer one = asked(&t, &t.one);
+    peer_write(&one, SSE_HEAD);
+    const char *event = EVENT("x");
+    for (unsigned i = 0; i < 20; i++) {
+        size_t cut = (size_t)i * 3; /* of the event, at different places: only whole ones go on */
+        char piece[256];
+        snprintf(piece, sizeof piece, "%.*s", (int)cut, event);
+        if (cut > 0)
+            say_chunk(&one, piece);
+        run_ms(t.loop, 2);
+        peer_read(&client);
+        assert_int_equal(count(&client, "\"x\""), i);
+        say_chunk(&one, event + cut);
+        RUN_UNTIL(t.loop, (peer_read(&client), count(&client, "\"x\"") == i + 1));
+    }
+    peer_close(&client);
+    peer_close(&one);
+    gate_fini(&t);
+}
+
 /* --- flow ---------------------------------------------------------------------------------------------------------- */
 
 static void a_slow_client_holds_its_provider_back_and_loses_nothing(void **state)
@@ -903,6 +960,8 @@ int main(void)
         cmocka_unit_test(at_the_drain_limit_streams_end_in_band_and_others_in_503),
         cmocka_unit_test(a_running_request_keeps_the_configuration_it_started_under),
         cmocka_unit_test(silence_is_filled_and_ended_in_time),
+        cmocka_unit_test(an_error_behind_a_comment_is_said_in_band),
+        cmocka_unit_test(nothing_waits_for_what_comes_behind_it),
         cmocka_unit_test(a_slow_client_holds_its_provider_back_and_loses_nothing),
         cmocka_unit_test(nothing_is_left_of_a_crowd_that_does_as_it_likes),
     };

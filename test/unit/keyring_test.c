@@ -55,6 +55,45 @@ static void a_key_is_found_by_what_the_client_presents(void **state)
     keyring_free(NULL);
 }
 
+/* Accepted keys are remembered; what makes them unacceptable is not. */
+static void a_key_that_was_accepted_is_looked_at_again(void **state)
+{
+    (void)state;
+    struct keyring *k = ring();
+    const struct key_options *found;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(keyring_find(k, SPAN_LIT("sl_still"), NOW, &found), KEY_ACCEPTED);
+    assert_int_equal(keyring_find(k, SPAN_LIT("sl_still"), NOW + 1, &found), KEY_EXPIRED);
+    assert_string_equal(found->name, "still");
+    assert_int_equal(keyring_find(k, SPAN_LIT("sl_stil"), NOW, &found), KEY_UNKNOWN);
+    assert_null(found);
+    keyring_free(k);
+}
+
+/* However many keys there are, each is known as itself. */
+static void many_keys_are_not_mistaken_for_each_other(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    static struct key_options many[MANY];
+    static char names[MANY][16];
+    struct snapshot snapshot = {.keys = many, .nkeys = MANY};
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof(names[i]), "key-%u", i);
+        many[i] = (struct key_options){.name = names[i], .enabled = true};
+        digest_sha256(span_text(names[i]), many[i].sha256);
+    }
+    struct keyring *k = keyring_new(&snapshot);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < MANY; i++) {
+            const struct key_options *found;
+            assert_row(i, keyring_find(k, span_text(names[i]), NOW, &found) == KEY_ACCEPTED);
+            assert_row(i, found == &many[i]);
+        }
+    }
+    keyring_free(k);
+}
+
 /* The table is entered with half of the digest: the other half decides all the same. */
 static void half_a_digest_is_not_enough(void **state)
 {
@@ -93,6 +132,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_found_by_what_the_client_presents),
+        cmocka_unit_test(a_key_that_was_accepted_is_looked_at_again),
+        cmocka_unit_test(many_keys_are_not_mistaken_for_each_other),
         cmocka_unit_test(half_a_digest_is_not_enough),
         cmocka_unit_test(the_scheme_may_be_there_in_any_case_or_be_missing),
     };
