@@ -30,7 +30,7 @@ struct entries {
     unsigned n, cap;
 };
 
-static struct node *read_node(struct reading *r, yaml_event_t *first);
+static struct node *read_node(struct reading *r, yaml_event_t *event);
 
 const struct node *node_get(const struct node *map, const char *key)
 {
