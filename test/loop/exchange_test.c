@@ -3,6 +3,7 @@
 #include "sluice/api/api.h"
 
 #include <sys/stat.h>
+#include <zlib.h>
 
 /* The whole way of a request on one loop: a client's socket, the server, the engine, the pool, and
  * two providers the test plays. What is asserted after each: nothing is left of it anywhere. */
@@ -165,11 +166,13 @@ static bool has(struct peer *p, const char *text)
     return span_find(buf_span(&p->got), span_text(text)) != SIZE_MAX;
 }
 
-#define COMES(t, p, text)                                            \
-    RUN_UNTIL((t)->loop, has(p, text) || peer_ended(p));             \
-    if (!has(p, text))                                               \
-    fail_msg("got \"%.*s\", wanted \"%s\"", (int)buf_len(&(p)->got), \
-             (const char *)buf_span(&(p)->got).at, text)
+#define COMES(t, p, text)                                                    \
+    do {                                                                     \
+        RUN_UNTIL((t)->loop, has(p, text) || peer_ended(p));                 \
+        if (!has(p, text))                                                   \
+            fail_msg("got \"%.*s\", wanted \"%s\"", (int)buf_len(&(p)->got), \
+                     (const char *)buf_span(&(p)->got).at, text);            \
+    } while (0)
 
 /* The provider's end of the connection on which the request has arrived. */
 static struct peer asked(struct gate *t, struct upstream_bed *provider)
@@ -733,6 +736,58 @@ static void nothing_waits_for_what_comes_behind_it(void **state)
     gate_fini(&t);
 }
 
+/* --- a provider that compresses although it was asked not to -------------------------------------------------------- */
+
+static size_t gzip(const char *text, uint8_t *out, size_t size)
+{
+    z_stream z = {0};
+    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = (Bytef *)(uintptr_t)text;
+    z.avail_in = (unsigned)strlen(text);
+    z.next_out = out;
+    z.avail_out = (unsigned)size;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&z);
+    return z.total_out;
+}
+
+static void compressed_answers_are_read_and_passed_on_plain(void **state)
+{
+    (void)state;
+    static const char stream[] = EVENT("one") EVENT("two") FINISH USAGE DONE;
+    uint8_t coded[1024];
+    struct gate t;
+    gate_init(&t, "");
+    for (unsigned i = 0; i < 4; i++) { /* a document, a stream, both cut off */
+        bool streams = i % 2 == 1, cut = i >= 2;
+        struct peer client = join(&t);
+        ask(&client, "n", streams);
+        struct peer one = asked(&t, &t.one);
+        size_t len = gzip(streams ? stream : DOCUMENT, coded, sizeof coded);
+        char head[256];
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: gzip\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 streams ? "text/event-stream" : "application/json", len - (cut ? 9 : 0));
+        peer_write(&one, head);
+        for (size_t at = 0; at < len - (cut ? 9 : 0); at++) {
+            assert_int_equal(send(one.fd, coded + at, 1, MSG_NOSIGNAL), 1);
+            turn(t.loop);
+        }
+        COMES(&t, &client, streams ? "\r\n0\r\n\r\n" : "\r\n\r\n{");
+        assert_false(has(&client, "Content-Encoding"));
+        assert_true(has(&client, streams || !cut ? "HTTP/1.1 200" : "HTTP/1.1 502"));
+        if (!cut)
+            COMES(&t, &client, streams ? "\"two\"" : "\"completion_tokens\":4}}");
+        peer_close(&client);
+        peer_close(&one);
+        RUN_UNTIL(t.loop, is_quiet(&t));
+        install(&t, "");
+        run_ms(t.loop, 2);
+    }
+    gate_fini(&t);
+}
+
 /* --- flow ---------------------------------------------------------------------------------------------------------- */
 
 static void a_slow_client_holds_its_provider_back_and_loses_nothing(void **state)
@@ -962,6 +1017,7 @@ int main(void)
         cmocka_unit_test(silence_is_filled_and_ended_in_time),
         cmocka_unit_test(an_error_behind_a_comment_is_said_in_band),
         cmocka_unit_test(nothing_waits_for_what_comes_behind_it),
+        cmocka_unit_test(compressed_answers_are_read_and_passed_on_plain),
         cmocka_unit_test(a_slow_client_holds_its_provider_back_and_loses_nothing),
         cmocka_unit_test(nothing_is_left_of_a_crowd_that_does_as_it_likes),
     };
