@@ -6,6 +6,8 @@
 
 #include "sluice/http/pool.h"
 
+#include <netinet/tcp.h>
+
 struct upstream_bed {
     struct loop *loop;
     int fd; /* listening */
@@ -182,7 +184,10 @@ static inline void upstream_fini(struct upstream_bed *b)
 static inline struct peer upstream_accept(struct upstream_bed *b)
 {
     struct peer p = {.fd = -1};
+    int on = 1;
     RUN_UNTIL(b->loop, (p.fd = accept(b->fd, NULL, NULL)) >= 0);
+    /* Or each piece would wait for the acknowledgement of the one before. */
+    setsockopt(p.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return p;
 }
 
