@@ -19,7 +19,7 @@ struct gate {
     unsigned naccepted;
 };
 
-static char config_path[] = "/tmp/exchange_test.XXXXXX";
+static char config_path[] = "exchange_test.XXXXXX"; /* where the test runs */
 
 static void on_accepted(void *arg, struct stream *s)
 {
