@@ -5,6 +5,9 @@
 #include "sluice/net/dial.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +18,7 @@
 /* `sluice serve`: puts the parts together, in the order in which they need each other, and takes them
  * apart in the opposite one. Nothing in here decides anything about a request. */
 
-enum { ACCESS_LOG_BYTES = 1024 * 1024 };
+enum { ACCESS_LOG_BYTES = 1024 * 1024, HEAP_KEPT_BYTES = 8 * 1024 * 1024 };
 
 /* --- what the api layer asks of the process ------------------------------------------------------- */
 
@@ -128,6 +131,26 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Bodies of some hundred kilobytes come and go; by default glibc returns each to the kernel and
+ * takes fresh, zeroed pages for the next. Up to this much is kept instead, until things are quiet. */
+static void heap_start(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
+#endif
+}
+
+static void on_quiet(struct deadline *d)
+{
+    struct gateway *g = (struct gateway *)((char *)d - offsetof(struct gateway, quiet));
+    if (g->inflight > 0)
+        return; /* its end will set this again */
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
+}
+
 static void metrics_start(struct process *p)
 {
     struct gateway *g = &p->gateway;
@@ -148,6 +171,7 @@ static int gateway_start(struct process *p, struct snapshot *s)
     struct err why = {0};
     uint64_t seed;
     g->loop = g->http.loop = p->loop;
+    deadline_init(&g->quiet, p->loop, on_quiet);
     rng_secret_bytes(&seed, sizeof seed);
     rng_seed(&g->rng, seed);
     if (access_log_start(g, &s->observability) < 0)
@@ -170,6 +194,7 @@ static void gateway_stop(struct process *p)
     if (g->store != NULL)
         store_close(g->store);
     deadline_clear(&g->log_flush);
+    deadline_clear(&g->quiet);
     dial_cache_free(p->loop);
 }
 
@@ -223,6 +248,7 @@ int serve(const struct load_options *load, bool watch)
     findings_fini(&findings);
 
     raise_descriptor_limit();
+    heap_start();
     p.loop = loop_new();
     if (watch)
         reload_watch(&p);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { QUIET_MS = 2000 };
 enum { SENDING_BLOCK = 2048 }; /* a request's fields and notes: one block, as a rule */
 
 static const unsigned may_become[] = {
@@ -223,7 +224,8 @@ static void end(struct exchange *x)
         g->exchanges = x->next;
     if (x->next != NULL)
         x->next->prev = x->prev;
-    g->inflight--;
+    if (--g->inflight == 0)
+        deadline_set(&g->quiet, QUIET_MS);
     if (x->is_stream)
         g->streams--;
     x->later.run = free_later;

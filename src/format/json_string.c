@@ -34,8 +34,9 @@ static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 
 /* One bit a byte of a block, the first byte lowest. */
 struct block {
-    uint64_t backslash, quote, control;
-    uint64_t letter; /* a byte that may stand behind a backslash, except u */
+    uint64_t backslash;
+    uint64_t ends;   /* a quote or a control byte: see specials() for how one look finds both */
+    uint64_t letter; /* a byte that may stand behind a backslash, except u: no control byte */
 };
 
 static inline uint64_t bits(vec mask, unsigned nth)
@@ -48,12 +49,11 @@ static struct block look_sse2(const uint8_t *p)
     struct block b = {0};
     for (unsigned i = 0; i < 4; i++) {
         vec v = load(p + i * STEP);
-        vec backslash = (vec)(v == '\\'), quote = (vec)(v == '"');
+        vec backslash = (vec)(v == '\\');
         b.backslash |= bits(backslash, i);
-        b.quote |= bits(quote, i);
-        b.control |= bits((vec)(v < 0x20), i);
-        b.letter |= bits(backslash | quote | (vec)(v == '/') | (vec)(v == 'b') | (vec)(v == 'f') |
-                             (vec)(v == 'n') | (vec)(v == 'r') | (vec)(v == 't'),
+        b.ends |= bits((vec)((v ^ 2) <= 0x20), i);
+        b.letter |= bits(backslash | (vec)(v == '"') | (vec)(v == '/') | (vec)(v == 'b') |
+                             (vec)(v == 'f') | (vec)(v == 'n') | (vec)(v == 'r') | (vec)(v == 't'),
                          i);
     }
     return b;
@@ -74,15 +74,12 @@ __attribute__((target("avx2"))) static struct block look_avx2(const uint8_t *p)
             _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(letters, low)),
                             _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('b')),
                                             _mm256_cmpeq_epi8(v, _mm256_set1_epi8('r'))));
-        __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v);
+        __m256i flipped = _mm256_xor_si256(v, _mm256_set1_epi8(2));
+        __m256i ends = _mm256_cmpeq_epi8(_mm256_min_epu8(flipped, _mm256_set1_epi8(0x20)), flipped);
+        __m256i backslash = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'));
         unsigned shift = i * 32;
-        b.backslash |=
-            (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')))
-            << shift;
-        b.quote |=
-            (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')))
-            << shift;
-        b.control |= (uint64_t)(uint32_t)_mm256_movemask_epi8(control) << shift;
+        b.backslash |= (uint64_t)(uint32_t)_mm256_movemask_epi8(backslash) << shift;
+        b.ends |= (uint64_t)(uint32_t)_mm256_movemask_epi8(ends) << shift;
         b.letter |= (uint64_t)(uint32_t)_mm256_movemask_epi8(letter) << shift;
     }
     return b;
@@ -123,21 +120,27 @@ static inline uint64_t find_escaped(uint64_t backslash, uint64_t *carry)
     return (even ^ ends << 1) & behind;
 }
 
-/* Inlined into both of its uses, so that each has its own way of looking. */
+/* Inlined into both of its uses, so that each has its own way of looking. Where a block held
+ * something the next one likely does too, so the quick look is for stretches that hold nothing. */
 static inline __attribute__((always_inline)) const uint8_t *skip_blocks(
     const uint8_t *p, const uint8_t *end, bool (*is_calm)(const uint8_t *),
     struct block (*look)(const uint8_t *))
 {
     uint64_t carry = 0;
-    for (; (size_t)(end - p) >= 64; p += 64) {
-        if (carry == 0 && is_calm(p))
+    while ((size_t)(end - p) >= 64) {
+        if (carry == 0 && is_calm(p)) {
+            p += 64;
             continue;
-        struct block b = look(p);
-        uint64_t escaped = find_escaped(b.backslash, &carry);
-        uint64_t stop = (b.quote & ~escaped) | b.control | (escaped & ~b.letter);
-        if (stop != 0) {
-            unsigned at = (unsigned)__builtin_ctzll(stop);
-            return p + at - (escaped >> at & 1);
+        }
+        for (bool busy = true; busy && (size_t)(end - p) >= 64; p += 64) {
+            struct block b = look(p);
+            uint64_t escaped = find_escaped(b.backslash, &carry);
+            uint64_t stop = (b.ends & ~escaped) | (escaped & ~b.letter);
+            if (stop != 0) {
+                unsigned at = (unsigned)__builtin_ctzll(stop);
+                return p + at - (escaped >> at & 1);
+            }
+            busy = (b.backslash | carry) != 0;
         }
     }
     return p - carry;

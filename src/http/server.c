@@ -21,6 +21,8 @@ enum {
     REFUSING_MAX = 64, /* connections beyond the limit that are told so; further ones are cut */
     PIPELINED_MAX = 64 * 1024, /* bytes of later requests kept while one is being answered */
     LEFT_CHECK_MS = 1000, /* how often a client is looked after that pipelined more than that */
+    FIRST_READ = 16 *
+                 1024, /* a head and most bodies; of larger ones, all but this is read in place */
     HEAD_ROOM = 16 *
                 1024, /* an answer's head: ours is under 2 KiB, a provider's fields come on top */
 };
@@ -620,6 +622,7 @@ void server_accept(struct server *s, struct stream *stream)
     s->shared->connections++;
     char peer[64];
     snprintf(c->peer, sizeof c->peer, "%.47s", stream_peer(stream, peer));
+    stream_set_read_most(stream, FIRST_READ);
     stream_set_write_timeout(stream, s->limits.write_timeout_ms);
     stream_attach(stream, &stream_events, c);
     if (s->shared->connections > most) {

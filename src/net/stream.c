@@ -114,7 +114,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b)
         }
     }
     b->base = (char *)s->loop->read_buffer;
-    b->len = LOOP_READ_BYTES;
+    b->len = s->read_most != 0 ? s->read_most : LOOP_READ_BYTES;
 }
 
 /* libuv stops reading by itself on end of file and on errors. */
@@ -177,6 +177,11 @@ static void start_reading(struct stream *s)
     int rc = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
     assert(rc == 0);
     s->reading = true;
+}
+
+void stream_set_read_most(struct stream *s, unsigned bytes)
+{
+    s->read_most = bytes < LOOP_READ_BYTES ? bytes : LOOP_READ_BYTES;
 }
 
 void stream_pause(struct stream *s)

@@ -32,7 +32,8 @@ struct stream {
     size_t seen_queued; /* bytes on their way when progress was last looked at */
     struct deadline deadline;
     unsigned write_timeout_ms;
-    int broken; /* the error that ended writing, or 0 */
+    unsigned read_most; /* 0: as much as the loop's buffer takes */
+    int broken;         /* the error that ended writing, or 0 */
     uint8_t state;
     bool reading;    /* uv_read_start is in force */
     bool paused;     /* by the owner; libuv is told when bytes come, see on_alloc */

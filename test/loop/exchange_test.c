@@ -79,6 +79,11 @@ static void provider_init(struct upstream_bed *b, struct loop *l)
     b->loop = l;
 }
 
+static void on_quiet(struct deadline *d)
+{
+    (void)d; /* the process would tidy its heap */
+}
+
 static void gate_init(struct gate *t, const char *more)
 {
     struct err why = {0};
@@ -89,6 +94,7 @@ static void gate_init(struct gate *t, const char *more)
     g->loop = t->loop;
     g->http = (struct server_shared){
         .loop = t->loop, .bodies = {.max_bytes = 4u << 20}, .connections_max = 100};
+    deadline_init(&g->quiet, t->loop, on_quiet);
     rng_seed(&g->rng, 7);
     g->metrics = metric_registry_new();
     instruments_init(&g->instruments, g->metrics);
@@ -126,6 +132,7 @@ static void gate_fini(struct gate *t)
     assert_int_equal(g->streams, 0);
     assert_null(g->exchanges);
     assert_int_equal(g->http.bodies.used_bytes, 0);
+    deadline_clear(&g->quiet);
     deployment_unref(g->now);
     store_close(g->store);
     close(t->one.fd);

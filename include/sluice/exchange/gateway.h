@@ -41,6 +41,7 @@ struct gateway {
     struct log_sink *access_log; /* NULL: off */
     bool access_log_text;        /* readable lines for a terminal instead of JSON */
     struct deadline log_flush;   /* armed while records wait to be written */
+    struct deadline quiet;       /* a while after the last request has ended */
     struct rng rng;
     struct deployment *now;
     struct exchange *exchanges; /* all that are open, for drain and for shutdown */

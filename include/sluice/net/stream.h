@@ -54,6 +54,10 @@ void stream_resume(struct stream *s);
  * elsewhere (TLS): the owner must look. NULL ends it. */
 void stream_read_into(struct stream *s, struct buf *into, size_t want);
 
+/* Most bytes one read brings into the loop's buffer. What is to be kept is better read in place
+ * (stream_read_into): with a small first read, little of a large message has to be moved. */
+void stream_set_read_most(struct stream *s, unsigned bytes);
+
 size_t stream_backlog(const struct stream *s); /* bytes kept because the socket did not take them */
 
 /* A backlog of which the peer takes nothing for this long ends in closed(UV_ETIMEDOUT). 0: never.
