@@ -391,13 +391,14 @@ static void print_memory(const char *name, const struct watch_memory *m)
 static void print_report(void)
 {
     double seconds = (double)(run.window_ended - run.window_began) / 1e9;
+    double per_s = seconds > 0 ? 1 / seconds : 0; /* nothing may have been answered at all */
     uint64_t requests = run.requests_before, chunks = run.chunks_before;
     printf("{\"seconds\":%.3f,\"requests\":%llu,\"requests_per_s\":%.1f,\"chunks\":%llu,"
            "\"chunks_per_s\":%.1f,\"errors\":%llu,\"first_error\":\"%s\",\"unfinished\":%u,"
            "\"opened\":%u",
-           seconds, (unsigned long long)requests, (double)requests / seconds,
-           (unsigned long long)chunks, (double)chunks / seconds,
-           (unsigned long long)run.tally.errors, run.tally.first_error, run.unfinished, run.opened);
+           seconds, (unsigned long long)requests, (double)requests * per_s,
+           (unsigned long long)chunks, (double)chunks * per_s, (unsigned long long)run.tally.errors,
+           run.tally.first_error, run.unfinished, run.opened);
     print_hist("latency_us", &run.tally.latency);
     print_hist("ttft_us", &run.tally.ttft);
     print_hist("chunk_us", &run.tally.chunk);
