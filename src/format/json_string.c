@@ -60,12 +60,12 @@ static struct block look_sse2(const uint8_t *p)
 }
 
 /* The same with twice the width. `letter` looks bytes up by their low half: a table holds the one
- * letter that has it (n and / are told apart by a second look, for 0xf is the slash's alone). */
+ * letter that has it; b and r share theirs with the quote and are looked at apart. The table's first
+ * entry fits no byte, or NUL would be a letter. */
 __attribute__((target("avx2"))) static struct block look_avx2(const uint8_t *p)
 {
-    const __m256i letters = _mm256_setr_epi8(0, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0, 'n',
-                                             '/', 0, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0,
-                                             'n', '/');
+    const __m256i letters = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(-1, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, '\\', 0, 'n', '/'));
     struct block b = {0};
     for (unsigned i = 0; i < 2; i++) {
         __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(p + i * 32));

@@ -373,6 +373,30 @@ static void a_long_string_ends_where_it_ends(void **state)
     }
 }
 
+/* Every byte behind a backslash, at every place of a 64-byte step and of the one behind it. */
+static void an_escape_is_one_of_nine_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        bool known = c != 0 && strchr("\"\\/bfnrt", (int)c) != NULL;
+        for (unsigned before = 0; before < 140; before++) {
+            uint8_t text[420] = "\"";
+            size_t len = 1;
+            memset(text + len, 'x', before);
+            len += before;
+            text[len++] = '\\';
+            text[len++] = (uint8_t)c;
+            memset(text + len, 'y', 200);
+            len += 200;
+            text[len++] = '"';
+            struct json_scan s;
+            struct span rest = span_of(text, len);
+            json_scan_init(&s);
+            assert_int_equal(json_scan_next(&s, &rest) == JSON_DONE, known);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +410,7 @@ int main(void)
         cmocka_unit_test(nesting_stops_at_the_limit),
         cmocka_unit_test(containers_are_remembered_at_every_level),
         cmocka_unit_test(a_long_string_ends_where_it_ends),
+        cmocka_unit_test(an_escape_is_one_of_nine_wherever_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
