@@ -85,27 +85,6 @@ __attribute__((target("avx2"))) static struct block look_avx2(const uint8_t *p)
     return b;
 }
 
-/* Nothing to look at in these 64 bytes: most of a long text. */
-static inline bool is_calm_sse2(const uint8_t *p)
-{
-    vec any = specials(load(p)) | specials(load(p + STEP)) | specials(load(p + 2 * STEP)) |
-              specials(load(p + 3 * STEP));
-    return _mm_movemask_epi8((__m128i)any) == 0;
-}
-
-__attribute__((target("avx2"))) static inline __m256i specials_avx2(const uint8_t *p)
-{
-    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    __m256i flipped = _mm256_xor_si256(v, _mm256_set1_epi8(2)); /* as in specials() */
-    __m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(flipped, _mm256_set1_epi8(0x20)), flipped);
-    return _mm256_or_si256(low, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
-}
-
-__attribute__((target("avx2"))) static inline bool is_calm_avx2(const uint8_t *p)
-{
-    return _mm256_movemask_epi8(_mm256_or_si256(specials_avx2(p), specials_avx2(p + 32))) == 0;
-}
-
 /* Which bytes are escaped: those behind a run of backslashes of odd length, counted from the first
  * backslash that is not escaped itself. Runs that begin at odd positions are carried to their
  * ends by an addition, which shows the parity without a branch (Lemire, Langdale: Parsing
@@ -120,27 +99,63 @@ static inline uint64_t find_escaped(uint64_t backslash, uint64_t *carry)
     return (even ^ ends << 1) & behind;
 }
 
-/* Inlined into both of its uses, so that each has its own way of looking. Where a block held
- * something the next one likely does too, so the quick look is for stretches that hold nothing. */
+/* Nonzero where 32 bytes hold what the stride below cannot pass: a quote that is not escaped, a
+ * control byte, or behind a backslash anything but one of " / n f t, the escapes that text is full
+ * of. It sees what is escaped by comparing with the bytes one before, which is right as long as no
+ * backslash is itself escaped; so an escaped backslash stops it, and it needs p[-1]. */
+__attribute__((target("avx2"))) static inline __m256i obstacles(const uint8_t *p)
+{
+    const __m256i letters = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(-1, 0, '"', 0, 't', 0, 'f', 0, 0, 0, 0, 0, 0, 0, 'n', '/'));
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i before = _mm256_loadu_si256((const __m256i *)(const void *)(p - 1));
+    __m256i escaped = _mm256_cmpeq_epi8(before, _mm256_set1_epi8('\\'));
+    __m256i letter = _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(letters, v));
+    __m256i flipped = _mm256_xor_si256(v, _mm256_set1_epi8(2)); /* as in specials() */
+    __m256i ends = _mm256_subs_epu8(_mm256_set1_epi8(0x21), flipped);
+    return _mm256_or_si256(_mm256_andnot_si256(letter, escaped),
+                           _mm256_andnot_si256(escaped, ends));
+}
+
+/* As many whole blocks as hold no obstacle. */
+__attribute__((target("avx2"))) static const uint8_t *stride_avx2(const uint8_t *p,
+                                                                  const uint8_t *end)
+{
+    for (; (size_t)(end - p) >= 64; p += 64) {
+        __m256i any = _mm256_or_si256(obstacles(p), obstacles(p + 32));
+        if (!_mm256_testz_si256(any, any))
+            break;
+    }
+    return p;
+}
+
+static const uint8_t *stride_nowhere(const uint8_t *p, const uint8_t *end)
+{
+    (void)end;
+    return p;
+}
+
+/* Inlined into both of its uses, so that each has its own way of looking. A stride begins behind a
+ * block that was looked at, where p[-1] exists and is no backslash, and only if that block would not
+ * have stopped it: where one backslash is escaped, more are. */
 static inline __attribute__((always_inline)) const uint8_t *skip_blocks(
-    const uint8_t *p, const uint8_t *end, bool (*is_calm)(const uint8_t *),
+    const uint8_t *p, const uint8_t *end,
+    const uint8_t *(*stride)(const uint8_t *, const uint8_t *),
     struct block (*look)(const uint8_t *))
 {
     uint64_t carry = 0;
     while ((size_t)(end - p) >= 64) {
-        if (carry == 0 && is_calm(p)) {
-            p += 64;
-            continue;
+        struct block b = look(p);
+        uint64_t escaped = find_escaped(b.backslash, &carry);
+        uint64_t stop = (b.ends & ~escaped) | (escaped & ~b.letter);
+        if (stop != 0) {
+            unsigned at = (unsigned)__builtin_ctzll(stop);
+            return p + at - (escaped >> at & 1);
         }
-        for (bool busy = true; busy && (size_t)(end - p) >= 64; p += 64) {
-            struct block b = look(p);
-            uint64_t escaped = find_escaped(b.backslash, &carry);
-            uint64_t stop = (b.ends & ~escaped) | (escaped & ~b.letter);
-            if (stop != 0) {
-                unsigned at = (unsigned)__builtin_ctzll(stop);
-                return p + at - (escaped >> at & 1);
-            }
-            busy = (b.backslash | carry) != 0;
+        p += 64;
+        if ((b.backslash & escaped) == 0 && carry == 0) {
+            p = stride(p, end);
+            carry = p[-1] == '\\';
         }
     }
     return p - carry;
@@ -149,7 +164,7 @@ static inline __attribute__((always_inline)) const uint8_t *skip_blocks(
 __attribute__((target("avx2"))) static const uint8_t *skip_avx2(const uint8_t *p,
                                                                 const uint8_t *end)
 {
-    return skip_blocks(p, end, is_calm_avx2, look_avx2);
+    return skip_blocks(p, end, stride_avx2, look_avx2);
 }
 
 /* To the closing quote, or whatever else needs a look: a control byte, the backslash of \u or of an
@@ -159,7 +174,7 @@ static const uint8_t *skip_long(const uint8_t *p, const uint8_t *end)
     static int has_avx2 = -1;
     if (has_avx2 < 0)
         has_avx2 = __builtin_cpu_supports("avx2") != 0;
-    return has_avx2 ? skip_avx2(p, end) : skip_blocks(p, end, is_calm_sse2, look_sse2);
+    return has_avx2 ? skip_avx2(p, end) : skip_blocks(p, end, stride_nowhere, look_sse2);
 }
 
 #else

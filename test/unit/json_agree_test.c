@@ -63,10 +63,41 @@ static void the_scanner_and_a_parser_agree(void **state)
     }
 }
 
+/* Strings of many blocks, full of escapes, with now and then a byte that is none of its business
+ * there: the ways of skipping 64 bytes at a time meet their borders. */
+static void they_agree_over_long_strings(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"\\n",     "\\\"", "\\\\", "\\t", "\\/",
+                                         "\\u0e9A", "\\b",  "x",    "yz",  " a plain run of text ",
+                                         "\xc3\xa9"};
+    static const char strays[] = {'"', '\\', 'u', '\0', '\x1f', 'q', '\n', '\xff'};
+    struct rng r;
+    rng_seed(&r, 3);
+    for (unsigned i = 0; i < TEXTS; i++) {
+        char text[640] = "[\"";
+        size_t len = 2, want = rng_below(&r, 560);
+        /* few kinds of pieces in one text, so that each way of looking gets long stretches */
+        uint64_t kinds = 1 + rng_below(&r, ROWS(pieces)), first = rng_below(&r, ROWS(pieces));
+        while (len < want) {
+            const char *piece = pieces[(first + rng_below(&r, kinds)) % ROWS(pieces)];
+            memcpy(text + len, piece, strlen(piece));
+            len += strlen(piece);
+        }
+        memcpy(text + len, "\",7]", 4);
+        len += 4;
+        if (i % 2 != 0)
+            text[2 + rng_below(&r, len - 2)] = strays[rng_below(&r, sizeof(strays))];
+        if (!json_agrees(span_of(text, len), 1 + i % 97))
+            fail_msg("they differ over: %.*s", (int)len, text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_scanner_and_a_parser_agree),
+        cmocka_unit_test(they_agree_over_long_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
