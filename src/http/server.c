@@ -48,7 +48,7 @@ struct conn {
     bool keep_alive, is_head, minor0, head_held, body_unread;
     enum http_framing framing;
     int64_t announced; /* content_length of the held head */
-    char peer[48];     /* asked for once: every record names it */
+    char peer[64];     /* asked for once: every record names it */
 };
 
 struct server {
@@ -620,8 +620,7 @@ void server_accept(struct server *s, struct stream *stream)
     s->conns = c;
     s->nconns++;
     s->shared->connections++;
-    char peer[64];
-    snprintf(c->peer, sizeof c->peer, "%.47s", stream_peer(stream, peer));
+    stream_peer(stream, c->peer);
     stream_set_read_most(stream, FIRST_READ);
     stream_set_write_timeout(stream, s->limits.write_timeout_ms);
     stream_attach(stream, &stream_events, c);
