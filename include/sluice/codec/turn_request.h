@@ -1,0 +1,126 @@
+/* turn_request.h: a request for one turn of a conversation, in no protocol's words.
+ *
+ * Each client protocol has a reader that fills this from its JSON, each upstream protocol a writer
+ * that makes its JSON of it: N codecs, not N × N translators (design.md, turn lane). A reader says
+ * no to what its own protocol forbids; a writer says no to what its protocol cannot express, or
+ * notes that it left something out (turn_notes). The tables that decide which: protocols.md §6, §7
+ * and §10.
+ *
+ * Texts are raw spans (see turn_event.h); numbers, schemas and other values are lexemes: the bytes of
+ * a whole JSON value as the client wrote it. An empty span is an absent member. Everything borrowed
+ * lies in the client's body or in the arena the reader was given; both outlive the struct. */
+#ifndef SLUICE_CODEC_TURN_REQUEST_H
+#define SLUICE_CODEC_TURN_REQUEST_H
+
+#include "sluice/base/arena.h"
+#include "sluice/codec/fault.h"
+
+enum turn_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
+
+enum turn_part_kind {
+    PART_TEXT,
+    PART_REFUSAL,
+    PART_REASONING, /* text and proof, either may be empty */
+    PART_REDACTED,  /* text: opaque data */
+    PART_IMAGE,     /* data with media_type, or url */
+    PART_DOCUMENT,  /* data with media_type, or url, or plain text; name: file name or title */
+    PART_AUDIO,     /* data; media_type "audio/wav" or "audio/mpeg" */
+    PART_CALL,      /* id, name, arguments */
+    PART_RESULT,    /* id of the call it answers; content in `inside` */
+};
+
+struct turn_part {
+    struct turn_part *next;
+    enum turn_part_kind kind;
+    struct span text;       /* raw */
+    struct span proof;      /* raw */
+    struct span media_type; /* raw: "image/png" */
+    struct span data;       /* raw base64 */
+    struct span url;        /* raw */
+    struct span detail;     /* raw: image detail */
+    struct span id, name;   /* raw */
+    /* A call's arguments, in whichever form the client's protocol has them. */
+    struct span arguments_text;   /* raw text of a JSON object (chat, responses) */
+    struct span arguments_object; /* lexeme of a JSON object (messages) */
+    struct turn_part *inside;     /* PART_RESULT */
+    struct span cache_control;    /* lexeme */
+    bool is_error, is_custom;
+    struct span path; /* where it came from, for errors: "messages[3].content[0]", in the arena */
+};
+
+struct turn_message {
+    struct turn_message *next;
+    enum turn_role role;
+    struct turn_part *parts;
+    struct span name; /* raw */
+    struct span path; /* "messages[3]" */
+};
+
+struct turn_tool {
+    struct turn_tool *next;
+    struct span name, description; /* raw */
+    struct span schema;            /* lexeme of the parameters' schema, empty: none */
+    struct span format;            /* lexeme: what a custom tool's text must look like */
+    enum { STRICT_UNSAID, STRICT_NO, STRICT_YES } strict;
+    struct span cache_control; /* lexeme */
+    bool is_custom;            /* free text instead of JSON */
+    bool is_web_search;        /* the provider's own; `options` holds its settings */
+    struct span options;       /* lexeme of the whole tool as the client wrote it */
+    struct span path;
+};
+
+enum turn_choice { CHOICE_UNSAID, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_NAMED };
+
+enum turn_effort {
+    EFFORT_UNSAID,
+    EFFORT_NONE,
+    EFFORT_MINIMAL,
+    EFFORT_LOW,
+    EFFORT_MEDIUM,
+    EFFORT_HIGH,
+    EFFORT_XHIGH,
+    EFFORT_MAX,
+};
+
+enum turn_format { FORMAT_UNSAID, FORMAT_TEXT, FORMAT_JSON, FORMAT_SCHEMA };
+
+struct turn_request {
+    struct span model; /* decoded */
+    bool stream, wants_usage;
+
+    struct turn_message *messages; /* system and developer messages at their places */
+    struct turn_tool *tools;
+    enum turn_choice choice;
+    struct span choice_name;   /* raw, CHOICE_NAMED */
+    struct turn_tool *allowed; /* allowed_tools: names only; NULL: all */
+    enum { PARALLEL_UNSAID, PARALLEL_NO, PARALLEL_YES } parallel;
+
+    /* lexemes */
+    struct span max_tokens, temperature, top_p, top_k, seed, presence_penalty, frequency_penalty,
+        stop /* a string or an array of strings */, n, logprobs, top_logprobs, logit_bias;
+
+    enum turn_effort effort;
+    struct span thinking_budget;                   /* lexeme: messages' budget_tokens */
+    bool thinking_is_adaptive, thinking_is_hidden; /* display: omitted; summary not asked for */
+
+    enum turn_format format;
+    struct span format_name, format_description; /* raw */
+    struct span format_schema;                   /* lexeme */
+    bool format_strict;
+
+    struct span user;      /* raw: who the end user is */
+    struct span cache_key; /* raw */
+    struct span metadata, service_tier, store, prediction, verbosity, modalities, audio,
+        context_management; /* lexemes */
+};
+
+/* What a writer left out because the upstream has no word for it: contract D-13, the answer's
+ * x-sluice-dropped. Names are static or in the arena. */
+#define TURN_NOTES_MAX 16
+struct turn_notes {
+    const char *dropped[TURN_NOTES_MAX];
+    unsigned n;
+};
+void turn_note_dropped(struct turn_notes *notes, const char *field); /* once each */
+
+#endif
