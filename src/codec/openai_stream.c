@@ -2,11 +2,29 @@
 
 #include "sluice/format/json_scan.h"
 
+/* Offset behind the next "finish_reason" of `s`, SIZE_MAX when there is none. It looks for the
+ * underscore, which prose hardly has: memchr passes the rest 32 bytes at a time. */
+static size_t behind_finish_key(struct span s)
+{
+    static const char key[] = "\"finish_reason\"";
+    enum { LEN = sizeof key - 1, BEFORE = 7 }; /* `"finish` stands before the underscore */
+    size_t from = BEFORE;
+    while (from < s.len) {
+        const uint8_t *hit = memchr(s.at + from, '_', s.len - from);
+        if (hit == NULL)
+            break;
+        size_t start = (size_t)(hit - s.at) - BEFORE;
+        if (s.len - start >= LEN && memcmp(s.at + start, key, LEN) == 0)
+            return start + LEN;
+        from = start + BEFORE + 1;
+    }
+    return SIZE_MAX;
+}
+
 /* "finish_reason":"word" somewhere in the choices. Inside a JSON string a quote is escaped, so the
  * bytes `"finish_reason"` with a colon behind them can only be a key. */
 static struct span find_finish(struct span choices)
 {
-    static const char key[] = "\"finish_reason\"";
     /* How nearly every chunk ends: nothing has finished, and no search is needed to know. */
     static const char unfinished[] = "\"finish_reason\":null}]";
     if (choices.len >= sizeof unfinished - 1 &&
@@ -15,10 +33,10 @@ static struct span find_finish(struct span choices)
         return SPAN_NONE;
     struct span rest = choices;
     for (;;) {
-        size_t at = span_find(rest, SPAN_LIT("\"finish_reason\""));
+        size_t at = behind_finish_key(rest);
         if (at == SIZE_MAX)
             return SPAN_NONE;
-        rest = span_skip(rest, at + sizeof key - 1);
+        rest = span_skip(rest, at);
         size_t i = 0;
         while (i < rest.len && (rest.at[i] == ' ' || rest.at[i] == ':' || rest.at[i] == '\n' ||
                                 rest.at[i] == '\r' || rest.at[i] == '\t'))

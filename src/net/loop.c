@@ -26,7 +26,7 @@ uint64_t clock_us(void)
 uint64_t clock_unix_ms(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(CLOCK_REALTIME_COARSE, &t); /* right to a timer tick, and costs a fifth */
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
