@@ -34,11 +34,37 @@ static void only_exactly_that_many_hex_digits_are_read(void **state)
     assert_int_equal(out[1], 0x09);
 }
 
+/* RFC 4231, test cases 2 and 6 (a key longer than a block), and nothing at all. */
+static void hmac_is_the_rfcs(void **state)
+{
+    (void)state;
+    uint8_t long_key[131], mac[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+    memset(long_key, 0xaa, sizeof long_key);
+    const struct {
+        struct span key, data;
+        const char *want;
+    } rows[] = {
+        {SPAN_LIT("Jefe"), SPAN_LIT("what do ya want for nothing?"),
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {span_of(long_key, sizeof long_key),
+         SPAN_LIT("Test Using Larger Than Block-Size Key - Hash Key First"),
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+        {SPAN_NONE, SPAN_NONE, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        digest_hmac_sha256(rows[i].key, rows[i].data, mac);
+        digest_hex(mac, SHA256_BYTES, hex);
+        assert_string_equal(hex, rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_agrees_with_the_standard),
         cmocka_unit_test(only_exactly_that_many_hex_digits_are_read),
+        cmocka_unit_test(hmac_is_the_rfcs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

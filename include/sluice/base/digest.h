@@ -8,6 +8,9 @@
 
 void digest_sha256(struct span data, uint8_t out[SHA256_BYTES]);
 
+/* RFC 2104 with SHA-256. `key` and `data` may be empty. */
+void digest_hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_BYTES]);
+
 /* Lowercase hex; `out` needs 2 * n + 1 bytes. */
 void digest_hex(const uint8_t *bytes, size_t n, char *out);
 /* Exactly 2 * n hex digits of either case. */
