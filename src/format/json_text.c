@@ -117,11 +117,9 @@ bool json_key_is(struct span raw_key, const char *name)
     return wanted.len == 0;
 }
 
-long json_string(struct span text, char *out, size_t size)
+long json_unescape(struct span raw, char *out, size_t size)
 {
-    if (text.len < 2 || text.at[0] != '"' || text.at[text.len - 1] != '"')
-        return -1;
-    struct span rest = span_sub(text, 1, text.len - 2);
+    struct span rest = raw;
     size_t len = 0;
     while (rest.len > 0) {
         uint8_t character[4];
@@ -132,6 +130,13 @@ long json_string(struct span text, char *out, size_t size)
         len += (size_t)n;
     }
     return (long)len;
+}
+
+long json_string(struct span text, char *out, size_t size)
+{
+    if (text.len < 2 || text.at[0] != '"' || text.at[text.len - 1] != '"')
+        return -1;
+    return json_unescape(span_sub(text, 1, text.len - 2), out, size);
 }
 
 /* --- numbers and literals -------------------------------------------------------------------- */

@@ -88,7 +88,8 @@ struct turn_request {
     struct span model; /* decoded */
     bool stream, wants_usage;
 
-    struct turn_message *messages; /* system and developer messages at their places */
+    unsigned elements;                            /* messages, parts and tools so far */
+    struct turn_message *messages, *last_message; /* system and developer ones in place */
     struct turn_tool *tools;
     enum turn_choice choice;
     struct span choice_name;   /* raw, CHOICE_NAMED */
@@ -122,5 +123,30 @@ struct turn_notes {
     unsigned n;
 };
 void turn_note_dropped(struct turn_notes *notes, const char *field); /* once each */
+
+/* --- for readers --------------------------------------------------------------------------------
+ *
+ * Each appends a new element from the arena. `*end` is the list's last link (&message->parts at
+ * first), and is moved on. NULL when the request has more elements than anybody can mean: an element
+ * takes a few hundred bytes here and may take two in the body. */
+#define TURN_ELEMENTS_MAX 100000
+
+struct turn_message *turn_add_message(struct turn_request *r, struct arena *a, enum turn_role role);
+struct turn_part *turn_add_part(struct turn_request *r, struct turn_part ***end, struct arena *a,
+                                enum turn_part_kind kind);
+struct turn_tool *turn_add_tool(struct turn_request *r, struct turn_tool ***end, struct arena *a);
+
+/* Says no: fills *why with a 400 whose param is `path` and returns false. `format` makes the
+ * message: one sentence without the path, which the envelope names. */
+bool turn_refuse(struct fault *why, enum fault_kind kind, struct span path, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A path below another: turn_path(a, message->path, ".content[%u]", i); NUL behind it. */
+struct span turn_path(struct arena *a, struct span above, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What two words stand for, both ways; the word is raw, UNSAID for what nobody knows. */
+enum turn_effort turn_effort_of(struct span word);
+const char *turn_effort_word(enum turn_effort e); /* NULL for UNSAID */
 
 #endif

@@ -91,6 +91,9 @@ bool json_key_is(struct span raw_key, const char *name);
  * is no string, does not fit `size`, or holds a lone surrogate. Never more than text.len bytes. */
 long json_string(struct span text, char *out, size_t size);
 
+/* The same for the inside of a string: `raw` has no quotes around it. */
+long json_unescape(struct span raw, char *out, size_t size);
+
 bool json_u64(struct span text, uint64_t *out); /* a non-negative integer without fraction */
 bool json_is_true(struct span text);
 

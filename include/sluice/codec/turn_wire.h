@@ -1,0 +1,29 @@
+/* turn_wire.h: what a writer of upstream requests must know beside the request itself.
+ *
+ * Each upstream protocol has one such writer (chat_wire, messages_wire, …), all of the same form:
+ *
+ *   bool X_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,
+ *                     struct buf *out, struct turn_notes *notes, struct fault *why);
+ *
+ * It appends one JSON body to `out`. False with *why when the protocol cannot express the request
+ * (400, why->param the path in the client's body, in the arena) or memory ran out (FAULT_OVERLOADED);
+ * what is then in `out` is of no use. Facts about models are options, never code (protocols.md §1). */
+#ifndef SLUICE_CODEC_TURN_WIRE_H
+#define SLUICE_CODEC_TURN_WIRE_H
+
+#include "sluice/codec/turn_request.h"
+
+struct wire_options {
+    struct span model;           /* decoded: what the upstream calls it */
+    uint64_t default_max_tokens; /* where a protocol must be told and the client did not */
+    bool says_max_tokens;        /* chat: an upstream that does not know max_completion_tokens */
+    bool replays_reasoning;      /* chat: wants reasoning_content of earlier turns back */
+    bool takes_top_k;            /* chat */
+    bool thinks_by_budget;       /* messages: manual thinking budgets instead of adaptive */
+    bool takes_mid_system;       /* messages: system messages at their places */
+    bool refuses_sampling;       /* temperature, top_p and top_k are left out, and noted */
+    bool caches_automatically; /* messages: ask for a cached prefix when the client said nothing */
+    bool wraps_grammars;       /* a custom tool's grammar goes into its description */
+};
+
+#endif

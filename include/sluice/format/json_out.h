@@ -1,0 +1,34 @@
+/* json_out.h: JSON written piece by piece into a buffer.
+ *
+ * The first failure (no memory) stays in `rc` and makes what follows do nothing, so that who writes
+ * a text of thirty pieces asks once, at its end. The pieces are the caller's: nothing here counts
+ * commas or braces. */
+#ifndef SLUICE_FORMAT_JSON_OUT_H
+#define SLUICE_FORMAT_JSON_OUT_H
+
+#include "sluice/base/buf.h"
+
+struct json_out {
+    struct buf *buf;
+    int rc; /* 0 or -ENOMEM */
+};
+
+static inline struct json_out json_out_to(struct buf *buf)
+{
+    return (struct json_out){.buf = buf};
+}
+
+void json_out_span(struct json_out *o, struct span s); /* bytes as they are: a lexeme */
+void json_out_u64(struct json_out *o, uint64_t n);
+/* A string in quotes: `raw` is the inside of one already; `bytes` is escaped on the way. */
+void json_out_raw(struct json_out *o, struct span raw);
+void json_out_bytes(struct json_out *o, struct span bytes);
+
+/* The text that the inside of a JSON string stands for, without quotes: JSON in a JSON string
+ * becomes JSON. False, and nothing appended, when it holds half a surrogate pair. */
+bool json_out_unescaped(struct json_out *o, struct span raw);
+
+/* A literal piece of syntax: json_out_lit(o, "{\"type\":\"text\""). */
+#define json_out_lit(o, text) json_out_span((o), SPAN_LIT(text))
+
+#endif

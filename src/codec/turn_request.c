@@ -1,0 +1,96 @@
+#include "sluice/codec/turn_request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void turn_note_dropped(struct turn_notes *notes, const char *field)
+{
+    for (unsigned i = 0; i < notes->n; i++) {
+        if (strcmp(notes->dropped[i], field) == 0)
+            return;
+    }
+    if (notes->n < TURN_NOTES_MAX)
+        notes->dropped[notes->n++] = field;
+}
+
+static void *add(struct turn_request *r, struct arena *a, size_t size)
+{
+    return r->elements++ < TURN_ELEMENTS_MAX ? arena_alloc(a, size) : NULL;
+}
+
+struct turn_message *turn_add_message(struct turn_request *r, struct arena *a, enum turn_role role)
+{
+    struct turn_message *m = add(r, a, sizeof *m);
+    if (m == NULL)
+        return NULL;
+    m->role = role;
+    if (r->last_message == NULL)
+        r->messages = m;
+    else
+        r->last_message->next = m;
+    r->last_message = m;
+    return m;
+}
+
+struct turn_part *turn_add_part(struct turn_request *r, struct turn_part ***end, struct arena *a,
+                                enum turn_part_kind kind)
+{
+    struct turn_part *p = add(r, a, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->kind = kind;
+    **end = p;
+    *end = &p->next;
+    return p;
+}
+
+struct turn_tool *turn_add_tool(struct turn_request *r, struct turn_tool ***end, struct arena *a)
+{
+    struct turn_tool *t = add(r, a, sizeof *t);
+    if (t == NULL)
+        return NULL;
+    **end = t;
+    *end = &t->next;
+    return t;
+}
+
+bool turn_refuse(struct fault *why, enum fault_kind kind, struct span path, const char *format, ...)
+{
+    va_list args;
+    *why = (struct fault){.kind = kind};
+    why->param = path.len > 0 ? (const char *)path.at : NULL;
+    va_start(args, format);
+    vsnprintf(why->message, sizeof why->message, format, args);
+    va_end(args);
+    return false;
+}
+
+struct span turn_path(struct arena *a, struct span above, const char *format, ...)
+{
+    char below[96];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(below, sizeof below, format, args);
+    va_end(args);
+    return span_text(arena_printf(a, "%.*s%s", SPAN_FMT(above), below));
+}
+
+static const char *const efforts[] = {
+    [EFFORT_NONE] = "none",     [EFFORT_MINIMAL] = "minimal", [EFFORT_LOW] = "low",
+    [EFFORT_MEDIUM] = "medium", [EFFORT_HIGH] = "high",       [EFFORT_XHIGH] = "xhigh",
+    [EFFORT_MAX] = "max",
+};
+
+enum turn_effort turn_effort_of(struct span word)
+{
+    for (enum turn_effort e = EFFORT_NONE; e <= EFFORT_MAX; e++) {
+        if (span_eq(word, span_text(efforts[e])))
+            return e;
+    }
+    return EFFORT_UNSAID;
+}
+
+const char *turn_effort_word(enum turn_effort e)
+{
+    return efforts[e];
+}

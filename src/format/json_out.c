@@ -1,0 +1,48 @@
+#include "sluice/format/json_out.h"
+
+#include "sluice/format/json_scan.h"
+
+void json_out_span(struct json_out *o, struct span s)
+{
+    if (o->rc == 0)
+        o->rc = buf_add(o->buf, s);
+}
+
+void json_out_u64(struct json_out *o, uint64_t n)
+{
+    char digits[20]; /* of 2^64 - 1 */
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    json_out_span(o, span_of(digits + at, sizeof digits - at));
+}
+
+void json_out_raw(struct json_out *o, struct span raw)
+{
+    json_out_lit(o, "\"");
+    json_out_span(o, raw);
+    json_out_lit(o, "\"");
+}
+
+void json_out_bytes(struct json_out *o, struct span bytes)
+{
+    json_out_lit(o, "\"");
+    if (o->rc == 0)
+        o->rc = buf_add_json(o->buf, bytes);
+    json_out_lit(o, "\"");
+}
+
+bool json_out_unescaped(struct json_out *o, struct span raw)
+{
+    if (o->rc != 0)
+        return true;
+    o->rc = buf_reserve(o->buf, raw.len); /* no escape is shorter than what it stands for */
+    if (o->rc != 0)
+        return true;
+    long n = json_unescape(raw, (char *)o->buf->at + o->buf->tail, raw.len);
+    if (n > 0)
+        o->buf->tail += (size_t)n;
+    return n >= 0;
+}
