@@ -4,11 +4,13 @@
 
 #include <stdio.h>
 
-static const struct exchange_kind chat = {API_CHAT, "chat", "/chat/completions"};
-static const struct exchange_kind completions = {API_COMPLETIONS, "completions", "/completions"};
-static const struct exchange_kind embeddings = {API_EMBEDDINGS, "embeddings", "/embeddings"};
-static const struct exchange_kind models = {API_OTHER, "models", NULL};
-static const struct exchange_kind nothing = {API_OTHER, "none", NULL};
+static const struct exchange_kind chat = {API_CHAT, "chat"};
+static const struct exchange_kind completions = {API_COMPLETIONS, "completions"};
+static const struct exchange_kind messages = {API_MESSAGES, "messages"};
+static const struct exchange_kind responses = {API_RESPONSES, "responses"};
+static const struct exchange_kind embeddings = {API_EMBEDDINGS, "embeddings"};
+static const struct exchange_kind models = {API_OTHER, "models"};
+static const struct exchange_kind nothing = {API_OTHER, "none"};
 
 /* Health is offered on api listeners too, so that one port is enough. */
 static const unsigned PROBES = SERVES_HEALTH | SERVES_API | SERVES_ADMIN;
@@ -16,6 +18,8 @@ static const unsigned PROBES = SERVES_HEALTH | SERVES_API | SERVES_ADMIN;
 static const struct row rows[] = {
     {METHOD_POST, "/v1/chat/completions", SERVES_API, &chat, NULL},
     {METHOD_POST, "/v1/completions", SERVES_API, &completions, NULL},
+    {METHOD_POST, "/v1/messages", SERVES_API, &messages, NULL},
+    {METHOD_POST, "/v1/responses", SERVES_API, &responses, NULL},
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list},
     {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one},

@@ -77,6 +77,7 @@ static void add_endpoints(const struct catalog *c, const struct model_options *m
                             .model = m,
                             .model_id = span_text(m->id),
                             .upstream_model = span_text(e->upstream_model),
+                            .max_output = e->max_output,
                         });
     }
     for (unsigned i = 0; i < m->nalias; i++)

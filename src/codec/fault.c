@@ -77,8 +77,9 @@ static int write_attempts(const struct fault_attempt *a, unsigned n, struct buf 
 int fault_write_body(const struct fault *f, enum api_protocol api, const char *request_id,
                      const struct fault_attempt *attempts, unsigned nattempts, struct buf *out)
 {
-    (void)api; /* chat, completions and embeddings share OpenAI's envelope */
-    int rc = buf_add_text(out, "{\"error\":{");
+    /* One envelope for all; Anthropic's SDKs look for its type at the top (contract D-25). */
+    int rc = buf_add_text(out,
+                          api == API_MESSAGES ? "{\"type\":\"error\",\"error\":{" : "{\"error\":{");
     if (rc == 0)
         rc = write_members(f, out);
     if (rc == 0 && nattempts > 0)
@@ -88,8 +89,8 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
     return rc;
 }
 
-int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
-                       struct buf *out)
+static int write_chat_end(const struct fault *f, enum api_protocol api, const char *request_id,
+                          struct buf *out)
 {
     const char *choice = api == API_COMPLETIONS
                              ? "{\"index\":0,\"text\":\"\",\"finish_reason\":\"error\"}"
@@ -103,4 +104,61 @@ int fault_write_stream(const struct fault *f, enum api_protocol api, const char 
     if (rc == 0)
         rc = buf_addf(out, "},\"request_id\":\"%s\"}\n\ndata: [DONE]\n\n", request_id);
     return rc;
+}
+
+static int write_messages_end(const struct fault *f, const char *request_id, struct buf *out)
+{
+    int rc = buf_add_text(out, "event: error\ndata: {\"type\":\"error\",\"error\":{");
+    if (rc == 0)
+        rc = write_members(f, out);
+    if (rc == 0)
+        rc = buf_addf(out, "},\"request_id\":\"%s\"}\n\n", request_id);
+    return rc;
+}
+
+const char *fault_openai_code(const struct fault *f)
+{
+    switch (f->kind) {
+    case FAULT_RATE_LIMIT:
+    case FAULT_UPSTREAM_RATE_LIMITED:
+        return "rate_limit_exceeded";
+    case FAULT_UPSTREAM_UNAVAILABLE:
+    case FAULT_OVERLOADED:
+        return "server_is_overloaded";
+    case FAULT_INVALID_REQUEST:
+    case FAULT_UNSUPPORTED_PARAMETER:
+        return "invalid_prompt";
+    default:
+        return "server_error";
+    }
+}
+
+/* What is known of the response by then is little; its items have gone out already. */
+static int write_responses_end(const struct fault *f, const char *request_id, uint64_t sequence,
+                               struct buf *out)
+{
+    int rc = buf_addf(out,
+                      "event: response.failed\ndata: {\"type\":\"response.failed\","
+                      "\"sequence_number\":%llu,\"response\":{\"id\":\"resp_%s\","
+                      "\"object\":\"response\",\"status\":\"failed\",\"output\":[],"
+                      "\"error\":{\"code\":\"%s\"",
+                      (unsigned long long)sequence + 1, request_id, fault_openai_code(f));
+    if (rc == 0)
+        rc = write_text(out, ",\"message\":\"", f->message);
+    if (rc == 0)
+        rc = buf_add_text(out, "\"}}}\n\n");
+    return rc;
+}
+
+int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
+                       uint64_t sequence, struct buf *out)
+{
+    switch (api) {
+    case API_MESSAGES:
+        return write_messages_end(f, request_id, out);
+    case API_RESPONSES:
+        return write_responses_end(f, request_id, sequence, out);
+    default:
+        return write_chat_end(f, api, request_id, out);
+    }
 }

@@ -10,10 +10,8 @@ static const char *const gateway_only[] = {
 
 /* What a request of each API is about. */
 static const char *const subjects[] = {
-    [API_CHAT] = "messages",
-    [API_COMPLETIONS] = "prompt",
-    [API_EMBEDDINGS] = "input",
-    [API_OTHER] = "",
+    [API_CHAT] = "messages",     [API_COMPLETIONS] = "prompt", [API_EMBEDDINGS] = "input",
+    [API_MESSAGES] = "messages", [API_RESPONSES] = "input",    [API_OTHER] = "",
 };
 
 static bool reject(struct fault *why, const char *param, const char *message)
@@ -121,6 +119,12 @@ static bool may_concern_us(struct span key)
     return key.len > 0 && memchr("mspuic\\", key.at[0], 7) != NULL;
 }
 
+/* Do streams of this API say their usage in a chunk that has to be asked for? */
+static bool has_usage_chunk(enum api_protocol api)
+{
+    return api == API_CHAT || api == API_COMPLETIONS;
+}
+
 static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
                         enum api_protocol api, struct arena *a, struct fault *why)
 {
@@ -137,11 +141,14 @@ static bool read_member(struct openai_request *r, struct span body, const struct
             return reject(why, "stream", "embeddings cannot be streamed");
         return true;
     }
-    if (json_key_is(key, "stream_options") && api != API_EMBEDDINGS)
+    if (json_key_is(key, "stream_options") && has_usage_chunk(api))
         return read_stream_options(r, value, m->kind, why) && note(r, m, NOTED_STREAM_OPTIONS, why);
+    if (json_key_is(key, "stream_options") &&
+        api == API_MESSAGES) /* unknown there: contract 2.14 */
+        return note(r, m, NOTED_GATEWAY_ONLY, why);
     if (json_key_is(key, subjects[api]))
         r->has_subject = true;
-    if (json_key_is(key, "messages") && api == API_CHAT) {
+    if (json_key_is(key, "messages") && (api == API_CHAT || api == API_MESSAGES)) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
         if (!json_array_is_filled(value))
@@ -162,7 +169,7 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
     struct span rest = body;
     enum json_status status;
 
-    *out = (struct openai_request){0};
+    *out = (struct openai_request){.needs_asking = has_usage_chunk(api)};
     json_scan_init(&scan);
     while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER) {
         if (!read_member(out, body, &scan.member, api, a, why))
@@ -228,7 +235,7 @@ static struct span quoted(struct span text, struct arena *a)
 void openai_request_splice(const struct openai_request *r, struct span body,
                            struct span upstream_model, struct arena *a, struct json_splice *out)
 {
-    bool asked = !r->stream || r->wants_usage;
+    bool asked = !r->stream || r->wants_usage || !r->needs_asking;
     out->nedits = 0;
     if (!asked && !r->has_options) {
         splice_insert(out, r->open, SPAN_LIT("\"stream_options\":{\"include_usage\":true},"));

@@ -64,14 +64,14 @@ bool openai_choices_only_open(struct span choices)
            !holds(choices, SPAN_LIT("\"tool_calls\"")) && !holds(choices, SPAN_LIT("\"reasoning"));
 }
 
-static void look_at_member(struct openai_event *e, struct span data, const struct json_member *m)
+static void look_at_member(struct passing_event *e, struct span data, const struct json_member *m)
 {
     struct span key = span_sub(data, m->key.start, m->key.end - m->key.start);
     if (span_eq(key, SPAN_LIT("choices"))) {
         struct span value = json_value(data, m);
         if (json_array_is_filled(value)) {
-            e->has_choices = true;
-            e->choices = value;
+            e->has_content = true;
+            e->content = value;
             e->finish = find_finish(value);
         }
     } else if (span_eq(key, SPAN_LIT("usage"))) {
@@ -89,9 +89,9 @@ static void look_at_member(struct openai_event *e, struct span data, const struc
     }
 }
 
-static struct openai_event look(struct json_scan *scan, struct span data)
+static struct passing_event look(struct json_scan *scan, struct span data)
 {
-    struct openai_event e = {.kind = EVENT_CHUNK};
+    struct passing_event e = {.kind = EVENT_CHUNK};
     struct span rest = span_skip(data, scan->offset);
     enum json_status status;
     while ((status = json_scan_next(scan, &rest)) == JSON_MEMBER)
@@ -111,11 +111,11 @@ static bool is_done(struct span data)
     return span_eq(data, SPAN_LIT("[DONE]"));
 }
 
-struct openai_event openai_event_look(struct span data)
+struct passing_event openai_event_look(struct span data)
 {
     struct json_scan scan;
     if (is_done(data))
-        return (struct openai_event){.kind = EVENT_DONE};
+        return (struct passing_event){.kind = EVENT_DONE};
     json_scan_init(&scan);
     return look(&scan, data);
 }
@@ -131,13 +131,13 @@ void openai_prefix_init(struct openai_prefix *p)
 /* Reads the prefix; cut back to where no member that tells us anything is complete. */
 static void learn(struct openai_prefix *p)
 {
-    struct openai_event seen = {.kind = EVENT_CHUNK};
+    struct passing_event seen = {.kind = EVENT_CHUNK};
     struct span prefix = span_of(p->bytes, p->len), rest = prefix;
     enum json_status status;
     json_scan_init(&p->behind);
     while ((status = json_scan_next(&p->behind, &rest)) == JSON_MEMBER) {
         look_at_member(&seen, prefix, &p->behind.member);
-        bool tells = seen.has_choices || seen.usage.len > 0 || seen.kind != EVENT_CHUNK ||
+        bool tells = seen.has_content || seen.usage.len > 0 || seen.kind != EVENT_CHUNK ||
                      seen.has_request_id || seen.has_provider;
         if (tells) {
             p->len = 0;
@@ -174,15 +174,17 @@ static void adapt(struct openai_prefix *p, struct span data)
     learn(p);
 }
 
-struct openai_event openai_chunk_look(struct openai_prefix *p, struct span data)
+struct passing_event openai_chunk_look(struct openai_prefix *p, struct span data)
 {
     struct json_scan scan;
+    if (p == NULL)
+        return openai_event_look(data);
     if (p->len > 0 && data.len > p->len && memcmp(data.at, p->bytes, p->len) == 0) {
         scan = p->behind;
         return look(&scan, data);
     }
-    struct openai_event e = openai_event_look(data);
-    if (e.kind == EVENT_CHUNK && e.has_choices && e.finish.len == 0)
+    struct passing_event e = openai_event_look(data);
+    if (e.kind == EVENT_CHUNK && e.has_content && e.finish.len == 0)
         adapt(p, data);
     return e;
 }

@@ -149,6 +149,7 @@ void provider_begin(const struct node *n, void *at)
     const struct preset *known = preset_of(n, p);
     p->auth = known == NULL ? AUTH_BEARER : known->auth;
     p->protocol = known == NULL ? PROTOCOL_OPENAI : known->protocol;
+    p->has_responses = known != NULL && known->has_responses;
     p->base_url = known == NULL ? NULL : known->base_url;
     p->auth_header = p->auth == AUTH_NONE     ? NULL
                      : p->auth == AUTH_BEARER ? "Authorization"

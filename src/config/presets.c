@@ -4,14 +4,17 @@
 
 /* name, also, variable, base_url. All of these speak OpenAI's chat protocol with a bearer token. */
 #define BEARER(name, also, variable, url) \
-    {name, also, variable, url, PROTOCOL_OPENAI, AUTH_BEARER, NULL}
+    {name, also, variable, url, PROTOCOL_OPENAI, AUTH_BEARER, NULL, false}
+/* And these its Responses protocol as well. */
+#define BOTH(name, also, variable, url) \
+    {name, also, variable, url, PROTOCOL_OPENAI, AUTH_BEARER, NULL, true}
 /* Servers people run themselves, at the port they choose when not told otherwise. */
-#define LOCAL(name, url) {name, NULL, NULL, url, PROTOCOL_OPENAI, AUTH_NONE, NULL}
+#define LOCAL(name, url) {name, NULL, NULL, url, PROTOCOL_OPENAI, AUTH_NONE, NULL, false}
 
 const struct preset presets[] = {
-    BEARER("openai", NULL, "OPENAI_API_KEY", "https://api.openai.com/v1"),
-    /* Anthropic answers OpenAI's chat protocol too, on the same host and with the same key. */
-    BEARER("anthropic", NULL, "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1"),
+    BOTH("openai", NULL, "OPENAI_API_KEY", "https://api.openai.com/v1"),
+    {"anthropic", NULL, "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", PROTOCOL_ANTHROPIC,
+     AUTH_HEADER, "x-api-key", false},
     BEARER("gemini", "google-ai-studio", "GEMINI_API_KEY",
            "https://generativelanguage.googleapis.com/v1beta/openai"),
     BEARER("deepseek", NULL, "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
@@ -20,7 +23,7 @@ const struct preset presets[] = {
     BEARER("openrouter", NULL, "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
     BEARER("together", NULL, "TOGETHER_API_KEY", "https://api.together.xyz/v1"),
     BEARER("fireworks", NULL, "FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
-    BEARER("xai", "x-ai", "XAI_API_KEY", "https://api.x.ai/v1"),
+    BOTH("xai", "x-ai", "XAI_API_KEY", "https://api.x.ai/v1"),
     BEARER("moonshot", NULL, "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1"),
     BEARER("zai", "z-ai", "ZAI_API_KEY", "https://api.z.ai/api/paas/v4"),
     BEARER("cerebras", NULL, "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
@@ -34,13 +37,13 @@ const struct preset presets[] = {
     /* The international site; keys of the mainland one need base_url on dashscope.aliyuncs.com. */
     BEARER("dashscope", "alibaba", "DASHSCOPE_API_KEY",
            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
-    {"azure", NULL, "AZURE_OPENAI_API_KEY", NULL, PROTOCOL_OPENAI, AUTH_HEADER, "api-key"},
+    {"azure", NULL, "AZURE_OPENAI_API_KEY", NULL, PROTOCOL_OPENAI, AUTH_HEADER, "api-key", true},
     LOCAL("ollama", "http://127.0.0.1:11434/v1"),
     LOCAL("vllm", "http://127.0.0.1:8000/v1"),
     LOCAL("lmstudio", "http://127.0.0.1:1234/v1"),
     LOCAL("llamacpp", "http://127.0.0.1:8080/v1"),
     /* Answers by itself: for a first try without an account, and for tests. */
-    {"demo", NULL, NULL, "", PROTOCOL_DEMO, AUTH_NONE, NULL},
+    {"demo", NULL, NULL, "", PROTOCOL_DEMO, AUTH_NONE, NULL, false},
 };
 const unsigned npresets = sizeof(presets) / sizeof(presets[0]);
 

@@ -12,6 +12,7 @@ struct preset {
     enum protocol protocol;
     enum auth_kind auth;
     const char *auth_header; /* of AUTH_HEADER */
+    bool has_responses;      /* it answers the Responses protocol, too */
 };
 
 extern const struct preset presets[];

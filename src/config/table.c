@@ -114,8 +114,11 @@ static const struct object server_object = {
 
 /* ── providers ───────────────────────────────────────────────────────────────────────────────── */
 
-static const struct word protocol_words[] = {
-    {"openai", PROTOCOL_OPENAI}, {"anthropic", PROTOCOL_ANTHROPIC}, {"demo", PROTOCOL_DEMO}, {0}};
+static const struct word protocol_words[] = {{"openai", PROTOCOL_OPENAI},
+                                             {"responses", PROTOCOL_RESPONSES},
+                                             {"anthropic", PROTOCOL_ANTHROPIC},
+                                             {"demo", PROTOCOL_DEMO},
+                                             {0}};
 
 static const struct option provider_tls_rows[] = {
     {"ca", &type_text, MEMBER(struct tls_options, ca),
@@ -181,7 +184,13 @@ static const struct option provider_rows[] = {
     {"preset", &type_text, MEMBER(struct provider_options, preset),
      .doc = "Take the facts of this known provider. Left out: those of the name itself."},
     {"protocol", &type_word, MEMBER(struct provider_options, protocol), .words = protocol_words,
-     .doc = "What it speaks. Left out: the preset's, otherwise `openai`."},
+     .doc = "What it speaks: `openai` (Chat Completions), `responses`, `anthropic` (Messages) or "
+            "`demo`. Clients of another protocol are translated. Left out: the preset's, otherwise "
+            "`openai`."},
+    {"responses", &type_bool, MEMBER(struct provider_options, has_responses),
+     .doc =
+         "An `openai` provider that answers `/responses` too: Responses clients reach it as they "
+         "are, untranslated. On for the presets openai, azure and xai."},
     {"base_url", &type_text, MEMBER(struct provider_options, base_url),
      .doc =
          "`https://host/v1`, `http://host:8000/v1` or `unix:/path:/v1`. Left out: the preset's."},

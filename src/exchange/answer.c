@@ -84,6 +84,8 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
     if (x->is_stream && span_starts(span_text(content_type), SPAN_LIT("text/event-stream")))
         at = add(at, SPAN_LIT("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"));
     at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
+    if (x->kind->api == API_MESSAGES) /* the name Anthropic's SDKs look for */
+        at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
     if (x->has_admitted)
         at = add_limits(at, x);
     if (x->nattempts > 0) {
@@ -94,6 +96,8 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
         at = add_number(at, x->nattempts);
         at = add(at, SPAN_LIT("\r\n"));
         at = add_timing(at, x);
+        if (x->dropped.len > 0)
+            at = add_field(at, SPAN_LIT("X-Sluice-Dropped: "), x->dropped);
     }
     at = add(at, x->fields);
     at = add(at, x->relayed);
@@ -123,6 +127,7 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
         if (id == FIELD_REQUEST_ID)
             *upstream_request_id = f->value;
         if (!is_relayed(id) || span_ieq(f->name, SPAN_LIT("cache-control")) ||
+            span_ieq(f->name, SPAN_LIT("request-id")) || /* Anthropic's; ours has that name too */
             (connection.len > 0 && connection_names(connection, f->name)) ||
             f->name.len + f->value.len + 4 > FIELDS_ROOM - OURS_ROOM - at)
             continue;

@@ -76,8 +76,10 @@ static void on_deadline(struct deadline *d)
 
 /* --- the request ------------------------------------------------------------------------------ */
 
-/* Everything of an upstream request's head that is decided per request. */
-static struct span request_head(const struct attempt *a, size_t body_len)
+/* Everything of an upstream request's head that is decided per request. `own`: what stands in the
+ * place of the client's fields. */
+static struct span request_head(const struct attempt *a, struct span fields, struct span own,
+                                size_t body_len)
 {
     static uint8_t room[72 * 1024];
     uint8_t digits[24] = {[20] = '\r', '\n', '\r', '\n'};
@@ -88,10 +90,11 @@ static struct span request_head(const struct attempt *a, size_t body_len)
     const struct span parts[] = {
         SPAN_LIT("POST "),
         span_text(a->target->provider->path_prefix),
-        span_text(a->x->kind->upstream_path),
+        span_text(a->dialect.path),
         SPAN_LIT(" HTTP/1.1\r\n"),
         a->provider->constant,
-        a->x->forward,
+        fields,
+        own,
         SPAN_LIT("Content-Length: "),
         span_of(digits + first, sizeof digits - first),
     };
@@ -104,7 +107,17 @@ static struct span request_head(const struct attempt *a, size_t body_len)
     return span_of(room, at);
 }
 
-static void send_request(struct attempt *a)
+static void note_sent(struct attempt *a)
+{
+    a->sent_us = clock_us();
+    if (a->x->dispatched_us == 0)
+        a->x->dispatched_us = a->sent_us;
+    become(a, ATTEMPT_WAITING);
+    arm(a, a->target->provider->first_byte_timeout_ms);
+}
+
+/* The client's bytes, spliced. */
+static void send_passing(struct attempt *a)
 {
     struct exchange *x = a->x;
     struct span body = buf_span(&x->body.bytes);
@@ -114,14 +127,32 @@ static void send_request(struct attempt *a)
 
     openai_request_splice(x->request, body, a->target->upstream_model, &x->sending, &splice);
     unsigned n = splice_spans(&splice, body, spans + 1, &total);
-    spans[0] = request_head(a, total);
-    a->sent_us = clock_us();
-    if (x->dispatched_us == 0)
-        x->dispatched_us = a->sent_us;
-    become(a, ATTEMPT_WAITING);
-    arm(a, a->target->provider->first_byte_timeout_ms);
+    spans[0] = request_head(a, x->forward,
+                            x->says_version ? SPAN_NONE : span_text(a->dialect.version), total);
+    note_sent(a);
     (void)client_send(a->client, spans,
                       n + 1); /* what the socket refuses is kept: bounded by the body */
+}
+
+/* A body of our own; nothing the client's head says to its own kind of server goes along. */
+static void send_translated(struct attempt *a)
+{
+    struct span spans[3];
+    struct span body = buf_span(&a->wire);
+    spans[0] = request_head(a, SPAN_LIT("Content-Type: application/json\r\n"),
+                            span_text(a->dialect.version), body.len);
+    spans[1] = body;
+    note_sent(a);
+    (void)client_send(a->client, spans, 2);
+    buf_fini(&a->wire);
+}
+
+static void send_request(struct attempt *a)
+{
+    if (a->dialect.upstream == NULL)
+        send_passing(a);
+    else if (turn_lane_write_request(a))
+        send_translated(a);
 }
 
 /* --- the connection --------------------------------------------------------------------------- */
@@ -219,6 +250,19 @@ static void connect_again(struct attempt *a)
     take_connection(a);
 }
 
+/* The built-in provider hears Chat, like most. */
+static void start_demo(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    if (a->dialect.upstream != NULL && !turn_lane_write_request(a))
+        return;
+    a->sent_us = x->dispatched_us = a->started_us;
+    become(a, ATTEMPT_WAITING);
+    a->demo = demo_start(a, a->dialect.upstream != NULL ? buf_span(&a->wire)
+                                                        : buf_span(&x->body.bytes));
+    buf_fini(&a->wire);
+}
+
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
 {
     const struct provider_options *o = planned->target.provider;
@@ -231,20 +275,15 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
     deadline_init(&a->deadline, x->gateway->loop, on_deadline);
     if (o->total_timeout_ms != 0)
         a->total_due_ms = loop_now_ms(x->gateway->loop) + o->total_timeout_ms;
-    switch (o->protocol) {
-    case PROTOCOL_OPENAI:
-        take_connection(a);
-        return;
-    case PROTOCOL_DEMO:
-        a->sent_us = x->dispatched_us = a->started_us;
-        become(a, ATTEMPT_WAITING);
-        a->demo = demo_start(a);
-        return;
-    case PROTOCOL_ANTHROPIC:
+    if (!dialect_choose(x->kind->api, o, &a->dialect)) {
         attempt_fail(a, RESULT_CONNECT_FAILED, FAULT_NO_PROVIDER,
-                     "it speaks the Anthropic protocol, which this version does not translate");
+                     "its protocol has nothing of this kind");
         return;
     }
+    if (o->protocol == PROTOCOL_DEMO)
+        start_demo(a);
+    else
+        take_connection(a);
 }
 
 void attempt_end(struct attempt *a, enum attempt_result result)
@@ -263,6 +302,7 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     if (a->demo != NULL)
         demo_stop(a->demo);
     inflater_free(a->inflater);
+    buf_fini(&a->wire);
     a->ticket = NULL;
     a->client = NULL;
     a->demo = NULL;

@@ -309,9 +309,8 @@ static void on_start(struct deadline *deadline)
     d->pace.fire(&d->pace);
 }
 
-struct demo *demo_start(struct attempt *a)
+struct demo *demo_start(struct attempt *a, struct span body)
 {
-    struct span body = buf_span(&a->x->body.bytes);
     struct demo *d = xcalloc(1, sizeof *d);
     d->a = a;
     d->prompt_tokens = estimate_tokens(body);

@@ -6,7 +6,7 @@
 enum { WHOLE_MAX = 64 * 1024 * 1024 };
 
 /* The members an answer gains behind its opening brace, each with its comma; at most 7 spans. */
-static unsigned own_members(struct exchange *x, const struct openai_event *e, struct buf *cost,
+static unsigned own_members(struct exchange *x, const struct passing_event *e, struct buf *cost,
                             struct span *out)
 {
     unsigned n = 0;
@@ -30,7 +30,8 @@ static unsigned own_members(struct exchange *x, const struct openai_event *e, st
 
 static void pass_document(struct exchange *x, struct span document)
 {
-    struct openai_event e = openai_event_look(document);
+    const struct passing *p = passing_for(x->kind->api);
+    struct passing_event e = p->look(NULL, document);
     if (e.kind == EVENT_ERROR) {
         lane_fail_with_error(x, e.error);
         return;
@@ -42,7 +43,7 @@ static void pass_document(struct exchange *x, struct span document)
     if (e.finish.len > 0)
         lane_note_finish(x, e.finish);
     if (e.usage.len > 0)
-        (void)usage_read_openai(&x->usage, e.usage);
+        (void)p->read_usage(&x->usage, e.usage);
 
     struct buf cost = {0};
     struct span ours[9];
@@ -64,8 +65,8 @@ static void pass_through(struct exchange *x, const struct span *spans, unsigned 
     struct pass_lane *l = &x->lane;
     struct emitter e;
     emitter_init(&e, x);
-    if (!l->passing) {
-        l->passing = true;
+    if (!l->unread) {
+        l->unread = true;
         exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
         exchange_commit(x);
         emit(&e, buf_span(&l->held));
@@ -100,7 +101,7 @@ void document_lane_data(struct exchange *x, const struct span *spans, unsigned n
     size_t len = buf_len(&l->held);
     for (unsigned i = 0; i < n; i++)
         len += spans[i].len;
-    if (l->passing || len > WHOLE_MAX) {
+    if (l->unread || len > WHOLE_MAX) {
         pass_through(x, spans, n, last);
     } else if (last && n == 1 && buf_len(&l->held) == 0) {
         pass_document(x, spans[0]); /* the usual case: one read, no copy */

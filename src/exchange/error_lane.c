@@ -109,7 +109,8 @@ void error_lane_end(struct exchange *x)
     bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
     bool is_ours = status == 401 ||
                    status >= 500; /* our credential, or the provider's own trouble */
-    if (is_last && !is_ours && !x->head_sent && is_error_envelope(body)) {
+    bool is_same_protocol = x->attempt.dialect.upstream == NULL;
+    if (is_last && !is_ours && !x->head_sent && is_same_protocol && is_error_envelope(body)) {
         relay_error(x, body);
         return;
     }

@@ -31,17 +31,19 @@ static struct span with_cost(struct exchange *x, struct span data, size_t end)
 
 enum verdict { VERDICT_PASS, VERDICT_WITHHOLD, VERDICT_REPLACE, VERDICT_FAILED };
 
-static enum verdict look_at_chunk(struct exchange *x, const struct openai_event *e,
+static enum verdict look_at_chunk(struct exchange *x, const struct passing_event *e,
                                   struct span data, struct span *instead)
 {
-    if (e->has_choices) {
+    const struct passing *p = x->lane.passing;
+    if (e->has_content) {
         x->events++;
-        if (x->first_token_us == 0 && !openai_choices_only_open(e->choices))
+        if (x->first_token_us == 0 && p->brings_token(e->content))
             x->first_token_us = clock_us();
-        if (e->finish.len > 0)
-            lane_note_finish(x, e->finish);
     }
-    if (e->usage.len == 0 || !usage_read_openai(&x->usage, e->usage) || e->has_choices)
+    if (e->finish.len > 0)
+        lane_note_finish(x, e->finish);
+    if (e->usage.len == 0 || !p->read_usage(&x->usage, e->usage) || e->has_content ||
+        !p->has_usage_chunk)
         return VERDICT_PASS;
     if (x->lane.withhold_usage)
         return VERDICT_WITHHOLD;
@@ -51,25 +53,37 @@ static enum verdict look_at_chunk(struct exchange *x, const struct openai_event 
     return VERDICT_REPLACE;
 }
 
+/* The last event. Without any before it that brought something, nobody has answered. */
+static enum verdict look_at_end(struct emitter *out, const struct passing_event *e,
+                                struct span data)
+{
+    struct exchange *x = out->x;
+    struct span unused;
+    x->lane.done = true;
+    if (e->usage.len > 0 || e->finish.len > 0)
+        (void)look_at_chunk(x, e, data, &unused);
+    if (x->events > 0 || x->lane.errored || x->usage.source != USAGE_NONE)
+        return VERDICT_PASS;
+    emitter_flush(out);
+    lane_fail(x, "its stream ended without a chunk");
+    return VERDICT_FAILED;
+}
+
 /* A failure goes behind what this read has already brought in good order. */
 static enum verdict look(struct emitter *out, struct span data, struct span name,
                          struct span *instead)
 {
     struct exchange *x = out->x;
     struct pass_lane *l = &x->lane;
-    struct openai_event e = openai_chunk_look(l->prefix, data);
+    struct passing_event e = l->passing->look(l->prefix, data);
+    l->sequence = e.sequence;
     if (e.kind == EVENT_CHUNK && span_eq(name, SPAN_LIT("error"))) /* Groq */
         e.kind = EVENT_ERROR;
     switch (e.kind) {
     case EVENT_CHUNK:
         return look_at_chunk(x, &e, data, instead);
     case EVENT_DONE:
-        l->done = true;
-        if (x->events > 0 || l->errored || x->usage.source != USAGE_NONE)
-            return VERDICT_PASS;
-        emitter_flush(out);
-        lane_fail(x, "its stream ended without a chunk");
-        return VERDICT_FAILED;
+        return look_at_end(out, &e, data);
     case EVENT_ERROR:
         if (x->state == EXCHANGE_ATTEMPTING && x->events == 0) {
             lane_fail_with_error(x, e.error);
@@ -184,8 +198,8 @@ static void end_stream(struct exchange *x, struct emitter *e)
         return;
     }
     open_answer(x);
-    if (!l->done)
-        emit(e, SPAN_LIT("data: [DONE]\n\n"));
+    if (!l->done && (!l->errored || l->passing->terminates_errors))
+        emit(e, l->passing->terminator);
     sink_end(x->sink, e->out, e->n);
     lane_finish(x);
 }
@@ -241,6 +255,7 @@ void event_lane_data(struct exchange *x, const struct span *spans, unsigned n, b
 void event_lane_open(struct exchange *x)
 {
     struct pass_lane *l = &x->lane;
+    l->passing = passing_for(x->kind->api);
     l->withhold_usage = !x->wants_usage && !x->wants_cost;
     sse_init(&l->sse, EVENT_MAX);
     l->prefix = ARENA_NEW(&x->arena, struct openai_prefix);

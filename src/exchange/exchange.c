@@ -67,12 +67,10 @@ static void on_total_timeout(struct deadline *d)
 static void on_keepalive(struct deadline *d)
 {
     struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, keepalive));
-    static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
     if (!x->head_sent)
         exchange_send_head(x, 200, "text/event-stream; charset=utf-8", LENGTH_NEVER);
     metric_add(x->gateway->instruments.stalls[STALL_UPSTREAM], 1);
-    if (!x->lane.inside_event)
-        (void)sink_data(x->sink, &comment, 1);
+    lane_show_life(x);
     deadline_set(d, x->deployment->snapshot->server.sse_keepalive_ms);
 }
 
@@ -111,13 +109,15 @@ static void read_head(struct exchange *x, const struct http_head *head)
     size_t room = 0, at = 0;
     for (unsigned i = 0; i < head->nfields; i++)
         room += head->fields[i].name.len + head->fields[i].value.len + 4;
-    uint8_t *text = x->kind->upstream_path != NULL ? arena_alloc(&x->sending, room) : NULL;
+    uint8_t *text = x->kind->api != API_OTHER ? arena_alloc(&x->sending, room) : NULL;
 
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
         enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
+        if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-version")))
+            x->says_version = true;
         if (id == FIELD_TRACE && f->name.len == 11 && f->value.len >= 55) /* W3C traceparent */
             x->trace_id = arena_keep(&x->arena, span_sub(f->value, 3, 32));
         if (text == NULL || !is_forwarded(id) ||
@@ -166,6 +166,7 @@ void exchange_free_spares(void)
 {
     while (spare.n > 0)
         free(spare.at[--spare.n]);
+    turn_lane_free_buffer();
 }
 
 struct exchange *exchange_open(struct gateway *g, struct sink *sink,
@@ -285,7 +286,7 @@ static void attempt_next(struct exchange *x)
 {
     if (x->nattempts > 0)
         lane_reset(&x->lane);
-    x->relayed = SPAN_NONE;
+    x->relayed = x->dropped = SPAN_NONE;
     attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
 }
 
@@ -418,10 +419,12 @@ void exchange_commit(struct exchange *x)
     if (x->state != EXCHANGE_ATTEMPTING)
         return;
     become(x, EXCHANGE_ANSWERING);
-    body_fini(&x->body);
-    arena_fini(&x->sending);
+    if (!x->keeps_request) {
+        body_fini(&x->body);
+        arena_fini(&x->sending);
+    }
     x->request = NULL;
-    x->forward = x->fields = x->relayed = SPAN_NONE;
+    x->forward = x->fields = x->relayed = x->dropped = SPAN_NONE;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
@@ -478,7 +481,7 @@ static void answer_with_fault(struct exchange *x, const struct fault *why)
 {
     struct buf body = {0};
     char line[64];
-    x->relayed = SPAN_NONE; /* the answer is ours */
+    x->relayed = x->dropped = SPAN_NONE; /* the answer is ours */
     if (why->retry_after_s > 0) {
         int n = snprintf(line, sizeof line, "Retry-After: %u\r\nRetry-After-Ms: %u\r\n",
                          why->retry_after_s,

@@ -3,6 +3,8 @@
 #ifndef SLUICE_EXCHANGE_PRIV_H
 #define SLUICE_EXCHANGE_PRIV_H
 
+#include "dialect.h"
+
 #include "sluice/codec/openai_request.h"
 #include "sluice/codec/openai_stream.h"
 #include "sluice/exchange/exchange.h"
@@ -18,6 +20,7 @@ enum lane_kind {
     LANE_NONE,   /* no response head yet */
     LANE_EVENTS, /* an event stream: whole events go on in the turn they arrive */
     LANE_WHOLE,  /* one JSON document: checked before its first byte goes on */
+    LANE_TURN,   /* another protocol: read, and written anew */
     LANE_ERROR,  /* an answer with a status of 400 or more */
 };
 
@@ -26,11 +29,14 @@ struct pass_lane {
     bool withhold_usage; /* we asked for the usage chunk, the client did not */
     bool done, finished; /* [DONE] came; a finish_reason came */
     bool inside_event;   /* part of an unfinished event has gone on */
-    bool passing;        /* LANE_WHOLE: too large to hold, so it streams through */
+    bool unread;         /* LANE_WHOLE: too large to hold, so it streams through */
     bool errored;        /* the provider said so itself, inside its stream */
     struct sse sse;
-    struct openai_prefix *prefix; /* arena */
-    struct buf held;              /* an unfinished event, or the whole document */
+    const struct passing *passing; /* how the protocol says what the meter needs */
+    struct openai_prefix *prefix;  /* arena */
+    uint64_t sequence;             /* Responses: number of the last event */
+    struct turn_lane *turn;        /* LANE_TURN */
+    struct buf held;               /* an unfinished event, or the whole document */
 };
 
 /* --- one try at one endpoint: attempt.c ------------------------------------------------------------ */
@@ -55,6 +61,8 @@ struct attempt {
     struct client *client;
     struct demo *demo;
     struct inflater *inflater; /* the provider compresses although asked not to */
+    struct dialect dialect;
+    struct buf wire; /* a translated request on its way to the socket */
     struct deadline deadline;
     uint64_t total_due_ms; /* the provider's total timeout, 0: none */
     uint64_t started_us, sent_us, head_us;
@@ -89,7 +97,8 @@ void attempt_on_broken(struct attempt *a, const char *problem);
 
 /* --- the demo provider: demo.c --------------------------------------------------------------- */
 
-struct demo *demo_start(struct attempt *a);
+/* `body`: the request in OpenAI's shape; not needed after the call. */
+struct demo *demo_start(struct attempt *a, struct span body);
 void demo_stop(struct demo *d);
 void demo_pause(struct demo *d, bool paused);
 
@@ -125,10 +134,13 @@ struct exchange {
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
     struct span forward;            /* field lines of the request for the upstream; in `sending` */
+    bool says_version;              /* anthropic-version is among them */
+    struct span dropped;            /* what the translation left out, a list; in `sending` */
     struct span fields;             /* field lines every answer carries; in `sending` */
     struct span relayed;            /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
+    bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */
     struct plan plan;
     unsigned nattempts;          /* started so far; the current one is the last */
     struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */
@@ -174,9 +186,15 @@ void lane_data(struct exchange *x, const struct span *spans, unsigned n, bool la
 /* The upstream broke: how that looks from the lane. False when the lane had all it needs, and
  * has finished the exchange. */
 bool lane_broken(struct exchange *x);
+/* Something for a client that has heard nothing for a while. */
+void lane_show_life(struct exchange *x);
 void lane_reset(struct pass_lane *l);
 /* Ends a stream that has begun with the fault in it. */
 void lane_end_with_fault(struct exchange *x, const struct fault *why);
+
+/* turn_lane.c: makes a->wire of the client's request. False: the exchange has failed. */
+bool turn_lane_write_request(struct attempt *a);
+void turn_lane_free_buffer(void); /* at exit */
 
 /* answer.c */
 struct span answer_fields(const struct exchange *x, const char *content_type);

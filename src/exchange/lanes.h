@@ -1,7 +1,8 @@
-/* lanes.h: the three ways an answer goes through the pass lane, and what they share.
+/* lanes.h: the ways an answer takes through the gateway, and what they share.
  *
  *   event_lane.c     an event stream: whole events go on in the turn they arrive
  *   document_lane.c  one JSON document: checked before its first byte goes on
+ *   turn_lane.c      an answer in another protocol than the client's: translated
  *   error_lane.c     an answer with a status of 400 or more
  *
  * pass_lane.c chooses by the response's head. */
@@ -40,6 +41,16 @@ bool event_lane_broken(struct exchange *x);
 
 void document_lane_open(struct exchange *x, const struct http_head *head);
 void document_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+
+void turn_lane_open(struct exchange *x, bool is_stream);
+void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+/* The upstream broke: false when nobody can tell whether that was all. */
+bool turn_lane_broken(struct exchange *x);
+/* Sends the protocol's own sign of life; false when it has none, or none now. */
+bool turn_lane_ping(struct exchange *x);
+/* Ends the stream that was begun, in the protocol's words; false when that cannot be done. */
+bool turn_lane_end_with_fault(struct exchange *x, const struct fault *why);
+void turn_lane_free(struct turn_lane *t);
 
 void error_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
 void error_lane_end(struct exchange *x); /* what came will do */

@@ -79,6 +79,9 @@ void lane_open(struct exchange *x, const struct http_head *head)
     } else if (x->wants_stream != is_stream) {
         lane_fail(x, is_stream ? "it streamed an answer that was not to be streamed"
                                : "it answered a request for a stream with something else");
+    } else if (x->attempt.dialect.upstream != NULL) {
+        l->kind = LANE_TURN;
+        turn_lane_open(x, is_stream);
     } else if (is_stream) {
         l->kind = LANE_EVENTS;
         event_lane_open(x);
@@ -97,6 +100,9 @@ void lane_data(struct exchange *x, const struct span *spans, unsigned n, bool la
     case LANE_WHOLE:
         document_lane_data(x, spans, n, last);
         break;
+    case LANE_TURN:
+        turn_lane_data(x, spans, n, last);
+        break;
     case LANE_ERROR:
         error_lane_data(x, spans, n, last);
         break;
@@ -112,6 +118,8 @@ bool lane_broken(struct exchange *x)
         error_lane_end(x); /* the status is what matters */
         return true;
     }
+    if (l->kind == LANE_TURN)
+        return turn_lane_broken(x);
     return l->kind == LANE_EVENTS && event_lane_broken(x);
 }
 
@@ -119,6 +127,8 @@ void lane_reset(struct pass_lane *l)
 {
     if (l->kind == LANE_EVENTS)
         sse_fini(&l->sse);
+    if (l->kind == LANE_TURN)
+        turn_lane_free(l->turn);
     buf_fini(&l->held);
     l->kind = LANE_NONE;
 }
@@ -126,9 +136,11 @@ void lane_reset(struct pass_lane *l)
 void lane_end_with_fault(struct exchange *x, const struct fault *why)
 {
     struct buf text = {0};
+    if (x->lane.kind == LANE_TURN && turn_lane_end_with_fault(x, why))
+        return;
     int rc = x->lane.inside_event ? buf_add_text(&text, "\n\n") : 0;
     if (rc == 0)
-        rc = fault_write_stream(why, x->kind->api, x->request_id, &text);
+        rc = fault_write_stream(why, x->kind->api, x->request_id, x->lane.sequence, &text);
     if (rc < 0) {
         sink_abort(x->sink, "out of memory");
     } else {
@@ -136,4 +148,19 @@ void lane_end_with_fault(struct exchange *x, const struct fault *why)
         sink_end(x->sink, &all, 1);
     }
     buf_fini(&text);
+}
+
+/* A comment: a sign of life for what stands in between. Clients that count only events get one of
+ * those where their protocol has any and an answer has begun (protocols.md §2.3). */
+void lane_show_life(struct exchange *x)
+{
+    static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
+    static const struct span ping = {(const uint8_t *)"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+                                     37};
+    struct pass_lane *l = &x->lane;
+    if (l->inside_event || (l->kind == LANE_TURN && turn_lane_ping(x)))
+        return;
+    bool may_ping = x->kind->api == API_MESSAGES && l->kind == LANE_EVENTS &&
+                    x->state == EXCHANGE_ANSWERING && !l->done;
+    (void)sink_data(x->sink, may_ping ? &ping : &comment, 1);
 }

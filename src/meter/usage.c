@@ -5,27 +5,47 @@
 /* Counts larger than this are no counts; it keeps every later sum and product in 64 bits. */
 #define TOKENS_MAX 1000000000u
 
-/* The counts we want, by the names providers give them, and how deep they may stand. */
+/* The counts we want, by the names a protocol gives them, and how deep they may stand. */
 struct counts {
     uint64_t prompt, completion, total, cached, cache_write, reasoning;
 };
 
-static const struct {
-    struct span key;
+struct name {
+    struct span key; /* ends a list when empty */
     size_t offset;
     bool states;    /* a usage object without any of these says nothing */
     unsigned depth; /* at most */
-} known[] = {
-    {{(const uint8_t *)"prompt_tokens", 13}, offsetof(struct counts, prompt), true, 1},
-    {{(const uint8_t *)"completion_tokens", 17}, offsetof(struct counts, completion), true, 1},
-    {{(const uint8_t *)"total_tokens", 12}, offsetof(struct counts, total), false, 1},
-    {{(const uint8_t *)"cached_tokens", 13}, offsetof(struct counts, cached), false, 2},
-    {{(const uint8_t *)"cache_write_tokens", 18}, offsetof(struct counts, cache_write), false, 2},
-    {{(const uint8_t *)"reasoning_tokens", 16}, offsetof(struct counts, reasoning), false, 2},
-    {{(const uint8_t *)"prompt_cache_hit_tokens", 23}, /* DeepSeek */
-     offsetof(struct counts, cached),
-     false,
-     1},
+};
+
+#define NAME(text, count, states, depth) \
+    {{(const uint8_t *)(text), sizeof(text) - 1}, offsetof(struct counts, count), states, depth}
+
+static const struct name chat_names[] = {
+    NAME("prompt_tokens", prompt, true, 1),
+    NAME("completion_tokens", completion, true, 1),
+    NAME("total_tokens", total, false, 1),
+    NAME("cached_tokens", cached, false, 2),
+    NAME("cache_write_tokens", cache_write, false, 2),
+    NAME("reasoning_tokens", reasoning, false, 2),
+    NAME("prompt_cache_hit_tokens", cached, false, 1), /* DeepSeek */
+    {.key = {NULL, 0}},
+};
+static const struct name responses_names[] = {
+    NAME("input_tokens", prompt, true, 1),
+    NAME("output_tokens", completion, true, 1),
+    NAME("total_tokens", total, false, 1),
+    NAME("cached_tokens", cached, false, 2),
+    NAME("cache_write_tokens", cache_write, false, 2),
+    NAME("reasoning_tokens", reasoning, false, 2),
+    {.key = {NULL, 0}},
+};
+static const struct name messages_names[] = {
+    NAME("input_tokens", prompt, true, 1),
+    NAME("output_tokens", completion, true, 1),
+    NAME("cache_read_input_tokens", cached, false, 1),
+    NAME("cache_creation_input_tokens", cache_write, false, 1),
+    NAME("thinking_tokens", reasoning, false, 2),
+    {.key = {NULL, 0}},
 };
 
 static bool is_blank(uint8_t c)
@@ -50,23 +70,23 @@ static bool read_count(struct span s, uint64_t *out)
 }
 
 /* What stands behind a key's closing quote, if it is a number and we know the key. */
-static bool take_count(struct counts *c, struct span key, unsigned depth, struct span behind)
+static bool take_count(struct counts *c, const struct name *names, struct span key, unsigned depth,
+                       struct span behind)
 {
-    for (unsigned k = 0; k < sizeof known / sizeof known[0]; k++) {
-        if (depth > known[k].depth || !span_eq(known[k].key, key))
+    for (const struct name *n = names; n->key.len > 0; n++) {
+        if (depth > n->depth || !span_eq(n->key, key))
             continue;
         size_t i = 0;
         while (i < behind.len && (is_blank(behind.at[i]) || behind.at[i] == ':'))
             i++;
-        return read_count(span_skip(behind, i), (uint64_t *)((char *)c + known[k].offset)) &&
-               known[k].states;
+        return read_count(span_skip(behind, i), (uint64_t *)((char *)c + n->offset)) && n->states;
     }
     return false;
 }
 
 /* Walks the object from string to string, which is quicker than scanning it again as JSON: numbers
  * are most of what it holds, and that it is valid has been seen. */
-static bool read_counts(struct span object, struct counts *c)
+static bool read_counts(struct span object, const struct name *names, struct counts *c)
 {
     bool stated = false;
     unsigned depth = 0;
@@ -80,39 +100,70 @@ static bool read_counts(struct span object, struct counts *c)
             struct span rest = span_skip(object, i + 1), word = span_cut(&rest, '"');
             if (rest.at == NULL || memchr(word.at, '\\', word.len) != NULL)
                 return stated; /* a text with escapes: where it ends cannot be told so simply */
-            stated |= take_count(c, word, depth, rest);
+            stated |= take_count(c, names, word, depth, rest);
             i += word.len + 1;
         }
     }
     return stated;
 }
 
-bool usage_read_openai(struct usage *u, struct span object)
+/* What a provider says is made consistent: no part is larger than its whole. */
+static void set_usage(struct usage *u, const struct counts *c)
 {
-    struct counts c = {0};
-    if (!read_counts(object, &c))
-        return false;
     struct usage seen = {
-        .prompt = c.prompt,
-        .cached = c.cached,
-        .cache_write = c.cache_write,
-        .completion = c.completion,
-        .reasoning = c.reasoning,
+        .prompt = c->prompt,
+        .cached = c->cached,
+        .cache_write = c->cache_write,
+        .completion = c->completion,
+        .reasoning = c->reasoning,
+        .source = USAGE_PROVIDER,
     };
-    uint64_t total = c.total;
-    /* xAI has left reasoning out of completion_tokens: the total tells, or that it cannot be in. */
-    bool fits = seen.reasoning <= seen.completion;
-    if (seen.reasoning > 0 &&
-        (total == seen.prompt + seen.completion + seen.reasoning || (total == 0 && !fits)))
-        seen.completion += seen.reasoning;
     if (seen.reasoning > seen.completion)
         seen.reasoning = seen.completion;
     if (seen.cached > seen.prompt)
         seen.cached = seen.prompt;
     if (seen.cache_write > seen.prompt - seen.cached)
         seen.cache_write = seen.prompt - seen.cached;
-    seen.source = USAGE_PROVIDER;
     *u = seen;
+}
+
+bool usage_read_openai(struct usage *u, struct span object)
+{
+    struct counts c = {0};
+    if (!read_counts(object, chat_names, &c))
+        return false;
+    /* xAI has left reasoning out of completion_tokens: the total tells, or that it cannot be in. */
+    bool fits = c.reasoning <= c.completion;
+    if (c.reasoning > 0 &&
+        (c.total == c.prompt + c.completion + c.reasoning || (c.total == 0 && !fits)))
+        c.completion += c.reasoning;
+    set_usage(u, &c);
+    return true;
+}
+
+bool usage_read_responses(struct usage *u, struct span object)
+{
+    struct counts c = {0};
+    if (!read_counts(object, responses_names, &c))
+        return false;
+    set_usage(u, &c);
+    return true;
+}
+
+bool usage_read_messages(struct usage *u, struct span object)
+{
+    /* What is not stated again stands: a stream names its input first and its output last. */
+    struct counts c = {
+        .prompt = u->prompt - u->cached - u->cache_write,
+        .cached = u->cached,
+        .cache_write = u->cache_write,
+        .completion = u->completion,
+        .reasoning = u->reasoning,
+    };
+    if (!read_counts(object, messages_names, &c))
+        return false;
+    c.prompt += c.cached + c.cache_write; /* input_tokens leaves them out */
+    set_usage(u, &c);
     return true;
 }
 

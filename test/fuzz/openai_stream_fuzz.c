@@ -26,8 +26,8 @@ static void must_lie_in(struct span outer, struct span inner)
 
 static void look(struct openai_prefix *p, struct span data)
 {
-    struct openai_event plain = openai_event_look(data), quick = openai_chunk_look(p, data);
-    must(plain.kind == quick.kind && plain.has_choices == quick.has_choices);
+    struct passing_event plain = openai_event_look(data), quick = openai_chunk_look(p, data);
+    must(plain.kind == quick.kind && plain.has_content == quick.has_content);
     must(plain.open == quick.open && plain.end == quick.end && plain.is_empty == quick.is_empty);
     must(plain.has_request_id == quick.has_request_id && plain.has_provider == quick.has_provider);
     must(same_place(plain.usage, quick.usage) && same_place(plain.finish, quick.finish) &&

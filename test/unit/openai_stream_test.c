@@ -5,7 +5,7 @@
 
 #include <fts.h>
 
-static struct openai_event look(const char *text, uint8_t **memory)
+static struct passing_event look(const char *text, uint8_t **memory)
 {
     struct span s = span_text(text);
     *memory = exact_copy(s);
@@ -17,7 +17,7 @@ static void every_event_is_one_of_four_kinds(void **state)
     (void)state;
     static const struct {
         const char *data;
-        enum openai_event_kind kind;
+        enum passing_kind kind;
     } rows[] = {
         {"", EVENT_MALFORMED},
         {" ", EVENT_MALFORMED},
@@ -47,7 +47,7 @@ static void every_event_is_one_of_four_kinds(void **state)
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         uint8_t *memory;
-        struct openai_event e = look(rows[i].data, &memory);
+        struct passing_event e = look(rows[i].data, &memory);
         assert_row(i, e.kind == rows[i].kind);
         free(memory);
     }
@@ -60,7 +60,7 @@ static void what_an_event_tells_is_read_where_it_stands(void **state)
     (void)state;
     static const struct {
         const char *data, *usage, *finish;
-        bool has_choices;
+        bool has_content;
     } rows[] = {
         {"{}", "", "", false},
         {"{\"choices\":[]}", "", "", false},
@@ -93,9 +93,9 @@ static void what_an_event_tells_is_read_where_it_stands(void **state)
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         uint8_t *memory;
-        struct openai_event e = look(rows[i].data, &memory);
+        struct passing_event e = look(rows[i].data, &memory);
         assert_row(i, e.kind == EVENT_CHUNK);
-        assert_row(i, e.has_choices == rows[i].has_choices);
+        assert_row(i, e.has_content == rows[i].has_content);
         assert_row(i, span_eq(e.usage, span_text(rows[i].usage)));
         assert_row(i, span_eq(e.finish, span_text(rows[i].finish)));
         free(memory);
@@ -118,7 +118,7 @@ static void a_document_says_where_members_can_go_and_which_it_has(void **state)
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         uint8_t *memory;
-        struct openai_event e = look(rows[i].data, &memory);
+        struct passing_event e = look(rows[i].data, &memory);
         assert_row(i, e.open == rows[i].open && e.end == rows[i].end);
         assert_row(i, e.is_empty == rows[i].is_empty);
         assert_row(i, e.has_request_id == rows[i].has_request_id);
@@ -131,7 +131,7 @@ static void the_error_is_handed_out_as_it_came(void **state)
 {
     (void)state;
     uint8_t *memory;
-    struct openai_event e = look("{\"error\": {\"message\":\"m\"} }", &memory);
+    struct passing_event e = look("{\"error\": {\"message\":\"m\"} }", &memory);
     assert_span(e.error, "{\"message\":\"m\"}");
     free(memory);
 }
@@ -143,9 +143,9 @@ static bool same_place(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || a.at == b.at);
 }
 
-static bool same_event(const struct openai_event *a, const struct openai_event *b)
+static bool same_event(const struct passing_event *a, const struct passing_event *b)
 {
-    return a->kind == b->kind && a->has_choices == b->has_choices &&
+    return a->kind == b->kind && a->has_content == b->has_content &&
            same_place(a->usage, b->usage) && same_place(a->finish, b->finish) &&
            same_place(a->error, b->error) && a->open == b->open && a->end == b->end &&
            a->is_empty == b->is_empty && a->has_request_id == b->has_request_id &&
@@ -192,8 +192,8 @@ static void a_remembered_prefix_changes_no_answer(void **state)
                 continue;
             struct span s = span_text(text);
             uint8_t *memory = exact_copy(s);
-            struct openai_event plain = openai_event_look(span_of(memory, s.len));
-            struct openai_event quick = openai_chunk_look(&p, span_of(memory, s.len));
+            struct passing_event plain = openai_event_look(span_of(memory, s.len));
+            struct passing_event quick = openai_chunk_look(&p, span_of(memory, s.len));
             if (!same_event(&plain, &quick))
                 print_error("stream %u: %s\n", i, text);
             assert_row(i, same_event(&plain, &quick));
@@ -226,7 +226,7 @@ struct seen {
 
 static void note(struct seen *seen, struct openai_prefix *p, struct span data)
 {
-    struct openai_event e = openai_event_look(data), quick = openai_chunk_look(p, data);
+    struct passing_event e = openai_event_look(data), quick = openai_chunk_look(p, data);
     assert_true(same_event(&e, &quick));
     seen->chunks += e.kind == EVENT_CHUNK;
     seen->done += e.kind == EVENT_DONE;

@@ -18,6 +18,7 @@ struct target {
     const struct model_options *model; /* NULL for a provider that offers everything */
     struct span model_id;              /* canonical: "openai/gpt-5-mini" */
     struct span upstream_model;        /* what the provider calls it */
+    uint64_t max_output;               /* tokens, 0: unknown */
 };
 
 struct resolution {

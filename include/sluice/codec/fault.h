@@ -8,7 +8,14 @@
 
 #include "sluice/base/buf.h"
 
-enum api_protocol { API_CHAT, API_COMPLETIONS, API_EMBEDDINGS, API_OTHER };
+enum api_protocol {
+    API_CHAT,
+    API_COMPLETIONS,
+    API_EMBEDDINGS,
+    API_MESSAGES,
+    API_RESPONSES,
+    API_OTHER,
+};
 
 enum fault_kind {
     FAULT_INVALID_REQUEST,
@@ -55,8 +62,12 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
                      const struct fault_attempt *attempts, unsigned nattempts, struct buf *out)
     __attribute__((warn_unused_result));
 
-/* What ends a stream after its first byte: the in-band error and the protocol's terminator. */
+/* What ends a stream after its first byte: the in-band error and the protocol's terminator.
+ * `sequence`: number of the last event of a Responses stream. */
 int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
-                       struct buf *out) __attribute__((warn_unused_result));
+                       uint64_t sequence, struct buf *out) __attribute__((warn_unused_result));
+
+/* The word OpenAI's clients act on inside a stream: "rate_limit_exceeded", "server_error", … */
+const char *fault_openai_code(const struct fault *f);
 
 #endif

@@ -1,4 +1,4 @@
-/* openai_request.h: what the gateway reads in an OpenAI request body, and the few bytes it changes.
+/* openai_request.h: what the gateway reads in a request body of any protocol, and the few bytes it changes.
  *
  * One pass over the body notes where the members we act on lie. The pass lane then splices: members
  * that are the gateway's own are removed, `model` becomes the upstream's name, and a stream is asked for
@@ -18,11 +18,12 @@ enum noted_role { NOTED_MODEL, NOTED_STREAM_OPTIONS, NOTED_GATEWAY_ONLY };
 struct openai_request {
     struct span model; /* decoded; in the body when it has no escapes, else in the arena */
     bool stream;
-    bool wants_usage; /* the client asked for the usage chunk itself */
-    bool wants_cost;  /* usage: {include: true} */
-    bool has_subject; /* what the request is about is there: messages, prompt or input */
-    bool has_options; /* stream_options is there */
-    size_t open;      /* offset behind the opening brace */
+    bool wants_usage;  /* the client asked for the usage chunk itself */
+    bool wants_cost;   /* usage: {include: true} */
+    bool has_subject;  /* what the request is about is there: messages, prompt or input */
+    bool has_options;  /* stream_options is there */
+    bool needs_asking; /* a stream of this API says its usage only when it is asked to */
+    size_t open;       /* offset behind the opening brace */
     struct {
         struct json_member member;
         enum noted_role role;

@@ -5,32 +5,14 @@
 #ifndef SLUICE_CODEC_OPENAI_STREAM_H
 #define SLUICE_CODEC_OPENAI_STREAM_H
 
+#include "sluice/codec/passing.h"
 #include "sluice/format/json_scan.h"
-
-enum openai_event_kind {
-    EVENT_CHUNK,
-    EVENT_DONE,      /* [DONE] */
-    EVENT_ERROR,     /* an `error` member that is not null */
-    EVENT_MALFORMED, /* not a JSON object */
-};
-
-struct openai_event {
-    enum openai_event_kind kind;
-    bool has_choices;                  /* `choices` with at least one element */
-    struct span choices;               /* the array, when it has */
-    struct span usage;                 /* the object, empty when absent or null */
-    struct span finish;                /* the word of the first finish_reason that is a string */
-    struct span error;                 /* EVENT_ERROR: the member's value */
-    size_t open, end;                  /* offsets of the outer braces in the data */
-    bool is_empty;                     /* {} */
-    bool has_request_id, has_provider; /* members of these names are there already */
-};
 
 /* Do these choices only open the answer? The first chunk names the role and brings no token yet. */
 bool openai_choices_only_open(struct span choices);
 
 /* `data`: the joined data of an SSE event, or a whole response body. */
-struct openai_event openai_event_look(struct span data);
+struct passing_event openai_event_look(struct span data);
 
 /* The chunks of one stream begin alike: id, object, created and model come again and again. What is
  * common to them is read once and remembered with the scanner's state behind it, so that looking at
@@ -45,6 +27,7 @@ struct openai_prefix {
 };
 
 void openai_prefix_init(struct openai_prefix *p);
-struct openai_event openai_chunk_look(struct openai_prefix *p, struct span data);
+/* `p` may be NULL: nothing is remembered. */
+struct passing_event openai_chunk_look(struct openai_prefix *p, struct span data);
 
 #endif

@@ -50,7 +50,7 @@ struct server_options {
     unsigned drain_delay_ms, drain_timeout_ms;
 };
 
-enum protocol { PROTOCOL_OPENAI, PROTOCOL_ANTHROPIC, PROTOCOL_DEMO };
+enum protocol { PROTOCOL_OPENAI, PROTOCOL_RESPONSES, PROTOCOL_ANTHROPIC, PROTOCOL_DEMO };
 enum auth_kind { AUTH_NONE, AUTH_BEARER, AUTH_HEADER };
 
 struct header_option {
@@ -83,7 +83,8 @@ struct provider_options {
     struct tls_options tls;
     unsigned connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     unsigned pool_max, pool_idle_timeout_ms;
-    bool any_model; /* `any_model`: any model "name/…" is offered, as without a file */
+    bool has_responses; /* `responses`: it answers the Responses protocol beside Chat */
+    bool any_model;     /* `any_model`: any model "name/…" is offered, as without a file */
     struct data_policy_options data_policy;
 };
 

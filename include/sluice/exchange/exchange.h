@@ -15,8 +15,6 @@
 struct exchange_kind {
     enum api_protocol api;
     const char *label; /* in metrics and log: "chat" */
-    const char
-        *upstream_path; /* behind a provider's path prefix: "/chat/completions"; NULL: local */
 };
 
 struct exchange;

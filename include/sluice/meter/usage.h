@@ -22,6 +22,14 @@ struct usage {
  * replaces what was known. False when it states no count. `object` is valid JSON. */
 bool usage_read_openai(struct usage *u, struct span object);
 
+/* The same for the Responses protocol. */
+bool usage_read_responses(struct usage *u, struct span object);
+
+/* The same for Anthropic Messages, whose input_tokens count only what was neither read from nor
+ * written to the cache. Of several in one stream each overwrites what it states and no more, so `u`
+ * is what the earlier ones said (all zero at first). */
+bool usage_read_messages(struct usage *u, struct span object);
+
 const char *usage_source_name(enum usage_source s); /* "provider", … */
 
 #endif

@@ -1,0 +1,50 @@
+/* passing.h: what the meter must know of an answer that passes through as it came.
+ *
+ * The pass lane forwards bytes; beside it, each event of a stream, or a whole answer, is looked at for
+ * its counts, its end and its errors. Each protocol has its own way of saying these; a `struct passing`
+ * is one such way. Looks, never holds: spans lie in the data that was passed in. */
+#ifndef SLUICE_CODEC_PASSING_H
+#define SLUICE_CODEC_PASSING_H
+
+#include "sluice/codec/fault.h"
+#include "sluice/meter/usage.h"
+
+enum passing_kind {
+    EVENT_CHUNK,
+    EVENT_DONE,      /* the last event of a stream; it may carry usage and a finish as well */
+    EVENT_ERROR,     /* an `error` member that is not null */
+    EVENT_MALFORMED, /* not a JSON object */
+};
+
+struct passing_event {
+    enum passing_kind kind;
+    bool has_content;                  /* it brings, or opens, a part of the answer */
+    struct span content;               /* the value that does; for `brings_token` */
+    struct span usage;                 /* the object, empty when absent or null */
+    struct span finish;                /* why the model stopped, in the protocol's word */
+    struct span error;                 /* EVENT_ERROR: the member's value */
+    size_t open, end;                  /* offsets of the outer braces in the data */
+    bool is_empty;                     /* {} */
+    bool has_request_id, has_provider; /* members of these names are there already */
+    uint64_t sequence;                 /* Responses: the event's number */
+};
+
+struct openai_prefix; /* what the chunks of one Chat stream have in common: openai_stream.h */
+
+struct passing {
+    struct passing_event (*look)(struct openai_prefix *common,
+                                 struct span data); /* common: NULL for a
+                                                                            * whole answer */
+    bool (*read_usage)(struct usage *u, struct span object);
+    /* Is a token in this content, or does it only open the answer? */
+    bool (*brings_token)(struct span content);
+    /* What ends a stream whose provider left that out after all content had come. */
+    struct span terminator;
+    bool terminates_errors; /* it follows an error event, too */
+    bool has_usage_chunk;   /* usage comes in a chunk of its own, and only when asked for */
+};
+
+/* How answers to requests of this API pass. */
+const struct passing *passing_for(enum api_protocol api);
+
+#endif

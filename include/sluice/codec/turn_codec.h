@@ -1,0 +1,56 @@
+/* turn_codec.h: the protocols as the turn lane sees them: one table of functions each.
+ *
+ * A client codec reads the requests of one client protocol and writes its answers; an upstream codec
+ * writes the requests of one upstream protocol and reads its answers. Any of the one goes with any of
+ * the other, because between them there are only turn_request.h and turn_event.h. */
+#ifndef SLUICE_CODEC_TURN_CODEC_H
+#define SLUICE_CODEC_TURN_CODEC_H
+
+#include "sluice/codec/answer_identity.h"
+#include "sluice/codec/turn_event.h"
+#include "sluice/codec/turn_wire.h"
+
+/* Which upstream protocol a request is translated to. */
+enum upstream_api { UPSTREAM_CHAT, UPSTREAM_MESSAGES, UPSTREAM_RESPONSES };
+
+struct upstream_codec {
+    struct span family; /* whose reasoning proofs it can check; see proof.h */
+    /* Writes the body; as turn_wire.h says. */
+    bool (*write)(const struct turn_request *r, const struct wire_options *o, struct arena *a,
+                  struct buf *out, struct turn_notes *notes, struct fault *why);
+
+    /* Reads an answer. `r` points to reader_size zeroed bytes, aligned for anything. */
+    size_t reader_size;
+    void (*init)(void *r, turn_event_fn emit, void *arg);
+    void (*event)(void *r, struct span data); /* the data of one event of the stream */
+    void (*end)(void *r);                     /* the stream's bytes ended */
+    void (*whole)(void *r, struct span body); /* in place of the two above */
+    void (*fini)(void *r);
+};
+
+struct client_codec {
+    bool (*read)(struct span body, struct arena *a, struct turn_request *out, struct fault *why);
+
+    /* Writes an answer event by event. `w` points to writer_size zeroed bytes. `request` is the
+     * client's body; it outlives the writer only where keeps_request says that it must. */
+    size_t writer_size;
+    bool keeps_request;
+    void (*init)(void *w, const struct answer_identity *who, struct span request, struct arena *a);
+    int (*event)(void *w, const struct turn_event *e, struct buf *out); /* 0 or -ENOMEM */
+    int (*ping)(void *w, struct buf *out); /* NULL: a comment will do */
+    void (*fini)(void *w);
+
+    /* Collects an answer and writes it whole. */
+    size_t whole_size;
+    void (*whole_init)(void *w, const struct answer_identity *who, struct span request,
+                       struct arena *a);
+    int (*whole_event)(void *w, const struct turn_event *e);
+    int (*whole_write)(void *w, struct buf *out);
+    void (*whole_fini)(void *w);
+};
+
+const struct upstream_codec *upstream_codec_for(enum upstream_api api);
+/* NULL for an API that is never translated. */
+const struct client_codec *client_codec_for(enum api_protocol api);
+
+#endif

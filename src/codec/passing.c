@@ -1,0 +1,68 @@
+#include "sluice/codec/passing.h"
+
+#include "sluice/codec/messages_stream.h"
+#include "sluice/codec/openai_stream.h"
+#include "sluice/codec/responses_stream.h"
+
+static bool choices_bring_a_token(struct span choices)
+{
+    return !openai_choices_only_open(choices);
+}
+
+static struct passing_event look_at_messages(struct openai_prefix *common, struct span data)
+{
+    (void)common;
+    return messages_event_look(data);
+}
+
+static struct passing_event look_at_responses(struct openai_prefix *common, struct span data)
+{
+    (void)common;
+    return responses_event_look(data);
+}
+
+/* A delta does; a block that starts does when it is more than an empty text. */
+static bool block_brings_a_token(struct span block)
+{
+    return span_find(block, SPAN_LIT("_delta\"")) != SIZE_MAX ||
+           span_find(block, SPAN_LIT("_use\"")) != SIZE_MAX;
+}
+
+static bool delta_brings_a_token(struct span delta)
+{
+    return delta.len > 0;
+}
+
+#define LITERAL(text) {(const uint8_t *)(text), sizeof(text) - 1}
+
+static const struct passing chat = {
+    .look = openai_chunk_look,
+    .read_usage = usage_read_openai,
+    .brings_token = choices_bring_a_token,
+    .terminator = LITERAL("data: [DONE]\n\n"),
+    .terminates_errors = true,
+    .has_usage_chunk = true,
+};
+static const struct passing messages = {
+    .look = look_at_messages,
+    .read_usage = usage_read_messages,
+    .brings_token = block_brings_a_token,
+    .terminator = LITERAL("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
+};
+static const struct passing responses = {
+    .look = look_at_responses,
+    .read_usage = usage_read_responses,
+    .brings_token = delta_brings_a_token,
+};
+
+const struct passing *passing_for(enum api_protocol api)
+{
+    switch (api) {
+    case API_MESSAGES:
+        return &messages;
+    case API_RESPONSES:
+        return &responses;
+    default:
+        return &chat;
+    }
+}

@@ -1,0 +1,369 @@
+#include "lanes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The turn lane: client and provider speak different protocols. The request is read as a turn and
+ * written anew; each event of the answer is read and written on before the next is looked at. What
+ * one read of the upstream brought leaves in one write, as in the pass lane. */
+
+enum {
+    EVENT_MAX = 16 * 1024 * 1024,
+    WHOLE_MAX = 64 * 1024 * 1024,
+    DONE_GRACE_MS = 1000, /* from the last event to the end of the message */
+};
+
+struct turn_lane {
+    const struct dialect *dialect;
+    struct answer_identity who;
+    struct sse sse;
+    bool is_stream;
+    bool has_failed;    /* the upstream's fault is in `fault` */
+    bool has_ended;     /* the answer is complete, and written */
+    bool out_of_memory; /* a writer was */
+    struct fault fault;
+    void *reader, *writer; /* behind this struct */
+};
+
+/* What is written during one read goes through one buffer; it is empty between reads. */
+static struct buf out;
+
+/* --- the request -------------------------------------------------------------------------------- */
+
+static void note_dropped(struct exchange *x, const struct turn_notes *notes)
+{
+    char list[512];
+    int n = 0;
+    for (unsigned i = 0; i < notes->n && n < (int)sizeof list; i++)
+        n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", i > 0 ? ", " : "",
+                      notes->dropped[i]);
+    x->dropped = arena_keep(&x->sending, span_text(notes->n > 0 ? list : ""));
+}
+
+bool turn_lane_write_request(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    const struct dialect *d = &a->dialect;
+    struct turn_request *r = ARENA_NEW(&x->sending, struct turn_request);
+    struct turn_notes notes = {.n = 0};
+    struct fault why = {.kind = FAULT_INTERNAL};
+    const struct wire_options options = {
+        .model = a->target->upstream_model,
+        .default_max_tokens = a->target->max_output > 0 ? a->target->max_output : 8192,
+    };
+    if (!d->client->read(buf_span(&x->body.bytes), &x->sending, r, &why)) {
+        exchange_fail(x, &why);
+        return false;
+    }
+    buf_clear(&a->wire);
+    if (!d->upstream->write(r, &options, &x->sending, &a->wire, &notes, &why)) {
+        exchange_fail(x, &why);
+        return false;
+    }
+    note_dropped(x, &notes);
+    return true;
+}
+
+/* --- events of the answer ------------------------------------------------------------------------- */
+
+static const char *const stop_words[] = {
+    [STOP_NONE] = "stop",
+    [STOP_END] = "stop",
+    [STOP_SEQUENCE] = "stop",
+    [STOP_LENGTH] = "length",
+    [STOP_CONTEXT] = "length",
+    [STOP_CALLS] = "tool_calls",
+    [STOP_REFUSAL] = "content_filter",
+    [STOP_PAUSE] = "stop",
+};
+
+static void account(struct exchange *x, const struct turn_event *e)
+{
+    switch (e->kind) {
+    case TURN_TEXT:
+    case TURN_REFUSAL:
+    case TURN_REASONING:
+    case TURN_REDACTED:
+    case TURN_CALL:
+    case TURN_ARGUMENTS:
+        x->events++;
+        if (x->first_token_us == 0)
+            x->first_token_us = clock_us();
+        break;
+    case TURN_USAGE:
+        x->usage = e->usage;
+        break;
+    case TURN_STOP:
+        lane_note_finish(x, e->native.len > 0 ? e->native : span_text(stop_words[e->stop]));
+        break;
+    default:
+        break;
+    }
+}
+
+static bool write_event(struct exchange *x, const struct turn_event *e)
+{
+    struct turn_lane *t = x->lane.turn;
+    const struct client_codec *c = t->dialect->client;
+    int rc = t->is_stream ? c->event(t->writer, e, &out) : c->whole_event(t->writer, e);
+    t->out_of_memory |= rc < 0;
+    return rc == 0;
+}
+
+/* From the reader. A fault is kept: another provider may still be tried. */
+static bool on_event(void *arg, const struct turn_event *e)
+{
+    struct exchange *x = arg;
+    struct turn_lane *t = x->lane.turn;
+    if (e->kind == TURN_FAULT) {
+        t->has_failed = true;
+        t->fault = *e->fault;
+        return false;
+    }
+    account(x, e);
+    t->has_ended = e->kind == TURN_END;
+    return write_event(x, e);
+}
+
+/* --- life ------------------------------------------------------------------------------------------- */
+
+static struct answer_identity identify(struct exchange *x)
+{
+    struct buf model = {0};
+    struct answer_identity who = {
+        .id = span_of(x->request_id, 32),
+        .created = x->opened_unix_ms / 1000,
+        .wants_usage = x->wants_usage || x->wants_cost,
+    };
+    if (buf_add_json(&model, x->attempt.target->model_id) == 0)
+        who.model = arena_keep(&x->arena, buf_span(&model));
+    buf_fini(&model);
+    return who;
+}
+
+static size_t aligned(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
+void turn_lane_open(struct exchange *x, bool is_stream)
+{
+    const struct dialect *d = &x->attempt.dialect;
+    const struct client_codec *c = d->client;
+    size_t writer_size = is_stream ? c->writer_size : c->whole_size;
+    size_t reader_at = aligned(sizeof(struct turn_lane));
+    size_t writer_at = reader_at + aligned(d->upstream->reader_size);
+    uint8_t *room = xcalloc(1, writer_at + writer_size);
+    struct turn_lane *t = (struct turn_lane *)(void *)room;
+    struct span request = buf_span(&x->body.bytes);
+
+    *t = (struct turn_lane){
+        .dialect = d,
+        .who = identify(x),
+        .is_stream = is_stream,
+        .reader = room + reader_at,
+        .writer = room + writer_at,
+    };
+    x->lane.turn = t;
+    x->keeps_request = c->keeps_request;
+    sse_init(&t->sse, EVENT_MAX);
+    d->upstream->init(t->reader, on_event, x);
+    if (is_stream)
+        c->init(t->writer, &t->who, request, &x->sending);
+    else
+        c->whole_init(t->writer, &t->who, request, &x->sending);
+}
+
+void turn_lane_free(struct turn_lane *t)
+{
+    const struct client_codec *c = t->dialect->client;
+    t->dialect->upstream->fini(t->reader);
+    if (t->is_stream)
+        c->fini(t->writer);
+    else
+        c->whole_fini(t->writer);
+    sse_fini(&t->sse);
+    free(t);
+}
+
+/* --- what came of a read ---------------------------------------------------------------------------- */
+
+static void fail(struct exchange *x)
+{
+    struct turn_lane *t = x->lane.turn;
+    struct attempt_failure f = {
+        .result = RESULT_BROKEN,
+        .next_may_help = t->fault.kind != FAULT_INVALID_REQUEST,
+        .fault = t->fault,
+    };
+    snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %.300s",
+             x->attempt.target->provider->name,
+             t->out_of_memory ? "its answer cannot be held: out of memory" : t->fault.message);
+    secret_scrub(&x->attempt.target->provider->credential, (uint8_t *)f.fault.message,
+                 strlen(f.fault.message));
+    exchange_attempt_failed(x, &f);
+}
+
+static void open_answer(struct exchange *x)
+{
+    if (!x->head_sent)
+        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", LENGTH_NEVER);
+    exchange_commit(x);
+}
+
+/* Sends what this read made. `last`: the upstream's message is over, and its connection free again;
+ * until then an answer that has ended waits, for a moment. */
+static void give(struct exchange *x, bool last)
+{
+    struct turn_lane *t = x->lane.turn;
+    struct span made = buf_span(&out);
+    if (made.len > 0)
+        open_answer(x);
+    if (t->has_ended && last) {
+        sink_end(x->sink, &made, made.len > 0);
+        buf_clear(&out);
+        lane_finish(x);
+        return;
+    }
+    if (made.len > 0) {
+        enum flow flow = sink_data(x->sink, &made, 1);
+        buf_clear(&out);
+        if (flow == FLOW_PAUSE)
+            attempt_pause(&x->attempt);
+        exchange_note_activity(x);
+    }
+    if (t->has_failed || t->out_of_memory)
+        fail(x);
+    else if (t->has_ended)
+        deadline_set(&x->attempt.deadline, DONE_GRACE_MS);
+}
+
+static bool is_over(const struct turn_lane *t)
+{
+    return t->has_ended || t->has_failed || t->out_of_memory;
+}
+
+static void read_events(struct exchange *x, struct span input)
+{
+    struct turn_lane *t = x->lane.turn;
+    const struct upstream_codec *up = t->dialect->upstream;
+    enum sse_status status = SSE_MORE;
+    while (!is_over(t) && (status = sse_next(&t->sse, &input)) == SSE_EVENT)
+        up->event(t->reader, t->sse.data);
+    if (status == SSE_TOO_LARGE) {
+        t->has_failed = true;
+        t->fault = (struct fault){.kind = FAULT_UPSTREAM};
+        snprintf(t->fault.message, sizeof t->fault.message,
+                 "its stream holds an event that is too large");
+    }
+}
+
+static void read_end(struct turn_lane *t)
+{
+    const struct upstream_codec *up = t->dialect->upstream;
+    if (sse_finish(&t->sse))
+        up->event(t->reader, t->sse.data);
+    if (!is_over(t))
+        up->end(t->reader);
+}
+
+static void stream_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+{
+    struct turn_lane *t = x->lane.turn;
+    for (unsigned i = 0; i < n; i++)
+        read_events(x, spans[i]);
+    if (last && !is_over(t))
+        read_end(t);
+    give(x, last);
+}
+
+/* --- whole answers --------------------------------------------------------------------------------- */
+
+/* The document, with the members every answer of ours has behind its brace. */
+static void send_document(struct exchange *x)
+{
+    struct span all = buf_span(&out);
+    const struct span spans[] = {
+        span_sub(all, 0, 1),
+        SPAN_LIT("\"request_id\":\""),
+        span_of(x->request_id, 32),
+        SPAN_LIT("\",\"provider\":\""),
+        span_text(x->attempt.target->provider->name),
+        SPAN_LIT("\","),
+        span_skip(all, 1),
+    };
+    exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
+    exchange_commit(x);
+    sink_end(x->sink, spans, sizeof spans / sizeof spans[0]);
+    buf_clear(&out);
+    lane_finish(x);
+}
+
+static void document_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+{
+    struct turn_lane *t = x->lane.turn;
+    struct pass_lane *l = &x->lane;
+    for (unsigned i = 0; i < n; i++) {
+        if (buf_len(&l->held) + spans[i].len > WHOLE_MAX || buf_add(&l->held, spans[i]) < 0) {
+            lane_fail(x, "its answer is too large to be translated");
+            return;
+        }
+    }
+    if (!last)
+        return;
+    t->dialect->upstream->whole(t->reader, buf_span(&l->held));
+    if (t->has_ended && !t->out_of_memory && t->dialect->client->whole_write(t->writer, &out) == 0)
+        send_document(x);
+    else
+        fail(x);
+    buf_clear(&out);
+}
+
+void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+{
+    if (x->lane.turn->is_stream)
+        stream_data(x, spans, n, last);
+    else
+        document_data(x, spans, n, last);
+}
+
+/* --- other ends ------------------------------------------------------------------------------------- */
+
+bool turn_lane_broken(struct exchange *x)
+{
+    struct turn_lane *t = x->lane.turn;
+    if (!t->is_stream)
+        return false;
+    if (!is_over(t))
+        read_end(t); /* it may have been all there was to say */
+    give(x, true);
+    return true;
+}
+
+bool turn_lane_ping(struct exchange *x)
+{
+    struct turn_lane *t = x->lane.turn;
+    if (!t->is_stream || t->dialect->client->ping == NULL ||
+        t->dialect->client->ping(t->writer, &out) < 0 || buf_len(&out) == 0)
+        return false;
+    struct span frame = buf_span(&out);
+    (void)sink_data(x->sink, &frame, 1);
+    buf_clear(&out);
+    return true;
+}
+
+bool turn_lane_end_with_fault(struct exchange *x, const struct fault *why)
+{
+    struct turn_event e = {.kind = TURN_FAULT, .fault = why};
+    if (!x->lane.turn->is_stream || !write_event(x, &e))
+        return false;
+    struct span rest = buf_span(&out);
+    sink_end(x->sink, &rest, rest.len > 0);
+    buf_clear(&out);
+    return true;
+}
+
+void turn_lane_free_buffer(void)
+{
+    buf_fini(&out);
+}
