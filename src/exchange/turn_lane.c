@@ -46,7 +46,7 @@ bool turn_lane_write_request(struct attempt *a)
     const struct dialect *d = &a->dialect;
     struct turn_request *r = ARENA_NEW(&x->sending, struct turn_request);
     struct turn_notes notes = {.n = 0};
-    struct fault why = {.kind = FAULT_INTERNAL};
+    struct fault why;
     const struct wire_options options = {
         .model = a->target->upstream_model,
         .default_max_tokens = a->target->max_output > 0 ? a->target->max_output : 8192,
