@@ -46,12 +46,33 @@ static int write_text(struct buf *out, const char *before, const char *text)
     return rc;
 }
 
+/* Anthropic's word for the class of an error (protocols.md §9.2). */
+static const char *messages_type(const struct fault *f)
+{
+    static const struct {
+        unsigned status;
+        const char *type;
+    } types[] = {
+        {401, "authentication_error"}, {402, "billing_error"},    {403, "permission_error"},
+        {404, "not_found_error"},      {408, "timeout_error"},    {413, "request_too_large"},
+        {429, "rate_limit_error"},     {503, "overloaded_error"}, {504, "timeout_error"},
+        {529, "overloaded_error"},
+    };
+    unsigned status = fault_status(f);
+    for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (types[i].status == status)
+            return types[i].type;
+    }
+    return status >= 500 ? "api_error" : "invalid_request_error";
+}
+
 /* `"message":…,"type":…,"param":…,"code":…,"reason":…` */
-static int write_members(const struct fault *f, struct buf *out)
+static int write_members(const struct fault *f, enum api_protocol api, struct buf *out)
 {
     int rc = write_text(out, "\"message\":\"", f->message);
     if (rc == 0)
-        rc = buf_addf(out, "\",\"type\":\"%s\"", fault_type(f));
+        rc = buf_addf(out, "\",\"type\":\"%s\"",
+                      api == API_MESSAGES ? messages_type(f) : fault_type(f));
     if (rc == 0)
         rc = write_text(out, ",\"param\":\"", f->param == NULL ? "" : f->param);
     if (rc == 0)
@@ -77,11 +98,11 @@ static int write_attempts(const struct fault_attempt *a, unsigned n, struct buf 
 int fault_write_body(const struct fault *f, enum api_protocol api, const char *request_id,
                      const struct fault_attempt *attempts, unsigned nattempts, struct buf *out)
 {
-    /* One envelope for all; Anthropic's SDKs look for its type at the top (contract D-25). */
+    /* One envelope for all; Anthropic's SDKs look for a type at the top as well (contract D-25). */
     int rc = buf_add_text(out,
                           api == API_MESSAGES ? "{\"type\":\"error\",\"error\":{" : "{\"error\":{");
     if (rc == 0)
-        rc = write_members(f, out);
+        rc = write_members(f, api, out);
     if (rc == 0 && nattempts > 0)
         rc = write_attempts(attempts, nattempts, out);
     if (rc == 0)
@@ -100,7 +121,7 @@ static int write_chat_end(const struct fault *f, enum api_protocol api, const ch
                       "data: {\"id\":\"gen-%s\",\"object\":\"%s\",\"choices\":[%s],\"error\":{",
                       request_id, object, choice);
     if (rc == 0)
-        rc = write_members(f, out);
+        rc = write_members(f, api, out);
     if (rc == 0)
         rc = buf_addf(out, "},\"request_id\":\"%s\"}\n\ndata: [DONE]\n\n", request_id);
     return rc;
@@ -110,10 +131,12 @@ static int write_messages_end(const struct fault *f, const char *request_id, str
 {
     int rc = buf_add_text(out, "event: error\ndata: {\"type\":\"error\",\"error\":{");
     if (rc == 0)
-        rc = write_members(f, out);
+        rc = write_members(f, API_MESSAGES, out);
     if (rc == 0)
-        rc = buf_addf(out, "},\"request_id\":\"%s\"}\n\n", request_id);
-    return rc;
+        rc = buf_add_text(out, "}");
+    if (rc == 0 && request_id != NULL)
+        rc = buf_addf(out, ",\"request_id\":\"%s\"", request_id);
+    return rc == 0 ? buf_add_text(out, "}\n\n") : rc;
 }
 
 const char *fault_openai_code(const struct fault *f)

@@ -63,7 +63,7 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
     __attribute__((warn_unused_result));
 
 /* What ends a stream after its first byte: the in-band error and the protocol's terminator.
- * `sequence`: number of the last event of a Responses stream. */
+ * `sequence`: number of the last event of a Responses stream; `request_id` may be NULL on Messages. */
 int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
                        uint64_t sequence, struct buf *out) __attribute__((warn_unused_result));
 
