@@ -1,0 +1,115 @@
+#include "turn_reading.h"
+
+bool reading_refuse(struct reading *g, struct span path, const char *problem)
+{
+    return turn_refuse(g->why, FAULT_INVALID_REQUEST, path, "%s", problem);
+}
+
+bool reading_string(struct reading *g, const struct json_walk *w, struct span path,
+                    struct span *raw)
+{
+    if (w->kind != JSON_STRING)
+        return reading_refuse(g, path, "it must be a string");
+    *raw = json_raw(w->value);
+    if (raw->len == 0)
+        raw->at = w->value.at; /* empty, and yet there */
+    return true;
+}
+
+/* null is as good as absent for members that may be. */
+static bool is_absent(const struct json_walk *w)
+{
+    return w->kind == JSON_NULL;
+}
+
+static bool take(struct reading *g, const struct json_walk *w, enum json_kind kind,
+                 struct span path, struct span *lexeme, const char *problem)
+{
+    if (is_absent(w))
+        return true;
+    if (w->kind != kind)
+        return reading_refuse(g, path, problem);
+    *lexeme = w->value;
+    return true;
+}
+
+bool reading_number(struct reading *g, const struct json_walk *w, struct span path,
+                    struct span *lexeme)
+{
+    return take(g, w, JSON_NUMBER, path, lexeme, "it must be a number");
+}
+
+bool reading_object(struct reading *g, const struct json_walk *w, struct span path,
+                    struct span *lexeme)
+{
+    return take(g, w, JSON_OBJECT, path, lexeme, "it must be an object");
+}
+
+bool reading_array(struct reading *g, const struct json_walk *w, struct span path,
+                   struct span *lexeme)
+{
+    return take(g, w, JSON_ARRAY, path, lexeme, "it must be an array");
+}
+
+bool reading_bool(struct reading *g, const struct json_walk *w, struct span path, bool *out)
+{
+    if (!is_absent(w) && w->kind != JSON_TRUE && w->kind != JSON_FALSE)
+        return reading_refuse(g, path, "it must be true or false");
+    *out = w->kind == JSON_TRUE;
+    return true;
+}
+
+static bool refuse_crowd(struct reading *g, struct span path)
+{
+    return reading_refuse(g, path, "the request has more messages and parts than can be read");
+}
+
+struct turn_message *reading_add_message(struct reading *g, enum turn_role role, struct span path)
+{
+    struct turn_message *m = turn_add_message(g->r, g->a, role);
+    if (m == NULL)
+        refuse_crowd(g, path);
+    else
+        m->path = path;
+    return m;
+}
+
+struct turn_part *reading_add_part(struct reading *g, struct turn_part ***end,
+                                   enum turn_part_kind kind, struct span path)
+{
+    struct turn_part *p = turn_add_part(g->r, end, g->a, kind);
+    if (p == NULL)
+        refuse_crowd(g, path);
+    else
+        p->path = path;
+    return p;
+}
+
+struct span reading_path(struct reading *g, struct span path, const char *key)
+{
+    return turn_path(g->a, path, path.len > 0 ? ".%s" : "%s", key);
+}
+
+struct span reading_text_of(struct span object, const char *key)
+{
+    struct json_member m;
+    return json_get(object, key, &m) && m.kind == JSON_STRING ? json_raw(json_value(object, &m))
+                                                              : SPAN_NONE;
+}
+
+bool reading_data_url(struct span url, struct span *media_type, struct span *data)
+{
+    if (!span_ieq(span_sub(url, 0, 5), SPAN_LIT("data:")))
+        return false;
+    struct span head = span_skip(url, 5);
+    size_t comma = span_find(span_sub(head, 0, 256), SPAN_LIT(","));
+    if (comma == SIZE_MAX)
+        return false;
+    *data = span_skip(head, comma + 1);
+    head = span_sub(head, 0, comma);
+    size_t marker = span_find(head, SPAN_LIT(";base64"));
+    if (marker == SIZE_MAX || marker + 7 != head.len)
+        return false;
+    *media_type = span_cut(&head, ';');
+    return media_type->len > 0;
+}

@@ -1,0 +1,40 @@
+/* turn_reading.h: what the readers of client requests have in common. */
+#ifndef SLUICE_SRC_CODEC_TURN_READING_H
+#define SLUICE_SRC_CODEC_TURN_READING_H
+
+#include "sluice/codec/turn_request.h"
+#include "sluice/format/json_walk.h"
+
+struct reading {
+    struct arena *a;
+    struct turn_request *r;
+    struct fault *why;
+};
+
+/* Each returns true when the value is what it should be, else false with a 400 for `path`. */
+bool reading_refuse(struct reading *g, struct span path, const char *problem);
+bool reading_string(struct reading *g, const struct json_walk *w, struct span path,
+                    struct span *raw);
+bool reading_number(struct reading *g, const struct json_walk *w, struct span path,
+                    struct span *lexeme);
+bool reading_object(struct reading *g, const struct json_walk *w, struct span path,
+                    struct span *lexeme);
+bool reading_array(struct reading *g, const struct json_walk *w, struct span path,
+                   struct span *lexeme);
+bool reading_bool(struct reading *g, const struct json_walk *w, struct span path, bool *out);
+
+/* New elements; NULL with a 400 when there are too many. */
+struct turn_message *reading_add_message(struct reading *g, enum turn_role role, struct span path);
+struct turn_part *reading_add_part(struct reading *g, struct turn_part ***end,
+                                   enum turn_part_kind kind, struct span path);
+
+/* `key` below `path`, for an error only: made when it is needed. */
+struct span reading_path(struct reading *g, struct span path, const char *key);
+
+/* The member of this name as a raw string; empty when absent or no string. */
+struct span reading_text_of(struct span object, const char *key);
+
+/* Takes "data:MEDIA;base64,DATA" apart, all raw; false when it is no such URL. */
+bool reading_data_url(struct span url, struct span *media_type, struct span *data);
+
+#endif
