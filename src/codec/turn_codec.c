@@ -1,13 +1,133 @@
 #include "sluice/codec/turn_codec.h"
 
+#include "sluice/codec/chat_reader.h"
+#include "sluice/codec/chat_wire.h"
+#include "sluice/codec/messages_turn.h"
+#include "sluice/codec/messages_writer.h"
+
+/* Each protocol has functions on a struct of its own; here they become tables of one type. */
+
+/* --- upstreams ------------------------------------------------------------------------------------ */
+
+#define READER(name)                                                \
+    static void name##_init(void *r, turn_event_fn emit, void *arg) \
+    {                                                               \
+        name##_reader_init(r, emit, arg);                           \
+    }                                                               \
+    static void name##_event(void *r, struct span data)             \
+    {                                                               \
+        name##_reader_event(r, data);                               \
+    }                                                               \
+    static void name##_end(void *r)                                 \
+    {                                                               \
+        name##_reader_end(r);                                       \
+    }                                                               \
+    static void name##_whole(void *r, struct span body)             \
+    {                                                               \
+        name##_reader_whole(r, body);                               \
+    }                                                               \
+    static void name##_fini(void *r)                                \
+    {                                                               \
+        name##_reader_fini(r);                                      \
+    }
+
+#define UPSTREAM(name, family_word)                                          \
+    {                                                                        \
+        .family = {(const uint8_t *)(family_word), sizeof(family_word) - 1}, \
+        .write = name##_wire_write,                                          \
+        .reader_size = sizeof(struct name##_reader),                         \
+        .init = name##_init,                                                 \
+        .event = name##_event,                                               \
+        .end = name##_end,                                                   \
+        .whole = name##_whole,                                               \
+        .fini = name##_fini,                                                 \
+    }
+
+READER(chat)
+
+static const struct upstream_codec upstreams[] = {
+    [UPSTREAM_CHAT] = UPSTREAM(chat, "chat"),
+};
+
 const struct upstream_codec *upstream_codec_for(enum upstream_api api)
 {
-    (void)api;
-    return NULL;
+    return &upstreams[api];
 }
+
+/* --- clients -------------------------------------------------------------------------------------- */
+
+/* Whole answers are collected alike, and written by each in its own way. */
+struct whole {
+    const struct answer_identity *who;
+    struct span request;
+    struct arena *arena;
+    struct turn_answer answer;
+};
+
+#define WHOLE_MAX (64u << 20)
+
+static void whole_init(void *w, const struct answer_identity *who, struct span request,
+                       struct arena *a)
+{
+    struct whole *whole = w;
+    *whole = (struct whole){.who = who, .request = request, .arena = a};
+    turn_answer_init(&whole->answer, WHOLE_MAX);
+}
+
+static int whole_event(void *w, const struct turn_event *e)
+{
+    return turn_answer_add(&((struct whole *)w)->answer, e);
+}
+
+static void whole_fini(void *w)
+{
+    turn_answer_fini(&((struct whole *)w)->answer);
+}
+
+static void messages_init_writer(void *w, const struct answer_identity *who, struct span request,
+                                 struct arena *a)
+{
+    (void)request;
+    (void)a;
+    messages_writer_init(w, who);
+}
+
+static int messages_event_written(void *w, const struct turn_event *e, struct buf *out)
+{
+    return messages_writer_event(w, e, out);
+}
+
+static int messages_pinged(void *w, struct buf *out)
+{
+    return messages_writer_ping(w, out);
+}
+
+static void messages_fini_writer(void *w)
+{
+    messages_writer_fini(w);
+}
+
+static int messages_written_whole(void *w, struct buf *out)
+{
+    struct whole *whole = w;
+    return messages_write_whole(&whole->answer, whole->who, out);
+}
+
+static const struct client_codec messages = {
+    .read = messages_turn_read,
+    .writer_size = sizeof(struct messages_writer),
+    .init = messages_init_writer,
+    .event = messages_event_written,
+    .ping = messages_pinged,
+    .fini = messages_fini_writer,
+    .whole_size = sizeof(struct whole),
+    .whole_init = whole_init,
+    .whole_event = whole_event,
+    .whole_write = messages_written_whole,
+    .whole_fini = whole_fini,
+};
 
 const struct client_codec *client_codec_for(enum api_protocol api)
 {
-    (void)api;
-    return NULL;
+    return api == API_MESSAGES ? &messages : NULL;
 }

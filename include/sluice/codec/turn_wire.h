@@ -21,6 +21,7 @@ struct wire_options {
     bool takes_top_k;            /* chat */
     bool thinks_by_budget;       /* messages: manual thinking budgets instead of adaptive */
     bool takes_mid_system;       /* messages: system messages at their places */
+    bool refuses_effort;         /* a model without reasoning: effort and budgets are left out */
     bool refuses_sampling;       /* temperature, top_p and top_k are left out, and noted */
     bool caches_automatically; /* messages: ask for a cached prefix when the client said nothing */
     bool wraps_grammars;       /* a custom tool's grammar goes into its description */

@@ -1,0 +1,645 @@
+#include "sluice/codec/chat_wire.h"
+
+#include "sluice/format/json_out.h"
+#include "sluice/format/json_scan.h"
+
+struct writing {
+    const struct turn_request *r;
+    const struct wire_options *o;
+    struct arena *a;
+    struct json_out out;
+    struct turn_notes *notes;
+    struct fault *why;
+};
+
+static void put(struct writing *w, const char *text)
+{
+    json_out_span(&w->out, span_text(text));
+}
+
+static bool refuse(struct writing *w, struct span path, const char *problem)
+{
+    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
+}
+
+/* --- parts ---------------------------------------------------------------------------------------- */
+
+/* What Claude Code puts before its prompt changes with every request, and would keep any provider
+ * from ever reading the prompt from its cache. */
+static bool is_billing_header(const struct turn_part *p)
+{
+    return span_starts(p->text, SPAN_LIT("x-anthropic-billing-header:"));
+}
+
+static bool is_left_out(const struct writing *w, const struct turn_part *p)
+{
+    switch (p->kind) {
+    case PART_TEXT:
+        return p->text.len == 0 || is_billing_header(p);
+    case PART_REASONING:
+    case PART_REDACTED:
+        return !w->o->replays_reasoning || p->text.len == 0 || p->kind == PART_REDACTED;
+    default:
+        return false;
+    }
+}
+
+static void put_data_url(struct writing *w, const struct turn_part *p)
+{
+    put(w, "\"data:");
+    json_out_span(&w->out, p->media_type);
+    put(w, ";base64,");
+    json_out_span(&w->out, p->data);
+    put(w, "\"");
+}
+
+static void put_image(struct writing *w, const struct turn_part *p)
+{
+    put(w, "{\"type\":\"image_url\",\"image_url\":{\"url\":");
+    if (p->data.len > 0)
+        put_data_url(w, p);
+    else
+        json_out_raw(&w->out, p->url);
+    if (p->detail.len > 0) {
+        put(w, ",\"detail\":");
+        json_out_raw(&w->out, p->detail);
+    }
+    put(w, "}}");
+}
+
+static bool put_document(struct writing *w, const struct turn_part *p)
+{
+    if (p->url.len > 0)
+        return refuse(w, p->path, "this model takes documents as data, not by url");
+    if (p->data.len == 0) { /* plain text is what it is */
+        put(w, "{\"type\":\"text\",\"text\":");
+        json_out_raw(&w->out, p->text);
+        put(w, "}");
+        return true;
+    }
+    put(w, "{\"type\":\"file\",\"file\":{\"filename\":");
+    json_out_raw(&w->out, p->name.len > 0 ? p->name : SPAN_LIT("document.pdf"));
+    put(w, ",\"file_data\":");
+    put_data_url(w, p);
+    put(w, "}}");
+    return true;
+}
+
+static void put_audio(struct writing *w, const struct turn_part *p)
+{
+    bool is_mp3 = span_find(p->media_type, SPAN_LIT("mp")) != SIZE_MAX;
+    put(w, "{\"type\":\"input_audio\",\"input_audio\":{\"data\":");
+    json_out_raw(&w->out, p->data);
+    put(w, is_mp3 ? ",\"format\":\"mp3\"}}" : ",\"format\":\"wav\"}}");
+}
+
+static bool put_part(struct writing *w, const struct turn_part *p)
+{
+    switch (p->kind) {
+    case PART_TEXT:
+    case PART_REFUSAL:
+        put(w, "{\"type\":\"text\",\"text\":");
+        json_out_raw(&w->out, p->text);
+        put(w, "}");
+        return true;
+    case PART_IMAGE:
+        put_image(w, p);
+        return true;
+    case PART_DOCUMENT:
+        return put_document(w, p);
+    case PART_AUDIO:
+        put_audio(w, p);
+        return true;
+    default:
+        return refuse(w, p->path, "it cannot stand in a message of this role");
+    }
+}
+
+static unsigned count_parts(const struct writing *w, const struct turn_part *p)
+{
+    unsigned n = 0;
+    for (; p != NULL; p = p->next)
+        n += !is_left_out(w, p);
+    return n;
+}
+
+/* `"content":…` of a user: a string when it is one text, as everybody understands it. */
+static bool put_content(struct writing *w, const struct turn_part *parts)
+{
+    unsigned n = count_parts(w, parts), at = 0;
+    for (const struct turn_part *p = parts; p != NULL; p = p->next) {
+        if (is_left_out(w, p))
+            continue;
+        if (n == 1 && p->kind == PART_TEXT) {
+            json_out_raw(&w->out, p->text);
+            return true;
+        }
+        put(w, at++ == 0 ? "[" : ",");
+        if (!put_part(w, p))
+            return false;
+    }
+    put(w, n == 0 ? "\"\"" : "]");
+    return true;
+}
+
+/* The texts of parts as one string. */
+static void put_texts(struct writing *w, const struct turn_part *parts, const char *between)
+{
+    bool is_first = true;
+    put(w, "\"");
+    for (const struct turn_part *p = parts; p != NULL; p = p->next) {
+        if (p->kind != PART_TEXT || is_left_out(w, p))
+            continue;
+        if (!is_first)
+            put(w, between);
+        json_out_span(&w->out, p->text);
+        is_first = false;
+    }
+    put(w, "\"");
+}
+
+/* --- messages ------------------------------------------------------------------------------------- */
+
+static void begin_message(struct writing *w, const char *role)
+{
+    if (w->out.rc == 0 && w->out.buf->at[w->out.buf->tail - 1] != '[')
+        put(w, ",");
+    put(w, "{\"role\":\"");
+    put(w, role);
+    put(w, "\"");
+}
+
+static void put_system(struct writing *w, const struct turn_message *m)
+{
+    if (count_parts(w, m->parts) == 0)
+        return;
+    begin_message(w, "system");
+    put(w, ",\"content\":");
+    put_texts(w, m->parts, "\\n\\n");
+    put(w, "}");
+}
+
+static bool put_user(struct writing *w, const struct turn_message *m)
+{
+    if (count_parts(w, m->parts) == 0)
+        return true;
+    begin_message(w, "user");
+    if (m->name.len > 0) {
+        put(w, ",\"name\":");
+        json_out_raw(&w->out, m->name);
+    }
+    put(w, ",\"content\":");
+    if (!put_content(w, m->parts))
+        return false;
+    put(w, "}");
+    return true;
+}
+
+static void put_call(struct writing *w, const struct turn_part *p)
+{
+    put(w, "{\"id\":");
+    json_out_raw(&w->out, p->id);
+    put(w, p->is_custom ? ",\"type\":\"custom\",\"custom\":{\"name\":"
+                        : ",\"type\":\"function\",\"function\":{\"name\":");
+    json_out_raw(&w->out, p->name);
+    put(w, p->is_custom ? ",\"input\":" : ",\"arguments\":");
+    if (p->arguments_object.len > 0)
+        json_out_bytes(&w->out, p->arguments_object); /* as the client spelt it */
+    else
+        json_out_raw(&w->out, p->arguments_text);
+    put(w, "}}");
+}
+
+/* Neighbouring messages of the assistant, from `m` up to `end`. */
+static const struct turn_message *run_end(const struct turn_message *m)
+{
+    while (m != NULL && m->role == ROLE_ASSISTANT)
+        m = m->next;
+    return m;
+}
+
+/* Members of one kind over the whole run; `open` before the first, `between` after it. */
+static unsigned put_run_texts(struct writing *w, const struct turn_message *m,
+                              const struct turn_message *end, enum turn_part_kind kind,
+                              const char *open, const char *between)
+{
+    unsigned n = 0;
+    for (; m != end; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind != kind || is_left_out(w, p))
+                continue;
+            put(w, n++ == 0 ? open : between);
+            json_out_span(&w->out, p->text);
+        }
+    }
+    if (n > 0)
+        put(w, "\"");
+    return n;
+}
+
+static unsigned put_run_calls(struct writing *w, const struct turn_message *m,
+                              const struct turn_message *end)
+{
+    unsigned n = 0;
+    for (; m != end; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind != PART_CALL)
+                continue;
+            put(w, n++ == 0 ? ",\"tool_calls\":[" : ",");
+            put_call(w, p);
+        }
+    }
+    if (n > 0)
+        put(w, "]");
+    return n;
+}
+
+static void put_assistant(struct writing *w, const struct turn_message *m,
+                          const struct turn_message *end)
+{
+    size_t before = w->out.buf->tail;
+    begin_message(w, "assistant");
+    unsigned n = put_run_texts(w, m, end, PART_TEXT, ",\"content\":\"", "\\n\\n");
+    if (n == 0)
+        put(w, ",\"content\":null");
+    n += put_run_texts(w, m, end, PART_REFUSAL, ",\"refusal\":\"", "");
+    n += put_run_texts(w, m, end, PART_REASONING, ",\"reasoning_content\":\"", "");
+    n += put_run_calls(w, m, end);
+    put(w, "}");
+    if (n == 0)
+        w->out.buf->tail = before; /* it said nothing that can be repeated here */
+}
+
+/* --- results of tools ------------------------------------------------------------------------------ */
+
+static bool is_media(const struct turn_part *p)
+{
+    return p->kind == PART_IMAGE || p->kind == PART_DOCUMENT || p->kind == PART_AUDIO;
+}
+
+static bool has_media(const struct turn_part *p)
+{
+    while (p != NULL && !is_media(p))
+        p = p->next;
+    return p != NULL;
+}
+
+static void put_result(struct writing *w, const struct turn_part *p)
+{
+    begin_message(w, "tool");
+    put(w, ",\"tool_call_id\":");
+    json_out_raw(&w->out, p->id);
+    put(w, ",\"content\":\"");
+    const struct turn_part *first = p->inside;
+    if (p->is_error && (first == NULL || !span_starts(first->text, SPAN_LIT("Error"))))
+        put(w, "Error: ");
+    bool is_first = true;
+    for (const struct turn_part *i = p->inside; i != NULL; i = i->next) {
+        if (i->kind != PART_TEXT)
+            continue;
+        if (!is_first)
+            put(w, "\\n");
+        json_out_span(&w->out, i->text);
+        is_first = false;
+    }
+    if (is_first && has_media(p->inside))
+        put(w, "[attached below]");
+    put(w, "\"}");
+}
+
+/* A tool's message holds text only; what else the results brought comes from the user behind them. */
+static bool put_results_media(struct writing *w, const struct turn_message *m,
+                              const struct turn_message *end)
+{
+    unsigned n = 0;
+    for (; m != end; m = m->next) {
+        for (const struct turn_part *i = m->parts->inside; i != NULL; i = i->next) {
+            if (!is_media(i))
+                continue;
+            if (n++ == 0) {
+                begin_message(w, "user");
+                put(w, ",\"content\":[");
+            } else {
+                put(w, ",");
+            }
+            if (!put_part(w, i))
+                return false;
+        }
+    }
+    if (n > 0)
+        put(w, "]}");
+    return true;
+}
+
+static bool answers(const struct turn_message *m, struct span id)
+{
+    for (; m != NULL && m->role == ROLE_TOOL; m = m->next) {
+        if (span_eq(m->parts->id, id))
+            return true;
+    }
+    return false;
+}
+
+/* Every call of the run has its result right behind. */
+static bool check_answered(struct writing *w, const struct turn_message *m,
+                           const struct turn_message *end)
+{
+    for (; m != end; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind == PART_CALL && !answers(end, p->id))
+                return turn_refuse(w->why, FAULT_INVALID_REQUEST, p->path,
+                                   "the tool call %.*s has no result in the next message",
+                                   SPAN_FMT(span_sub(p->id, 0, 100)));
+        }
+    }
+    return true;
+}
+
+static bool put_results(struct writing *w, const struct turn_message **at)
+{
+    const struct turn_message *first = *at, *m = first;
+    for (; m != NULL && m->role == ROLE_TOOL; m = m->next)
+        put_result(w, m->parts);
+    *at = m;
+    return put_results_media(w, first, m);
+}
+
+static bool put_messages(struct writing *w)
+{
+    const struct turn_message *m = w->r->messages, *end;
+    bool after_assistant = false;
+    put(w, ",\"messages\":[");
+    while (m != NULL) {
+        switch (m->role) {
+        case ROLE_SYSTEM:
+        case ROLE_DEVELOPER:
+            put_system(w, m);
+            m = m->next;
+            break;
+        case ROLE_USER:
+            if (!put_user(w, m))
+                return false;
+            m = m->next;
+            break;
+        case ROLE_ASSISTANT:
+            end = run_end(m);
+            if (!check_answered(w, m, end))
+                return false;
+            put_assistant(w, m, end);
+            m = end;
+            after_assistant = true;
+            continue;
+        case ROLE_TOOL:
+            if (!after_assistant)
+                return turn_refuse(w->why, FAULT_INVALID_REQUEST, m->path,
+                                   "the result of a tool follows the message that calls it");
+            if (!put_results(w, &m))
+                return false;
+            break;
+        }
+        after_assistant = false;
+    }
+    put(w, "]");
+    return true;
+}
+
+/* --- tools ---------------------------------------------------------------------------------------- */
+
+static bool is_allowed(const struct turn_request *r, const struct turn_tool *t)
+{
+    if (r->allowed == NULL)
+        return true;
+    for (const struct turn_tool *a = r->allowed; a != NULL; a = a->next) {
+        if (span_eq(a->name, t->name))
+            return true;
+    }
+    return false;
+}
+
+static void put_description(struct writing *w, const struct turn_tool *t)
+{
+    if (t->description.len > 0) {
+        put(w, ",\"description\":");
+        json_out_raw(&w->out, t->description);
+    }
+}
+
+static void put_custom_tool(struct writing *w, const struct turn_tool *t)
+{
+    put(w, "{\"type\":\"custom\",\"custom\":{\"name\":");
+    json_out_raw(&w->out, t->name);
+    put_description(w, t);
+    if (t->format.len > 0) {
+        put(w, ",\"format\":");
+        json_out_span(&w->out, t->format);
+    }
+    put(w, "}}");
+}
+
+static void put_function(struct writing *w, const struct turn_tool *t)
+{
+    put(w, "{\"type\":\"function\",\"function\":{\"name\":");
+    json_out_raw(&w->out, t->name);
+    put_description(w, t);
+    put(w, ",\"parameters\":");
+    json_out_span(&w->out, t->schema.len > 0 ? t->schema
+                                             : SPAN_LIT("{\"type\":\"object\",\"properties\":{}}"));
+    if (t->strict != STRICT_UNSAID)
+        put(w, t->strict == STRICT_YES ? ",\"strict\":true" : ",\"strict\":false");
+    put(w, "}}");
+}
+
+static unsigned put_tools(struct writing *w)
+{
+    unsigned n = 0;
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (t->cache_control.len > 0)
+            turn_note_dropped(w->notes, "cache_control");
+        if (t->is_web_search || !is_allowed(w->r, t))
+            continue;
+        put(w, n++ == 0 ? ",\"tools\":[" : ",");
+        if (t->is_custom)
+            put_custom_tool(w, t);
+        else
+            put_function(w, t);
+    }
+    if (n > 0)
+        put(w, "]");
+    return n;
+}
+
+static void put_choice(struct writing *w)
+{
+    static const char *const words[] = {
+        [CHOICE_AUTO] = ",\"tool_choice\":\"auto\"",
+        [CHOICE_NONE] = ",\"tool_choice\":\"none\"",
+        [CHOICE_REQUIRED] = ",\"tool_choice\":\"required\"",
+    };
+    if (w->r->choice == CHOICE_NAMED) {
+        put(w, ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");
+        json_out_raw(&w->out, w->r->choice_name);
+        put(w, "}}");
+    } else if (w->r->choice != CHOICE_UNSAID) {
+        put(w, words[w->r->choice]);
+    }
+    if (w->r->parallel != PARALLEL_UNSAID)
+        put(w, w->r->parallel == PARALLEL_NO ? ",\"parallel_tool_calls\":false"
+                                             : ",\"parallel_tool_calls\":true");
+}
+
+static void put_web_search(struct writing *w)
+{
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (t->is_web_search) {
+            put(w, ",\"web_search_options\":{}");
+            return;
+        }
+    }
+}
+
+/* --- parameters ----------------------------------------------------------------------------------- */
+
+static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
+{
+    if (lexeme.len == 0)
+        return;
+    put(w, ",\"");
+    put(w, key);
+    put(w, "\":");
+    json_out_span(&w->out, lexeme);
+}
+
+static void put_sampling(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    bool said = r->temperature.len > 0 || r->top_p.len > 0;
+    if (w->o->refuses_sampling && said) {
+        turn_note_dropped(w->notes, "temperature");
+    } else {
+        put_lexeme(w, "temperature", r->temperature);
+        put_lexeme(w, "top_p", r->top_p);
+    }
+    if (w->o->takes_top_k)
+        put_lexeme(w, "top_k", r->top_k);
+    else if (r->top_k.len > 0)
+        turn_note_dropped(w->notes, "top_k");
+    put_lexeme(w, "seed", r->seed);
+    put_lexeme(w, "presence_penalty", r->presence_penalty);
+    put_lexeme(w, "frequency_penalty", r->frequency_penalty);
+    put_lexeme(w, "stop", r->stop);
+    put_lexeme(w, "n", r->n);
+    put_lexeme(w, "logprobs", r->logprobs);
+    put_lexeme(w, "top_logprobs", r->top_logprobs);
+    put_lexeme(w, "logit_bias", r->logit_bias);
+    put_lexeme(w, w->o->says_max_tokens ? "max_tokens" : "max_completion_tokens", r->max_tokens);
+}
+
+/* The effort whose share of the answer's tokens is the nearest at or below that of a budget
+ * (contract 2.6). */
+static enum turn_effort effort_of_budget(const struct turn_request *r)
+{
+    static const struct {
+        unsigned percent;
+        enum turn_effort effort;
+    } shares[] = {{95, EFFORT_XHIGH}, {80, EFFORT_HIGH}, {50, EFFORT_MEDIUM}, {20, EFFORT_LOW}};
+    uint64_t budget, most;
+    if (!json_u64(r->thinking_budget, &budget) || !json_u64(r->max_tokens, &most) || most == 0)
+        return EFFORT_MEDIUM;
+    for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        if (budget / most * 100 + budget % most * 100 / most >= shares[i].percent)
+            return shares[i].effort;
+    }
+    return EFFORT_MINIMAL;
+}
+
+static void put_effort(struct writing *w)
+{
+    enum turn_effort effort = w->r->effort;
+    if (effort == EFFORT_UNSAID && w->r->thinking_budget.len > 0)
+        effort = effort_of_budget(w->r);
+    if (effort == EFFORT_UNSAID)
+        return;
+    /* Few models know how not to think, and most of the others do not by themselves. */
+    if (w->o->refuses_effort || effort == EFFORT_NONE) {
+        turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    put(w, ",\"reasoning_effort\":\"");
+    put(w, turn_effort_word(effort));
+    put(w, "\"");
+}
+
+static void put_format(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    if (r->format == FORMAT_JSON)
+        put(w, ",\"response_format\":{\"type\":\"json_object\"}");
+    if (r->format != FORMAT_SCHEMA)
+        return;
+    put(w, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":");
+    json_out_raw(&w->out, r->format_name.len > 0 ? r->format_name : SPAN_LIT("structured_output"));
+    if (r->format_description.len > 0) {
+        put(w, ",\"description\":");
+        json_out_raw(&w->out, r->format_description);
+    }
+    put_lexeme(w, "schema", r->format_schema);
+    put(w, r->format_strict ? ",\"strict\":true}}" : "}}");
+}
+
+static void put_rest(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    if (r->user.len > 0) {
+        put(w, ",\"user\":");
+        json_out_raw(&w->out, r->user);
+    }
+    if (r->cache_key.len > 0) {
+        put(w, ",\"prompt_cache_key\":");
+        json_out_raw(&w->out, r->cache_key);
+    }
+    put_lexeme(w, "verbosity", r->verbosity);
+    put_lexeme(w, "prediction", r->prediction);
+    if (r->stream)
+        put(w, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
+}
+
+static void note_dropped(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    if (r->context_management.len > 0)
+        turn_note_dropped(w->notes, "context_management");
+    if (r->service_tier.len > 0 && !span_eq(r->service_tier, SPAN_LIT("\"auto\"")))
+        turn_note_dropped(w->notes, "service_tier");
+    if (r->metadata.len > 0)
+        turn_note_dropped(w->notes, "metadata");
+    for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->cache_control.len > 0)
+                turn_note_dropped(w->notes, "cache_control");
+        }
+    }
+}
+
+bool chat_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,
+                     struct buf *out, struct turn_notes *notes, struct fault *why)
+{
+    struct writing w = {
+        .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
+    put(&w, "{\"model\":");
+    json_out_bytes(&w.out, o->model);
+    if (!put_messages(&w))
+        return false;
+    if (put_tools(&w) > 0)
+        put_choice(&w);
+    put_web_search(&w);
+    put_sampling(&w);
+    put_effort(&w);
+    put_format(&w);
+    put_rest(&w);
+    put(&w, "}");
+    note_dropped(&w);
+    if (w.out.rc == 0)
+        return true;
+    *why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
+    return false;
+}
