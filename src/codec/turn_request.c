@@ -59,8 +59,10 @@ bool turn_refuse(struct fault *why, enum fault_kind kind, struct span path, cons
     va_list args;
     *why = (struct fault){.kind = kind};
     why->param = path.len > 0 ? (const char *)path.at : NULL;
+    int n = snprintf(why->message, sizeof why->message, path.len > 0 ? "%.*s: " : "",
+                     (int)(path.len < 200 ? path.len : 200), (const char *)path.at);
     va_start(args, format);
-    vsnprintf(why->message, sizeof why->message, format, args);
+    vsnprintf(why->message + n, sizeof why->message - (size_t)n, format, args);
     va_end(args);
     return false;
 }

@@ -137,7 +137,7 @@ struct turn_part *turn_add_part(struct turn_request *r, struct turn_part ***end,
 struct turn_tool *turn_add_tool(struct turn_request *r, struct turn_tool ***end, struct arena *a);
 
 /* Says no: fills *why with a 400 whose param is `path` and returns false. `format` makes the
- * message: one sentence without the path, which the envelope names. */
+ * message, which gets the path before it: many clients show nothing else. */
 bool turn_refuse(struct fault *why, enum fault_kind kind, struct span path, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -1,0 +1,14 @@
+/* raw_text.h: questions to the inside of a JSON string as it was written. */
+#ifndef SLUICE_CODEC_RAW_TEXT_H
+#define SLUICE_CODEC_RAW_TEXT_H
+
+#include "sluice/base/span.h"
+
+/* Unicode code points of the text it stands for, which is what annotations count in. Half a surrogate
+ * pair that ends a piece counts with the half that begins the next one, once. */
+size_t raw_text_code_points(struct span raw);
+
+/* Nothing but white space, escaped or not? */
+bool raw_text_is_blank(struct span raw);
+
+#endif
