@@ -534,29 +534,11 @@ static void put_sampling(struct writing *w)
     put_lexeme(w, w->o->says_max_tokens ? "max_tokens" : "max_completion_tokens", r->max_tokens);
 }
 
-/* The effort whose share of the answer's tokens is the nearest at or below that of a budget
- * (contract 2.6). */
-static enum turn_effort effort_of_budget(const struct turn_request *r)
-{
-    static const struct {
-        unsigned percent;
-        enum turn_effort effort;
-    } shares[] = {{95, EFFORT_XHIGH}, {80, EFFORT_HIGH}, {50, EFFORT_MEDIUM}, {20, EFFORT_LOW}};
-    uint64_t budget, most;
-    if (!json_u64(r->thinking_budget, &budget) || !json_u64(r->max_tokens, &most) || most == 0)
-        return EFFORT_MEDIUM;
-    for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
-        if (budget / most * 100 + budget % most * 100 / most >= shares[i].percent)
-            return shares[i].effort;
-    }
-    return EFFORT_MINIMAL;
-}
-
 static void put_effort(struct writing *w)
 {
     enum turn_effort effort = w->r->effort;
     if (effort == EFFORT_UNSAID && w->r->thinking_budget.len > 0)
-        effort = effort_of_budget(w->r);
+        effort = turn_effort_of_budget(w->r);
     if (effort == EFFORT_UNSAID)
         return;
     /* Few models know how not to think, and most of the others do not by themselves. */

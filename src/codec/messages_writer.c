@@ -1,7 +1,6 @@
 #include "sluice/codec/messages_writer.h"
 
 #include "sluice/format/json_out.h"
-#include "sluice/format/json_scan.h"
 
 #include <errno.h>
 
@@ -452,27 +451,13 @@ int messages_writer_ping(const struct messages_writer *w, struct buf *out)
 /* Arguments as the object they stand for; what is no object is kept as a text in one. */
 static void put_input(struct json_out *o, struct span raw)
 {
-    size_t from = o->buf->tail;
-    struct json_scan scan;
-    bool is_object = false;
     if (raw.len == 0) {
         json_out_lit(o, "{}");
-        return;
+    } else if (!json_out_object(o, raw)) {
+        json_out_lit(o, "{\"_raw\":");
+        json_out_raw(o, raw);
+        json_out_lit(o, "}");
     }
-    if (json_out_unescaped(o, raw) && o->rc == 0) {
-        struct span text = span_of(o->buf->at + from, o->buf->tail - from), rest = text;
-        enum json_status status;
-        json_scan_init(&scan);
-        while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER)
-            continue;
-        is_object = status == JSON_DONE && scan.root == JSON_OBJECT;
-    }
-    if (is_object || o->rc != 0)
-        return;
-    o->buf->tail = from;
-    json_out_lit(o, "{\"_raw\":");
-    json_out_raw(o, raw);
-    json_out_lit(o, "}");
 }
 
 static void put_whole_block(struct json_out *o, const struct answer_block *b)

@@ -1,8 +1,12 @@
 #include "sluice/codec/turn_codec.h"
 
 #include "sluice/codec/chat_reader.h"
+#include "sluice/codec/chat_turn.h"
 #include "sluice/codec/chat_wire.h"
+#include "sluice/codec/chat_writer.h"
+#include "sluice/codec/messages_reader.h"
 #include "sluice/codec/messages_turn.h"
+#include "sluice/codec/messages_wire.h"
 #include "sluice/codec/messages_writer.h"
 
 /* Each protocol has functions on a struct of its own; here they become tables of one type. */
@@ -44,9 +48,11 @@
     }
 
 READER(chat)
+READER(messages)
 
 static const struct upstream_codec upstreams[] = {
     [UPSTREAM_CHAT] = UPSTREAM(chat, "chat"),
+    [UPSTREAM_MESSAGES] = UPSTREAM(messages, "anthropic"),
 };
 
 const struct upstream_codec *upstream_codec_for(enum upstream_api api)
@@ -84,50 +90,53 @@ static void whole_fini(void *w)
     turn_answer_fini(&((struct whole *)w)->answer);
 }
 
-static void messages_init_writer(void *w, const struct answer_identity *who, struct span request,
-                                 struct arena *a)
-{
-    (void)request;
-    (void)a;
-    messages_writer_init(w, who);
-}
+#define WRITER(name)                                                                          \
+    static void name##_begin(void *w, const struct answer_identity *who, struct span request, \
+                             struct arena *a)                                                 \
+    {                                                                                         \
+        (void)request;                                                                        \
+        (void)a;                                                                              \
+        name##_writer_init(w, who);                                                           \
+    }                                                                                         \
+    static int name##_write(void *w, const struct turn_event *e, struct buf *out)             \
+    {                                                                                         \
+        return name##_writer_event(w, e, out);                                                \
+    }                                                                                         \
+    static void name##_done(void *w)                                                          \
+    {                                                                                         \
+        name##_writer_fini(w);                                                                \
+    }                                                                                         \
+    static int name##_put_whole(void *w, struct buf *out)                                     \
+    {                                                                                         \
+        const struct whole *whole = w;                                                        \
+        return name##_write_whole(&whole->answer, whole->who, out);                           \
+    }
 
-static int messages_event_written(void *w, const struct turn_event *e, struct buf *out)
-{
-    return messages_writer_event(w, e, out);
-}
+#define CLIENT(name)                                                                             \
+    .read = name##_turn_read, .writer_size = sizeof(struct name##_writer), .init = name##_begin, \
+    .event = name##_write, .fini = name##_done, .whole_size = sizeof(struct whole),              \
+    .whole_init = whole_init, .whole_event = whole_event, .whole_write = name##_put_whole,       \
+    .whole_fini = whole_fini
 
-static int messages_pinged(void *w, struct buf *out)
+WRITER(chat)
+WRITER(messages)
+
+static int messages_ping(void *w, struct buf *out)
 {
     return messages_writer_ping(w, out);
 }
 
-static void messages_fini_writer(void *w)
-{
-    messages_writer_fini(w);
-}
-
-static int messages_written_whole(void *w, struct buf *out)
-{
-    struct whole *whole = w;
-    return messages_write_whole(&whole->answer, whole->who, out);
-}
-
-static const struct client_codec messages = {
-    .read = messages_turn_read,
-    .writer_size = sizeof(struct messages_writer),
-    .init = messages_init_writer,
-    .event = messages_event_written,
-    .ping = messages_pinged,
-    .fini = messages_fini_writer,
-    .whole_size = sizeof(struct whole),
-    .whole_init = whole_init,
-    .whole_event = whole_event,
-    .whole_write = messages_written_whole,
-    .whole_fini = whole_fini,
-};
+static const struct client_codec chat = {CLIENT(chat)};
+static const struct client_codec messages = {CLIENT(messages), .ping = messages_ping};
 
 const struct client_codec *client_codec_for(enum api_protocol api)
 {
-    return api == API_MESSAGES ? &messages : NULL;
+    switch (api) {
+    case API_CHAT:
+        return &chat;
+    case API_MESSAGES:
+        return &messages;
+    default:
+        return NULL;
+    }
 }

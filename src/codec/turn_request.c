@@ -1,5 +1,7 @@
 #include "sluice/codec/turn_request.h"
 
+#include "sluice/format/json_scan.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -95,4 +97,20 @@ enum turn_effort turn_effort_of(struct span word)
 const char *turn_effort_word(enum turn_effort e)
 {
     return efforts[e];
+}
+
+enum turn_effort turn_effort_of_budget(const struct turn_request *r)
+{
+    static const struct {
+        unsigned percent;
+        enum turn_effort effort;
+    } shares[] = {{95, EFFORT_XHIGH}, {80, EFFORT_HIGH}, {50, EFFORT_MEDIUM}, {20, EFFORT_LOW}};
+    uint64_t budget, most;
+    if (!json_u64(r->thinking_budget, &budget) || !json_u64(r->max_tokens, &most) || most == 0)
+        return EFFORT_MEDIUM;
+    for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        if (budget / most * 100 + budget % most * 100 / most >= shares[i].percent)
+            return shares[i].effort;
+    }
+    return EFFORT_MINIMAL;
 }

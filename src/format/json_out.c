@@ -46,3 +46,24 @@ bool json_out_unescaped(struct json_out *o, struct span raw)
         o->buf->tail += (size_t)n;
     return n >= 0;
 }
+
+static bool is_object(struct span text)
+{
+    struct json_scan scan;
+    enum json_status status;
+    json_scan_init(&scan);
+    while ((status = json_scan_next(&scan, &text)) == JSON_MEMBER)
+        continue;
+    return status == JSON_DONE && scan.root == JSON_OBJECT;
+}
+
+bool json_out_object(struct json_out *o, struct span raw)
+{
+    size_t before = buf_len(o->buf);
+    if (!json_out_unescaped(o, raw))
+        return false;
+    if (o->rc != 0 || is_object(span_skip(buf_span(o->buf), before)))
+        return true;
+    o->buf->tail = o->buf->head + before;
+    return false;
+}

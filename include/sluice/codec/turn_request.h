@@ -149,4 +149,8 @@ struct span turn_path(struct arena *a, struct span above, const char *format, ..
 enum turn_effort turn_effort_of(struct span word);
 const char *turn_effort_word(enum turn_effort e); /* NULL for UNSAID */
 
+/* The effort whose share of the answer's tokens is the nearest at or below that of the request's
+ * thinking_budget (contract 2.6); medium when that cannot be told. */
+enum turn_effort turn_effort_of_budget(const struct turn_request *r);
+
 #endif

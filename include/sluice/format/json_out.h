@@ -28,6 +28,9 @@ void json_out_bytes(struct json_out *o, struct span bytes);
  * becomes JSON. False, and nothing appended, when it holds half a surrogate pair. */
 bool json_out_unescaped(struct json_out *o, struct span raw);
 
+/* The same, only if that text is a JSON object; else false and nothing appended. */
+bool json_out_object(struct json_out *o, struct span raw);
+
 /* A literal piece of syntax: json_out_lit(o, "{\"type\":\"text\""). */
 #define json_out_lit(o, text) json_out_span((o), SPAN_LIT(text))
 

@@ -1,0 +1,800 @@
+#include "sluice/codec/messages_wire.h"
+
+#include "sluice/codec/call_id.h"
+#include "sluice/codec/raw_text.h"
+#include "sluice/format/json_out.h"
+#include "sluice/format/json_walk.h"
+
+#include <stdlib.h>
+
+struct writing {
+    const struct turn_request *r;
+    const struct wire_options *o;
+    struct arena *a;
+    struct json_out out;
+    struct turn_notes *notes;
+    struct fault *why;
+    uint64_t max_tokens;
+    bool thinks;
+};
+
+static void put(struct writing *w, const char *text)
+{
+    json_out_span(&w->out, span_text(text));
+}
+
+static bool refuse(struct writing *w, struct span path, const char *problem)
+{
+    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
+}
+
+/* A comma unless a list or an object has just begun. */
+static void put_comma(struct writing *w)
+{
+    if (w->out.rc == 0 && strchr("[{", w->out.buf->at[w->out.buf->tail - 1]) == NULL)
+        put(w, ",");
+}
+
+static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
+{
+    if (lexeme.len == 0)
+        return;
+    put(w, ",\"");
+    put(w, key);
+    put(w, "\":");
+    json_out_span(&w->out, lexeme);
+}
+
+/* --- blocks --------------------------------------------------------------------------------------- */
+
+static void put_cache_control(struct writing *w, struct span cache_control)
+{
+    put_lexeme(w, "cache_control", cache_control);
+}
+
+static void put_text(struct writing *w, struct span text, struct span cache_control)
+{
+    put_comma(w);
+    put(w, "{\"type\":\"text\",\"text\":");
+    json_out_raw(&w->out, text);
+    put_cache_control(w, cache_control);
+    put(w, "}");
+}
+
+static bool is_image_type(struct span type)
+{
+    static const char *const known[] = {"image/jpeg", "image/png", "image/gif", "image/webp"};
+    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (span_ieq(type, span_text(known[i])))
+            return true;
+    }
+    return false;
+}
+
+static void put_source(struct writing *w, const struct turn_part *p)
+{
+    if (p->url.len > 0) {
+        put(w, "\"source\":{\"type\":\"url\",\"url\":");
+        json_out_raw(&w->out, p->url);
+    } else if (p->data.len > 0) {
+        put(w, "\"source\":{\"type\":\"base64\",\"media_type\":");
+        json_out_raw(&w->out, p->media_type);
+        put(w, ",\"data\":");
+        json_out_raw(&w->out, p->data);
+    } else {
+        put(w, "\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":");
+        json_out_raw(&w->out, p->text);
+    }
+    put(w, "}");
+}
+
+static bool put_image(struct writing *w, const struct turn_part *p)
+{
+    if (p->data.len > 0 && !is_image_type(p->media_type))
+        return refuse(w, p->path, "this model reads images of type jpeg, png, gif and webp");
+    if (p->detail.len > 0 && !span_eq(p->detail, SPAN_LIT("auto")))
+        turn_note_dropped(w->notes, "image_url.detail");
+    put_comma(w);
+    put(w, "{\"type\":\"image\",");
+    put_source(w, p);
+    put_cache_control(w, p->cache_control);
+    put(w, "}");
+    return true;
+}
+
+static bool put_document(struct writing *w, const struct turn_part *p)
+{
+    bool is_pdf = span_ieq(p->media_type, SPAN_LIT("application/pdf"));
+    if (p->data.len > 0 && !is_pdf)
+        return refuse(w, p->path, "this model reads documents of type application/pdf");
+    put_comma(w);
+    put(w, "{\"type\":\"document\",");
+    put_source(w, p);
+    if (p->name.len > 0) {
+        put(w, ",\"title\":");
+        json_out_raw(&w->out, p->name);
+    }
+    put_cache_control(w, p->cache_control);
+    put(w, "}");
+    return true;
+}
+
+static void put_reasoning(struct writing *w, const struct turn_part *p)
+{
+    if (p->proof.len == 0) { /* Anthropic takes no reasoning back that it cannot recognise */
+        if (p->text.len > 0)
+            turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    put_comma(w);
+    put(w, "{\"type\":\"thinking\",\"thinking\":");
+    json_out_raw(&w->out, p->text);
+    put(w, ",\"signature\":");
+    json_out_raw(&w->out, p->proof);
+    put(w, "}");
+}
+
+static void put_redacted(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, "{\"type\":\"redacted_thinking\",\"data\":");
+    json_out_raw(&w->out, p->text);
+    put(w, "}");
+}
+
+static bool put_input(struct writing *w, const struct turn_part *p)
+{
+    if (p->is_custom) {
+        put(w, "{\"input\":");
+        json_out_raw(&w->out, p->arguments_text);
+        put(w, "}");
+    } else if (p->arguments_object.len > 0) {
+        json_out_span(&w->out, p->arguments_object);
+    } else if (raw_text_is_blank(p->arguments_text)) {
+        put(w, "{}");
+    } else if (!json_out_object(&w->out, p->arguments_text)) {
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST,
+                           turn_path(w->a, p->path, ".function.arguments"),
+                           "it must be a JSON object: this model takes nothing else");
+    }
+    return true;
+}
+
+static bool put_call(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, "{\"type\":\"tool_use\",\"id\":");
+    json_out_raw(&w->out, call_id_for_messages(w->a, p->id));
+    put(w, ",\"name\":");
+    json_out_raw(&w->out, p->name);
+    put(w, ",\"input\":");
+    if (!put_input(w, p))
+        return false;
+    put(w, "}");
+    return true;
+}
+
+static bool put_part(struct writing *w, const struct turn_part *p)
+{
+    switch (p->kind) {
+    case PART_TEXT:
+    case PART_REFUSAL:
+        if (!raw_text_is_blank(p->text))
+            put_text(w, p->text, p->cache_control);
+        return true;
+    case PART_REASONING:
+        put_reasoning(w, p);
+        return true;
+    case PART_REDACTED:
+        put_redacted(w, p);
+        return true;
+    case PART_IMAGE:
+        return put_image(w, p);
+    case PART_DOCUMENT:
+        return put_document(w, p);
+    case PART_CALL:
+        return put_call(w, p);
+    case PART_AUDIO:
+        return refuse(w, p->path, "this model does not hear");
+    case PART_RESULT:
+        return refuse(w, p->path, "the result of a tool stands in a message of its own");
+    }
+    return true;
+}
+
+static bool put_parts(struct writing *w, const struct turn_part *p)
+{
+    for (; p != NULL; p = p->next) {
+        if (!put_part(w, p))
+            return false;
+    }
+    return true;
+}
+
+/* --- system --------------------------------------------------------------------------------------- */
+
+static bool is_system(const struct turn_message *m)
+{
+    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
+}
+
+static bool put_system(struct writing *w)
+{
+    bool is_leading = true;
+    size_t before = w->out.buf->tail;
+    put(w, ",\"system\":[");
+    size_t empty = w->out.buf->tail;
+    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        if (!is_system(m)) {
+            is_leading = false;
+            continue;
+        }
+        if (!is_leading && w->o->takes_mid_system)
+            continue;
+        if (!is_leading)
+            turn_note_dropped(w->notes, "place of system messages");
+        if (!put_parts(w, m->parts))
+            return false;
+    }
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]");
+    return true;
+}
+
+/* --- messages ------------------------------------------------------------------------------------- */
+
+/* Where the run of one side ends that begins at `m`. System messages that moved to the front part
+ * nothing. */
+static bool is_of_side(const struct writing *w, const struct turn_message *m, bool assistant)
+{
+    if (is_system(m))
+        return !w->o->takes_mid_system;
+    return (m->role == ROLE_ASSISTANT) == assistant;
+}
+
+static const struct turn_message *run_end(const struct writing *w, const struct turn_message *m,
+                                          bool assistant)
+{
+    while (m != NULL && is_of_side(w, m, assistant))
+        m = m->next;
+    return m;
+}
+
+/* Opens a message; take_back_if_empty undoes it when nothing came in. */
+static size_t begin_message(struct writing *w, const char *role, size_t *before)
+{
+    *before = w->out.buf->tail;
+    put_comma(w);
+    put(w, "{\"role\":\"");
+    put(w, role);
+    put(w, "\",\"content\":[");
+    return w->out.buf->tail;
+}
+
+static void end_message(struct writing *w, size_t before, size_t empty)
+{
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]}");
+}
+
+static bool put_assistant(struct writing *w, const struct turn_message *m,
+                          const struct turn_message *end)
+{
+    size_t before, empty = begin_message(w, "assistant", &before);
+    for (; m != end; m = m->next) {
+        if (m->role == ROLE_ASSISTANT && !put_parts(w, m->parts))
+            return false;
+    }
+    end_message(w, before, empty);
+    return true;
+}
+
+static bool put_result(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, "{\"type\":\"tool_result\",\"tool_use_id\":");
+    json_out_raw(&w->out, call_id_for_messages(w->a, p->id));
+    size_t before = w->out.buf->tail;
+    put(w, ",\"content\":[");
+    size_t empty = w->out.buf->tail;
+    if (!put_parts(w, p->inside))
+        return false;
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]");
+    if (p->is_error)
+        put(w, ",\"is_error\":true");
+    put_cache_control(w, p->cache_control);
+    put(w, "}");
+    return true;
+}
+
+static const struct turn_part *find_result(const struct turn_message *m,
+                                           const struct turn_message *end, struct span id)
+{
+    for (; m != end; m = m->next) {
+        if (m->role == ROLE_TOOL && span_eq(m->parts->id, id))
+            return m->parts;
+    }
+    return NULL;
+}
+
+/* The results of the calls of the run before, in the order of those; each call has one. */
+static bool put_results(struct writing *w, const struct turn_message *calls,
+                        const struct turn_message *m, const struct turn_message *end)
+{
+    for (; calls != m; calls = calls->next) {
+        for (const struct turn_part *p = calls->parts; p != NULL; p = p->next) {
+            if (p->kind != PART_CALL)
+                continue;
+            const struct turn_part *result = find_result(m, end, p->id);
+            if (result == NULL)
+                return turn_refuse(w->why, FAULT_INVALID_REQUEST, p->path,
+                                   "the tool call %.*s has no result in the next message",
+                                   SPAN_FMT(span_sub(p->id, 0, 100)));
+            if (!put_result(w, result))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool has_call(const struct turn_message *m, const struct turn_message *end, struct span id)
+{
+    for (; m != end; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind == PART_CALL && span_eq(p->id, id))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* `calls` to `m`: the run of the assistant before, empty when there is none. */
+static bool put_user(struct writing *w, const struct turn_message *calls,
+                     const struct turn_message *m, const struct turn_message *end)
+{
+    size_t before, empty = begin_message(w, "user", &before);
+    for (const struct turn_message *i = m; i != end; i = i->next) {
+        if (i->role == ROLE_TOOL && !has_call(calls, m, i->parts->id))
+            return turn_refuse(w->why, FAULT_INVALID_REQUEST, i->path,
+                               "the result of a tool follows the message that calls it");
+    }
+    if (!put_results(w, calls, m, end))
+        return false;
+    for (; m != end; m = m->next) {
+        if (m->role == ROLE_USER && !put_parts(w, m->parts))
+            return false;
+    }
+    end_message(w, before, empty);
+    return true;
+}
+
+static bool put_mid_system(struct writing *w, const struct turn_message *m)
+{
+    size_t before, empty = begin_message(w, "system", &before);
+    if (!put_parts(w, m->parts))
+        return false;
+    end_message(w, before, empty);
+    return true;
+}
+
+/* Anthropic refuses an answer begun for the model that ends in white space. */
+static void strip_tail(struct span *text)
+{
+    while (text->len > 0 && text->at[text->len - 1] == ' ')
+        text->len--;
+    while (text->len >= 2 && text->at[text->len - 2] == '\\' &&
+           memchr("nrt", text->at[text->len - 1], 3) != NULL &&
+           !(text->len >= 3 && text->at[text->len - 3] == '\\'))
+        text->len -= 2;
+}
+
+static void strip_prefill(const struct turn_request *r)
+{
+    struct turn_part *p = r->last_message->role == ROLE_ASSISTANT ? r->last_message->parts : NULL;
+    for (; p != NULL; p = p->next) {
+        if (p->next == NULL && p->kind == PART_TEXT)
+            strip_tail(&p->text);
+    }
+}
+
+static bool put_messages(struct writing *w)
+{
+    const struct turn_message *m = w->r->messages, *run = m, *end;
+    while (m != NULL && is_system(m))
+        m = m->next;
+    run = m;
+    put(w, ",\"messages\":[");
+    size_t empty = w->out.buf->tail;
+    while (m != NULL) {
+        bool is_assistant = m->role == ROLE_ASSISTANT;
+        if (is_system(m)) { /* at its place: moved ones belong to the runs around them */
+            if (!put_mid_system(w, m))
+                return false;
+            run = m = m->next;
+            continue;
+        }
+        end = run_end(w, m, is_assistant);
+        if (is_assistant ? !put_assistant(w, m, end) : !put_user(w, run, m, end))
+            return false;
+        run = is_assistant ? m : end;
+        m = end;
+    }
+    if (w->out.buf->tail == empty)
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"),
+                           "it holds nothing but system messages");
+    put(w, "]");
+    return true;
+}
+
+/* --- tools ---------------------------------------------------------------------------------------- */
+
+static bool is_allowed(const struct turn_request *r, const struct turn_tool *t)
+{
+    const struct turn_tool *a = r->allowed;
+    while (a != NULL && !span_eq(a->name, t->name))
+        a = a->next;
+    return r->allowed == NULL || a != NULL;
+}
+
+/* Free text has no schema here: the text travels as the one member of an object, and comes back as
+ * text (custom_tool.h). */
+static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
+{
+    struct json_member m;
+    bool has_grammar = t->format.len > 0 && json_get(t->format, "definition", &m);
+    if (has_grammar && !w->o->wraps_grammars)
+        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
+    put(w, ",\"description\":\"");
+    json_out_span(&w->out, t->description);
+    if (has_grammar) {
+        put(w, "\\n\\nThe input must follow this grammar:\\n");
+        json_out_span(&w->out, json_raw(json_value(t->format, &m)));
+    }
+    put(w, "\",\"input_schema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+           "\"string\"}},\"required\":[\"input\"]}");
+    return true;
+}
+
+static bool put_tool(struct writing *w, const struct turn_tool *t)
+{
+    put_comma(w);
+    if (t->is_web_search) {
+        put(w, "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}");
+        return true;
+    }
+    put(w, "{\"name\":");
+    json_out_raw(&w->out, t->name);
+    if (t->is_custom) {
+        if (!put_custom_tool(w, t))
+            return false;
+    } else {
+        if (t->description.len > 0) {
+            put(w, ",\"description\":");
+            json_out_raw(&w->out, t->description);
+        }
+        put(w, ",\"input_schema\":");
+        json_out_span(&w->out, t->schema.len > 0
+                                   ? t->schema
+                                   : SPAN_LIT("{\"type\":\"object\",\"properties\":{}}"));
+        if (t->strict == STRICT_YES)
+            put(w, ",\"strict\":true");
+    }
+    put_cache_control(w, t->cache_control);
+    put(w, "}");
+    return true;
+}
+
+/* A history with calls needs their tools, even where none can be called any more. */
+static void put_history_tools(struct writing *w)
+{
+    size_t from = buf_len(w->out.buf);
+    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind != PART_CALL)
+                continue;
+            struct span quoted = span_text(
+                arena_printf(w->a, "{\"name\":\"%.*s\",", SPAN_FMT(span_sub(p->name, 0, 128))));
+            if (span_find(span_skip(buf_span(w->out.buf), from), quoted) != SIZE_MAX)
+                continue;
+            put_comma(w);
+            json_out_span(&w->out, quoted);
+            put(w, "\"input_schema\":{\"type\":\"object\",\"properties\":{}}}");
+        }
+    }
+}
+
+static void put_choice_end(struct writing *w)
+{
+    if (w->r->parallel == PARALLEL_NO)
+        put(w, ",\"disable_parallel_tool_use\":true");
+    put(w, "}");
+}
+
+static void put_choice(struct writing *w)
+{
+    enum turn_choice choice = w->r->choice;
+    if (choice == CHOICE_UNSAID && w->r->parallel == PARALLEL_NO)
+        choice = CHOICE_AUTO;
+    switch (choice) {
+    case CHOICE_UNSAID:
+        break;
+    case CHOICE_NONE:
+        put(w, ",\"tool_choice\":{\"type\":\"none\"}");
+        break;
+    case CHOICE_AUTO:
+        put(w, ",\"tool_choice\":{\"type\":\"auto\"");
+        put_choice_end(w);
+        break;
+    case CHOICE_REQUIRED:
+        put(w, ",\"tool_choice\":{\"type\":\"any\"");
+        put_choice_end(w);
+        break;
+    case CHOICE_NAMED:
+        put(w, ",\"tool_choice\":{\"type\":\"tool\",\"name\":");
+        json_out_raw(&w->out, w->r->choice_name);
+        put_choice_end(w);
+        break;
+    }
+}
+
+static bool put_tools(struct writing *w)
+{
+    size_t before = w->out.buf->tail;
+    put(w, ",\"tools\":[");
+    size_t empty = w->out.buf->tail;
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (is_allowed(w->r, t) && !put_tool(w, t))
+            return false;
+    }
+    bool has_own = w->out.buf->tail != empty;
+    if (!has_own)
+        put_history_tools(w);
+    if (w->out.buf->tail == empty) {
+        w->out.buf->tail = before;
+        return true;
+    }
+    put(w, "]");
+    if (has_own)
+        put_choice(w);
+    else
+        put(w, ",\"tool_choice\":{\"type\":\"none\"}");
+    return true;
+}
+
+/* --- thinking -------------------------------------------------------------------------------------- */
+
+static enum turn_effort effort_of(const struct turn_request *r)
+{
+    if (r->effort == EFFORT_UNSAID && r->thinking_budget.len > 0)
+        return turn_effort_of_budget(r);
+    return r->effort;
+}
+
+static uint64_t budget_of(const struct writing *w)
+{
+    static const unsigned percents[] = {
+        [EFFORT_MINIMAL] = 10, [EFFORT_LOW] = 20,   [EFFORT_MEDIUM] = 50,
+        [EFFORT_HIGH] = 80,    [EFFORT_XHIGH] = 95, [EFFORT_MAX] = 95,
+    };
+    uint64_t budget;
+    if (!json_u64(w->r->thinking_budget, &budget))
+        budget = w->max_tokens * percents[w->r->effort] / 100;
+    return budget < w->max_tokens ? budget : w->max_tokens - 1;
+}
+
+static bool is_forced(const struct turn_request *r)
+{
+    return r->choice == CHOICE_REQUIRED || r->choice == CHOICE_NAMED;
+}
+
+/* Words Anthropic's models take; what it has no word for becomes the nearest below. */
+static const char *effort_word(enum turn_effort e)
+{
+    if (e == EFFORT_MINIMAL)
+        return "low";
+    return e == EFFORT_XHIGH || e == EFFORT_MAX ? "high" : turn_effort_word(e);
+}
+
+static void put_thinking(struct writing *w)
+{
+    enum turn_effort effort = effort_of(w->r);
+    if (effort == EFFORT_UNSAID)
+        return;
+    if (effort == EFFORT_NONE) {
+        put(w, ",\"thinking\":{\"type\":\"disabled\"}");
+        return;
+    }
+    if (is_forced(w->r) || w->o->refuses_effort ||
+        (w->o->thinks_by_budget && budget_of(w) < 1024)) {
+        turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    w->thinks = true;
+    if (w->o->thinks_by_budget) {
+        put(w, ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":");
+        json_out_u64(&w->out, budget_of(w));
+    } else {
+        put(w, ",\"thinking\":{\"type\":\"adaptive\"");
+    }
+    put(w, w->r->thinking_is_hidden ? ",\"display\":\"omitted\"}" : "}");
+}
+
+/* `"output_config":{…}` of effort and format. */
+static bool put_output_config(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    bool has_effort = w->thinks && !w->o->thinks_by_budget;
+    if (r->format == FORMAT_JSON)
+        return refuse(w, SPAN_LIT("response_format"),
+                      "this model has no json_object: use json_schema, or ask for JSON in words");
+    if (!has_effort && r->format != FORMAT_SCHEMA)
+        return true;
+    put(w, ",\"output_config\":{");
+    if (has_effort) {
+        put(w, "\"effort\":\"");
+        put(w, effort_word(effort_of(r)));
+        put(w, "\"");
+    }
+    if (r->format == FORMAT_SCHEMA) {
+        put_comma(w);
+        put(w, "\"format\":{\"type\":\"json_schema\",\"schema\":");
+        json_out_span(&w->out, r->format_schema);
+        put(w, "}");
+    }
+    put(w, "}");
+    return true;
+}
+
+/* --- parameters ----------------------------------------------------------------------------------- */
+
+static void put_temperature(struct writing *w)
+{
+    char text[32];
+    struct span t = w->r->temperature;
+    if (t.len == 0)
+        return;
+    size_t n = t.len < sizeof text - 1 ? t.len : sizeof text - 1;
+    memcpy(text, t.at, n);
+    text[n] = '\0';
+    if (strtod(text, NULL) > 1) {
+        turn_note_dropped(w->notes, "temperature above 1");
+        t = SPAN_LIT("1");
+    }
+    put_lexeme(w, "temperature", t);
+}
+
+static void put_sampling(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    bool said = r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0;
+    if (said && (w->thinks || w->o->refuses_sampling)) {
+        turn_note_dropped(w->notes, "temperature, top_p and top_k");
+        return;
+    }
+    put_temperature(w);
+    put_lexeme(w, "top_p", r->top_p);
+    put_lexeme(w, "top_k", r->top_k);
+}
+
+static void put_stop(struct writing *w)
+{
+    struct span stop = w->r->stop, item;
+    size_t cursor = 0, before = w->out.buf->tail;
+    bool is_one = stop.len > 0 && stop.at[0] == '"';
+    if (stop.len == 0 || (is_one && raw_text_is_blank(json_raw(stop))))
+        return;
+    put(w, ",\"stop_sequences\":[");
+    size_t empty = w->out.buf->tail;
+    if (is_one)
+        json_out_span(&w->out, stop);
+    while (json_each(stop, &cursor, &item)) { /* what is blank alone is refused */
+        if (raw_text_is_blank(json_raw(item)))
+            continue;
+        put_comma(w);
+        json_out_span(&w->out, item);
+    }
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]");
+}
+
+/* What would change the answer's meaning if it were left out. */
+static bool check_expressible(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    uint64_t n = 1, top = 0;
+    if (r->n.len > 0 && (!json_u64(r->n, &n) || n != 1))
+        return refuse(w, SPAN_LIT("n"), "this model gives one answer at a time");
+    if (json_is_true(r->logprobs))
+        return refuse(w, SPAN_LIT("logprobs"), "this model does not tell probabilities");
+    if (json_u64(r->top_logprobs, &top) && top > 0)
+        return refuse(w, SPAN_LIT("top_logprobs"), "this model does not tell probabilities");
+    if (span_find(r->logit_bias, SPAN_LIT(":")) != SIZE_MAX)
+        return refuse(w, SPAN_LIT("logit_bias"), "this model has other tokens");
+    if (r->audio.len > 0 || span_find(r->modalities, SPAN_LIT("\"audio\"")) != SIZE_MAX)
+        return refuse(w, SPAN_LIT("modalities"), "this model does not speak");
+    return true;
+}
+
+static void note_dropped(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    const struct {
+        struct span said;
+        const char *name;
+    } fields[] = {
+        {r->seed, "seed"},
+        {r->presence_penalty, "presence_penalty"},
+        {r->frequency_penalty, "frequency_penalty"},
+        {r->prediction, "prediction"},
+        {r->verbosity, "verbosity"},
+        {r->metadata, "metadata"},
+        {r->service_tier, "service_tier"},
+        {r->cache_key, "prompt_cache_key"},
+        {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
+        {r->allowed != NULL ? SPAN_LIT("tools") : SPAN_NONE, "tools that are not allowed"},
+    };
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
+            turn_note_dropped(w->notes, fields[i].name);
+    }
+}
+
+static void put_rest(struct writing *w)
+{
+    put_sampling(w);
+    put_stop(w);
+    if (w->r->user.len > 0) {
+        put(w, ",\"metadata\":{\"user_id\":");
+        json_out_raw(&w->out, w->r->user);
+        put(w, "}");
+    }
+    if (w->o->caches_automatically)
+        put(w, ",\"cache_control\":{\"type\":\"ephemeral\"}");
+    if (w->r->stream)
+        put(w, ",\"stream\":true");
+    put(w, "}");
+}
+
+static void put_head(struct writing *w)
+{
+    if (!json_u64(w->r->max_tokens, &w->max_tokens) || w->max_tokens == 0)
+        w->max_tokens = w->o->default_max_tokens;
+    put(w, "{\"model\":");
+    json_out_bytes(&w->out, w->o->model);
+    put(w, ",\"max_tokens\":");
+    json_out_u64(&w->out, w->max_tokens);
+}
+
+bool messages_wire_write(const struct turn_request *r, const struct wire_options *o,
+                         struct arena *a, struct buf *out, struct turn_notes *notes,
+                         struct fault *why)
+{
+    struct writing w = {
+        .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
+    if (r->last_message == NULL)
+        return turn_refuse(why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"), "it is empty");
+    if (!check_expressible(&w))
+        return false;
+    strip_prefill(r);
+    put_head(&w);
+    if (!put_system(&w) || !put_messages(&w) || !put_tools(&w))
+        return false;
+    put_thinking(&w);
+    if (!put_output_config(&w))
+        return false;
+    put_rest(&w);
+    note_dropped(&w);
+    if (w.out.rc == 0)
+        return true;
+    *why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
+    return false;
+}
