@@ -2,6 +2,8 @@
 
 #include "turn_reading.h"
 
+#include "sluice/format/json_out.h"
+
 /* --- content parts -------------------------------------------------------------------------------- */
 
 static bool read_text(struct reading *g, struct span part, const char *member,
@@ -188,7 +190,7 @@ static bool read_call(struct reading *g, const struct item *i, bool is_custom, s
            reading_refuse(g, path, "it needs a call_id and a name");
 }
 
-static bool read_output(struct reading *g, const struct item *i, struct span path)
+static bool read_output(struct reading *g, const struct item *i, bool is_custom, struct span path)
 {
     struct turn_message *m = reading_add_message(g, ROLE_TOOL, path);
     if (m == NULL)
@@ -198,6 +200,7 @@ static bool read_output(struct reading *g, const struct item *i, struct span pat
     if (p == NULL)
         return false;
     p->id = i->call_id;
+    p->is_custom = is_custom;
     if (p->id.len == 0)
         return reading_refuse(g, path, "it needs the call_id it answers");
     return read_content(g, &i->output, &p->inside, reading_path(g, path, "output"));
@@ -206,17 +209,20 @@ static bool read_output(struct reading *g, const struct item *i, struct span pat
 /* The texts of a summary, a blank line between them. */
 static struct span join_summary(struct reading *g, struct span summary)
 {
-    struct span part, text = SPAN_NONE;
+    struct json_member m;
+    struct buf joined = {0};
+    struct json_out o = json_out_to(&joined);
+    struct span part;
     size_t cursor = 0;
     while (json_each(summary, &cursor, &part)) {
-        struct span next = reading_text_of(part, "text");
-        if (next.len == 0)
+        if (!json_get(part, "text", &m) || m.kind != JSON_STRING)
             continue;
-        if (text.len == 0)
-            text = next;
-        else
-            text = span_text(arena_printf(g->a, "%.*s\\n\\n%.*s", SPAN_FMT(text), SPAN_FMT(next)));
+        if (buf_len(&joined) > 0)
+            json_out_lit(&o, "\\n\\n");
+        json_out_span(&o, json_raw(json_value(part, &m)));
     }
+    struct span text = arena_keep(g->a, o.rc == 0 ? buf_span(&joined) : SPAN_NONE);
+    buf_fini(&joined);
     return text;
 }
 
@@ -256,9 +262,10 @@ static bool read_item(struct reading *g, struct span value, struct span path)
         return read_call(g, &i, false, path);
     if (span_eq(i.type, SPAN_LIT("custom_tool_call")))
         return read_call(g, &i, true, path);
-    if (span_eq(i.type, SPAN_LIT("function_call_output")) ||
-        span_eq(i.type, SPAN_LIT("custom_tool_call_output")))
-        return read_output(g, &i, path);
+    if (span_eq(i.type, SPAN_LIT("function_call_output")))
+        return read_output(g, &i, false, path);
+    if (span_eq(i.type, SPAN_LIT("custom_tool_call_output")))
+        return read_output(g, &i, true, path);
     if (span_eq(i.type, SPAN_LIT("reasoning")))
         return read_reasoning(g, &i, path);
     if (is_hosted(i.type))
@@ -341,7 +348,6 @@ static bool read_plain_tool(struct reading *g, struct span tool, bool is_custom,
     if (t == NULL)
         return false;
     t->is_custom = is_custom;
-    t->strict = is_custom ? STRICT_UNSAID : STRICT_YES; /* the default here, and nowhere else */
     return read_tool_members(g, tool, t);
 }
 

@@ -1,0 +1,26 @@
+/* proof.h: what proves a model's reasoning, carried through protocols of others.
+ *
+ * Signatures and encrypted reasoning mean something to the family of models that made them only. On
+ * the way to a client of another protocol they are wrapped, so that on the next turn they reach their
+ * family again, or nobody (protocols.md §6.4):
+ *
+ *   sluice1.<family>.<kind>.<id>.<proof>
+ *
+ * kind: s signature or encrypted text, h hidden whole. The id of OpenAI's item may be empty. Nothing
+ * here adds trust: the provider checks its own proof. */
+#ifndef SLUICE_CODEC_PROOF_H
+#define SLUICE_CODEC_PROOF_H
+
+#include "sluice/codec/turn_event.h"
+#include "sluice/codec/turn_request.h"
+
+/* `e` is TURN_PROOF or TURN_REDACTED: its text wrapped, in `out`, which is cleared first. False
+ * when there is no memory, or the text holds what a wrapper cannot carry: leave it out. */
+bool proof_wrap(struct span family, const struct turn_event *e, struct buf *out)
+    __attribute__((warn_unused_result));
+
+/* Unwraps what `family` made and removes every other proof of the request's history. Reasoning whose
+ * text is left stays as text. */
+void proof_keep(struct turn_request *r, struct span family);
+
+#endif

@@ -1,0 +1,84 @@
+#include "sluice/codec/proof.h"
+
+#define MARK "sluice1."
+
+/* Base64 in both alphabets, and the ids of items. */
+static bool is_carried(struct span text, bool dots)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_word && memchr("+/=_-:\\", c, 7) == NULL && !(dots && c == '.'))
+            return false;
+    }
+    return true;
+}
+
+bool proof_wrap(struct span family, const struct turn_event *e, struct buf *out)
+{
+    buf_clear(out);
+    return is_carried(e->id, false) && is_carried(e->text, true) && buf_add_text(out, MARK) == 0 &&
+           buf_add(out, family) == 0 &&
+           buf_add_text(out, e->kind == TURN_REDACTED ? ".h." : ".s.") == 0 &&
+           buf_add(out, e->id) == 0 && buf_add_text(out, ".") == 0 && buf_add(out, e->text) == 0;
+}
+
+/* Takes a wrapper apart; false when it is none, or of another family. */
+static bool unwrap(struct span text, struct span family, uint8_t *kind, struct span *id,
+                   struct span *proof)
+{
+    if (!span_starts(text, SPAN_LIT(MARK)))
+        return false;
+    struct span rest = span_skip(text, sizeof MARK - 1);
+    if (!span_eq(span_cut(&rest, '.'), family))
+        return false;
+    struct span word = span_cut(&rest, '.');
+    *kind = word.len == 1 ? word.at[0] : 0;
+    *id = span_cut(&rest, '.');
+    *proof = rest;
+    return rest.len > 0 && (*kind == 's' || *kind == 'h');
+}
+
+static void keep_part(struct turn_part *p, struct span family)
+{
+    uint8_t kind;
+    struct span id, proof, carried = p->kind == PART_REDACTED ? p->text : p->proof;
+    if (!unwrap(carried, family, &kind, &id, &proof)) {
+        p->proof = SPAN_NONE;
+        if (p->kind == PART_REDACTED)
+            p->text = SPAN_NONE;
+        return;
+    }
+    if (kind == 'h') {
+        p->kind = PART_REDACTED;
+        p->text = proof;
+        p->proof = SPAN_NONE;
+    } else {
+        p->kind = PART_REASONING;
+        if (carried.at == p->text.at)
+            p->text = SPAN_NONE;
+        p->proof = proof;
+    }
+    p->id = id;
+}
+
+static bool is_reasoning(const struct turn_part *p)
+{
+    return p->kind == PART_REASONING || p->kind == PART_REDACTED;
+}
+
+void proof_keep(struct turn_request *r, struct span family)
+{
+    for (struct turn_message *m = r->messages; m != NULL; m = m->next) {
+        struct turn_part **link = &m->parts;
+        while (*link != NULL) {
+            struct turn_part *p = *link;
+            if (is_reasoning(p))
+                keep_part(p, family);
+            if (is_reasoning(p) && p->text.len == 0 && p->proof.len == 0)
+                *link = p->next;
+            else
+                link = &p->next;
+        }
+    }
+}

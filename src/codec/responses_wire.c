@@ -1,0 +1,485 @@
+#include "sluice/codec/responses_wire.h"
+
+#include "sluice/codec/call_id.h"
+#include "sluice/codec/raw_text.h"
+#include "sluice/format/json_out.h"
+#include "sluice/format/json_walk.h"
+
+enum { OUTPUT_TOKENS_MIN = 16 }; /* OpenAI takes no less */
+
+struct writing {
+    const struct turn_request *r;
+    const struct wire_options *o;
+    struct arena *a;
+    struct json_out out;
+    struct turn_notes *notes;
+    struct fault *why;
+};
+
+static void put(struct writing *w, const char *text)
+{
+    json_out_span(&w->out, span_text(text));
+}
+
+static bool refuse(struct writing *w, struct span path, const char *problem)
+{
+    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
+}
+
+static void put_comma(struct writing *w)
+{
+    if (w->out.rc == 0 && strchr("[{", w->out.buf->at[w->out.buf->tail - 1]) == NULL)
+        put(w, ",");
+}
+
+static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
+{
+    if (lexeme.len == 0)
+        return;
+    put(w, ",\"");
+    put(w, key);
+    put(w, "\":");
+    json_out_span(&w->out, lexeme);
+}
+
+static void put_string(struct writing *w, const char *key, struct span raw)
+{
+    if (raw.len == 0)
+        return;
+    put(w, ",\"");
+    put(w, key);
+    put(w, "\":");
+    json_out_raw(&w->out, raw);
+}
+
+/* --- parts ---------------------------------------------------------------------------------------- */
+
+static void put_data_url(struct writing *w, const struct turn_part *p)
+{
+    put(w, "\"data:");
+    json_out_span(&w->out, p->media_type);
+    put(w, ";base64,");
+    json_out_span(&w->out, p->data);
+    put(w, "\"");
+}
+
+static void put_text(struct writing *w, const char *type, const char *member, struct span text)
+{
+    put_comma(w);
+    put(w, "{\"type\":\"");
+    put(w, type);
+    put(w, "\",\"");
+    put(w, member);
+    put(w, "\":");
+    json_out_raw(&w->out, text);
+    put(w, "}");
+}
+
+static void put_image(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, "{\"type\":\"input_image\",\"image_url\":");
+    if (p->data.len > 0)
+        put_data_url(w, p);
+    else
+        json_out_raw(&w->out, p->url);
+    put_string(w, "detail", p->detail);
+    put(w, "}");
+}
+
+static void put_document(struct writing *w, const struct turn_part *p)
+{
+    if (p->url.len == 0 && p->data.len == 0) {
+        put_text(w, "input_text", "text", p->text);
+        return;
+    }
+    put_comma(w);
+    put(w, "{\"type\":\"input_file\"");
+    if (p->url.len > 0) {
+        put_string(w, "file_url", p->url);
+    } else {
+        put_string(w, "filename", p->name.len > 0 ? p->name : SPAN_LIT("document.pdf"));
+        put(w, ",\"file_data\":");
+        put_data_url(w, p);
+    }
+    put(w, "}");
+}
+
+/* A part of a message that goes to the model. */
+static bool put_input_part(struct writing *w, const struct turn_part *p)
+{
+    switch (p->kind) {
+    case PART_TEXT:
+    case PART_REFUSAL:
+        put_text(w, "input_text", "text", p->text);
+        return true;
+    case PART_IMAGE:
+        put_image(w, p);
+        return true;
+    case PART_DOCUMENT:
+        put_document(w, p);
+        return true;
+    case PART_AUDIO:
+        return refuse(w, p->path, "this model does not hear");
+    default:
+        return refuse(w, p->path, "it cannot stand in a message of this role");
+    }
+}
+
+/* --- items ---------------------------------------------------------------------------------------- */
+
+static bool put_message(struct writing *w, const struct turn_message *m, const char *role)
+{
+    if (m->parts == NULL)
+        return true;
+    put_comma(w);
+    put(w, "{\"type\":\"message\",\"role\":\"");
+    put(w, role);
+    put(w, "\",\"content\":[");
+    for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+        if (!put_input_part(w, p))
+            return false;
+    }
+    put(w, "]}");
+    return true;
+}
+
+static void put_reasoning(struct writing *w, const struct turn_part *p)
+{
+    if (p->proof.len == 0) /* what cannot be proved is not taken back */
+        return;
+    put_comma(w);
+    put(w, "{\"type\":\"reasoning\"");
+    put_string(w, "id", p->id);
+    put(w, ",\"summary\":[");
+    if (p->text.len > 0)
+        put_text(w, "summary_text", "text", p->text);
+    put(w, "]");
+    put_string(w, "encrypted_content", p->proof);
+    put(w, "}");
+}
+
+static void put_call(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, p->is_custom ? "{\"type\":\"custom_tool_call\",\"call_id\":"
+                        : "{\"type\":\"function_call\",\"call_id\":");
+    json_out_raw(&w->out, call_id_for_responses(w->a, p->id));
+    put_string(w, "name", p->name);
+    put(w, p->is_custom ? ",\"input\":" : ",\"arguments\":");
+    if (p->arguments_object.len > 0)
+        json_out_bytes(&w->out, p->arguments_object);
+    else
+        json_out_raw(&w->out, p->arguments_text);
+    put(w, "}");
+}
+
+static void put_said(struct writing *w, const struct turn_part *p)
+{
+    bool is_refusal = p->kind == PART_REFUSAL;
+    if (p->text.len == 0)
+        return;
+    put_comma(w);
+    put(w, "{\"type\":\"message\",\"role\":\"assistant\",\"content\":[");
+    put_text(w, is_refusal ? "refusal" : "output_text", is_refusal ? "refusal" : "text", p->text);
+    put(w, "]}");
+}
+
+/* In the order of its blocks: a reasoning item stands right before what it led to. */
+static bool put_assistant(struct writing *w, const struct turn_message *m)
+{
+    for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+        switch (p->kind) {
+        case PART_TEXT:
+        case PART_REFUSAL:
+            put_said(w, p);
+            break;
+        case PART_REASONING:
+            put_reasoning(w, p);
+            break;
+        case PART_REDACTED:
+            break; /* of another family's */
+        case PART_CALL:
+            put_call(w, p);
+            break;
+        default:
+            return refuse(w, p->path, "the assistant cannot have sent it");
+        }
+    }
+    return true;
+}
+
+static bool put_result(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, p->is_custom ? "{\"type\":\"custom_tool_call_output\",\"call_id\":"
+                        : "{\"type\":\"function_call_output\",\"call_id\":");
+    json_out_raw(&w->out, call_id_for_responses(w->a, p->id));
+    put(w, ",\"output\":");
+    if (p->inside == NULL) {
+        put(w, "\"\"}");
+        return true;
+    }
+    if (p->inside->next == NULL && p->inside->kind == PART_TEXT) {
+        put(w,
+            p->is_error && !span_starts(p->inside->text, SPAN_LIT("Error")) ? "\"Error: " : "\"");
+        json_out_span(&w->out, p->inside->text);
+        put(w, "\"}");
+        return true;
+    }
+    put(w, "[");
+    if (p->is_error)
+        put_text(w, "input_text", "text", SPAN_LIT("Error:"));
+    for (const struct turn_part *i = p->inside; i != NULL; i = i->next) {
+        if (!put_input_part(w, i))
+            return false;
+    }
+    put(w, "]}");
+    return true;
+}
+
+static bool put_item(struct writing *w, const struct turn_message *m)
+{
+    switch (m->role) {
+    case ROLE_SYSTEM:
+        return put_message(w, m, "system");
+    case ROLE_DEVELOPER:
+        return put_message(w, m, "developer");
+    case ROLE_USER:
+        return put_message(w, m, "user");
+    case ROLE_ASSISTANT:
+        return put_assistant(w, m);
+    case ROLE_TOOL:
+        return put_result(w, m->parts);
+    }
+    return true;
+}
+
+static bool put_input(struct writing *w)
+{
+    put(w, ",\"input\":[");
+    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        if (!put_item(w, m))
+            return false;
+    }
+    put(w, "]");
+    return true;
+}
+
+/* --- tools ---------------------------------------------------------------------------------------- */
+
+static void put_tool(struct writing *w, const struct turn_tool *t)
+{
+    put_comma(w);
+    if (t->is_web_search) {
+        put(w, "{\"type\":\"web_search\"}");
+        return;
+    }
+    put(w, t->is_custom ? "{\"type\":\"custom\"" : "{\"type\":\"function\"");
+    put_string(w, "name", t->name);
+    put_string(w, "description", t->description);
+    if (t->is_custom) {
+        put_lexeme(w, "format", t->format);
+    } else {
+        put_lexeme(w, "parameters",
+                   t->schema.len > 0 ? t->schema
+                                     : SPAN_LIT("{\"type\":\"object\",\"properties\":{}}"));
+        /* Left out it would mean yes here, and no where the request comes from. */
+        put(w, t->strict == STRICT_YES ? ",\"strict\":true" : ",\"strict\":false");
+    }
+    put(w, "}");
+}
+
+static void put_allowed(struct writing *w)
+{
+    put(w, ",\"tool_choice\":{\"type\":\"allowed_tools\",\"mode\":");
+    put(w, w->r->choice == CHOICE_REQUIRED ? "\"required\"" : "\"auto\"");
+    put(w, ",\"tools\":[");
+    for (const struct turn_tool *t = w->r->allowed; t != NULL; t = t->next) {
+        put_comma(w);
+        put(w, "{\"type\":\"function\"");
+        put_string(w, "name", t->name);
+        put(w, "}");
+    }
+    put(w, "]}");
+}
+
+static void put_choice(struct writing *w)
+{
+    static const char *const words[] = {
+        [CHOICE_AUTO] = ",\"tool_choice\":\"auto\"",
+        [CHOICE_NONE] = ",\"tool_choice\":\"none\"",
+        [CHOICE_REQUIRED] = ",\"tool_choice\":\"required\"",
+    };
+    if (w->r->allowed != NULL) {
+        put_allowed(w);
+    } else if (w->r->choice == CHOICE_NAMED) {
+        put(w, ",\"tool_choice\":{\"type\":\"function\"");
+        put_string(w, "name", w->r->choice_name);
+        put(w, "}");
+    } else if (w->r->choice != CHOICE_UNSAID) {
+        put(w, words[w->r->choice]);
+    }
+    if (w->r->parallel != PARALLEL_UNSAID)
+        put(w, w->r->parallel == PARALLEL_NO ? ",\"parallel_tool_calls\":false"
+                                             : ",\"parallel_tool_calls\":true");
+}
+
+static void put_tools(struct writing *w)
+{
+    if (w->r->tools == NULL)
+        return;
+    put(w, ",\"tools\":[");
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (t->cache_control.len > 0)
+            turn_note_dropped(w->notes, "cache_control");
+        put_tool(w, t);
+    }
+    put(w, "]");
+    put_choice(w);
+}
+
+/* --- parameters ----------------------------------------------------------------------------------- */
+
+static void put_limits(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    uint64_t most;
+    if (json_u64(r->max_tokens, &most) && most < OUTPUT_TOKENS_MIN) {
+        turn_note_dropped(w->notes, "max_tokens below 16");
+        put(w, ",\"max_output_tokens\":16");
+    } else {
+        put_lexeme(w, "max_output_tokens", r->max_tokens);
+    }
+    bool said = r->temperature.len > 0 || r->top_p.len > 0;
+    if (w->o->refuses_sampling && said) {
+        turn_note_dropped(w->notes, "temperature");
+        return;
+    }
+    put_lexeme(w, "temperature", r->temperature);
+    put_lexeme(w, "top_p", r->top_p);
+}
+
+static void put_reasoning_options(struct writing *w)
+{
+    enum turn_effort effort = w->r->effort;
+    if (effort == EFFORT_UNSAID && w->r->thinking_budget.len > 0)
+        effort = turn_effort_of_budget(w->r);
+    bool wanted = effort != EFFORT_UNSAID || w->r->thinking_is_adaptive;
+    if (!wanted)
+        return;
+    if (w->o->refuses_effort || effort == EFFORT_NONE) {
+        turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    put(w, ",\"reasoning\":{");
+    if (effort != EFFORT_UNSAID) {
+        put(w, "\"effort\":\"");
+        put(w, turn_effort_word(effort));
+        put(w, "\"");
+    }
+    if (!w->r->thinking_is_hidden) {
+        put_comma(w);
+        put(w, "\"summary\":\"auto\"");
+    }
+    put(w, "}");
+}
+
+static void put_format(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    put(w, "\"format\":");
+    if (r->format == FORMAT_SCHEMA) {
+        put(w, "{\"type\":\"json_schema\"");
+        put_string(w, "name",
+                   r->format_name.len > 0 ? r->format_name : SPAN_LIT("structured_output"));
+        put_string(w, "description", r->format_description);
+        put_lexeme(w, "schema", r->format_schema);
+        put(w, r->format_strict ? ",\"strict\":true}" : ",\"strict\":false}");
+    } else {
+        put(w, r->format == FORMAT_JSON ? "{\"type\":\"json_object\"}" : "{\"type\":\"text\"}");
+    }
+}
+
+static void put_text_options(struct writing *w)
+{
+    bool has_format = w->r->format == FORMAT_SCHEMA || w->r->format == FORMAT_JSON;
+    if (!has_format && w->r->verbosity.len == 0)
+        return;
+    put(w, ",\"text\":{");
+    put_format(w);
+    put_lexeme(w, "verbosity", w->r->verbosity);
+    put(w, "}");
+}
+
+static bool check_expressible(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    uint64_t n = 1;
+    if (r->n.len > 0 && (!json_u64(r->n, &n) || n != 1))
+        return refuse(w, SPAN_LIT("n"), "this model gives one answer at a time");
+    if (r->stop.len > 0)
+        return refuse(w, SPAN_LIT("stop"), "this model knows no stop sequences");
+    if (span_find(r->logit_bias, SPAN_LIT(":")) != SIZE_MAX)
+        return refuse(w, SPAN_LIT("logit_bias"), "this model's logits cannot be biased");
+    if (json_is_true(r->logprobs))
+        return refuse(w, SPAN_LIT("logprobs"), "they cannot be brought over from this model");
+    if (r->audio.len > 0 || span_find(r->modalities, SPAN_LIT("\"audio\"")) != SIZE_MAX)
+        return refuse(w, SPAN_LIT("modalities"), "this model does not speak");
+    return true;
+}
+
+static void note_dropped(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    const struct {
+        struct span said;
+        const char *name;
+    } fields[] = {
+        {r->seed, "seed"},
+        {r->top_k, "top_k"},
+        {r->presence_penalty, "presence_penalty"},
+        {r->frequency_penalty, "frequency_penalty"},
+        {r->prediction, "prediction"},
+        {r->metadata, "metadata"},
+        {r->service_tier, "service_tier"},
+        {r->context_management, "context_management"},
+    };
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
+            turn_note_dropped(w->notes, fields[i].name);
+    }
+    for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->cache_control.len > 0)
+                turn_note_dropped(w->notes, "cache_control");
+        }
+    }
+}
+
+bool responses_wire_write(const struct turn_request *r, const struct wire_options *o,
+                          struct arena *a, struct buf *out, struct turn_notes *notes,
+                          struct fault *why)
+{
+    struct writing w = {
+        .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
+    if (!check_expressible(&w))
+        return false;
+    put(&w, "{\"model\":");
+    json_out_bytes(&w.out, o->model);
+    if (!put_input(&w))
+        return false;
+    put_tools(&w);
+    put_limits(&w);
+    put_reasoning_options(&w);
+    put_text_options(&w);
+    put_string(&w, "user", r->user);
+    put_string(&w, "prompt_cache_key", r->cache_key);
+    put(&w, ",\"store\":false,\"include\":[\"reasoning.encrypted_content\"]");
+    put(&w, r->stream ? ",\"stream\":true}" : "}");
+    note_dropped(&w);
+    if (w.out.rc == 0)
+        return true;
+    *why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
+    return false;
+}
