@@ -1,7 +1,7 @@
 #include "sluice/codec/chat_wire.h"
 
 #include "sluice/format/json_out.h"
-#include "sluice/format/json_scan.h"
+#include "sluice/format/json_walk.h"
 
 struct writing {
     const struct turn_request *r;
@@ -195,15 +195,27 @@ static bool put_user(struct writing *w, const struct turn_message *m)
     return true;
 }
 
+/* {"input": text}, as a text. */
+static void put_wrapped_input(struct writing *w, struct span raw)
+{
+    put(w, "\"{\\\"input\\\":\\\"");
+    if (w->out.rc == 0)
+        w->out.rc = buf_add_json(w->out.buf, raw);
+    put(w, "\\\"}\"");
+}
+
 static void put_call(struct writing *w, const struct turn_part *p)
 {
+    bool is_native = p->is_custom && w->o->knows_custom_tools;
     put(w, "{\"id\":");
     json_out_raw(&w->out, p->id);
-    put(w, p->is_custom ? ",\"type\":\"custom\",\"custom\":{\"name\":"
-                        : ",\"type\":\"function\",\"function\":{\"name\":");
+    put(w, is_native ? ",\"type\":\"custom\",\"custom\":{\"name\":"
+                     : ",\"type\":\"function\",\"function\":{\"name\":");
     json_out_raw(&w->out, p->name);
-    put(w, p->is_custom ? ",\"input\":" : ",\"arguments\":");
-    if (p->arguments_object.len > 0)
+    put(w, is_native ? ",\"input\":" : ",\"arguments\":");
+    if (p->is_custom && !is_native)
+        put_wrapped_input(w, p->arguments_text);
+    else if (p->arguments_object.len > 0)
         json_out_bytes(&w->out, p->arguments_object); /* as the client spelt it */
     else
         json_out_raw(&w->out, p->arguments_text);
@@ -436,6 +448,28 @@ static void put_custom_tool(struct writing *w, const struct turn_tool *t)
     put(w, "}}");
 }
 
+/* Free text has no schema: it travels as the one member of an object, and comes back as text
+ * (custom_tool.h). */
+static bool put_wrapped_tool(struct writing *w, const struct turn_tool *t)
+{
+    struct json_member m;
+    bool has_grammar = t->format.len > 0 && json_get(t->format, "definition", &m);
+    if (has_grammar && !w->o->wraps_grammars)
+        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
+    put(w, "{\"type\":\"function\",\"function\":{\"name\":");
+    json_out_raw(&w->out, t->name);
+    put(w, ",\"description\":\"");
+    json_out_span(&w->out, t->description);
+    if (has_grammar) {
+        turn_note_dropped(w->notes, "grammar of a custom tool");
+        put(w, "\\n\\nThe input must follow this grammar:\\n");
+        json_out_span(&w->out, json_raw(json_value(t->format, &m)));
+    }
+    put(w, "\",\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+           "\"string\"}},\"required\":[\"input\"]}}}");
+    return true;
+}
+
 static void put_function(struct writing *w, const struct turn_tool *t)
 {
     put(w, "{\"type\":\"function\",\"function\":{\"name\":");
@@ -447,25 +481,6 @@ static void put_function(struct writing *w, const struct turn_tool *t)
     if (t->strict != STRICT_UNSAID)
         put(w, t->strict == STRICT_YES ? ",\"strict\":true" : ",\"strict\":false");
     put(w, "}}");
-}
-
-static unsigned put_tools(struct writing *w)
-{
-    unsigned n = 0;
-    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->cache_control.len > 0)
-            turn_note_dropped(w->notes, "cache_control");
-        if (t->is_web_search || !is_allowed(w->r, t))
-            continue;
-        put(w, n++ == 0 ? ",\"tools\":[" : ",");
-        if (t->is_custom)
-            put_custom_tool(w, t);
-        else
-            put_function(w, t);
-    }
-    if (n > 0)
-        put(w, "]");
-    return n;
 }
 
 static void put_choice(struct writing *w)
@@ -487,13 +502,40 @@ static void put_choice(struct writing *w)
                                              : ",\"parallel_tool_calls\":true");
 }
 
+static bool put_tools(struct writing *w)
+{
+    unsigned n = 0;
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (t->cache_control.len > 0)
+            turn_note_dropped(w->notes, "cache_control");
+        if (t->is_web_search || !is_allowed(w->r, t))
+            continue;
+        put(w, n++ == 0 ? ",\"tools\":[" : ",");
+        if (!t->is_custom)
+            put_function(w, t);
+        else if (w->o->knows_custom_tools)
+            put_custom_tool(w, t);
+        else if (!put_wrapped_tool(w, t))
+            return false;
+    }
+    if (n > 0) {
+        put(w, "]");
+        put_choice(w);
+    }
+    return true;
+}
+
+/* Few upstreams search by themselves, and those that cannot refuse to be asked. */
 static void put_web_search(struct writing *w)
 {
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->is_web_search) {
+        if (!t->is_web_search)
+            continue;
+        if (w->o->searches_web)
             put(w, ",\"web_search_options\":{}");
-            return;
-        }
+        else
+            turn_note_dropped(w->notes, "web search");
+        return;
     }
 }
 
@@ -609,10 +651,8 @@ bool chat_wire_write(const struct turn_request *r, const struct wire_options *o,
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
     put(&w, "{\"model\":");
     json_out_bytes(&w.out, o->model);
-    if (!put_messages(&w))
+    if (!put_messages(&w) || !put_tools(&w))
         return false;
-    if (put_tools(&w) > 0)
-        put_choice(&w);
     put_web_search(&w);
     put_sampling(&w);
     put_effort(&w);

@@ -139,7 +139,7 @@ static unsigned hex_value(const uint8_t *digits)
     unsigned v = 0;
     for (unsigned i = 0; i < 4; i++) {
         uint8_t d = digits[i];
-        v = v << 4 | (d <= '9' ? d - '0' : (unsigned)((d | 0x20) - 'a' + 10));
+        v = v << 4 | (unsigned)(d <= '9' ? d - '0' : (d | 0x20) - 'a' + 10);
     }
     return v;
 }

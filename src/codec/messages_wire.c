@@ -454,6 +454,7 @@ static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
     put(w, ",\"description\":\"");
     json_out_span(&w->out, t->description);
     if (has_grammar) {
+        turn_note_dropped(w->notes, "grammar of a custom tool");
         put(w, "\\n\\nThe input must follow this grammar:\\n");
         json_out_span(&w->out, json_raw(json_value(t->format, &m)));
     }

@@ -8,6 +8,10 @@
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/messages_wire.h"
 #include "sluice/codec/messages_writer.h"
+#include "sluice/codec/responses_reader.h"
+#include "sluice/codec/responses_turn.h"
+#include "sluice/codec/responses_wire.h"
+#include "sluice/codec/responses_writer.h"
 
 /* Each protocol has functions on a struct of its own; here they become tables of one type. */
 
@@ -49,10 +53,12 @@
 
 READER(chat)
 READER(messages)
+READER(responses)
 
 static const struct upstream_codec upstreams[] = {
     [UPSTREAM_CHAT] = UPSTREAM(chat, "chat"),
     [UPSTREAM_MESSAGES] = UPSTREAM(messages, "anthropic"),
+    [UPSTREAM_RESPONSES] = UPSTREAM(responses, "openai"),
 };
 
 const struct upstream_codec *upstream_codec_for(enum upstream_api api)
@@ -90,13 +96,19 @@ static void whole_fini(void *w)
     turn_answer_fini(&((struct whole *)w)->answer);
 }
 
-#define WRITER(name)                                                                          \
+/* Chat and Messages repeat nothing of the request; Responses repeat most of it. */
+#define INIT_PLAIN(name) name##_writer_init(w, who)
+#define INIT_ECHOING(name) name##_writer_init(w, who, request)
+#define WHOLE_PLAIN(name) name##_write_whole(&whole->answer, whole->who, out)
+#define WHOLE_ECHOING(name) name##_write_whole(&whole->answer, whole->who, whole->request, out)
+
+#define WRITER(name, init, write_whole)                                                       \
     static void name##_begin(void *w, const struct answer_identity *who, struct span request, \
                              struct arena *a)                                                 \
     {                                                                                         \
         (void)request;                                                                        \
         (void)a;                                                                              \
-        name##_writer_init(w, who);                                                           \
+        init(name);                                                                           \
     }                                                                                         \
     static int name##_write(void *w, const struct turn_event *e, struct buf *out)             \
     {                                                                                         \
@@ -109,7 +121,7 @@ static void whole_fini(void *w)
     static int name##_put_whole(void *w, struct buf *out)                                     \
     {                                                                                         \
         const struct whole *whole = w;                                                        \
-        return name##_write_whole(&whole->answer, whole->who, out);                           \
+        return write_whole(name);                                                             \
     }
 
 #define CLIENT(name)                                                                             \
@@ -118,16 +130,25 @@ static void whole_fini(void *w)
     .whole_init = whole_init, .whole_event = whole_event, .whole_write = name##_put_whole,       \
     .whole_fini = whole_fini
 
-WRITER(chat)
-WRITER(messages)
+WRITER(chat, INIT_PLAIN, WHOLE_PLAIN)
+WRITER(messages, INIT_PLAIN, WHOLE_PLAIN)
+WRITER(responses, INIT_ECHOING, WHOLE_ECHOING)
 
 static int messages_ping(void *w, struct buf *out)
 {
     return messages_writer_ping(w, out);
 }
 
+static int responses_ping(void *w, struct buf *out)
+{
+    return responses_writer_ping(w, out);
+}
+
 static const struct client_codec chat = {CLIENT(chat)};
 static const struct client_codec messages = {CLIENT(messages), .ping = messages_ping};
+
+static const struct client_codec responses = {CLIENT(responses), .ping = responses_ping,
+                                              .keeps_request = true};
 
 const struct client_codec *client_codec_for(enum api_protocol api)
 {
@@ -136,6 +157,8 @@ const struct client_codec *client_codec_for(enum api_protocol api)
         return &chat;
     case API_MESSAGES:
         return &messages;
+    case API_RESPONSES:
+        return &responses;
     default:
         return NULL;
     }

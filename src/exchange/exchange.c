@@ -424,6 +424,7 @@ void exchange_commit(struct exchange *x)
         arena_fini(&x->sending);
     }
     x->request = NULL;
+    x->turn = NULL;
     x->forward = x->fields = x->relayed = x->dropped = SPAN_NONE;
 }
 

@@ -133,11 +133,13 @@ struct exchange {
     struct body body;
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
-    struct span forward;            /* field lines of the request for the upstream; in `sending` */
-    bool says_version;              /* anthropic-version is among them */
-    struct span dropped;            /* what the translation left out, a list; in `sending` */
-    struct span fields;             /* field lines every answer carries; in `sending` */
-    struct span relayed;            /* field lines of the upstream's response; in `sending` */
+    const struct turn_request
+        *turn;           /* of the attempt under way, when it is translated; there too */
+    struct span forward; /* field lines of the request for the upstream; in `sending` */
+    bool says_version;   /* anthropic-version is among them */
+    struct span dropped; /* what the translation left out, a list; in `sending` */
+    struct span fields;  /* field lines every answer carries; in `sending` */
+    struct span relayed; /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
     bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */

@@ -1,5 +1,8 @@
 #include "lanes.h"
 
+#include "sluice/codec/custom_tool.h"
+#include "sluice/codec/proof.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +20,8 @@ struct turn_lane {
     const struct dialect *dialect;
     struct answer_identity who;
     struct sse sse;
+    struct custom_tool custom;
+    struct buf wrapped; /* the proof of reasoning under way */
     bool is_stream;
     bool has_failed;    /* the upstream's fault is in `fault` */
     bool has_ended;     /* the answer is complete, and written */
@@ -50,11 +55,16 @@ bool turn_lane_write_request(struct attempt *a)
     const struct wire_options options = {
         .model = a->target->upstream_model,
         .default_max_tokens = a->target->max_output > 0 ? a->target->max_output : 8192,
+        .says_max_tokens = !a->target->provider->has_responses,
+        .knows_custom_tools = a->target->provider->has_responses,
+        .wraps_grammars = true,
     };
     if (!d->client->read(buf_span(&x->body.bytes), &x->sending, r, &why)) {
         exchange_fail(x, &why);
         return false;
     }
+    proof_keep(r, d->upstream->family);
+    x->turn = r;
     buf_clear(&a->wire);
     if (!d->upstream->write(r, &options, &x->sending, &a->wire, &notes, &why)) {
         exchange_fail(x, &why);
@@ -110,8 +120,20 @@ static bool write_event(struct exchange *x, const struct turn_event *e)
     return rc == 0;
 }
 
-/* From the reader. A fault is kept: another provider may still be tried. */
-static bool on_event(void *arg, const struct turn_event *e)
+/* A proof of another family's reasoning reaches the client wrapped. */
+static bool write_proof(struct exchange *x, const struct turn_event *e)
+{
+    struct turn_lane *t = x->lane.turn;
+    struct turn_event own = *e;
+    if (!proof_wrap(t->dialect->upstream->family, e, &t->wrapped))
+        return true;
+    own.text = buf_span(&t->wrapped);
+    own.id = SPAN_NONE;
+    return write_event(x, &own);
+}
+
+/* A fault is kept: another provider may still be tried. */
+static bool take_event(void *arg, const struct turn_event *e)
 {
     struct exchange *x = arg;
     struct turn_lane *t = x->lane.turn;
@@ -122,7 +144,16 @@ static bool on_event(void *arg, const struct turn_event *e)
     }
     account(x, e);
     t->has_ended = e->kind == TURN_END;
+    if (e->kind == TURN_PROOF || e->kind == TURN_REDACTED)
+        return write_proof(x, e);
     return write_event(x, e);
+}
+
+/* From the reader. */
+static bool on_event(void *arg, const struct turn_event *e)
+{
+    struct exchange *x = arg;
+    return custom_tool_event(&x->lane.turn->custom, e, take_event, x);
 }
 
 /* --- life ------------------------------------------------------------------------------------------- */
@@ -139,6 +170,21 @@ static struct answer_identity identify(struct exchange *x)
         who.model = arena_keep(&x->arena, buf_span(&model));
     buf_fini(&model);
     return who;
+}
+
+/* Names of the tools whose free text travels as a function's argument. */
+static void watch_custom_tools(struct exchange *x, struct turn_lane *t)
+{
+    unsigned n = 0;
+    for (const struct turn_tool *tool = x->turn->tools; tool != NULL; tool = tool->next)
+        n += tool->is_custom;
+    struct span *names = n > 0 ? ARENA_ARRAY(&x->arena, struct span, n) : NULL;
+    n = 0;
+    for (const struct turn_tool *tool = x->turn->tools; tool != NULL; tool = tool->next) {
+        if (tool->is_custom)
+            names[n++] = arena_keep(&x->arena, tool->name);
+    }
+    custom_tool_init(&t->custom, names, n);
 }
 
 static size_t aligned(size_t n)
@@ -167,6 +213,7 @@ void turn_lane_open(struct exchange *x, bool is_stream)
     x->lane.turn = t;
     x->keeps_request = c->keeps_request;
     sse_init(&t->sse, EVENT_MAX);
+    watch_custom_tools(x, t);
     d->upstream->init(t->reader, on_event, x);
     if (is_stream)
         c->init(t->writer, &t->who, request, &x->sending);
@@ -182,6 +229,8 @@ void turn_lane_free(struct turn_lane *t)
         c->fini(t->writer);
     else
         c->whole_fini(t->writer);
+    custom_tool_fini(&t->custom);
+    buf_fini(&t->wrapped);
     sse_fini(&t->sse);
     free(t);
 }

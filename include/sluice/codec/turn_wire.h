@@ -24,6 +24,8 @@ struct wire_options {
     bool refuses_effort;         /* a model without reasoning: effort and budgets are left out */
     bool refuses_sampling;       /* temperature, top_p and top_k are left out, and noted */
     bool caches_automatically; /* messages: ask for a cached prefix when the client said nothing */
+    bool searches_web;         /* chat: it has web_search_options */
+    bool knows_custom_tools;   /* chat: tools of free text; else they become functions */
     bool wraps_grammars;       /* a custom tool's grammar goes into its description */
 };
 
