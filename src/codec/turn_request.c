@@ -61,8 +61,9 @@ bool turn_refuse(struct fault *why, enum fault_kind kind, struct span path, cons
     va_list args;
     *why = (struct fault){.kind = kind};
     why->param = path.len > 0 ? (const char *)path.at : NULL;
-    int n = snprintf(why->message, sizeof why->message, path.len > 0 ? "%.*s: " : "",
-                     (int)(path.len < 200 ? path.len : 200), (const char *)path.at);
+    int n = 0;
+    if (path.len > 0)
+        n = snprintf(why->message, sizeof why->message, "%.*s: ", SPAN_FMT(span_sub(path, 0, 200)));
     va_start(args, format);
     vsnprintf(why->message + n, sizeof why->message - (size_t)n, format, args);
     va_end(args);

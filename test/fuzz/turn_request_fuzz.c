@@ -1,0 +1,70 @@
+/* What a client asks, in any protocol, written for every upstream: refused with a reason, or JSON. */
+#include "sluice/codec/openai_request.h"
+#include "sluice/codec/proof.h"
+#include "sluice/codec/turn_codec.h"
+
+#include <stdlib.h>
+#include <yyjson.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* Half surrogate pairs may pass through; the library that judges takes none. */
+static bool has_surrogate(struct span s)
+{
+    return span_find(s, SPAN_LIT("\\ud")) != SIZE_MAX || span_find(s, SPAN_LIT("\\uD")) != SIZE_MAX;
+}
+
+static void write_for(enum upstream_api to, const struct turn_request *r, struct arena *a)
+{
+    const struct wire_options options = {
+        .model = SPAN_LIT("m\"odel"), .default_max_tokens = 100, .wraps_grammars = true};
+    struct turn_notes notes = {.n = 0};
+    struct buf out = {0};
+    struct fault why = {.kind = FAULT_INTERNAL};
+    if (upstream_codec_for(to)->write(r, &options, a, &out, &notes, &why)) {
+        yyjson_doc *doc = yyjson_read((const char *)out.at, out.tail,
+                                      YYJSON_READ_ALLOW_INVALID_UNICODE |
+                                          YYJSON_READ_NUMBER_AS_RAW);
+        must(doc != NULL || has_surrogate(buf_span(&out)));
+        yyjson_doc_free(doc);
+    } else {
+        must(why.message[0] != '\0' && why.kind != FAULT_INTERNAL);
+    }
+    buf_fini(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const enum api_protocol apis[] = {API_CHAT, API_MESSAGES, API_RESPONSES};
+    static const struct span families[] = {{(const uint8_t *)"chat", 4},
+                                           {(const uint8_t *)"anthropic", 9},
+                                           {(const uint8_t *)"openai", 6}};
+    if (size == 0)
+        return 0;
+    enum api_protocol api = apis[data[0] % 3];
+    struct span body = span_of(data + 1, size - 1);
+    for (enum upstream_api to = UPSTREAM_CHAT; to <= UPSTREAM_RESPONSES; to++) {
+        struct arena a;
+        struct openai_request seen;
+        struct turn_request r;
+        struct fault why = {.message = ""};
+        arena_init(&a, NULL, 1024);
+        if (openai_request_read(body, api, &a, &seen, &why) &&
+            openai_request_is_complete(&seen, api, &why)) {
+            if (client_codec_for(api)->read(body, &a, &r, &why)) {
+                proof_keep(&r, families[to]);
+                write_for(to, &r, &a);
+            } else {
+                must(why.message[0] != '\0');
+            }
+        }
+        arena_fini(&a);
+    }
+    return 0;
+}
