@@ -48,8 +48,7 @@ static bool call(struct custom_tool *c, struct seen *s, unsigned slot, const cha
 static bool argue(struct custom_tool *c, struct seen *s, unsigned slot, struct span piece)
 {
     uint8_t *copy = exact_copy(piece);
-    struct turn_event e = {
-        .kind = TURN_ARGUMENTS, .slot = slot, .text = span_of(copy, piece.len)};
+    struct turn_event e = {.kind = TURN_ARGUMENTS, .slot = slot, .text = span_of(copy, piece.len)};
     bool goes_on = custom_tool_event(c, &e, see, s);
     free(copy);
     return goes_on;
@@ -80,6 +79,10 @@ static struct buf unwrap(struct span raw, size_t first, size_t second)
 /* --- rows ----------------------------------------------------------------------------------------- */
 
 /* Raw insides of strings as they stand on the wire: \" is one escape of the event's own string. */
+#define TEN_BLANKS "          "
+#define MANY_BLANKS                                                                         \
+    TEN_BLANKS TEN_BLANKS TEN_BLANKS TEN_BLANKS TEN_BLANKS TEN_BLANKS TEN_BLANKS TEN_BLANKS \
+        TEN_BLANKS TEN_BLANKS
 
 static const struct {
     const char *raw, *text;
@@ -100,10 +103,7 @@ static const struct {
     {"{\\/", "{\\/"},
     {"*** Begin Patch\\n+\\\"x\\\"", "*** Begin Patch\\n+\\\"x\\\""},
     /* blanks without end are none */
-    {"{                                                                                   "
-     "\\\"input\\\":\\\"x\\\"}",
-     "{                                                                                   "
-     "\\\"input\\\":\\\"x\\\"}"},
+    {"{" MANY_BLANKS "\\\"input\\\":\\\"x\\\"}", "{" MANY_BLANKS "\\\"input\\\":\\\"x\\\"}"},
     /* broken off before the text began */
     {"{\\\"inp", "{\\\"inp"},
     {"", ""},
@@ -177,7 +177,8 @@ static struct buf spell(struct rng *r, struct span text)
 
 static struct buf random_text(struct rng *r)
 {
-    static const char *const words[] = {"a", "\"", "\\", "\n", "{", "}", "\xc3\xa9", "\x01", "u", " "};
+    static const char *const words[] = {"a", "\"",       "\\",   "\n", "{",
+                                        "}", "\xc3\xa9", "\x01", "u",  " "};
     struct buf text = {0};
     for (uint64_t n = rng_below(r, 12); n > 0; n--)
         assert_int_equal(buf_add_text(&text, words[rng_below(r, ROWS(words))]), 0);
@@ -213,9 +214,24 @@ static void any_text_comes_out_as_it_went_in(void **state)
 static void garbage_never_breaks_the_string_it_is_put_into(void **state)
 {
     (void)state;
-    static const char *const units[] = {"{\\\"input\\\":\\\"", "\\\"", "\\\\", "\\n", "\\u00e9",
-                                        "\\u0001", "\\ud83d", "u", "12", "q", "{", "}", " ",
-                                        "\\b", "\\/", "\\u0022", "\\u005c", "\xc3\xa9"};
+    static const char *const units[] = {"{\\\"input\\\":\\\"",
+                                        "\\\"",
+                                        "\\\\",
+                                        "\\n",
+                                        "\\u00e9",
+                                        "\\u0001",
+                                        "\\ud83d",
+                                        "u",
+                                        "12",
+                                        "q",
+                                        "{",
+                                        "}",
+                                        " ",
+                                        "\\b",
+                                        "\\/",
+                                        "\\u0022",
+                                        "\\u005c",
+                                        "\xc3\xa9"};
     struct rng r;
     rng_seed(&r, 8);
     for (unsigned i = 0; i < 20000; i++) {
