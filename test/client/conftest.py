@@ -24,6 +24,19 @@ def gateway(upstream, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def protocols(upstream, tmp_path_factory):
+    """A gateway whose models speak one protocol each: chat/good, messages/good, responses/good."""
+    providers = {name: {"protocol": protocol, "base_url": upstream.base_url, "api_key": "sk-up"}
+                 for name, protocol in (("chat", "openai"), ("messages", "anthropic"),
+                                        ("responses", "responses"))}
+    gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url, providers=providers,
+                 models={f"{name}/good": {"provider": name, "upstream_model": "good"}
+                         for name in providers}).start()
+    yield gw
+    gw.stop()
+
+
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """A gateway with no configuration but its address: the demo provider answers."""
     gw = Gateway.bare(tmp_path_factory.mktemp("demo"))

@@ -10,6 +10,9 @@ import json
 import struct
 from typing import Iterator
 
+import provider_messages
+import provider_responses
+
 CREATED = 1_790_000_000
 
 
@@ -178,6 +181,25 @@ def is_proper(path: str, body) -> bool:
     return "input" in body if path == "/v1/embeddings" else True
 
 
+OTHERS = {"/v1/messages": provider_messages, "/v1/responses": provider_responses}
+
+
+async def behave_as(protocol, x, body: dict, own_id) -> None:
+    """An endpoint of another protocol than Chat, each in a module of its own."""
+    problem = protocol.problem_of(body)
+    whole = protocol.message if protocol is provider_messages else protocol.response
+    if problem is not None:
+        say = protocol.error if protocol is provider_messages else error
+        await x.reply(400, say(problem), own_id)
+    elif body.get("stream"):
+        await x.stream_head(own_id)
+        for each in protocol.events(body):
+            await x.chunk(each)
+        await x.last_chunk()
+    else:
+        await x.reply(200, compact(whole(body)), own_id)
+
+
 async def behave(x) -> None:
     """The default script."""
     path = x.request.target.partition("?")[0]
@@ -186,6 +208,9 @@ async def behave(x) -> None:
         body = x.request.json
     except (ValueError, RecursionError):
         await x.reply(400, error("We could not parse the JSON body of your request."), own_id)
+        return
+    if x.request.method == "POST" and path in OTHERS:
+        await behave_as(OTHERS[path], x, body, own_id)
         return
     whole = {"/v1/chat/completions": chat_completion, "/v1/completions": text_completion,
              "/v1/embeddings": embeddings}.get(path)

@@ -1,0 +1,219 @@
+"""Official SDKs for Python, unmodified, each against models of every protocol."""
+from __future__ import annotations
+
+import json
+
+import anthropic
+import openai
+import pytest
+
+import raw
+
+MODELS = ["chat/good", "messages/good", "responses/good"]
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+HELLO = [{"role": "user", "content": "hello"}]
+
+
+@pytest.fixture
+def oai(protocols):
+    with openai.OpenAI(base_url=protocols.base_url, api_key=raw.KEY, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def claude(protocols):
+    url = protocols.base_url.removesuffix("/v1")
+    with anthropic.Anthropic(base_url=url, api_key=raw.KEY, max_retries=0) as client:
+        yield client
+
+
+def city_of(arguments: str) -> str:
+    return json.loads(arguments)["city"]
+
+
+# Chat Completions.
+
+CHAT_TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_chat_whole(oai, model):
+    answer = oai.chat.completions.create(model=model, messages=HELLO)
+    assert answer.choices[0].message.content == "You said: hello"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage.completion_tokens == 3
+    assert answer.usage.prompt_tokens_details.cached_tokens == 3
+    assert answer.usage.prompt_tokens > 3
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_chat_streamed(oai, model):
+    with oai.chat.completions.stream(model=model, messages=HELLO,
+                                     stream_options={"include_usage": True}) as stream:
+        kinds = [event.type for event in stream]
+        answer = stream.get_final_completion()
+    assert answer.choices[0].message.content == "You said: hello"
+    assert answer.usage.completion_tokens == 3
+    assert kinds.count("content.delta") >= 3, "tokens came together"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_chat_tools_round_trip(oai, model, streamed):
+    ask = dict(model=model, tools=CHAT_TOOLS)
+    if streamed:
+        with oai.chat.completions.stream(messages=HELLO, **ask) as stream:
+            answer = stream.get_final_completion()
+    else:
+        answer = oai.chat.completions.create(messages=HELLO, **ask)
+    message = answer.choices[0].message
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert city_of(message.tool_calls[0].function.arguments) == "Tromsø"
+    history = HELLO + [message.model_dump(exclude_none=True, exclude={"parsed"}),
+                       {"role": "tool", "tool_call_id": message.tool_calls[0].id,
+                        "content": "rain"}]
+    for call in history[1]["tool_calls"]:
+        call["function"].pop("parsed_arguments", None)
+    final = oai.chat.completions.create(messages=history, **ask)
+    assert final.choices[0].message.content == "You said: hello"
+
+
+# Responses.
+
+RESPONSES_TOOLS = [{"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_responses_whole(oai, model):
+    answer = oai.responses.create(model=model, input="hello")
+    assert answer.output_text == "You said: hello"
+    assert answer.status == "completed"
+    assert answer.usage.output_tokens == 3
+    assert answer.usage.input_tokens_details.cached_tokens == 3
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_responses_streamed(oai, model):
+    with oai.responses.stream(model=model, input="hello", instructions="be brief") as stream:
+        deltas = [e.delta for e in stream if e.type == "response.output_text.delta"]
+        answer = stream.get_final_response()
+    assert deltas == ["You", " said:", " hello"]
+    assert answer.output_text == "You said: hello"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_responses_tools_round_trip(oai, model, streamed):
+    ask = dict(model=model, tools=RESPONSES_TOOLS)
+    if streamed:
+        with oai.responses.stream(input=HELLO, **ask) as stream:
+            answer = stream.get_final_response()
+    else:
+        answer = oai.responses.create(input=HELLO, **ask)
+    call = answer.output[-1]
+    assert call.type == "function_call" and city_of(call.arguments) == "Tromsø"
+    history = HELLO + [{"type": "function_call", "call_id": call.call_id, "name": call.name,
+                        "arguments": call.arguments},
+                       {"type": "function_call_output", "call_id": call.call_id, "output": "rain"}]
+    assert oai.responses.create(input=history, **ask).output_text == "You said: hello"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_responses_reasoning_comes_back(oai, upstream, model):
+    ask = dict(model=model, reasoning={"effort": "high", "summary": "auto"}, store=False,
+               include=["reasoning.encrypted_content"])
+    answer = oai.responses.create(input=HELLO, **ask)
+    if model == "chat/good":
+        return  # that provider shows no reasoning
+    reasoning = answer.output[0]
+    assert reasoning.summary[0].text == "hm, let me see"
+    history = HELLO + [item.model_dump(exclude_none=True) for item in answer.output] \
+        + [{"role": "user", "content": "go on"}]
+    assert oai.responses.create(input=history, **ask).output_text == "You said: go on"
+    sent = json.dumps(upstream.seen("good")[-1].json)
+    assert ("c2lnbmF0dXJl" if model == "messages/good" else "ZW5jcnlwdGVk") in sent
+    assert "sluice1." not in sent
+
+
+def test_custom_tool_of_a_chat_model(oai):
+    """Free text travels as a function's argument, and comes back as text."""
+    answer = oai.responses.create(model="responses/good", input="hello",
+                                  tools=[{"type": "custom", "name": "say"}])
+    assert answer.output[-1].input == 'say "hi"\n'
+
+
+# Messages.
+
+MESSAGES_TOOLS = [{"name": "weather", "input_schema": SCHEMA}]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_messages_whole(claude, model):
+    answer = claude.messages.create(model=model, max_tokens=100, messages=HELLO)
+    assert answer.content[0].text == "You said: hello"
+    assert answer.stop_reason == "end_turn"
+    assert answer.usage.output_tokens == 3
+    assert answer.usage.cache_read_input_tokens == 3
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_messages_streamed(claude, model):
+    with claude.messages.stream(model=model, max_tokens=100, system="be brief",
+                                messages=HELLO) as stream:
+        texts = list(stream.text_stream)
+        answer = stream.get_final_message()
+    assert texts == ["You", " said:", " hello"]
+    assert answer.usage.output_tokens == 3
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_messages_tools_round_trip(claude, model, streamed):
+    ask = dict(model=model, max_tokens=100, tools=MESSAGES_TOOLS)
+    if streamed:
+        with claude.messages.stream(messages=HELLO, **ask) as stream:
+            answer = stream.get_final_message()
+    else:
+        answer = claude.messages.create(messages=HELLO, **ask)
+    call = answer.content[-1]
+    assert answer.stop_reason == "tool_use" and call.input == {"city": "Tromsø"}
+    history = HELLO + [{"role": "assistant",
+                        "content": [{"type": "tool_use", "id": call.id, "name": call.name,
+                                     "input": call.input}]},
+                       {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call.id,
+                                                     "content": "rain"}]}]
+    final = claude.messages.create(messages=history, **ask)
+    assert final.content[0].text == "You said: hello"
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_messages_thinking_comes_back(claude, upstream, model):
+    ask = dict(model=model, max_tokens=2000, thinking={"type": "adaptive"})
+    if model == "responses/good":
+        ask["output_config"] = {"effort": "high"}
+    answer = claude.messages.create(messages=HELLO, **ask)
+    assert answer.content[0].thinking == "hm, let me see"
+    history = HELLO + [{"role": "assistant", "content": [b.model_dump() for b in answer.content]},
+                       {"role": "user", "content": "go on"}]
+    assert claude.messages.create(messages=history, **ask).content[-1].text == "You said: go on"
+    sent = json.dumps(upstream.seen("good")[-1].json)
+    assert ("c2lnbmF0dXJl" if model == "messages/good" else "ZW5jcnlwdGVk") in sent
+
+
+# Errors, in the words each SDK knows.
+
+@pytest.mark.parametrize("model", MODELS)
+def test_errors_are_of_the_sdks_own_kind(oai, claude, model):
+    unanswered = HELLO + [{"role": "assistant", "content": None, "tool_calls": [
+        {"id": "call_x", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "user", "content": "well?"}]
+    if model != "chat/good":  # that one passes what it is given to a provider that does not look
+        with pytest.raises((openai.BadRequestError, openai.APIStatusError)):
+            oai.chat.completions.create(model=model, messages=unanswered, n=2)
+    with pytest.raises(anthropic.NotFoundError):
+        claude.messages.create(model="no/such", max_tokens=1, messages=HELLO)
+    with pytest.raises(openai.NotFoundError):
+        oai.responses.create(model="no/such", input="x")
+    with pytest.raises(anthropic.AuthenticationError):
+        claude.with_options(api_key="sk-wrong").messages.create(model=model, max_tokens=1,
+                                                                messages=HELLO)
