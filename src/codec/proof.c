@@ -67,18 +67,37 @@ static bool is_reasoning(const struct turn_part *p)
     return p->kind == PART_REASONING || p->kind == PART_REDACTED;
 }
 
+/* Keeps of a message's reasoning what can go on; false when nothing is left of the message. */
+static bool keep_message(struct turn_message *m, struct span family)
+{
+    bool was_empty = m->parts == NULL;
+    struct turn_part **link = &m->parts;
+    while (*link != NULL) {
+        struct turn_part *p = *link;
+        if (is_reasoning(p))
+            keep_part(p, family);
+        if (is_reasoning(p) && p->text.len == 0 && p->proof.len == 0)
+            *link = p->next;
+        else
+            link = &p->next;
+    }
+    return m->parts != NULL || was_empty;
+}
+
 void proof_keep(struct turn_request *r, struct span family)
 {
+    struct turn_message *before = NULL;
     for (struct turn_message *m = r->messages; m != NULL; m = m->next) {
-        struct turn_part **link = &m->parts;
-        while (*link != NULL) {
-            struct turn_part *p = *link;
-            if (is_reasoning(p))
-                keep_part(p, family);
-            if (is_reasoning(p) && p->text.len == 0 && p->proof.len == 0)
-                *link = p->next;
-            else
-                link = &p->next;
+        bool is_only = before == NULL && m->next == NULL;
+        if (keep_message(m, family) || is_only) {
+            before = m;
+            continue;
         }
+        if (before == NULL)
+            r->messages = m->next;
+        else
+            before->next = m->next;
+        if (r->last_message == m)
+            r->last_message = before;
     }
 }

@@ -20,7 +20,8 @@ bool proof_wrap(struct span family, const struct turn_event *e, struct buf *out)
     __attribute__((warn_unused_result));
 
 /* Unwraps what `family` made and removes every other proof of the request's history. Reasoning whose
- * text is left stays as text. */
+ * text is left stays as text; a message of which nothing is left goes, unless it is the only one:
+ * a request has at least one. */
 void proof_keep(struct turn_request *r, struct span family);
 
 #endif
