@@ -10,8 +10,7 @@
 void gemini_reader_init(struct gemini_reader *r, struct span unique, turn_event_fn emit, void *arg)
 {
     *r = (struct gemini_reader){.emit = emit, .arg = arg};
-    snprintf(r->unique, sizeof r->unique, "%.*s",
-             SPAN_FMT(span_sub(unique, 0, GEMINI_UNIQUE_MAX)));
+    snprintf(r->unique, sizeof r->unique, "%.*s", SPAN_FMT(span_sub(unique, 0, GEMINI_UNIQUE_MAX)));
 }
 
 void gemini_reader_fini(struct gemini_reader *r)
