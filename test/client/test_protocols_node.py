@@ -1,0 +1,20 @@
+"""Runs the official SDKs and frameworks for node (protocols.test.mjs) against every protocol."""
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+import raw
+from test_openai_node import HERE, node_version, packages  # noqa: F401
+
+
+@pytest.mark.parametrize("model", ["chat/good", "messages/good", "responses/good"])
+def test_node_clients(protocols, packages, model):  # noqa: F811
+    if node_version() < 20:
+        pytest.skip("these SDKs need node 20")
+    env = os.environ | {"BASE_URL": protocols.base_url, "API_KEY": raw.KEY, "MODEL": model}
+    done = subprocess.run(["node", "--test", "protocols.test.mjs"], cwd=HERE, env=env, text=True,
+                          capture_output=True, timeout=180)
+    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2000:]
