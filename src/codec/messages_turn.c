@@ -264,7 +264,7 @@ static bool read_message(struct reading *g, struct span message, struct span pat
 {
     struct json_walk w, content = {.kind = JSON_NULL};
     struct span word = SPAN_NONE;
-    enum turn_role role;
+    enum turn_role role = ROLE_USER;
     json_walk_init(&w, message);
     while (json_walk_next(&w)) {
         if (json_walk_is(&w, "role"))

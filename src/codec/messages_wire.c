@@ -406,7 +406,7 @@ static void strip_prefill(const struct turn_request *r)
 
 static bool put_messages(struct writing *w)
 {
-    const struct turn_message *m = w->r->messages, *run = m, *end;
+    const struct turn_message *m = w->r->messages, *run, *end;
     while (m != NULL && is_system(m))
         m = m->next;
     run = m;

@@ -229,9 +229,7 @@ static void enter_part(struct responses_reader *r, struct responses_item *i, uin
     if (i->has_part && i->part == part)
         return;
     bool is_summary = i->kind == ITEM_REASONING;
-    if (!i->has_part)
-        i->slot = r->slots++;
-    else if (!is_summary)
+    if (!i->has_part || !is_summary)
         i->slot = r->slots++;
     if ((i->has_part && is_summary) || (!i->has_part && !is_summary && r->said_something))
         emit_text(r, kind, i->slot, SPAN_LIT("\\n\\n"));

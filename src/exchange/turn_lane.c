@@ -178,7 +178,7 @@ static void watch_custom_tools(struct exchange *x, struct turn_lane *t)
     unsigned n = 0;
     for (const struct turn_tool *tool = x->turn->tools; tool != NULL; tool = tool->next)
         n += tool->is_custom;
-    struct span *names = n > 0 ? ARENA_ARRAY(&x->arena, struct span, n) : NULL;
+    struct span *names = ARENA_ARRAY(&x->arena, struct span, n + 1);
     n = 0;
     for (const struct turn_tool *tool = x->turn->tools; tool != NULL; tool = tool->next) {
         if (tool->is_custom)
