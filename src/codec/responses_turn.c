@@ -2,6 +2,7 @@
 
 #include "turn_reading.h"
 
+#include "sluice/base/map.h"
 #include "sluice/format/json_out.h"
 
 /* --- content parts -------------------------------------------------------------------------------- */
@@ -45,6 +46,8 @@ static bool read_file(struct reading *g, struct span part, struct turn_part ***e
         return false;
     p->name = reading_text_of(part, "filename");
     p->url = reading_text_of(part, "file_url");
+    if (p->url.len == 0 && span_starts(data, SPAN_LIT("http")))
+        p->url = data;
     if (p->url.len > 0 || reading_data_url(data, &p->media_type, &p->data))
         return true;
     return reading_refuse(g, path, "it needs file_url, or file_data as data:<media type>;base64,…");
@@ -60,7 +63,11 @@ static bool read_audio(struct reading *g, struct span part, struct turn_part ***
     if (!json_get(part, "input_audio", &m) || m.kind != JSON_OBJECT)
         return reading_refuse(g, path, "it needs input_audio");
     struct span audio = json_value(part, &m);
-    bool is_mp3 = span_eq(reading_text_of(audio, "format"), SPAN_LIT("mp3"));
+    struct span format = reading_text_of(audio, "format");
+    bool is_mp3 = span_eq(format, SPAN_LIT("mp3"));
+    if (!is_mp3 && !span_eq(format, SPAN_LIT("wav")))
+        return reading_refuse(g, reading_path(g, path, "input_audio.format"),
+                              "it must be wav or mp3");
     p->data = reading_text_of(audio, "data");
     p->media_type = is_mp3 ? SPAN_LIT("audio/mpeg") : SPAN_LIT("audio/wav");
     return p->data.len > 0 || reading_refuse(g, path, "it needs input_audio.data in base64");
@@ -110,7 +117,8 @@ static bool read_content(struct reading *g, const struct json_walk *w, struct tu
 
 /* The members any item may have. */
 struct item {
-    struct span type, role, id, call_id, name, arguments, input, encrypted, summary;
+    struct span type, role, id, call_id, name, encrypted, summary;
+    struct span arguments, input; /* lexemes */
     struct json_walk content, output;
 };
 
@@ -132,9 +140,9 @@ static bool read_members(struct reading *g, struct span value, struct span path,
         else if (json_walk_is(&w, "name"))
             i->name = raw;
         else if (json_walk_is(&w, "arguments"))
-            i->arguments = raw;
+            i->arguments = w.value;
         else if (json_walk_is(&w, "input"))
-            i->input = raw;
+            i->input = w.value;
         else if (json_walk_is(&w, "encrypted_content"))
             i->encrypted = raw;
         else if (json_walk_is(&w, "summary") && w.kind == JSON_ARRAY)
@@ -184,8 +192,12 @@ static bool read_call(struct reading *g, const struct item *i, bool is_custom, s
         return false;
     p->id = i->call_id;
     p->name = i->name;
-    p->arguments_text = is_custom ? i->input : i->arguments;
     p->is_custom = is_custom;
+    struct span text = is_custom ? i->input : i->arguments;
+    if (text.len > 0 && text.at[0] != '"')
+        return reading_refuse(g, reading_path(g, path, is_custom ? "input" : "arguments"),
+                              "it must be a string");
+    p->arguments_text = json_raw(text);
     return (p->id.len > 0 && p->name.len > 0) ||
            reading_refuse(g, path, "it needs a call_id and a name");
 }
@@ -206,15 +218,15 @@ static bool read_output(struct reading *g, const struct item *i, bool is_custom,
     return read_content(g, &i->output, &p->inside, reading_path(g, path, "output"));
 }
 
-/* The texts of a summary, a blank line between them. */
-static struct span join_summary(struct reading *g, struct span summary)
+/* The texts of an array of parts, a blank line between them. */
+static struct span join_texts(struct reading *g, struct span parts)
 {
     struct json_member m;
     struct buf joined = {0};
     struct json_out o = json_out_to(&joined);
     struct span part;
     size_t cursor = 0;
-    while (json_each(summary, &cursor, &part)) {
+    while (json_each(parts, &cursor, &part)) {
         if (!json_get(part, "text", &m) || m.kind != JSON_STRING)
             continue;
         if (buf_len(&joined) > 0)
@@ -233,17 +245,20 @@ static bool read_reasoning(struct reading *g, const struct item *i, struct span 
         return false;
     p->id = i->id;
     p->proof = i->encrypted;
-    p->text = join_summary(g, i->summary);
+    p->text = join_texts(g, i->summary);
+    if (p->text.len == 0 && i->content.kind == JSON_ARRAY) /* models that show it unabridged */
+        p->text = join_texts(g, i->content.value);
     return true;
 }
 
-/* What OpenAI's own tools did: nobody else could go on from it, and its outcome is in the texts. */
-static bool is_hosted(struct span type)
+/* No part of the conversation: what OpenAI's own tools did, which nobody else could go on from and whose
+ * outcome is in the texts; and additional_tools, which is read with the tools. */
+static bool is_passed_over(struct span type)
 {
     static const char *const types[] = {
-        "web_search_call",       "file_search_call",      "computer_call", "computer_call_output",
-        "code_interpreter_call", "image_generation_call", "mcp_call",      "mcp_list_tools",
-        "tool_search_call",      "tool_search_output"};
+        "web_search_call",       "file_search_call",      "computer_call",   "computer_call_output",
+        "code_interpreter_call", "image_generation_call", "mcp_call",        "mcp_list_tools",
+        "tool_search_call",      "tool_search_output",    "additional_tools"};
     for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (span_eq(type, span_text(types[i])))
             return true;
@@ -268,7 +283,7 @@ static bool read_item(struct reading *g, struct span value, struct span path)
         return read_output(g, &i, true, path);
     if (span_eq(i.type, SPAN_LIT("reasoning")))
         return read_reasoning(g, &i, path);
-    if (is_hosted(i.type))
+    if (is_passed_over(i.type))
         return true;
     return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
                        "items of type \"%.*s\" cannot be taken to this model",
@@ -292,8 +307,11 @@ static bool read_input(struct reading *g, const struct json_walk *input)
     return g->r->messages != NULL || reading_refuse(g, SPAN_LIT("input"), "it is empty");
 }
 
-static bool read_instructions(struct reading *g, struct span text)
+static bool read_instructions(struct reading *g, struct span lexeme)
 {
+    struct span text = json_raw(lexeme);
+    if (lexeme.len > 0 && lexeme.at[0] != '"')
+        return reading_refuse(g, SPAN_LIT("instructions"), "it must be a string");
     if (text.len == 0)
         return true;
     struct turn_message *m = reading_add_message(g, ROLE_SYSTEM, SPAN_LIT("instructions"));
@@ -307,6 +325,13 @@ static bool read_instructions(struct reading *g, struct span text)
 }
 
 /* --- tools ---------------------------------------------------------------------------------------- */
+
+/* The request's tools, and their names for whoever asks: lists of both may be long. */
+struct tool_list {
+    struct turn_tool **end;
+    struct map names;  /* → struct turn_tool; the empty name is web search */
+    bool passes_known; /* a name that is there already is not read again */
+};
 
 static bool read_tool_members(struct reading *g, struct span tool, struct turn_tool *t)
 {
@@ -341,18 +366,39 @@ static struct turn_tool *add_tool(struct reading *g, struct turn_tool ***end, st
     return t;
 }
 
-static bool read_plain_tool(struct reading *g, struct span tool, bool is_custom,
-                            struct turn_tool ***end, struct span path)
+static bool remember(struct reading *g, struct tool_list *l, struct turn_tool *t)
 {
-    struct turn_tool *t = add_tool(g, end, tool, path);
+    return map_put(&l->names, t->name, t) == 0 ||
+           turn_refuse(g->why, FAULT_OVERLOADED, SPAN_NONE, "out of memory");
+}
+
+static bool read_plain_tool(struct reading *g, struct span tool, bool is_custom,
+                            struct tool_list *l, struct span path)
+{
+    if (l->passes_known && map_get(&l->names, reading_text_of(tool, "name")) != NULL)
+        return true;
+    struct turn_tool *t = add_tool(g, &l->end, tool, path);
     if (t == NULL)
         return false;
     t->is_custom = is_custom;
-    return read_tool_members(g, tool, t);
+    return read_tool_members(g, tool, t) && remember(g, l, t);
+}
+
+static bool read_web_search(struct reading *g, struct span tool, struct tool_list *l,
+                            struct span path)
+{
+    if (l->passes_known && map_get(&l->names, SPAN_LIT("")) != NULL)
+        return true;
+    struct turn_tool *t = add_tool(g, &l->end, tool, path);
+    if (t == NULL)
+        return false;
+    t->is_web_search = true;
+    t->name = SPAN_LIT("");
+    return remember(g, l, t);
 }
 
 /* A namespace groups functions; their names are called without it. */
-static bool read_namespace(struct reading *g, struct span tool, struct turn_tool ***end,
+static bool read_namespace(struct reading *g, struct span tool, struct tool_list *l,
                            struct span path)
 {
     struct json_member m;
@@ -363,54 +409,59 @@ static bool read_namespace(struct reading *g, struct span tool, struct turn_tool
     struct span tools = json_value(tool, &m);
     for (unsigned i = 0; json_each(tools, &cursor, &inner); i++) {
         bool is_custom = span_eq(reading_text_of(inner, "type"), SPAN_LIT("custom"));
-        if (!read_plain_tool(g, inner, is_custom, end, turn_path(g->a, path, ".tools[%u]", i)))
+        if (!read_plain_tool(g, inner, is_custom, l, turn_path(g->a, path, ".tools[%u]", i)))
             return false;
     }
     return true;
 }
 
-static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***end,
-                      struct span path)
+static bool read_tool(struct reading *g, struct span tool, struct tool_list *l, struct span path)
 {
     struct span type = reading_text_of(tool, "type");
     if (span_eq(type, SPAN_LIT("function")))
-        return read_plain_tool(g, tool, false, end, path);
+        return read_plain_tool(g, tool, false, l, path);
     if (span_eq(type, SPAN_LIT("custom")))
-        return read_plain_tool(g, tool, true, end, path);
+        return read_plain_tool(g, tool, true, l, path);
     if (span_eq(type, SPAN_LIT("namespace")))
-        return read_namespace(g, tool, end, path);
-    if (span_starts(type, SPAN_LIT("web_search"))) {
-        struct turn_tool *t = add_tool(g, end, tool, path);
-        if (t != NULL)
-            t->is_web_search = true;
-        return t != NULL;
-    }
+        return read_namespace(g, tool, l, path);
+    if (span_starts(type, SPAN_LIT("web_search")))
+        return read_web_search(g, tool, l, path);
     return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
                        "the tool \"%.*s\" runs at OpenAI, and this model does not",
                        SPAN_FMT(span_sub(type, 0, 64)));
 }
 
-static bool read_tools(struct reading *g, struct span tools)
+static bool read_tools(struct reading *g, struct span tools, struct tool_list *l, struct span above)
 {
-    struct turn_tool **end = &g->r->tools;
     struct span tool;
     size_t cursor = 0;
     for (unsigned i = 0; json_each(tools, &cursor, &tool); i++) {
-        if (!read_tool(g, tool, &end, turn_path(g->a, SPAN_NONE, "tools[%u]", i)))
+        if (!read_tool(g, tool, l, turn_path(g->a, above, "[%u]", i)))
             return false;
     }
     return true;
 }
 
-static bool has_tool(const struct turn_request *r, struct span name)
+/* Codex tells its tools in items of the input, and repeats them as the conversation goes on. */
+static bool read_additional_tools(struct reading *g, struct span input, struct tool_list *l)
 {
-    const struct turn_tool *t = r->tools;
-    while (t != NULL && !span_eq(t->name, name))
-        t = t->next;
-    return t != NULL;
+    struct json_member m;
+    struct span item;
+    size_t cursor = 0;
+    l->passes_known = true;
+    for (unsigned i = 0; json_each(input, &cursor, &item); i++) {
+        if (!span_eq(reading_text_of(item, "type"), SPAN_LIT("additional_tools")))
+            continue;
+        struct span path = turn_path(g->a, SPAN_NONE, "input[%u].tools", i);
+        if (!json_get(item, "tools", &m) || m.kind != JSON_ARRAY)
+            return reading_refuse(g, path, "it must be an array");
+        if (!read_tools(g, json_value(item, &m), l, path))
+            return false;
+    }
+    return true;
 }
 
-static bool read_allowed(struct reading *g, struct span choice)
+static bool read_allowed(struct reading *g, struct span choice, const struct map *names)
 {
     struct json_member m;
     struct span item;
@@ -426,21 +477,23 @@ static bool read_allowed(struct reading *g, struct span choice)
         struct turn_tool *t = add_tool(g, &end, item, path);
         if (t == NULL)
             return false;
-        t->name = reading_text_of(item, "name");
-        if (!has_tool(g->r, t->name))
+        t->is_web_search = span_starts(reading_text_of(item, "type"), SPAN_LIT("web_search"));
+        t->name = t->is_web_search ? SPAN_LIT("") : reading_text_of(item, "name");
+        bool is_named = t->is_web_search || t->name.len > 0;
+        if (!is_named || map_get(names, t->name) == NULL)
             return reading_refuse(g, path, "it is not one of the request's tools");
     }
     return true;
 }
 
-static bool read_choice(struct reading *g, const struct json_walk *w)
+static bool read_choice(struct reading *g, const struct json_walk *w, const struct map *names)
 {
     struct span word = json_raw(w->value);
     if (w->kind == JSON_NULL)
         return true;
     if (w->kind == JSON_OBJECT) {
         if (span_eq(reading_text_of(w->value, "type"), SPAN_LIT("allowed_tools")))
-            return read_allowed(g, w->value);
+            return read_allowed(g, w->value, names);
         g->r->choice = CHOICE_NAMED;
         g->r->choice_name = reading_text_of(w->value, "name");
         return g->r->choice_name.len > 0 ||
@@ -517,6 +570,20 @@ static bool needs_state(const struct json_walk *w)
             json_walk_is(w, "prompt") || json_walk_is(w, "background"));
 }
 
+/* Naming a number asks for them; 0 is the default spelled out. */
+static bool read_top_logprobs(struct reading *g, const struct json_walk *w)
+{
+    uint64_t top;
+    struct span number = SPAN_NONE;
+    if (!reading_number(g, w, SPAN_LIT("top_logprobs"), &number))
+        return false;
+    if (number.len > 0 && !(json_u64(number, &top) && top == 0)) {
+        g->r->top_logprobs = number;
+        g->r->logprobs = SPAN_LIT("true");
+    }
+    return true;
+}
+
 static bool read_option(struct reading *g, const struct json_walk *w)
 {
     struct turn_request *r = g->r;
@@ -532,7 +599,7 @@ static bool read_option(struct reading *g, const struct json_walk *w)
     if (json_walk_is(w, "top_k"))
         return reading_number(g, w, SPAN_LIT("top_k"), &r->top_k);
     if (json_walk_is(w, "top_logprobs"))
-        return reading_number(g, w, SPAN_LIT("top_logprobs"), &r->top_logprobs);
+        return read_top_logprobs(g, w);
     if (json_walk_is(w, "presence_penalty"))
         return reading_number(g, w, SPAN_LIT("presence_penalty"), &r->presence_penalty);
     if (json_walk_is(w, "frequency_penalty"))
@@ -547,6 +614,8 @@ static bool read_option(struct reading *g, const struct json_walk *w)
         r->cache_key = json_raw(w->value);
     else if (json_walk_is(w, "service_tier") && w->kind == JSON_STRING)
         r->service_tier = w->value;
+    else if (json_walk_is(w, "metadata") && w->kind == JSON_OBJECT)
+        r->metadata = w->value;
     return true;
 }
 
@@ -557,7 +626,7 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     else if (json_walk_is(w, "tool_choice"))
         p->choice = *w;
     else if (json_walk_is(w, "instructions"))
-        p->instructions = json_raw(w->value);
+        p->instructions = w->kind == JSON_NULL ? SPAN_NONE : w->value;
     else if (json_walk_is(w, "tools"))
         return reading_array(g, w, SPAN_LIT("tools"), &p->tools);
     else if (json_walk_is(w, "text"))
@@ -569,11 +638,22 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     return true;
 }
 
+/* A search for the word alone spares all others a second look at each item. */
+static bool read_all_tools(struct reading *g, const struct parts *p, struct tool_list *l)
+{
+    static const struct span word = {(const uint8_t *)"additional_tools", 16};
+    if (!read_tools(g, p->tools, l, SPAN_LIT("tools")))
+        return false;
+    return p->input.kind != JSON_ARRAY || span_find(p->input.value, word) == SIZE_MAX ||
+           read_additional_tools(g, p->input.value, l);
+}
+
 bool responses_turn_read(struct span body, struct arena *a, struct turn_request *out,
                          struct fault *why)
 {
     struct reading g = {.a = a, .r = out, .why = why};
     struct parts p = {.input = {.kind = JSON_NULL}, .choice = {.kind = JSON_NULL}};
+    struct tool_list tools = {.end = &out->tools};
     struct json_walk w;
     *out = (struct turn_request){.parallel = PARALLEL_UNSAID};
     json_walk_init(&w, body);
@@ -581,8 +661,12 @@ bool responses_turn_read(struct span body, struct arena *a, struct turn_request 
         if (!read_member(&g, &w, &p))
             return false;
     }
-    return read_instructions(&g, p.instructions) && read_input(&g, &p.input) &&
-           read_tools(&g, p.tools) && read_choice(&g, &p.choice) &&
-           (p.text.len == 0 || read_text_options(&g, p.text)) &&
-           (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning));
+    if (!json_walk_is_complete(&w))
+        return reading_refuse(&g, SPAN_NONE, "the body must be a JSON object");
+    bool is_read = read_instructions(&g, p.instructions) && read_input(&g, &p.input) &&
+                   read_all_tools(&g, &p, &tools) && read_choice(&g, &p.choice, &tools.names) &&
+                   (p.text.len == 0 || read_text_options(&g, p.text)) &&
+                   (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning));
+    map_fini(&tools.names);
+    return is_read;
 }

@@ -3,7 +3,8 @@
  * Fields and items: protocols.md §5.1. Every item becomes a message of its own; those of the assistant
  * stand side by side, and writers join them. Outputs of calls become messages of ROLE_TOOL with one
  * PART_RESULT. What needs state at the provider (previous_response_id, conversation, prompt) is
- * refused, as are tools that only OpenAI runs, but for web search. */
+ * refused, as are tools that only OpenAI runs, but for web search. The functions of a namespace are
+ * tools like others, and so are those of additional_tools items, each name once. */
 #ifndef SLUICE_CODEC_RESPONSES_TURN_H
 #define SLUICE_CODEC_RESPONSES_TURN_H
 
