@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import npm
 import raw
 
 HERE = Path(__file__).resolve().parent / "agents"
@@ -23,14 +23,9 @@ MODELS = ["chat/good", "messages/good", "responses/good"]
 @pytest.fixture(scope="module")
 def agents():
     """The packages as the lock file pins them; they are binaries for some platforms only."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("these agents are pinned for Linux on x86_64")
-    if not (HERE / "node_modules/.package-lock.json").exists():
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=HERE,
-                       check=True, timeout=300)
-    return HERE / "node_modules"
+    return npm.installed(HERE)
 
 
 def run(command: list[str], home: Path, **env: str) -> str:

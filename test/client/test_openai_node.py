@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import npm
 import raw
 from conftest import LIMITED
 from upstream import until
@@ -15,24 +15,15 @@ from upstream import until
 HERE = Path(__file__).resolve().parent / "node"
 
 
-def node_version() -> int:
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not installed")
-    return int(subprocess.check_output(["node", "-p", "process.versions.node.split('.')[0]"]))
-
-
 @pytest.fixture(scope="module")
 def packages():
     """The SDKs as the lock file pins them."""
-    node_version()
-    if not (HERE / "node_modules/.package-lock.json").exists():
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=HERE,
-                       check=True, timeout=300)
+    return npm.installed(HERE)
 
 
 @pytest.mark.parametrize("sdk,oldest_node", [("openai-6", 18), ("openai-7", 20)])
 def test_official_node_sdk(gateway, demo, upstream, packages, sdk, oldest_node):
-    if node_version() < oldest_node:
+    if npm.node_version() < oldest_node:
         pytest.skip(f"{sdk} needs node {oldest_node}")
     env = os.environ | {"SDK": sdk, "BASE_URL": gateway.base_url, "API_KEY": raw.KEY,
                         "LIMITED_KEY": LIMITED, "DEMO_URL": demo.base_url}

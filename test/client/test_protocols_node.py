@@ -6,13 +6,14 @@ import subprocess
 
 import pytest
 
+import npm
 import raw
-from test_openai_node import HERE, node_version, packages  # noqa: F401
+from test_openai_node import HERE, packages  # noqa: F401
 
 
 @pytest.mark.parametrize("model", ["chat/good", "messages/good", "responses/good"])
 def test_node_clients(protocols, packages, model):  # noqa: F811
-    if node_version() < 20:
+    if npm.node_version() < 20:
         pytest.skip("these SDKs need node 20")
     env = os.environ | {"BASE_URL": protocols.base_url, "API_KEY": raw.KEY, "MODEL": model}
     done = subprocess.run(["node", "--test", "protocols.test.mjs"], cwd=HERE, env=env, text=True,
