@@ -1,8 +1,7 @@
 #include "sluice/codec/responses_turn.h"
 
-#include "turn_reading.h"
+#include "responses_tools.h"
 
-#include "sluice/base/map.h"
 #include "sluice/format/json_out.h"
 
 /* --- content parts -------------------------------------------------------------------------------- */
@@ -324,195 +323,6 @@ static bool read_instructions(struct reading *g, struct span lexeme)
     return p != NULL;
 }
 
-/* --- tools ---------------------------------------------------------------------------------------- */
-
-/* The request's tools, and their names for whoever asks: lists of both may be long. */
-struct tool_list {
-    struct turn_tool **end;
-    struct map names;  /* → struct turn_tool; the empty name is web search */
-    bool passes_known; /* a name that is there already is not read again */
-};
-
-static bool read_tool_members(struct reading *g, struct span tool, struct turn_tool *t)
-{
-    struct json_walk w;
-    json_walk_init(&w, tool);
-    while (json_walk_next(&w)) {
-        if (json_walk_is(&w, "name"))
-            t->name = json_raw(w.value);
-        else if (json_walk_is(&w, "description"))
-            t->description = json_raw(w.value);
-        else if (json_walk_is(&w, "strict") && w.kind != JSON_NULL)
-            t->strict = w.kind == JSON_TRUE ? STRICT_YES : STRICT_NO;
-        else if (json_walk_is(&w, "format") && w.kind == JSON_OBJECT)
-            t->format = w.value;
-        else if (json_walk_is(&w, "parameters") &&
-                 !reading_object(g, &w, reading_path(g, t->path, "parameters"), &t->schema))
-            return false;
-    }
-    return t->name.len > 0 || reading_refuse(g, reading_path(g, t->path, "name"), "it is missing");
-}
-
-static struct turn_tool *add_tool(struct reading *g, struct turn_tool ***end, struct span tool,
-                                  struct span path)
-{
-    struct turn_tool *t = turn_add_tool(g->r, end, g->a);
-    if (t == NULL) {
-        reading_refuse(g, path, "there are more tools than can be read");
-        return NULL;
-    }
-    t->path = path;
-    t->options = tool;
-    return t;
-}
-
-static bool remember(struct reading *g, struct tool_list *l, struct turn_tool *t)
-{
-    return map_put(&l->names, t->name, t) == 0 ||
-           turn_refuse(g->why, FAULT_OVERLOADED, SPAN_NONE, "out of memory");
-}
-
-static bool read_plain_tool(struct reading *g, struct span tool, bool is_custom,
-                            struct tool_list *l, struct span path)
-{
-    if (l->passes_known && map_get(&l->names, reading_text_of(tool, "name")) != NULL)
-        return true;
-    struct turn_tool *t = add_tool(g, &l->end, tool, path);
-    if (t == NULL)
-        return false;
-    t->is_custom = is_custom;
-    return read_tool_members(g, tool, t) && remember(g, l, t);
-}
-
-static bool read_web_search(struct reading *g, struct span tool, struct tool_list *l,
-                            struct span path)
-{
-    if (l->passes_known && map_get(&l->names, SPAN_LIT("")) != NULL)
-        return true;
-    struct turn_tool *t = add_tool(g, &l->end, tool, path);
-    if (t == NULL)
-        return false;
-    t->is_web_search = true;
-    t->name = SPAN_LIT("");
-    return remember(g, l, t);
-}
-
-/* A namespace groups functions; their names are called without it. */
-static bool read_namespace(struct reading *g, struct span tool, struct tool_list *l,
-                           struct span path)
-{
-    struct json_member m;
-    struct span inner;
-    size_t cursor = 0;
-    if (!json_get(tool, "tools", &m) || m.kind != JSON_ARRAY)
-        return reading_refuse(g, reading_path(g, path, "tools"), "it must be an array");
-    struct span tools = json_value(tool, &m);
-    for (unsigned i = 0; json_each(tools, &cursor, &inner); i++) {
-        bool is_custom = span_eq(reading_text_of(inner, "type"), SPAN_LIT("custom"));
-        if (!read_plain_tool(g, inner, is_custom, l, turn_path(g->a, path, ".tools[%u]", i)))
-            return false;
-    }
-    return true;
-}
-
-static bool read_tool(struct reading *g, struct span tool, struct tool_list *l, struct span path)
-{
-    struct span type = reading_text_of(tool, "type");
-    if (span_eq(type, SPAN_LIT("function")))
-        return read_plain_tool(g, tool, false, l, path);
-    if (span_eq(type, SPAN_LIT("custom")))
-        return read_plain_tool(g, tool, true, l, path);
-    if (span_eq(type, SPAN_LIT("namespace")))
-        return read_namespace(g, tool, l, path);
-    if (span_starts(type, SPAN_LIT("web_search")))
-        return read_web_search(g, tool, l, path);
-    return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
-                       "the tool \"%.*s\" runs at OpenAI, and this model does not",
-                       SPAN_FMT(span_sub(type, 0, 64)));
-}
-
-static bool read_tools(struct reading *g, struct span tools, struct tool_list *l, struct span above)
-{
-    struct span tool;
-    size_t cursor = 0;
-    for (unsigned i = 0; json_each(tools, &cursor, &tool); i++) {
-        if (!read_tool(g, tool, l, turn_path(g->a, above, "[%u]", i)))
-            return false;
-    }
-    return true;
-}
-
-/* Codex tells its tools in items of the input, and repeats them as the conversation goes on. */
-static bool read_additional_tools(struct reading *g, struct span input, struct tool_list *l)
-{
-    struct json_member m;
-    struct span item;
-    size_t cursor = 0;
-    l->passes_known = true;
-    for (unsigned i = 0; json_each(input, &cursor, &item); i++) {
-        if (!span_eq(reading_text_of(item, "type"), SPAN_LIT("additional_tools")))
-            continue;
-        struct span path = turn_path(g->a, SPAN_NONE, "input[%u].tools", i);
-        if (!json_get(item, "tools", &m) || m.kind != JSON_ARRAY)
-            return reading_refuse(g, path, "it must be an array");
-        if (!read_tools(g, json_value(item, &m), l, path))
-            return false;
-    }
-    return true;
-}
-
-static bool read_allowed(struct reading *g, struct span choice, const struct map *names)
-{
-    struct json_member m;
-    struct span item;
-    struct turn_tool **end = &g->r->allowed;
-    size_t cursor = 0;
-    g->r->choice = span_eq(reading_text_of(choice, "mode"), SPAN_LIT("required")) ? CHOICE_REQUIRED
-                                                                                  : CHOICE_AUTO;
-    if (!json_get(choice, "tools", &m) || m.kind != JSON_ARRAY)
-        return reading_refuse(g, SPAN_LIT("tool_choice.tools"), "it must be an array");
-    struct span tools = json_value(choice, &m);
-    for (unsigned i = 0; json_each(tools, &cursor, &item); i++) {
-        struct span path = turn_path(g->a, SPAN_LIT("tool_choice"), ".tools[%u]", i);
-        struct turn_tool *t = add_tool(g, &end, item, path);
-        if (t == NULL)
-            return false;
-        t->is_web_search = span_starts(reading_text_of(item, "type"), SPAN_LIT("web_search"));
-        t->name = t->is_web_search ? SPAN_LIT("") : reading_text_of(item, "name");
-        bool is_named = t->is_web_search || t->name.len > 0;
-        if (!is_named || map_get(names, t->name) == NULL)
-            return reading_refuse(g, path, "it is not one of the request's tools");
-    }
-    return true;
-}
-
-static bool read_choice(struct reading *g, const struct json_walk *w, const struct map *names)
-{
-    struct span word = json_raw(w->value);
-    if (w->kind == JSON_NULL)
-        return true;
-    if (w->kind == JSON_OBJECT) {
-        if (span_eq(reading_text_of(w->value, "type"), SPAN_LIT("allowed_tools")))
-            return read_allowed(g, w->value, names);
-        g->r->choice = CHOICE_NAMED;
-        g->r->choice_name = reading_text_of(w->value, "name");
-        return g->r->choice_name.len > 0 ||
-               reading_refuse(g, SPAN_LIT("tool_choice"),
-                              "only a function or a custom tool can be "
-                              "chosen for this model");
-    }
-    if (span_eq(word, SPAN_LIT("auto")))
-        g->r->choice = CHOICE_AUTO;
-    else if (span_eq(word, SPAN_LIT("none")))
-        g->r->choice = CHOICE_NONE;
-    else if (span_eq(word, SPAN_LIT("required")))
-        g->r->choice = CHOICE_REQUIRED;
-    else
-        return reading_refuse(g, SPAN_LIT("tool_choice"),
-                              "it must be auto, none, required or an object");
-    return true;
-}
-
 /* --- the request ---------------------------------------------------------------------------------- */
 
 static bool read_format(struct reading *g, struct span format)
@@ -638,22 +448,11 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     return true;
 }
 
-/* A search for the word alone spares all others a second look at each item. */
-static bool read_all_tools(struct reading *g, const struct parts *p, struct tool_list *l)
-{
-    static const struct span word = {(const uint8_t *)"additional_tools", 16};
-    if (!read_tools(g, p->tools, l, SPAN_LIT("tools")))
-        return false;
-    return p->input.kind != JSON_ARRAY || span_find(p->input.value, word) == SIZE_MAX ||
-           read_additional_tools(g, p->input.value, l);
-}
-
 bool responses_turn_read(struct span body, struct arena *a, struct turn_request *out,
                          struct fault *why)
 {
     struct reading g = {.a = a, .r = out, .why = why};
     struct parts p = {.input = {.kind = JSON_NULL}, .choice = {.kind = JSON_NULL}};
-    struct tool_list tools = {.end = &out->tools};
     struct json_walk w;
     *out = (struct turn_request){.parallel = PARALLEL_UNSAID};
     json_walk_init(&w, body);
@@ -663,10 +462,8 @@ bool responses_turn_read(struct span body, struct arena *a, struct turn_request 
     }
     if (!json_walk_is_complete(&w))
         return reading_refuse(&g, SPAN_NONE, "the body must be a JSON object");
-    bool is_read = read_instructions(&g, p.instructions) && read_input(&g, &p.input) &&
-                   read_all_tools(&g, &p, &tools) && read_choice(&g, &p.choice, &tools.names) &&
-                   (p.text.len == 0 || read_text_options(&g, p.text)) &&
-                   (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning));
-    map_fini(&tools.names);
-    return is_read;
+    return read_instructions(&g, p.instructions) && read_input(&g, &p.input) &&
+           responses_tools_read(&g, p.tools, &p.input, &p.choice) &&
+           (p.text.len == 0 || read_text_options(&g, p.text)) &&
+           (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning));
 }
