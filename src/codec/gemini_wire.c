@@ -1,0 +1,557 @@
+#include "sluice/codec/gemini_wire.h"
+
+#include "sluice/codec/raw_text.h"
+#include "sluice/format/json_out.h"
+#include "sluice/format/json_walk.h"
+
+#include "wire_history.h"
+
+#define FOREIGN_SIGNATURE "skip_thought_signature_validator"
+
+enum { STOPS_MAX = 5, BUDGET_MAX = 24576 }; /* the largest budget every 2.5 model takes */
+
+struct writing {
+    const struct turn_request *r;
+    const struct wire_options *o;
+    struct arena *a;
+    struct json_out out;
+    struct turn_notes *notes;
+    struct fault *why;
+    struct span signature; /* of the part that comes next */
+    bool has_called;       /* in the content under way */
+};
+
+static void put(struct writing *w, const char *text)
+{
+    json_out_span(&w->out, span_text(text));
+}
+
+static bool refuse(struct writing *w, struct span path, const char *problem)
+{
+    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
+}
+
+/* A comma unless a list or an object has just begun. */
+static void put_comma(struct writing *w)
+{
+    if (w->out.rc == 0 && strchr("[{", w->out.buf->at[w->out.buf->tail - 1]) == NULL)
+        put(w, ",");
+}
+
+static void put_key(struct writing *w, const char *key)
+{
+    put_comma(w);
+    put(w, "\"");
+    put(w, key);
+    put(w, "\":");
+}
+
+static void put_raw(struct writing *w, const char *key, struct span raw)
+{
+    put_key(w, key);
+    json_out_raw(&w->out, raw);
+}
+
+static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
+{
+    if (lexeme.len == 0)
+        return;
+    put_key(w, key);
+    json_out_span(&w->out, lexeme);
+}
+
+/* --- parts ---------------------------------------------------------------------------------------- */
+
+static void put_signature(struct writing *w)
+{
+    if (w->signature.len > 0)
+        put_raw(w, "thoughtSignature", w->signature);
+    w->signature = SPAN_NONE;
+}
+
+static void put_text(struct writing *w, struct span text)
+{
+    put_comma(w);
+    put(w, "{");
+    put_raw(w, "text", text);
+    put_signature(w);
+    put(w, "}");
+}
+
+/* A signature that no text or call follows came on an empty text. */
+static void flush_signature(struct writing *w)
+{
+    if (w->signature.len > 0)
+        put_text(w, SPAN_NONE);
+}
+
+static void put_media(struct writing *w, const struct turn_part *p)
+{
+    bool is_mpeg = span_ieq(p->media_type, SPAN_LIT("audio/mpeg"));
+    flush_signature(w);
+    put_comma(w);
+    put(w, p->data.len > 0 ? "{\"inlineData\":{" : "{\"fileData\":{");
+    if (p->media_type.len > 0)
+        put_raw(w, "mimeType", is_mpeg ? SPAN_LIT("audio/mp3") : p->media_type);
+    put_raw(w, p->data.len > 0 ? "data" : "fileUri", p->data.len > 0 ? p->data : p->url);
+    put(w, "}}");
+    if (p->detail.len > 0 && !span_eq(p->detail, SPAN_LIT("auto")))
+        turn_note_dropped(w->notes, "image_url.detail");
+}
+
+static void put_reasoning(struct writing *w, const struct turn_part *p)
+{
+    flush_signature(w);
+    w->signature = p->proof;
+    if (p->text.len == 0)
+        return;
+    if (p->proof.len == 0) {
+        turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    put_comma(w);
+    put(w, "{\"thought\":true");
+    put_raw(w, "text", p->text);
+    put_signature(w);
+    put(w, "}");
+}
+
+static bool put_arguments(struct writing *w, const struct turn_part *p)
+{
+    if (p->is_custom) { /* free text travels as the one member of an object: custom_tool.h */
+        put(w, "{");
+        put_raw(w, "input", p->arguments_text);
+        put(w, "}");
+    } else if (p->arguments_object.len > 0) {
+        json_out_span(&w->out, p->arguments_object);
+    } else if (raw_text_is_blank(p->arguments_text)) {
+        put(w, "{}");
+    } else if (!json_out_object(&w->out, p->arguments_text)) {
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST,
+                           turn_path(w->a, p->path, ".function.arguments"),
+                           "it must be a JSON object: this model takes nothing else");
+    }
+    return true;
+}
+
+static bool put_call(struct writing *w, const struct turn_part *p)
+{
+    if (!w->has_called && w->signature.len == 0) {
+        w->signature = SPAN_LIT(FOREIGN_SIGNATURE);
+        turn_note_dropped(w->notes, "thought signature");
+    }
+    w->has_called = true;
+    put_comma(w);
+    put(w, "{\"functionCall\":{");
+    put_raw(w, "name", p->name);
+    put_key(w, "args");
+    if (!put_arguments(w, p))
+        return false;
+    put(w, "}");
+    put_signature(w);
+    put(w, "}");
+    return true;
+}
+
+static bool put_part(struct writing *w, const struct turn_part *p)
+{
+    if (p->cache_control.len > 0)
+        turn_note_dropped(w->notes, "cache_control");
+    switch (p->kind) {
+    case PART_TEXT:
+    case PART_REFUSAL:
+        if (p->text.len > 0)
+            put_text(w, p->text);
+        return true;
+    case PART_REASONING:
+        put_reasoning(w, p);
+        return true;
+    case PART_REDACTED: /* Gemini hides nothing whole: this is somebody else's */
+        turn_note_dropped(w->notes, "reasoning");
+        return true;
+    case PART_DOCUMENT:
+        if (p->data.len == 0 && p->url.len == 0)
+            put_text(w, p->text);
+        else
+            put_media(w, p);
+        return true;
+    case PART_IMAGE:
+    case PART_AUDIO:
+        put_media(w, p);
+        return true;
+    case PART_CALL:
+        return put_call(w, p);
+    case PART_RESULT:
+        return refuse(w, p->path, "the result of a tool stands in a message of its own");
+    }
+    return true;
+}
+
+static bool put_parts(struct writing *w, const struct turn_part *p)
+{
+    for (; p != NULL; p = p->next) {
+        if (!put_part(w, p))
+            return false;
+    }
+    return true;
+}
+
+/* --- results -------------------------------------------------------------------------------------- */
+
+static bool is_text(const struct turn_part *p)
+{
+    return p->kind == PART_TEXT || p->kind == PART_REFUSAL;
+}
+
+/* An object as it is; anything else under a name, since Gemini takes objects only. */
+static void put_response(struct writing *w, const struct turn_part *result)
+{
+    const struct turn_part *first = result->inside;
+    bool is_one = first != NULL && first->next == NULL && is_text(first);
+    if (is_one && !result->is_error && json_out_object(&w->out, first->text))
+        return;
+    put(w, result->is_error ? "{\"error\":\"" : "{\"result\":\"");
+    for (const struct turn_part *p = first; p != NULL; p = p->next) {
+        if (is_text(p))
+            json_out_span(&w->out, p->text);
+    }
+    put(w, "\"}");
+}
+
+/* Images of a result follow as parts of the same content. */
+static bool put_results(struct writing *w, const struct turn_message *calls,
+                        const struct turn_message *m, const struct turn_message *end)
+{
+    if (!wire_check_results(calls, m, end, w->why))
+        return false;
+    for (const struct turn_message *i = calls; i != m; i = i->next) {
+        for (const struct turn_part *p = i->parts; p != NULL; p = p->next) {
+            if (p->kind != PART_CALL)
+                continue;
+            put_comma(w);
+            put(w, "{\"functionResponse\":{");
+            put_raw(w, "name", p->name);
+            put_key(w, "response");
+            put_response(w, wire_result_of(m, end, p->id));
+            put(w, "}}");
+        }
+    }
+    for (; m != end; m = m->next) {
+        for (const struct turn_part *p = m->role == ROLE_TOOL ? m->parts->inside : NULL; p != NULL;
+             p = p->next) {
+            if (!is_text(p) && !put_part(w, p))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* --- contents ------------------------------------------------------------------------------------- */
+
+static bool put_run(struct writing *w, const struct turn_message *calls,
+                    const struct turn_message *m, const struct turn_message *end)
+{
+    bool is_assistant = m->role == ROLE_ASSISTANT;
+    size_t before = w->out.buf->tail;
+    put_comma(w);
+    put(w, is_assistant ? "{\"role\":\"model\",\"parts\":[" : "{\"role\":\"user\",\"parts\":[");
+    size_t empty = w->out.buf->tail;
+    w->has_called = false;
+    if (!is_assistant && !put_results(w, calls, m, end))
+        return false;
+    for (; m != end; m = m->next) {
+        bool is_here = m->role == ROLE_USER || m->role == ROLE_ASSISTANT;
+        if (is_here && !put_parts(w, m->parts))
+            return false;
+    }
+    flush_signature(w);
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]}");
+    return true;
+}
+
+static bool put_contents(struct writing *w)
+{
+    const struct turn_message *m = w->r->messages;
+    while (m != NULL && wire_is_system(m))
+        m = m->next;
+    const struct turn_message *calls = m;
+    put(w, "{\"contents\":[");
+    size_t empty = w->out.buf->tail;
+    while (m != NULL) {
+        const struct turn_message *end = wire_run_end(m);
+        if (!put_run(w, calls, m, end))
+            return false;
+        calls = m->role == ROLE_ASSISTANT ? m : end;
+        m = end;
+    }
+    if (w->out.buf->tail == empty)
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"),
+                           "it holds nothing but system messages");
+    put(w, "]");
+    return true;
+}
+
+static bool put_system(struct writing *w)
+{
+    bool is_leading = true;
+    size_t before = w->out.buf->tail;
+    put(w, ",\"systemInstruction\":{\"parts\":[");
+    size_t empty = w->out.buf->tail;
+    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        is_leading = is_leading && wire_is_system(m);
+        if (!wire_is_system(m))
+            continue;
+        if (!is_leading)
+            turn_note_dropped(w->notes, "place of system messages");
+        if (!put_parts(w, m->parts))
+            return false;
+    }
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]}");
+    return true;
+}
+
+/* --- tools ---------------------------------------------------------------------------------------- */
+
+static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
+{
+    struct json_member m;
+    bool has_grammar = t->format.len > 0 && json_get(t->format, "definition", &m);
+    if (has_grammar && !w->o->wraps_grammars)
+        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
+    put(w, ",\"description\":\"");
+    json_out_span(&w->out, t->description);
+    if (has_grammar) {
+        turn_note_dropped(w->notes, "grammar of a custom tool");
+        put(w, "\\n\\nThe input must follow this grammar:\\n");
+        json_out_span(&w->out, json_raw(json_value(t->format, &m)));
+    }
+    put(w, "\",\"parametersJsonSchema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+           "\"string\"}},\"required\":[\"input\"]}}");
+    return true;
+}
+
+static bool put_tool(struct writing *w, const struct turn_tool *t)
+{
+    put_comma(w);
+    put(w, "{");
+    put_raw(w, "name", t->name);
+    if (t->is_custom)
+        return put_custom_tool(w, t);
+    if (t->description.len > 0)
+        put_raw(w, "description", t->description);
+    put_lexeme(w, "parametersJsonSchema", t->schema);
+    put(w, "}");
+    if (t->cache_control.len > 0)
+        turn_note_dropped(w->notes, "cache_control");
+    return true;
+}
+
+static void put_mode(struct writing *w, const char *mode, const struct turn_tool *names)
+{
+    put(w, ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"");
+    put(w, mode);
+    put(w, "\"");
+    if (names != NULL)
+        put(w, ",\"allowedFunctionNames\":[");
+    for (const struct turn_tool *t = names; t != NULL; t = t->next) {
+        put_comma(w);
+        json_out_raw(&w->out, t->name);
+    }
+    put(w, names != NULL ? "]}}" : "}}");
+}
+
+static void put_choice(struct writing *w)
+{
+    const struct turn_tool named = {.name = w->r->choice_name};
+    switch (w->r->choice) {
+    case CHOICE_UNSAID:
+    case CHOICE_AUTO:
+        if (w->r->allowed != NULL)
+            put_mode(w, "VALIDATED", w->r->allowed); /* AUTO takes no names */
+        else if (w->r->choice == CHOICE_AUTO)
+            put_mode(w, "AUTO", NULL);
+        break;
+    case CHOICE_NONE:
+        put_mode(w, "NONE", NULL);
+        break;
+    case CHOICE_REQUIRED:
+        put_mode(w, "ANY", w->r->allowed);
+        break;
+    case CHOICE_NAMED:
+        put_mode(w, "ANY", &named);
+        break;
+    }
+    if (w->r->parallel == PARALLEL_NO)
+        turn_note_dropped(w->notes, "parallel_tool_calls");
+}
+
+static bool put_tools(struct writing *w)
+{
+    bool searches = false, calls = false;
+    size_t before = w->out.buf->tail;
+    put(w, ",\"tools\":[{\"functionDeclarations\":[");
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        searches |= t->is_web_search;
+        calls |= !t->is_web_search;
+        if (!t->is_web_search && !put_tool(w, t))
+            return false;
+    }
+    if (calls)
+        put(w, searches ? "]},{\"googleSearch\":{}}]" : "]}]");
+    else
+        w->out.buf->tail = before;
+    if (searches && !calls)
+        put(w, ",\"tools\":[{\"googleSearch\":{}}]");
+    if (calls)
+        put_choice(w);
+    return true;
+}
+
+/* --- generationConfig ------------------------------------------------------------------------------ */
+
+static uint64_t budget_of(const struct writing *w)
+{
+    static const unsigned percents[] = {
+        [EFFORT_MINIMAL] = 10, [EFFORT_LOW] = 20,   [EFFORT_MEDIUM] = 50,
+        [EFFORT_HIGH] = 80,    [EFFORT_XHIGH] = 95, [EFFORT_MAX] = 95,
+    };
+    uint64_t budget, most;
+    if (!json_u64(w->r->max_tokens, &most) || most == 0)
+        most = w->o->default_max_tokens;
+    if (!json_u64(w->r->thinking_budget, &budget))
+        budget = (most < BUDGET_MAX ? most : BUDGET_MAX) * percents[w->r->effort] / 100;
+    return budget < BUDGET_MAX ? budget : BUDGET_MAX;
+}
+
+/* Words Gemini 3 takes; it cannot be told not to think at all. */
+static const char *level_of(enum turn_effort e)
+{
+    if (e == EFFORT_NONE)
+        return "minimal";
+    return e == EFFORT_XHIGH || e == EFFORT_MAX ? "high" : turn_effort_word(e);
+}
+
+static void put_thinking(struct writing *w)
+{
+    enum turn_effort effort = w->r->effort;
+    bool has_budget = w->r->thinking_budget.len > 0;
+    if (effort == EFFORT_UNSAID && !has_budget)
+        return;
+    if (w->o->refuses_effort) {
+        turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    put_key(w, "thinkingConfig");
+    put(w, "{");
+    if (w->o->thinks_by_budget) {
+        put(w, "\"thinkingBudget\":");
+        json_out_u64(&w->out, effort == EFFORT_NONE ? 0 : budget_of(w));
+    } else {
+        put(w, "\"thinkingLevel\":\"");
+        put(w, level_of(effort == EFFORT_UNSAID ? turn_effort_of_budget(w->r) : effort));
+        put(w, "\"");
+    }
+    if (effort != EFFORT_NONE && !w->r->thinking_is_hidden)
+        put(w, ",\"includeThoughts\":true");
+    put(w, "}");
+}
+
+static bool put_stop(struct writing *w)
+{
+    struct span item, stop = w->r->stop;
+    size_t cursor = 0;
+    unsigned n = 0;
+    if (stop.len == 0 || stop.at[0] == 'n')
+        return true;
+    put_key(w, "stopSequences");
+    put(w, "[");
+    if (stop.at[0] == '"')
+        json_out_span(&w->out, stop);
+    for (; json_each(stop, &cursor, &item); n++) {
+        put_comma(w);
+        json_out_span(&w->out, item);
+    }
+    put(w, "]");
+    return n <= STOPS_MAX || refuse(w, SPAN_LIT("stop"), "this model takes five at most");
+}
+
+static void put_sampling(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    put_lexeme(w, "seed", r->seed);
+    put_lexeme(w, "presencePenalty", r->presence_penalty);
+    put_lexeme(w, "frequencyPenalty", r->frequency_penalty);
+    if (w->o->refuses_sampling) {
+        if (r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0)
+            turn_note_dropped(w->notes, "temperature, top_p and top_k");
+        return;
+    }
+    put_lexeme(w, "temperature", r->temperature);
+    put_lexeme(w, "topP", r->top_p);
+    put_lexeme(w, "topK", r->top_k);
+}
+
+static bool put_config(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    size_t before = w->out.buf->tail;
+    put(w, ",\"generationConfig\":{");
+    size_t empty = w->out.buf->tail;
+    put_lexeme(w, "maxOutputTokens", r->max_tokens);
+    put_sampling(w);
+    if (!put_stop(w))
+        return false;
+    if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
+        put_raw(w, "responseMimeType", SPAN_LIT("application/json"));
+    if (r->format == FORMAT_SCHEMA)
+        put_lexeme(w, "responseJsonSchema", r->format_schema);
+    put_thinking(w);
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "}");
+    put(w, "}");
+    return true;
+}
+
+static void note_dropped(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    const struct {
+        struct span said;
+        const char *name;
+    } fields[] = {
+        {r->prediction, "prediction"},
+        {r->verbosity, "verbosity"},
+        {r->metadata, "metadata"},
+        {r->service_tier, "service_tier"},
+        {r->user, "user"},
+        {r->cache_key, "prompt_cache_key"},
+        {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
+    };
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
+            turn_note_dropped(w->notes, fields[i].name);
+    }
+}
+
+bool gemini_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,
+                       struct buf *out, struct turn_notes *notes, struct fault *why)
+{
+    struct writing w = {
+        .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
+    if (!wire_check_answer(r, why) || !put_contents(&w) || !put_system(&w) || !put_tools(&w) ||
+        !put_config(&w))
+        return false;
+    note_dropped(&w);
+    if (w.out.rc == 0)
+        return true;
+    *why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
+    return false;
+}

@@ -1,0 +1,26 @@
+/* wire_history.h: a conversation as upstreams want it that know two sides only.
+ *
+ * Messages of one side in a row are a *run*; system messages stand elsewhere and part nothing. The
+ * run that answers calls begins with their results, one for each, in the order of the calls. */
+#ifndef SLUICE_CODEC_WIRE_HISTORY_H
+#define SLUICE_CODEC_WIRE_HISTORY_H
+
+#include "sluice/codec/turn_wire.h"
+
+bool wire_is_system(const struct turn_message *m);
+
+/* The first message behind the run that `m` begins; NULL at the conversation's end. */
+const struct turn_message *wire_run_end(const struct turn_message *m);
+
+/* The part of kind PART_RESULT among `m` to `end` that answers `id`, or NULL. */
+const struct turn_part *wire_result_of(const struct turn_message *m, const struct turn_message *end,
+                                       struct span id);
+
+/* Has every call of `calls` to `m` a result in `m` to `end`, and the other way around? */
+bool wire_check_results(const struct turn_message *calls, const struct turn_message *m,
+                        const struct turn_message *end, struct fault *why);
+
+/* Says no to what no upstream that gives one answer of text can express. */
+bool wire_check_answer(const struct turn_request *r, struct fault *why);
+
+#endif
