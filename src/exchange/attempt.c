@@ -138,20 +138,19 @@ static void send_passing(struct attempt *a)
 static void send_translated(struct attempt *a)
 {
     struct span spans[3];
-    struct span body = buf_span(&a->wire);
+    struct span body = translation_wire(a->translation);
     spans[0] = request_head(a, SPAN_LIT("Content-Type: application/json\r\n"),
                             span_text(a->dialect.version), body.len);
     spans[1] = body;
     note_sent(a);
     (void)client_send(a->client, spans, 2);
-    buf_fini(&a->wire);
 }
 
 static void send_request(struct attempt *a)
 {
     if (a->dialect.upstream == NULL)
         send_passing(a);
-    else if (turn_lane_write_request(a))
+    else
         send_translated(a);
 }
 
@@ -254,13 +253,45 @@ static void connect_again(struct attempt *a)
 static void start_demo(struct attempt *a)
 {
     struct exchange *x = a->x;
-    if (a->dialect.upstream != NULL && !turn_lane_write_request(a))
-        return;
-    a->sent_us = x->dispatched_us = a->started_us;
+    a->sent_us = clock_us();
+    if (x->dispatched_us == 0)
+        x->dispatched_us = a->sent_us;
     become(a, ATTEMPT_WAITING);
-    a->demo = demo_start(a, a->dialect.upstream != NULL ? buf_span(&a->wire)
-                                                        : buf_span(&x->body.bytes));
-    buf_fini(&a->wire);
+    a->demo = demo_start(a, a->translation != NULL ? translation_wire(a->translation)
+                                                   : buf_span(&x->body.bytes));
+}
+
+static void reach(struct attempt *a)
+{
+    if (a->target->provider->protocol == PROTOCOL_DEMO)
+        start_demo(a);
+    else
+        take_connection(a);
+}
+
+/* What a translation had to leave out, for the answer's head. */
+static void note_dropped(struct exchange *x, const struct turn_notes *notes)
+{
+    char list[512];
+    int n = 0;
+    for (unsigned i = 0; i < notes->n && n < (int)sizeof list; i++)
+        n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", i > 0 ? ", " : "",
+                      notes->dropped[i]);
+    x->dropped = arena_keep(&x->sending, span_text(notes->n > 0 ? list : ""));
+}
+
+void attempt_translated(struct attempt *a)
+{
+    const struct fault *problem = translation_fault(a->translation);
+    if (problem != NULL) { /* another provider would have to be asked the same */
+        struct fault why = *problem;
+        if (why.param != NULL) /* the translation goes with the attempt */
+            why.param = (const char *)arena_keep(&a->x->arena, span_text(why.param)).at;
+        exchange_fail(a->x, &why);
+        return;
+    }
+    note_dropped(a->x, translation_notes(a->translation));
+    reach(a);
 }
 
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
@@ -280,10 +311,10 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
                      "its protocol has nothing of this kind");
         return;
     }
-    if (o->protocol == PROTOCOL_DEMO)
-        start_demo(a);
+    if (a->dialect.upstream != NULL)
+        translation_start(a);
     else
-        take_connection(a);
+        reach(a);
 }
 
 void attempt_end(struct attempt *a, enum attempt_result result)
@@ -302,7 +333,8 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     if (a->demo != NULL)
         demo_stop(a->demo);
     inflater_free(a->inflater);
-    buf_fini(&a->wire);
+    translation_end(a->translation);
+    a->translation = NULL;
     a->ticket = NULL;
     a->client = NULL;
     a->demo = NULL;

@@ -423,8 +423,9 @@ void exchange_commit(struct exchange *x)
         body_fini(&x->body);
         arena_fini(&x->sending);
     }
+    translation_end(x->attempt.translation);
+    x->attempt.translation = NULL;
     x->request = NULL;
-    x->turn = NULL;
     x->forward = x->fields = x->relayed = x->dropped = SPAN_NONE;
 }
 

@@ -4,6 +4,7 @@
 #define SLUICE_EXCHANGE_PRIV_H
 
 #include "dialect.h"
+#include "translation.h"
 
 #include "sluice/codec/openai_request.h"
 #include "sluice/codec/openai_stream.h"
@@ -62,7 +63,7 @@ struct attempt {
     struct demo *demo;
     struct inflater *inflater; /* the provider compresses although asked not to */
     struct dialect dialect;
-    struct buf wire; /* a translated request on its way to the socket */
+    struct translation *translation; /* of the request, when that is not passed on as it is */
     struct deadline deadline;
     uint64_t total_due_ms; /* the provider's total timeout, 0: none */
     uint64_t started_us, sent_us, head_us;
@@ -88,6 +89,8 @@ void attempt_end(struct attempt *a, enum attempt_result result);
 /* Ends it with a fault that names the provider; another endpoint may be tried. */
 void attempt_fail(struct attempt *a, enum attempt_result result, enum fault_kind kind,
                   const char *problem);
+/* Its translation is through. */
+void attempt_translated(struct attempt *a);
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
 /* What a provider (or the demo provider) answers. */
@@ -133,13 +136,11 @@ struct exchange {
     struct body body;
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
-    const struct turn_request
-        *turn;           /* of the attempt under way, when it is translated; there too */
-    struct span forward; /* field lines of the request for the upstream; in `sending` */
-    bool says_version;   /* anthropic-version is among them */
-    struct span dropped; /* what the translation left out, a list; in `sending` */
-    struct span fields;  /* field lines every answer carries; in `sending` */
-    struct span relayed; /* field lines of the upstream's response; in `sending` */
+    struct span forward;            /* field lines of the request for the upstream; in `sending` */
+    bool says_version;              /* anthropic-version is among them */
+    struct span dropped;            /* what the translation left out, a list; in `sending` */
+    struct span fields;             /* field lines every answer carries; in `sending` */
+    struct span relayed;            /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
     bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */
@@ -194,9 +195,8 @@ void lane_reset(struct pass_lane *l);
 /* Ends a stream that has begun with the fault in it. */
 void lane_end_with_fault(struct exchange *x, const struct fault *why);
 
-/* turn_lane.c: makes a->wire of the client's request. False: the exchange has failed. */
-bool turn_lane_write_request(struct attempt *a);
-void turn_lane_free_buffer(void); /* at exit */
+/* turn_lane.c, at exit */
+void turn_lane_free_buffer(void);
 
 /* answer.c */
 struct span answer_fields(const struct exchange *x, const char *content_type);

@@ -33,47 +33,6 @@ struct turn_lane {
 /* What is written during one read goes through one buffer; it is empty between reads. */
 static struct buf out;
 
-/* --- the request -------------------------------------------------------------------------------- */
-
-static void note_dropped(struct exchange *x, const struct turn_notes *notes)
-{
-    char list[512];
-    int n = 0;
-    for (unsigned i = 0; i < notes->n && n < (int)sizeof list; i++)
-        n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", i > 0 ? ", " : "",
-                      notes->dropped[i]);
-    x->dropped = arena_keep(&x->sending, span_text(notes->n > 0 ? list : ""));
-}
-
-bool turn_lane_write_request(struct attempt *a)
-{
-    struct exchange *x = a->x;
-    const struct dialect *d = &a->dialect;
-    struct turn_request *r = ARENA_NEW(&x->sending, struct turn_request);
-    struct turn_notes notes = {.n = 0};
-    struct fault why;
-    const struct wire_options options = {
-        .model = a->target->upstream_model,
-        .default_max_tokens = a->target->max_output > 0 ? a->target->max_output : 8192,
-        .says_max_tokens = !a->target->provider->has_responses,
-        .knows_custom_tools = a->target->provider->has_responses,
-        .wraps_grammars = true,
-    };
-    if (!d->client->read(buf_span(&x->body.bytes), &x->sending, r, &why)) {
-        exchange_fail(x, &why);
-        return false;
-    }
-    proof_keep(r, d->upstream->family);
-    x->turn = r;
-    buf_clear(&a->wire);
-    if (!d->upstream->write(r, &options, &x->sending, &a->wire, &notes, &why)) {
-        exchange_fail(x, &why);
-        return false;
-    }
-    note_dropped(x, &notes);
-    return true;
-}
-
 /* --- events of the answer ------------------------------------------------------------------------- */
 
 static const char *const stop_words[] = {
@@ -175,12 +134,13 @@ static struct answer_identity identify(struct exchange *x)
 /* Names of the tools whose free text travels as a function's argument. */
 static void watch_custom_tools(struct exchange *x, struct turn_lane *t)
 {
+    const struct turn_tool *tools = translation_request(x->attempt.translation)->tools;
     unsigned n = 0;
-    for (const struct turn_tool *tool = x->turn->tools; tool != NULL; tool = tool->next)
+    for (const struct turn_tool *tool = tools; tool != NULL; tool = tool->next)
         n += tool->is_custom;
     struct span *names = ARENA_ARRAY(&x->arena, struct span, n + 1);
     n = 0;
-    for (const struct turn_tool *tool = x->turn->tools; tool != NULL; tool = tool->next) {
+    for (const struct turn_tool *tool = tools; tool != NULL; tool = tool->next) {
         if (tool->is_custom)
             names[n++] = arena_keep(&x->arena, tool->name);
     }

@@ -1,0 +1,114 @@
+#include "translation.h"
+
+#include "exchange_priv.h"
+
+#include "sluice/codec/proof.h"
+#include "sluice/net/offload.h"
+
+#include <stdlib.h>
+
+enum { ON_LOOP_MAX = 256 * 1024, ARENA_BLOCK = 4096, OUTPUT_TOKENS = 8192 };
+
+struct translation {
+    struct attempt *a;
+    struct dialect dialect;
+    struct span body;
+    struct wire_options options;
+    struct arena arena;
+    struct turn_request request;
+    struct turn_notes notes;
+    struct buf wire;
+    struct fault why;
+    bool has_failed;
+    struct offload *job; /* while it is on another thread */
+    struct body kept;    /* once the exchange is gone */
+};
+
+static void translate(void *arg)
+{
+    struct translation *t = arg;
+    t->has_failed = !t->dialect.client->read(t->body, &t->arena, &t->request, &t->why);
+    if (t->has_failed)
+        return;
+    proof_keep(&t->request, t->dialect.upstream->family);
+    t->has_failed = !t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire,
+                                                &t->notes, &t->why);
+}
+
+static void free_translation(void *arg)
+{
+    struct translation *t = arg;
+    body_fini(&t->kept);
+    buf_fini(&t->wire);
+    arena_fini(&t->arena);
+    free(t);
+}
+
+static void on_translated(void *arg)
+{
+    struct translation *t = arg;
+    t->job = NULL;
+    attempt_translated(t->a);
+}
+
+/* Facts about the upstream and its model. */
+static struct wire_options options_for(const struct target *target, struct arena *a)
+{
+    const struct provider_options *p = target->provider;
+    return (struct wire_options){
+        .model = arena_keep(a, target->upstream_model), /* the exchange may end meanwhile */
+        .default_max_tokens = target->max_output > 0 ? target->max_output : OUTPUT_TOKENS,
+        .says_max_tokens = !p->has_responses,
+        .knows_custom_tools = p->has_responses,
+        .wraps_grammars = true,
+    };
+}
+
+void translation_start(struct attempt *a)
+{
+    struct translation *t = xcalloc(1, sizeof *t);
+    t->a = a;
+    t->dialect = a->dialect;
+    t->body = buf_span(&a->x->body.bytes);
+    arena_init(&t->arena, NULL, ARENA_BLOCK);
+    t->options = options_for(a->target, &t->arena);
+    a->translation = t;
+    if (t->body.len > ON_LOOP_MAX) {
+        t->job = offload_start(a->x->gateway->loop, translate, on_translated, free_translation, t);
+    } else {
+        translate(t);
+        attempt_translated(a);
+    }
+}
+
+void translation_end(struct translation *t)
+{
+    if (t == NULL)
+        return;
+    if (t->job == NULL) {
+        free_translation(t);
+        return;
+    }
+    body_move(&t->kept, &t->a->x->body); /* it is being read */
+    offload_cancel(t->job);
+}
+
+const struct fault *translation_fault(const struct translation *t)
+{
+    return t->has_failed ? &t->why : NULL;
+}
+
+struct span translation_wire(const struct translation *t)
+{
+    return buf_span(&t->wire);
+}
+
+const struct turn_request *translation_request(const struct translation *t)
+{
+    return &t->request;
+}
+
+const struct turn_notes *translation_notes(const struct translation *t)
+{
+    return &t->notes;
+}

@@ -1,0 +1,26 @@
+/* translation.h: a client's request on its way into another protocol.
+ *
+ * Reading and writing a megabyte takes two milliseconds, and pictures make requests large, so what is
+ * not small is done on another thread. A translation owns all it makes; the body it reads stays the
+ * exchange's, unless the exchange ends first: then it goes with the translation. */
+#ifndef SLUICE_EXCHANGE_TRANSLATION_H
+#define SLUICE_EXCHANGE_TRANSLATION_H
+
+#include "sluice/codec/turn_codec.h"
+
+struct attempt;
+struct translation;
+
+/* Begins one as a->translation; attempt_translated follows, within this call or later. */
+void translation_start(struct attempt *a);
+
+/* Ends it, wherever it is; NULL is fine. */
+void translation_end(struct translation *t);
+
+/* What came of it: NULL, or why the request cannot be translated. */
+const struct fault *translation_fault(const struct translation *t);
+struct span translation_wire(const struct translation *t);
+const struct turn_request *translation_request(const struct translation *t);
+const struct turn_notes *translation_notes(const struct translation *t);
+
+#endif
