@@ -56,6 +56,14 @@ bool wire_check_results(const struct turn_message *calls, const struct turn_mess
     return true;
 }
 
+bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t)
+{
+    const struct turn_tool *a = r->allowed;
+    while (a != NULL && !span_eq(a->name, t->name))
+        a = a->next;
+    return r->allowed == NULL || a != NULL;
+}
+
 bool wire_check_answer(const struct turn_request *r, struct fault *why)
 {
     uint64_t n = 1, top = 0;

@@ -20,6 +20,9 @@ const struct turn_part *wire_result_of(const struct turn_message *m, const struc
 bool wire_check_results(const struct turn_message *calls, const struct turn_message *m,
                         const struct turn_message *end, struct fault *why);
 
+/* May the model call this tool (allowed_tools)? */
+bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t);
+
 /* Says no to what no upstream that gives one answer of text can express. */
 bool wire_check_answer(const struct turn_request *r, struct fault *why);
 

@@ -1,0 +1,580 @@
+#include "sluice/codec/converse_wire.h"
+
+#include "sluice/codec/call_id.h"
+#include "sluice/codec/raw_text.h"
+#include "sluice/format/json_out.h"
+#include "sluice/format/json_walk.h"
+
+#include "wire_history.h"
+
+#define ANY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
+#define CACHE_POINT "{\"cachePoint\":{\"type\":\"default\"}}"
+
+enum { BUDGET_MIN = 1024 }; /* Anthropic refuses less */
+
+struct writing {
+    const struct turn_request *r;
+    const struct wire_options *o;
+    struct arena *a;
+    struct json_out out;
+    struct turn_notes *notes;
+    struct fault *why;
+    uint64_t max_tokens;
+    bool has_calls; /* in the history */
+    bool thinks;
+};
+
+static void put(struct writing *w, const char *text)
+{
+    json_out_span(&w->out, span_text(text));
+}
+
+static bool refuse(struct writing *w, struct span path, const char *problem)
+{
+    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
+}
+
+/* A comma unless a list or an object has just begun. */
+static void put_comma(struct writing *w)
+{
+    if (w->out.rc == 0 && strchr("[{", w->out.buf->at[w->out.buf->tail - 1]) == NULL)
+        put(w, ",");
+}
+
+static void put_key(struct writing *w, const char *key)
+{
+    put_comma(w);
+    put(w, "\"");
+    put(w, key);
+    put(w, "\":");
+}
+
+static void put_raw(struct writing *w, const char *key, struct span raw)
+{
+    put_key(w, key);
+    json_out_raw(&w->out, raw);
+}
+
+static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
+{
+    if (lexeme.len == 0)
+        return;
+    put_key(w, key);
+    json_out_span(&w->out, lexeme);
+}
+
+/* --- blocks --------------------------------------------------------------------------------------- */
+
+static const char *format_of(struct span media_type)
+{
+    static const struct {
+        const char *type, *format;
+    } known[] = {
+        {"image/png", "png"},          {"image/jpeg", "jpeg"},     {"image/gif", "gif"},
+        {"image/webp", "webp"},        {"application/pdf", "pdf"}, {"text/plain", "txt"},
+        {"text/markdown", "md"},       {"text/html", "html"},      {"text/csv", "csv"},
+        {"application/msword", "doc"},
+    };
+    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (span_ieq(media_type, span_text(known[i].type)))
+            return known[i].format;
+    }
+    return NULL;
+}
+
+/* Of all characters a document's name may have few, and spaces only one by one. */
+static struct span document_name(struct arena *a, struct span name)
+{
+    char *plain = arena_alloc(a, name.len + 1);
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.at[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || memchr("-()[]", c, 5) != NULL ||
+                        (c == ' ' && i > 0 && plain[i - 1] != ' ');
+        plain[i] = is_plain ? (char)c : '-';
+    }
+    return name.len > 0 ? span_of(plain, name.len) : SPAN_LIT("document");
+}
+
+static bool put_image(struct writing *w, const struct turn_part *p)
+{
+    const char *format = format_of(p->media_type);
+    if (p->data.len == 0)
+        return refuse(w, p->path, "this model reads images that are in the request only");
+    if (format == NULL || !span_starts(p->media_type, SPAN_LIT("image/")))
+        return refuse(w, p->path, "this model reads images of type jpeg, png, gif and webp");
+    if (p->detail.len > 0 && !span_eq(p->detail, SPAN_LIT("auto")))
+        turn_note_dropped(w->notes, "image_url.detail");
+    put_comma(w);
+    put(w, "{\"image\":{");
+    put_raw(w, "format", span_text(format));
+    put(w, ",\"source\":{");
+    put_raw(w, "bytes", p->data);
+    put(w, "}}}");
+    return true;
+}
+
+static bool put_document(struct writing *w, const struct turn_part *p)
+{
+    bool is_text = p->data.len == 0;
+    const char *format = is_text ? "txt" : format_of(p->media_type);
+    if (p->url.len > 0)
+        return refuse(w, p->path, "this model reads documents that are in the request only");
+    if (format == NULL || span_starts(p->media_type, SPAN_LIT("image/")))
+        return refuse(w, p->path, "this model does not read documents of this type");
+    put_comma(w);
+    put(w, "{\"document\":{");
+    put_raw(w, "name", document_name(w->a, p->name));
+    put_raw(w, "format", span_text(format));
+    put(w, ",\"source\":{");
+    put_raw(w, is_text ? "text" : "bytes", is_text ? p->text : p->data);
+    put(w, "}}}");
+    return true;
+}
+
+static void put_text(struct writing *w, struct span text)
+{
+    if (raw_text_is_blank(text))
+        return; /* Bedrock refuses it */
+    put_comma(w);
+    put(w, "{");
+    put_raw(w, "text", text);
+    put(w, "}");
+}
+
+static void put_reasoning(struct writing *w, const struct turn_part *p)
+{
+    if (p->proof.len == 0) {
+        turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    put_comma(w);
+    put(w, "{\"reasoningContent\":{\"reasoningText\":{");
+    put_raw(w, "text", p->text);
+    put_raw(w, "signature", p->proof);
+    put(w, "}}}");
+}
+
+static void put_redacted(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, "{\"reasoningContent\":{");
+    put_raw(w, "redactedContent", p->text);
+    put(w, "}}");
+}
+
+static bool put_input(struct writing *w, const struct turn_part *p)
+{
+    if (p->is_custom) { /* free text travels as the one member of an object: custom_tool.h */
+        put(w, "{");
+        put_raw(w, "input", p->arguments_text);
+        put(w, "}");
+    } else if (p->arguments_object.len > 0) {
+        json_out_span(&w->out, p->arguments_object);
+    } else if (raw_text_is_blank(p->arguments_text)) {
+        put(w, "{}");
+    } else if (!json_out_object(&w->out, p->arguments_text)) {
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST,
+                           turn_path(w->a, p->path, ".function.arguments"),
+                           "it must be a JSON object: this model takes nothing else");
+    }
+    return true;
+}
+
+static bool put_call(struct writing *w, const struct turn_part *p)
+{
+    w->has_calls = true;
+    put_comma(w);
+    put(w, "{\"toolUse\":{");
+    put_raw(w, "toolUseId", call_id_for_messages(w->a, p->id));
+    put_raw(w, "name", p->name);
+    put_key(w, "input");
+    if (!put_input(w, p))
+        return false;
+    put(w, "}}");
+    return true;
+}
+
+static bool put_block(struct writing *w, const struct turn_part *p)
+{
+    switch (p->kind) {
+    case PART_TEXT:
+    case PART_REFUSAL:
+        put_text(w, p->text);
+        return true;
+    case PART_REASONING:
+        put_reasoning(w, p);
+        return true;
+    case PART_REDACTED:
+        put_redacted(w, p);
+        return true;
+    case PART_IMAGE:
+        return put_image(w, p);
+    case PART_DOCUMENT:
+        return put_document(w, p);
+    case PART_CALL:
+        return put_call(w, p);
+    case PART_AUDIO:
+        return refuse(w, p->path, "this model does not hear");
+    case PART_RESULT:
+        return refuse(w, p->path, "the result of a tool stands in a message of its own");
+    }
+    return true;
+}
+
+static void put_cache_point(struct writing *w, struct span cache_control)
+{
+    if (cache_control.len == 0)
+        return;
+    put_comma(w);
+    put(w, CACHE_POINT);
+}
+
+static bool put_parts(struct writing *w, const struct turn_part *p)
+{
+    for (; p != NULL; p = p->next) {
+        size_t before = w->out.buf->tail;
+        if (!put_block(w, p))
+            return false;
+        if (w->out.buf->tail != before) /* there is something to be cached */
+            put_cache_point(w, p->cache_control);
+    }
+    return true;
+}
+
+/* --- messages ------------------------------------------------------------------------------------- */
+
+static bool put_result(struct writing *w, const struct turn_part *p)
+{
+    put_comma(w);
+    put(w, "{\"toolResult\":{");
+    put_raw(w, "toolUseId", call_id_for_messages(w->a, p->id));
+    put(w, ",\"content\":[");
+    for (const struct turn_part *i = p->inside; i != NULL; i = i->next) {
+        if (!put_block(w, i)) /* cache points stand outside of results */
+            return false;
+    }
+    put(w, p->is_error ? "],\"status\":\"error\"}}" : "]}}");
+    put_cache_point(w, p->cache_control);
+    return true;
+}
+
+static bool put_results(struct writing *w, const struct turn_message *calls,
+                        const struct turn_message *m, const struct turn_message *end)
+{
+    if (!wire_check_results(calls, m, end, w->why))
+        return false;
+    for (; calls != m; calls = calls->next) {
+        for (const struct turn_part *p = calls->parts; p != NULL; p = p->next) {
+            if (p->kind == PART_CALL && !put_result(w, wire_result_of(m, end, p->id)))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool put_run(struct writing *w, const struct turn_message *calls,
+                    const struct turn_message *m, const struct turn_message *end)
+{
+    bool is_assistant = m->role == ROLE_ASSISTANT;
+    size_t before = w->out.buf->tail;
+    put_comma(w);
+    put(w, is_assistant ? "{\"role\":\"assistant\",\"content\":["
+                        : "{\"role\":\"user\",\"content\":[");
+    size_t empty = w->out.buf->tail;
+    if (!is_assistant && !put_results(w, calls, m, end))
+        return false;
+    for (; m != end; m = m->next) {
+        bool is_here = m->role == ROLE_USER || m->role == ROLE_ASSISTANT;
+        if (is_here && !put_parts(w, m->parts))
+            return false;
+    }
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]}");
+    return true;
+}
+
+static bool put_messages(struct writing *w)
+{
+    const struct turn_message *m = w->r->messages;
+    while (m != NULL && wire_is_system(m))
+        m = m->next;
+    const struct turn_message *calls = m;
+    put(w, "{\"messages\":[");
+    size_t empty = w->out.buf->tail;
+    while (m != NULL) {
+        const struct turn_message *end = wire_run_end(m);
+        if (!put_run(w, calls, m, end))
+            return false;
+        calls = m->role == ROLE_ASSISTANT ? m : end;
+        m = end;
+    }
+    if (w->out.buf->tail == empty)
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"),
+                           "it holds nothing but system messages");
+    put(w, "]");
+    return true;
+}
+
+static bool put_system(struct writing *w)
+{
+    bool is_leading = true;
+    size_t before = w->out.buf->tail;
+    put(w, ",\"system\":[");
+    size_t empty = w->out.buf->tail;
+    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        is_leading = is_leading && wire_is_system(m);
+        if (!wire_is_system(m))
+            continue;
+        if (!is_leading)
+            turn_note_dropped(w->notes, "place of system messages");
+        if (!put_parts(w, m->parts))
+            return false;
+    }
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]");
+    return true;
+}
+
+/* --- tools ---------------------------------------------------------------------------------------- */
+
+static void put_schema(struct writing *w, struct span schema)
+{
+    put_key(w, "inputSchema");
+    put(w, "{\"json\":");
+    json_out_span(&w->out, schema);
+    put(w, "}}}");
+}
+
+static bool put_tool(struct writing *w, const struct turn_tool *t)
+{
+    if (t->is_web_search)
+        return refuse(w, t->path, "this model does not search the web");
+    if (t->is_custom && t->format.len > 0 && !span_eq(t->format, SPAN_LIT("{\"type\":\"text\"}")))
+        return refuse(w, t->path, "this model cannot be held to the format of a custom tool");
+    if (t->strict == STRICT_YES)
+        turn_note_dropped(w->notes, "strict");
+    put_comma(w);
+    put(w, "{\"toolSpec\":{");
+    put_raw(w, "name", t->name);
+    if (t->description.len > 0)
+        put_raw(w, "description", t->description);
+    if (t->is_custom)
+        put_schema(w, SPAN_LIT("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+                               "\"string\"}},\"required\":[\"input\"]}"));
+    else
+        put_schema(w, t->schema.len > 0 ? t->schema : SPAN_LIT(ANY_SCHEMA));
+    put_cache_point(w, t->cache_control);
+    return true;
+}
+
+/* A history with calls needs their tools, even where none can be called any more. */
+static void put_history_tools(struct writing *w)
+{
+    size_t from = buf_len(w->out.buf);
+    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind != PART_CALL)
+                continue;
+            struct span spec = span_text(arena_printf(w->a, "{\"toolSpec\":{\"name\":\"%.*s\"",
+                                                      SPAN_FMT(span_sub(p->name, 0, 64))));
+            if (span_find(span_skip(buf_span(w->out.buf), from), spec) != SIZE_MAX)
+                continue;
+            put_comma(w);
+            json_out_span(&w->out, spec);
+            put_schema(w, SPAN_LIT(ANY_SCHEMA));
+        }
+    }
+}
+
+static void put_choice(struct writing *w)
+{
+    switch (w->r->choice) {
+    case CHOICE_UNSAID:
+        break;
+    case CHOICE_NONE: /* only where the history needs the tools */
+        turn_note_dropped(w->notes, "tool_choice");
+        break;
+    case CHOICE_AUTO:
+        put(w, ",\"toolChoice\":{\"auto\":{}}");
+        break;
+    case CHOICE_REQUIRED:
+        put(w, ",\"toolChoice\":{\"any\":{}}");
+        break;
+    case CHOICE_NAMED:
+        put(w, ",\"toolChoice\":{\"tool\":{");
+        put_raw(w, "name", w->r->choice_name);
+        put(w, "}}");
+        break;
+    }
+    if (w->r->parallel == PARALLEL_NO)
+        turn_note_dropped(w->notes, "parallel_tool_calls");
+}
+
+/* Converse cannot be told "none": tools that must not be called are left out. */
+static bool put_tools(struct writing *w)
+{
+    bool is_none = w->r->choice == CHOICE_NONE;
+    size_t before = w->out.buf->tail;
+    put(w, ",\"toolConfig\":{\"tools\":[");
+    size_t empty = w->out.buf->tail;
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        bool is_wanted = wire_is_allowed(w->r, t) && (!is_none || w->has_calls);
+        if (is_wanted && !put_tool(w, t))
+            return false;
+    }
+    bool has_own = w->out.buf->tail != empty;
+    if (!has_own)
+        put_history_tools(w);
+    if (w->out.buf->tail == empty) {
+        w->out.buf->tail = before;
+        return true;
+    }
+    put(w, "]");
+    if (has_own)
+        put_choice(w);
+    put(w, "}");
+    return true;
+}
+
+/* --- parameters ----------------------------------------------------------------------------------- */
+
+static uint64_t budget_of(const struct writing *w)
+{
+    static const unsigned percents[] = {
+        [EFFORT_MINIMAL] = 10, [EFFORT_LOW] = 20,   [EFFORT_MEDIUM] = 50,
+        [EFFORT_HIGH] = 80,    [EFFORT_XHIGH] = 95, [EFFORT_MAX] = 95,
+    };
+    uint64_t budget;
+    if (!json_u64(w->r->thinking_budget, &budget))
+        budget = w->max_tokens * percents[w->r->effort] / 100;
+    return budget < w->max_tokens ? budget : w->max_tokens - 1;
+}
+
+static void put_thinking(struct writing *w)
+{
+    enum turn_effort effort = w->r->effort;
+    bool is_forced = w->r->choice == CHOICE_REQUIRED || w->r->choice == CHOICE_NAMED;
+    if ((effort == EFFORT_UNSAID && w->r->thinking_budget.len == 0) || effort == EFFORT_NONE)
+        return;
+    if (is_forced || w->o->refuses_effort ||
+        (w->o->thinks_by_budget && budget_of(w) < BUDGET_MIN)) {
+        turn_note_dropped(w->notes, "reasoning");
+        return;
+    }
+    w->thinks = true;
+    put_key(w, "thinking");
+    if (w->o->thinks_by_budget) {
+        put(w, "{\"type\":\"enabled\",\"budget_tokens\":");
+        json_out_u64(&w->out, budget_of(w));
+        put(w, "}");
+        return;
+    }
+    if (effort == EFFORT_UNSAID)
+        effort = turn_effort_of_budget(w->r);
+    put(w, "{\"type\":\"adaptive\"},\"output_config\":{");
+    bool is_most = effort == EFFORT_XHIGH || effort == EFFORT_MAX;
+    put_raw(w, "effort",
+            span_text(is_most                    ? "high"
+                      : effort == EFFORT_MINIMAL ? "low"
+                                                 : turn_effort_word(effort)));
+    put(w, "}");
+}
+
+/* Before inferenceConfig, since thinking decides about sampling. */
+static void put_additional(struct writing *w)
+{
+    size_t before = w->out.buf->tail;
+    put(w, ",\"additionalModelRequestFields\":{");
+    size_t empty = w->out.buf->tail;
+    put_thinking(w);
+    if (!w->thinks && !w->o->refuses_sampling)
+        put_lexeme(w, "top_k", w->r->top_k);
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "}");
+}
+
+static void put_stop(struct writing *w)
+{
+    struct span item, stop = w->r->stop;
+    size_t cursor = 0;
+    if (stop.len == 0 || stop.at[0] == 'n')
+        return;
+    put_key(w, "stopSequences");
+    put(w, "[");
+    if (stop.at[0] == '"')
+        json_out_span(&w->out, stop);
+    while (json_each(stop, &cursor, &item)) {
+        put_comma(w);
+        json_out_span(&w->out, item);
+    }
+    put(w, "]");
+}
+
+static void put_config(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    bool said = r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0;
+    put(w, ",\"inferenceConfig\":{\"maxTokens\":");
+    json_out_u64(&w->out, w->max_tokens);
+    if (said && (w->thinks || w->o->refuses_sampling)) {
+        turn_note_dropped(w->notes, "temperature, top_p and top_k");
+    } else {
+        put_lexeme(w, "temperature", r->temperature);
+        put_lexeme(w, "topP", r->top_p);
+    }
+    put_stop(w);
+    put(w, "}}");
+}
+
+static void note_dropped(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    const struct {
+        struct span said;
+        const char *name;
+    } fields[] = {
+        {r->seed, "seed"},
+        {r->presence_penalty, "presence_penalty"},
+        {r->frequency_penalty, "frequency_penalty"},
+        {r->prediction, "prediction"},
+        {r->verbosity, "verbosity"},
+        {r->metadata, "metadata"},
+        {r->service_tier, "service_tier"},
+        {r->user, "user"},
+        {r->cache_key, "prompt_cache_key"},
+        {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
+        {r->allowed != NULL ? SPAN_LIT("tools") : SPAN_NONE, "tools that are not allowed"},
+    };
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
+            turn_note_dropped(w->notes, fields[i].name);
+    }
+}
+
+bool converse_wire_write(const struct turn_request *r, const struct wire_options *o,
+                         struct arena *a, struct buf *out, struct turn_notes *notes,
+                         struct fault *why)
+{
+    struct writing w = {
+        .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
+    if (!json_u64(r->max_tokens, &w.max_tokens) || w.max_tokens == 0)
+        w.max_tokens = o->default_max_tokens;
+    if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
+        return refuse(&w, SPAN_LIT("response_format"), "this model cannot be held to JSON");
+    if (!wire_check_answer(r, why) || !put_messages(&w) || !put_system(&w) || !put_tools(&w))
+        return false;
+    put_additional(&w);
+    put_config(&w);
+    note_dropped(&w);
+    if (w.out.rc == 0)
+        return true;
+    *why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
+    return false;
+}
