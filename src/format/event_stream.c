@@ -1,5 +1,6 @@
 #include "sluice/format/event_stream.h"
 
+#include <assert.h>
 #include <zlib.h>
 
 enum { PRELUDE_BYTES = 12, TRAILER_BYTES = 4, FRAME_BYTES = PRELUDE_BYTES + TRAILER_BYTES };
@@ -93,6 +94,7 @@ static bool read_header(struct event_stream *s, struct span *rest)
 /* How long the message is that begins here; 0 with s->problem when its prelude is wrong. */
 static size_t message_bytes(struct event_stream *s, const uint8_t *p)
 {
+    assert(p != NULL); /* a span of twelve bytes has them */
     uint32_t total = u32_at(p), headers = u32_at(p + 4);
     if (crc_of(p, 8) != u32_at(p + 8))
         s->problem = "an event's prelude has a wrong checksum";
