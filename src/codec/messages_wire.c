@@ -740,6 +740,7 @@ static void note_dropped(struct writing *w)
         {r->metadata, "metadata"},
         {r->service_tier, "service_tier"},
         {r->cache_key, "prompt_cache_key"},
+        {r->context_management, "context_management"},
         {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
         {r->allowed != NULL ? SPAN_LIT("tools") : SPAN_NONE, "tools that are not allowed"},
     };

@@ -124,12 +124,24 @@ static void blocks_of_anthropics_own_tools_are_left_out(void **state)
     turned_fini(&t);
 }
 
+static void edits_of_the_context_are_not_lost_silently(void **state)
+{
+    (void)state;
+    struct turned t;
+    turn(&t, SPAN_LIT(BODY(HI, ",\"context_management\":{\"edits\":[]}")));
+    assert_true(t.is_written);
+    assert_int_equal(t.notes.n, 1);
+    assert_string_equal(t.notes.dropped[0], "context_management");
+    turned_fini(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_meant_is_refused_by_its_path),
         cmocka_unit_test(a_request_survives_the_way_through_the_turn),
         cmocka_unit_test(blocks_of_anthropics_own_tools_are_left_out),
+        cmocka_unit_test(edits_of_the_context_are_not_lost_silently),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
