@@ -109,6 +109,7 @@ static size_t message_bytes(struct event_stream *s, const uint8_t *p)
 
 static enum event_stream_status read_message(struct event_stream *s, struct span m)
 {
+    assert(m.at != NULL && m.len >= FRAME_BYTES);
     size_t body = m.len - TRAILER_BYTES;
     if (crc_of(m.at, body) != u32_at(m.at + body))
         return refuse(s, "an event has a wrong checksum");
