@@ -33,10 +33,10 @@ def answer_items(body: dict) -> list[dict]:
     if body.get("tools") and not last.endswith("_output") and body.get("tool_choice") != "none":
         tool = body["tools"][0]
         call = {"type": "function_call", "id": "fc_wire", "call_id": "call_wire0001",
-                "name": tool["name"], "arguments": '{"city":"Tromsø"}', "status": "completed"}
+                "name": tool.get("name", tool["type"]), "arguments": '{"city":"Tromsø"}', "status": "completed"}
         if tool["type"] == "custom":
             call = {"type": "custom_tool_call", "id": "ctc_wire", "call_id": "call_wire0001",
-                    "name": tool["name"], "input": 'say "hi"\n', "status": "completed"}
+                    "name": tool.get("name", tool["type"]), "input": 'say "hi"\n', "status": "completed"}
         return reasoning + [call]
     return reasoning + [{"type": "message", "id": "msg_wire", "role": "assistant",
                          "status": "completed", "content": [

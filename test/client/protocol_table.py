@@ -1,0 +1,186 @@
+"""The tables of docs/protocols.md, made by asking: each member in a request to a model of each protocol.
+
+Run as a program it prints them for the document; test_protocols_doc.py compares.
+"""
+from __future__ import annotations
+
+import json
+
+import raw
+
+TARGETS = ["chat", "messages", "responses"]
+
+TEXT = {"type": "object", "properties": {"x": {"type": "string"}}}
+PNG = "data:image/png;base64,iVBORw0KGgo="
+PDF = "data:application/pdf;base64,JVBERi0="
+
+
+def ask(*parts) -> list:
+    return [{"role": "user", "content": list(parts)}]
+
+
+def function(**more) -> list:
+    return [{"type": "function", "function": {"name": "f", "parameters": TEXT} | more}]
+
+
+CALLED = [{"role": "user", "content": "go"},
+          {"role": "assistant", "content": None, "tool_calls": [
+              {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}]
+
+CLIENTS = {
+    "chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "go"}]}, {
+        "`max_tokens`": {"max_tokens": 2000},
+        "`temperature`": {"temperature": 0.5},
+        "`temperature` above 1": {"temperature": 1.5},
+        "`top_p`": {"top_p": 0.5},
+        "`top_k`": {"top_k": 5},
+        "`stop`": {"stop": ["END"]},
+        "`seed`": {"seed": 7},
+        "`presence_penalty`": {"presence_penalty": 1},
+        "`frequency_penalty`": {"frequency_penalty": 1},
+        "`logit_bias`": {"logit_bias": {"5": 1}},
+        "`logprobs`": {"logprobs": True},
+        "`n` above 1": {"n": 2},
+        "`user`": {"user": "me"},
+        "`metadata`": {"metadata": {"a": "b"}},
+        "`prompt_cache_key`": {"prompt_cache_key": "k"},
+        "`service_tier`": {"service_tier": "flex"},
+        "`verbosity`": {"verbosity": "low"},
+        "`prediction`": {"prediction": {"type": "content", "content": "x"}},
+        "`modalities` with audio": {"modalities": ["text", "audio"]},
+        "`reasoning_effort`": {"reasoning_effort": "high"},
+        "`response_format` json_schema": {"response_format": {
+            "type": "json_schema", "json_schema": {"name": "n", "schema": TEXT}}},
+        "`response_format` json_object": {"response_format": {"type": "json_object"}},
+        "`tools`": {"tools": function()},
+        "`tools`, custom": {"tools": [{"type": "custom", "custom": {"name": "f"}}]},
+        "`tool_choice` required": {"tools": function(), "tool_choice": "required"},
+        "`tool_choice` allowed_tools": {"tools": function(), "tool_choice": {
+            "type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [
+                {"type": "function", "function": {"name": "f"}}]}}},
+        "`parallel_tool_calls` false": {"tools": function(), "parallel_tool_calls": False},
+        "a system message": {"messages": [{"role": "system", "content": "s"}] + ask(
+            {"type": "text", "text": "go"})},
+        "a system message in the middle": {"messages": ask({"type": "text", "text": "go"}) + [
+            {"role": "assistant", "content": "a"}, {"role": "system", "content": "s"},
+            {"role": "user", "content": "go"}]},
+        "an image, inline": {"messages": ask({"type": "image_url", "image_url": {"url": PNG}})},
+        "an image, by URL": {"messages": ask(
+            {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}})},
+        "a PDF, inline": {"messages": ask(
+            {"type": "file", "file": {"filename": "f.pdf", "file_data": PDF}})},
+        "a file by id": {"messages": ask({"type": "file", "file": {"file_id": "file-1"}})},
+        "audio": {"messages": ask(
+            {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}})},
+        "`cache_control` on a part": {"messages": ask(
+            {"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}})},
+        "a call without a result": {"messages": CALLED},
+        "arguments that are no object": {"messages": CALLED[:1] + [
+            {"role": "assistant", "content": None, "tool_calls": [
+                {"id": "call_1", "type": "function",
+                 "function": {"name": "f", "arguments": "[1]"}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "r"}], "tools": function()},
+    }),
+    "messages": ("/v1/messages", {"max_tokens": 2000, "messages": [
+        {"role": "user", "content": "go"}]}, {
+        "`system`": {"system": "s"},
+        "`temperature`": {"temperature": 0.5},
+        "`top_k`": {"top_k": 5},
+        "`stop_sequences`": {"stop_sequences": ["END"]},
+        "`metadata.user_id`": {"metadata": {"user_id": "me"}},
+        "`service_tier`": {"service_tier": "standard_only"},
+        "`thinking` enabled": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        "`thinking` adaptive": {"thinking": {"type": "adaptive"}},
+        "`thinking` disabled": {"thinking": {"type": "disabled"}},
+        "`output_config.effort`": {"output_config": {"effort": "high"}},
+        "`output_config.format`": {"output_config": {
+            "format": {"type": "json_schema", "schema": TEXT}}},
+        "`tools`": {"tools": [{"name": "f", "input_schema": TEXT}]},
+        "`tools`, web search": {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+        "`tools`, others of Anthropic's": {"tools": [{"type": "bash_20250124", "name": "bash"}]},
+        "`tool_choice` any": {"tools": [{"name": "f", "input_schema": TEXT}],
+                              "tool_choice": {"type": "any"}},
+        "`disable_parallel_tool_use`": {"tools": [{"name": "f", "input_schema": TEXT}],
+                                        "tool_choice": {"type": "auto",
+                                                        "disable_parallel_tool_use": True}},
+        "`context_management`": {"context_management": {"edits": []}},
+        "`mcp_servers`": {"mcp_servers": [{"type": "url", "url": "https://example.org"}]},
+        "`container`": {"container": "c"},
+        "an image, inline": {"messages": ask({"type": "image", "source": {
+            "type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}})},
+        "a PDF, inline": {"messages": ask({"type": "document", "source": {
+            "type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}})},
+        "a PDF, by URL": {"messages": ask({"type": "document", "source": {
+            "type": "url", "url": "https://example.org/x.pdf"}})},
+        "a file by id": {"messages": ask({"type": "image", "source": {
+            "type": "file", "file_id": "file_1"}})},
+        "`cache_control` on a block": {"messages": ask(
+            {"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}})},
+    }),
+    "responses": ("/v1/responses", {"input": "go"}, {
+        "`instructions`": {"instructions": "s"},
+        "`max_output_tokens`": {"max_output_tokens": 2000},
+        "`temperature`": {"temperature": 0.5},
+        "`user`": {"user": "me"},
+        "`prompt_cache_key`": {"prompt_cache_key": "k"},
+        "`service_tier`": {"service_tier": "flex"},
+        "`metadata`": {"metadata": {"a": "b"}},
+        "`truncation` auto": {"truncation": "auto"},
+        "`reasoning.effort`": {"reasoning": {"effort": "high"}},
+        "`text.format` json_schema": {"text": {"format": {
+            "type": "json_schema", "name": "n", "schema": TEXT}}},
+        "`text.format` json_object": {"text": {"format": {"type": "json_object"}}},
+        "`text.verbosity`": {"text": {"verbosity": "low"}},
+        "`tools`": {"tools": [{"type": "function", "name": "f", "parameters": TEXT}]},
+        "`tools`, custom": {"tools": [{"type": "custom", "name": "f"}]},
+        "`tools`, custom with a grammar": {"tools": [{"type": "custom", "name": "f", "format": {
+            "type": "grammar", "syntax": "lark", "definition": "start: X"}}]},
+        "`tools`, web search": {"tools": [{"type": "web_search"}]},
+        "`tools`, others of OpenAI's": {"tools": [{"type": "code_interpreter"}]},
+        "`tool_choice` required": {"tools": [{"type": "function", "name": "f"}],
+                                   "tool_choice": "required"},
+        "`previous_response_id`": {"previous_response_id": "resp_1"},
+        "`background`": {"background": True},
+        "`conversation`": {"conversation": "conv_1"},
+        "an `item_reference`": {"input": [{"type": "item_reference", "id": "x"}]},
+        "an image, by URL": {"input": [{"role": "user", "content": [
+            {"type": "input_image", "image_url": "https://example.org/x.png"}]}]},
+        "a file, inline": {"input": [{"role": "user", "content": [
+            {"type": "input_file", "filename": "f.pdf", "file_data": PDF}]}]},
+        "a file, by URL": {"input": [{"role": "user", "content": [
+            {"type": "input_file", "file_url": "https://example.org/x.pdf"}]}]},
+    }),
+}
+
+
+def outcome(gw, upstream, path: str, base: dict, members: dict, target: str) -> str:
+    """What became of the members: "→ `name`" (where they arrived), "dropped", "400 `param`"."""
+    def send(body: dict):
+        before = len(upstream.requests)
+        answer = gw.ask(raw.request_bytes("POST", path, json.dumps(
+            {"model": f"{target}/good"} | body).encode()))
+        sent = upstream.requests[before:]
+        return answer, sent[-1].json if sent else {}
+
+    _, plain = send(base)
+    answer, sent = send(base | members)
+    dropped = answer.headers.get("x-sluice-dropped", "")
+    if answer.status == 400 and not sent:
+        return f"**400** `{answer.json['error']['param']}`"
+    if dropped:
+        return f"dropped: {dropped}"
+    new = [k for k in sent if k not in plain or sent[k] != plain[k]]
+    return "→ " + ", ".join(f"`{k}`" for k in new) if new else "no effect"
+
+
+def tables(gw, upstream) -> str:
+    out = []
+    for client, (path, base, rows) in CLIENTS.items():
+        others = [t for t in TARGETS if t != client]
+        out.append(f"| {client} | " + " | ".join(f"to {t}" for t in others) + " |")
+        out.append("|---" * (1 + len(others)) + "|")
+        for name, members in rows.items():
+            cells = [outcome(gw, upstream, path, base, members, t) for t in others]
+            out.append(f"| {name} | " + " | ".join(cells) + " |")
+        out.append("")
+    return "\n".join(out)
