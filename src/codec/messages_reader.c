@@ -211,10 +211,24 @@ static const struct {
     STOP("model_context_window_exceeded", STOP_CONTEXT),
 };
 
+/* A refusal that had no content is told by its explanation (protocols.md §6.1). */
+static void explain_refusal(struct messages_reader *r, struct span details)
+{
+    struct json_walk w;
+    json_walk_init(&w, details);
+    while (json_walk_next(&w)) {
+        if (!json_walk_is(&w, "explanation"))
+            continue;
+        r->slot = r->slots++;
+        emit_text(r, TURN_REFUSAL, json_raw(w.value));
+    }
+}
+
 /* `object` has stop_reason and stop_sequence: a delta, or a whole message. */
 static void take_stop(struct messages_reader *r, struct span object)
 {
     struct turn_event e = {.kind = TURN_STOP, .stop = STOP_END};
+    struct span details = SPAN_NONE;
     struct json_walk w;
     json_walk_init(&w, object);
     while (json_walk_next(&w)) {
@@ -222,6 +236,8 @@ static void take_stop(struct messages_reader *r, struct span object)
             e.native = json_raw(w.value);
         else if (json_walk_is(&w, "stop_sequence"))
             e.text = json_raw(w.value);
+        else if (json_walk_is(&w, "stop_details") && w.kind == JSON_OBJECT)
+            details = w.value;
     }
     if (e.native.len == 0 || r->has_stopped)
         return;
@@ -230,6 +246,8 @@ static void take_stop(struct messages_reader *r, struct span object)
             e.stop = stops[i].stop;
     }
     close_block(r);
+    if (e.stop == STOP_REFUSAL && r->slots == 0)
+        explain_refusal(r, details);
     r->has_stopped = true;
     emit(r, &e);
 }
@@ -254,6 +272,7 @@ static void finish(struct messages_reader *r)
 struct message {
     struct span type, message, delta, block, usage, error, id, model, content;
     uint64_t index;
+    bool has_index;
 };
 
 static bool read_message(struct span data, struct message *m)
@@ -265,7 +284,7 @@ static bool read_message(struct span data, struct message *m)
         if (json_walk_is(&w, "type"))
             m->type = json_raw(w.value);
         else if (json_walk_is(&w, "index"))
-            (void)json_u64(w.value, &m->index);
+            m->has_index = json_u64(w.value, &m->index);
         else if (json_walk_is(&w, "delta"))
             m->delta = w.value;
         else if (json_walk_is(&w, "content_block"))
@@ -306,7 +325,8 @@ static void take_event(struct messages_reader *r, const struct message *m)
     } else if (span_eq(m->type, SPAN_LIT("content_block_start"))) {
         start_block(r, m->block, m->index);
     } else if (span_eq(m->type, SPAN_LIT("content_block_stop"))) {
-        close_block(r);
+        if (!m->has_index || m->index == r->index) /* else late: the next one's start closed it */
+            close_block(r);
     } else if (span_eq(m->type, SPAN_LIT("message_start"))) {
         if (read_message(m->message, &inner))
             start(r, &inner);

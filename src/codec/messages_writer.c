@@ -93,11 +93,18 @@ static const char *stop_word(enum turn_stop stop)
     return words[stop];
 }
 
+/* What was read past the cache; never below 0, whatever was counted. */
+static uint64_t uncached(const struct usage *u)
+{
+    uint64_t parts = u->cached + u->cache_write;
+    return u->prompt > parts ? u->prompt - parts : 0;
+}
+
 /* `"usage":{…}` */
 static void put_usage(struct json_out *o, const struct usage *u)
 {
     json_out_lit(o, "\"usage\":{\"input_tokens\":");
-    json_out_u64(o, u->prompt - u->cached - u->cache_write);
+    json_out_u64(o, uncached(u));
     json_out_lit(o, ",\"cache_creation_input_tokens\":");
     json_out_u64(o, u->cache_write);
     json_out_lit(o, ",\"cache_read_input_tokens\":");
