@@ -207,10 +207,11 @@ void responses_put_part(struct json_out *o, const struct answer_block *b)
     json_out_lit(o, "{\"type\":\"output_text\",\"text\":");
     json_out_raw(o, text);
     json_out_lit(o, ",\"annotations\":[");
+    size_t length = b->ncitations > 0 ? raw_text_code_points(text) : 0;
     for (unsigned i = 0; i < b->ncitations; i++) {
         if (i > 0)
             json_out_lit(o, ",");
-        responses_put_annotation(o, &b->citations[i], raw_text_code_points(text));
+        responses_put_annotation(o, &b->citations[i], length);
     }
     json_out_lit(o, "],\"logprobs\":[]}");
 }
@@ -244,13 +245,36 @@ static void put_reasoning(struct json_out *o, const struct responses_echo *echo,
     }
 }
 
-static void put_call(struct json_out *o, const struct answer_block *b, bool is_begun)
+/* The namespace whose function this is: Codex finds its tools by both names. */
+static struct span namespace_of(struct span tools, struct span name)
 {
+    struct json_member m;
+    struct span group, tool;
+    for (size_t g = 0; json_each(tools, &g, &group);) {
+        if (!json_get(group, "type", &m) ||
+            !span_eq(json_value(group, &m), SPAN_LIT("\"namespace\"")) ||
+            !json_get(group, "tools", &m))
+            continue;
+        struct span list = json_value(group, &m);
+        for (size_t t = 0; json_each(list, &t, &tool);) {
+            if (json_get(tool, "name", &m) && span_eq(json_raw(json_value(tool, &m)), name))
+                return json_get(group, "name", &m) ? json_value(group, &m) : SPAN_NONE;
+        }
+    }
+    return SPAN_NONE;
+}
+
+static void put_call(struct json_out *o, const struct responses_echo *echo,
+                     const struct answer_block *b, bool is_begun)
+{
+    struct span group = namespace_of(echo->tools, buf_span(&b->name));
     json_out_span(o, span_text(b->is_custom ? ",\"type\":\"custom_tool_call\",\"call_id\":"
                                             : ",\"type\":\"function_call\",\"call_id\":"));
     json_out_raw(o, buf_span(&b->id));
     json_out_lit(o, ",\"name\":");
     json_out_raw(o, buf_span(&b->name));
+    if (group.len > 0)
+        put_echo(o, "namespace", group, "");
     json_out_span(o, span_text(b->is_custom ? ",\"input\":" : ",\"arguments\":"));
     bool is_empty = buf_len(&b->text) == 0 && !b->is_custom && !is_begun;
     json_out_raw(o, is_empty ? SPAN_LIT("{}") : buf_span(&b->text));
@@ -269,7 +293,7 @@ void responses_put_item(struct json_out *o, const struct answer_identity *who,
     if (is_text(b))
         put_message(o, a, i, is_begun);
     else if (b->kind == ANSWER_CALL)
-        put_call(o, b, is_begun);
+        put_call(o, echo, b, is_begun);
     else
         put_reasoning(o, echo, b, is_begun);
     json_out_lit(o, "}");
@@ -287,7 +311,10 @@ static void put_output(struct json_out *o, const struct answer_identity *who,
             continue;
         if (index > 0)
             json_out_lit(o, ",");
-        bool is_cut = status != RESPONSE_COMPLETED && i + n == a->n;
+        /* What had ended before the answer was cut is whole. */
+        const struct answer_block *b = &a->blocks[i];
+        bool is_cut = status != RESPONSE_COMPLETED && !b->has_ended &&
+                      (i + n == a->n || b->kind == ANSWER_CALL);
         responses_put_item(o, who, echo, a, i, index++, is_cut ? "incomplete" : "completed");
     }
     json_out_lit(o, "]");

@@ -85,6 +85,14 @@ static void put_item(struct responses_writer *w, struct json_out *o, const char 
     end(o);
 }
 
+static void end_item(struct responses_writer *w, unsigned block, const char *status,
+                     struct json_out *o)
+{
+    struct answer_block *first = &w->answer.blocks[w->places[block].first];
+    first->has_ended |= strcmp(status, "completed") == 0;
+    put_item(w, o, "output_item.done", block, status);
+}
+
 static void put_delta(struct responses_writer *w, struct json_out *o, const char *type,
                       unsigned block, const char *place, struct span delta)
 {
@@ -108,6 +116,8 @@ static bool keep(struct responses_writer *w, const struct turn_event *e, unsigne
     own.slot = block;
     int rc = turn_answer_add(&w->answer, &own);
     if (rc == -E2BIG) {
+        if (w->answer.n > w->nplaced)
+            turn_answer_pop(&w->answer); /* nobody has heard of it */
         struct fault why = {.kind = FAULT_UPSTREAM, .message = "the answer is too long to be kept"};
         fail(w, &why, o);
     } else if (o->rc == 0) {
@@ -132,7 +142,10 @@ static int open_block(struct responses_writer *w, const struct turn_event *e, st
     }
     w->places[block] = (struct responses_place){
         .slot = e->slot, .item = w->items, .first = block, .is_open = true};
-    return keep(w, e, block, o) && w->answer.n == block + 1 ? (int)block : -1;
+    if (!keep(w, e, block, o) || w->answer.n != block + 1)
+        return -1;
+    w->nplaced = w->answer.n;
+    return (int)block;
 }
 
 static void add_item(struct responses_writer *w, unsigned block, struct json_out *o)
@@ -160,11 +173,28 @@ static void put_part(struct responses_writer *w, struct json_out *o, const char 
     end(o);
 }
 
+/* A source is of the whole part, so it can be named when that has ended. */
+static void put_annotations(struct responses_writer *w, unsigned block, struct json_out *o)
+{
+    const struct answer_block *b = &w->answer.blocks[block];
+    size_t length = b->ncitations > 0 ? raw_text_code_points(buf_span(&b->text)) : 0;
+    for (unsigned i = 0; i < b->ncitations; i++) {
+        begin(w, o, "output_text.annotation.added");
+        put_part_place(w, o, block);
+        json_out_lit(o, ",\"annotation_index\":");
+        json_out_u64(o, i);
+        json_out_lit(o, ",\"annotation\":");
+        responses_put_annotation(o, &b->citations[i], length);
+        end(o);
+    }
+}
+
 static void close_part(struct responses_writer *w, struct json_out *o)
 {
     unsigned block = (unsigned)w->text;
     const struct answer_block *b = &w->answer.blocks[block];
     bool is_refusal = b->kind == ANSWER_REFUSAL;
+    put_annotations(w, block, o);
     begin(w, o, is_refusal ? "refusal.done" : "output_text.done");
     put_part_place(w, o, block);
     json_out_span(o, span_text(is_refusal ? ",\"refusal\":" : ",\"logprobs\":[],\"text\":"));
@@ -179,7 +209,7 @@ static void close_message(struct responses_writer *w, const char *status, struct
     if (w->text < 0)
         return;
     close_part(w, o);
-    put_item(w, o, "output_item.done", (unsigned)w->text, status);
+    end_item(w, (unsigned)w->text, status, o);
     w->text = -1;
 }
 
@@ -240,18 +270,10 @@ static void put_text(struct responses_writer *w, const struct turn_event *e, str
 
 static void put_citation(struct responses_writer *w, const struct turn_event *e, struct json_out *o)
 {
-    if (w->text < 0 || w->places[w->text].slot != e->slot || e->citation.url.len == 0 ||
-        w->answer.blocks[w->text].kind != ANSWER_TEXT || !keep(w, e, (unsigned)w->text, o))
-        return;
-    const struct answer_block *b = &w->answer.blocks[w->text];
-    begin(w, o, "output_text.annotation.added");
-    put_part_place(w, o, (unsigned)w->text);
-    json_out_lit(o, ",\"annotation_index\":");
-    json_out_u64(o, b->ncitations - 1);
-    json_out_lit(o, ",\"annotation\":");
-    responses_put_annotation(o, &b->citations[b->ncitations - 1],
-                             raw_text_code_points(buf_span(&b->text)));
-    end(o);
+    bool is_cited = w->text >= 0 && w->places[w->text].slot == e->slot &&
+                    w->answer.blocks[w->text].kind == ANSWER_TEXT;
+    if (is_cited && e->citation.url.len > 0)
+        (void)keep(w, e, (unsigned)w->text, o);
 }
 
 /* --- reasoning ------------------------------------------------------------------------------------ */
@@ -283,7 +305,7 @@ static void close_reasoning(struct responses_writer *w, struct json_out *o)
         end(o);
         put_summary(w, o, "reasoning_summary_part.done", block, text);
     }
-    put_item(w, o, "output_item.done", block, "completed");
+    end_item(w, block, "completed", o);
 }
 
 static void open_reasoning(struct responses_writer *w, const struct turn_event *e,
@@ -396,7 +418,7 @@ static void close_call(struct responses_writer *w, int block, const char *status
     json_out_span(o, span_text(b->is_custom ? ",\"input\":" : ",\"arguments\":"));
     json_out_raw(o, buf_span(&b->text));
     end(o);
-    put_item(w, o, "output_item.done", (unsigned)block, status);
+    end_item(w, (unsigned)block, status, o);
 }
 
 /* --- the end -------------------------------------------------------------------------------------- */

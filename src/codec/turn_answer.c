@@ -38,6 +38,11 @@ void turn_answer_shift(struct turn_answer *a)
     memmove(a->blocks, a->blocks + 1, a->n * sizeof *a->blocks);
 }
 
+void turn_answer_pop(struct turn_answer *a)
+{
+    block_fini(&a->blocks[--a->n]);
+}
+
 /* --- blocks ------------------------------------------------------------------------------------- */
 
 /* Slots are handed out in order, so that what lies before a lower one need not be looked at. */

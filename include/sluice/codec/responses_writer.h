@@ -1,6 +1,7 @@
 /* responses_writer.h: turn events as a stream of OpenAI's Responses.
  *
- * Grammar: protocols.md §5.3. Every item that is added is done, every response ends completed,
+ * Grammar: protocols.md §5.3. Every item that is added is done unless
+ * the response fails, every response ends completed,
  * incomplete or failed, and its last event holds all of it: so the writer keeps the answer, up to
  * RESPONSES_KEPT_MAX bytes, and fails the response beyond. Calls may overlap; of message and reasoning
  * one is open at a time. */
@@ -26,7 +27,7 @@ struct responses_writer {
     uint64_t sequence;
     struct turn_answer answer; /* slot of a block: its place in the array */
     struct responses_place *places;
-    unsigned room, items;
+    unsigned room, nplaced, items;
     int text, reasoning; /* the blocks that are open, or -1 */
 };
 

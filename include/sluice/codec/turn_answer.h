@@ -48,8 +48,9 @@ void turn_answer_fini(struct turn_answer *a);
 int turn_answer_add(struct turn_answer *a, const struct turn_event *e)
     __attribute__((warn_unused_result));
 
-/* Drops the first block. */
+/* Drops the first block, or the last. */
 void turn_answer_shift(struct turn_answer *a);
+void turn_answer_pop(struct turn_answer *a);
 
 /* Why it stopped; where nobody said: because of its calls, or because it was done. */
 enum turn_stop turn_answer_stop(const struct turn_answer *a);
