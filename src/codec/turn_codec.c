@@ -4,6 +4,10 @@
 #include "sluice/codec/chat_turn.h"
 #include "sluice/codec/chat_wire.h"
 #include "sluice/codec/chat_writer.h"
+#include "sluice/codec/converse_reader.h"
+#include "sluice/codec/converse_wire.h"
+#include "sluice/codec/gemini_reader.h"
+#include "sluice/codec/gemini_wire.h"
 #include "sluice/codec/messages_reader.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/messages_wire.h"
@@ -17,48 +21,54 @@
 
 /* --- upstreams ------------------------------------------------------------------------------------ */
 
-#define READER(name)                                                \
-    static void name##_init(void *r, turn_event_fn emit, void *arg) \
-    {                                                               \
-        name##_reader_init(r, emit, arg);                           \
-    }                                                               \
-    static void name##_event(void *r, struct span data)             \
-    {                                                               \
-        name##_reader_event(r, data);                               \
-    }                                                               \
-    static void name##_end(void *r)                                 \
-    {                                                               \
-        name##_reader_end(r);                                       \
-    }                                                               \
-    static void name##_whole(void *r, struct span body)             \
-    {                                                               \
-        name##_reader_whole(r, body);                               \
-    }                                                               \
-    static void name##_fini(void *r)                                \
-    {                                                               \
-        name##_reader_fini(r);                                      \
+#define READER(name, begin, take)                                                       \
+    static void name##_init(void *r, struct span unique, turn_event_fn emit, void *arg) \
+    {                                                                                   \
+        (void)unique;                                                                   \
+        begin;                                                                          \
+    }                                                                                   \
+    static void name##_event(void *r, struct span type, struct span data)               \
+    {                                                                                   \
+        (void)type;                                                                     \
+        take;                                                                           \
+    }                                                                                   \
+    static void name##_end(void *r)                                                     \
+    {                                                                                   \
+        name##_reader_end(r);                                                           \
+    }                                                                                   \
+    static void name##_whole(void *r, struct span body)                                 \
+    {                                                                                   \
+        name##_reader_whole(r, body);                                                   \
+    }                                                                                   \
+    static void name##_fini(void *r)                                                    \
+    {                                                                                   \
+        name##_reader_fini(r);                                                          \
     }
 
-#define UPSTREAM(name, family_word)                                          \
-    {                                                                        \
-        .family = {(const uint8_t *)(family_word), sizeof(family_word) - 1}, \
-        .write = name##_wire_write,                                          \
-        .reader_size = sizeof(struct name##_reader),                         \
-        .init = name##_init,                                                 \
-        .event = name##_event,                                               \
-        .end = name##_end,                                                   \
-        .whole = name##_whole,                                               \
-        .fini = name##_fini,                                                 \
-    }
+#define UPSTREAM(name, family_word)                                                               \
+    .family = {(const uint8_t *)(family_word), sizeof(family_word) - 1},                          \
+    .write = name##_wire_write, .reader_size = sizeof(struct name##_reader), .init = name##_init, \
+    .event = name##_event, .end = name##_end, .whole = name##_whole, .fini = name##_fini
 
-READER(chat)
-READER(messages)
-READER(responses)
+READER(chat, chat_reader_init(r, emit, arg), chat_reader_event(r, data))
+READER(messages, messages_reader_init(r, emit, arg), messages_reader_event(r, data))
+READER(responses, responses_reader_init(r, emit, arg), responses_reader_event(r, data))
+READER(gemini, gemini_reader_init(r, unique, emit, arg), gemini_reader_event(r, data))
+READER(converse, converse_reader_init(r, emit, arg), converse_reader_event(r, type, data))
 
+static void converse_error(void *r, struct span code, struct span message)
+{
+    converse_reader_error(r, code, message);
+}
+
+/* A family is whose models can check a proof; Bedrock wraps Anthropic's, among others', in its own. */
 static const struct upstream_codec upstreams[] = {
-    [UPSTREAM_CHAT] = UPSTREAM(chat, "chat"),
-    [UPSTREAM_MESSAGES] = UPSTREAM(messages, "anthropic"),
-    [UPSTREAM_RESPONSES] = UPSTREAM(responses, "openai"),
+    [UPSTREAM_CHAT] = {UPSTREAM(chat, "chat")},
+    [UPSTREAM_MESSAGES] = {UPSTREAM(messages, "anthropic")},
+    [UPSTREAM_RESPONSES] = {UPSTREAM(responses, "openai")},
+    [UPSTREAM_GEMINI] = {UPSTREAM(gemini, "gemini")},
+    [UPSTREAM_CONVERSE] = {UPSTREAM(converse, "bedrock"), .framing = UPSTREAM_EVENT_STREAM,
+                           .error = converse_error},
 };
 
 const struct upstream_codec *upstream_codec_for(enum upstream_api api)

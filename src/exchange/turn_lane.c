@@ -2,6 +2,7 @@
 
 #include "sluice/codec/custom_tool.h"
 #include "sluice/codec/proof.h"
+#include "sluice/format/event_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,10 @@ enum {
 struct turn_lane {
     const struct dialect *dialect;
     struct answer_identity who;
-    struct sse sse;
+    union { /* by dialect->upstream->framing */
+        struct sse sse;
+        struct event_stream binary;
+    };
     struct custom_tool custom;
     struct buf wrapped; /* the proof of reasoning under way */
     bool is_stream;
@@ -172,9 +176,12 @@ void turn_lane_open(struct exchange *x, bool is_stream)
     };
     x->lane.turn = t;
     x->keeps_request = c->keeps_request;
-    sse_init(&t->sse, EVENT_MAX);
+    if (d->upstream->framing == UPSTREAM_SSE)
+        sse_init(&t->sse, EVENT_MAX);
+    else
+        event_stream_init(&t->binary, EVENT_STREAM_MESSAGE_MAX);
     watch_custom_tools(x, t);
-    d->upstream->init(t->reader, on_event, x);
+    d->upstream->init(t->reader, t->who.id, on_event, x);
     if (is_stream)
         c->init(t->writer, &t->who, request, &x->sending);
     else
@@ -191,7 +198,10 @@ void turn_lane_free(struct turn_lane *t)
         c->whole_fini(t->writer);
     custom_tool_fini(&t->custom);
     buf_fini(&t->wrapped);
-    sse_fini(&t->sse);
+    if (t->dialect->upstream->framing == UPSTREAM_SSE)
+        sse_fini(&t->sse);
+    else
+        event_stream_fini(&t->binary);
     free(t);
 }
 
@@ -252,27 +262,56 @@ static bool is_over(const struct turn_lane *t)
     return t->has_ended || t->has_failed || t->out_of_memory;
 }
 
-static void read_events(struct exchange *x, struct span input)
+static void fail_with(struct turn_lane *t, const char *problem)
 {
-    struct turn_lane *t = x->lane.turn;
-    const struct upstream_codec *up = t->dialect->upstream;
+    t->has_failed = true;
+    t->fault = (struct fault){.kind = FAULT_UPSTREAM};
+    snprintf(t->fault.message, sizeof t->fault.message, "%s", problem);
+}
+
+static void read_sse(struct turn_lane *t, struct span input)
+{
     enum sse_status status = SSE_MORE;
     while (!is_over(t) && (status = sse_next(&t->sse, &input)) == SSE_EVENT)
-        up->event(t->reader, t->sse.data);
-    if (status == SSE_TOO_LARGE) {
-        t->has_failed = true;
-        t->fault = (struct fault){.kind = FAULT_UPSTREAM};
-        snprintf(t->fault.message, sizeof t->fault.message,
-                 "its stream holds an event that is too large");
+        t->dialect->upstream->event(t->reader, t->sse.name, t->sse.data);
+    if (status == SSE_TOO_LARGE)
+        fail_with(t, "its stream holds an event that is too large");
+}
+
+static void read_binary(struct turn_lane *t, struct span input)
+{
+    const struct upstream_codec *up = t->dialect->upstream;
+    struct event_stream *s = &t->binary;
+    enum event_stream_status status = EVENT_STREAM_MORE;
+    while (!is_over(t) && (status = event_stream_next(s, &input)) == EVENT_STREAM_MESSAGE) {
+        if (span_eq(s->message_type, SPAN_LIT("error")))
+            up->error(t->reader, s->error_code, s->error_message);
+        else
+            up->event(t->reader, s->event_type, s->payload);
     }
+    if (status == EVENT_STREAM_INVALID && !is_over(t))
+        fail_with(t, s->problem);
+}
+
+static void read_events(struct turn_lane *t, struct span input)
+{
+    if (t->dialect->upstream->framing == UPSTREAM_SSE)
+        read_sse(t, input);
+    else
+        read_binary(t, input);
 }
 
 static void read_end(struct turn_lane *t)
 {
     const struct upstream_codec *up = t->dialect->upstream;
-    if (sse_finish(&t->sse))
-        up->event(t->reader, t->sse.data);
-    if (!is_over(t))
+    bool is_sse = up->framing == UPSTREAM_SSE;
+    if (is_sse && sse_finish(&t->sse))
+        up->event(t->reader, t->sse.name, t->sse.data);
+    if (is_over(t))
+        return;
+    if (!is_sse && !event_stream_is_between(&t->binary))
+        fail_with(t, "its stream ended inside an event");
+    else
         up->end(t->reader);
 }
 
@@ -280,7 +319,7 @@ static void stream_data(struct exchange *x, const struct span *spans, unsigned n
 {
     struct turn_lane *t = x->lane.turn;
     for (unsigned i = 0; i < n; i++)
-        read_events(x, spans[i]);
+        read_events(t, spans[i]);
     if (last && !is_over(t))
         read_end(t);
     give(x, last);

@@ -71,15 +71,15 @@ static inline void bed_stream(struct bed *b, enum upstream_api api, struct span 
     struct sse s;
     if (reader == NULL)
         abort();
-    up->init(reader, bed_emit, b);
+    up->init(reader, SPAN_LIT("u"), bed_emit, b);
     sse_init(&s, 1u << 24);
     for (size_t at = 0; at < bytes.len; at += step) {
         struct span input = span_sub(bytes, at, step);
         while (sse_next(&s, &input) == SSE_EVENT)
-            up->event(reader, s.data);
+            up->event(reader, s.name, s.data);
     }
     if (sse_finish(&s))
-        up->event(reader, s.data);
+        up->event(reader, s.name, s.data);
     up->end(reader);
     up->fini(reader);
     sse_fini(&s);
@@ -92,7 +92,7 @@ static inline void bed_whole(struct bed *b, enum upstream_api api, struct span b
     void *reader = calloc(1, up->reader_size);
     if (reader == NULL)
         abort();
-    up->init(reader, bed_emit, b);
+    up->init(reader, SPAN_LIT("u"), bed_emit, b);
     up->whole(reader, body);
     up->fini(reader);
     free(reader);

@@ -11,7 +11,19 @@
 #include "sluice/codec/turn_wire.h"
 
 /* Which upstream protocol a request is translated to. */
-enum upstream_api { UPSTREAM_CHAT, UPSTREAM_MESSAGES, UPSTREAM_RESPONSES };
+enum upstream_api {
+    UPSTREAM_CHAT,
+    UPSTREAM_MESSAGES,
+    UPSTREAM_RESPONSES,
+    UPSTREAM_GEMINI,
+    UPSTREAM_CONVERSE,
+};
+
+/* How the events of a stream are told apart. */
+enum upstream_framing {
+    UPSTREAM_SSE,          /* server-sent events */
+    UPSTREAM_EVENT_STREAM, /* AWS's binary one: format/event_stream.h */
+};
 
 struct upstream_codec {
     struct span family; /* whose reasoning proofs it can check; see proof.h */
@@ -21,10 +33,14 @@ struct upstream_codec {
 
     /* Reads an answer. `r` points to reader_size zeroed bytes, aligned for anything. */
     size_t reader_size;
-    void (*init)(void *r, turn_event_fn emit, void *arg);
-    void (*event)(void *r, struct span data); /* the data of one event of the stream */
-    void (*end)(void *r);                     /* the stream's bytes ended */
-    void (*whole)(void *r, struct span body); /* in place of the two above */
+    enum upstream_framing framing;
+    /* `unique`: letters and digits no other answer has. */
+    void (*init)(void *r, struct span unique, turn_event_fn emit, void *arg);
+    /* One event of the stream: its type, where the framing names it, and its data. */
+    void (*event)(void *r, struct span type, struct span data);
+    void (*error)(void *r, struct span code, struct span message); /* UPSTREAM_EVENT_STREAM only */
+    void (*end)(void *r);                                          /* the stream's bytes ended */
+    void (*whole)(void *r, struct span body);                      /* in place of the two above */
     void (*fini)(void *r);
 };
 
