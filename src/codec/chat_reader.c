@@ -67,6 +67,13 @@ static void emit_text(struct chat_reader *r, enum turn_event_kind kind, enum cha
 
 /* --- tool calls --------------------------------------------------------------------------------- */
 
+struct call_delta {
+    bool has_index, is_custom;
+    uint64_t index;
+    struct span id, name, arguments; /* raw; arguments: the value when it is an object */
+    bool arguments_are_value;
+};
+
 static struct chat_call *new_call(struct chat_reader *r, unsigned index)
 {
     if (r->calls == NULL)
@@ -86,22 +93,26 @@ static bool is_same_id(const struct chat_call *c, struct span id)
     return id.len == 0 || span_eq(buf_span(&c->id), id);
 }
 
-/* Which call a delta belongs to. Without an index: a new id begins a call, none continues the last
- * one; several without either are told apart by where they stand in the array. */
-static struct chat_call *find_call(struct chat_reader *r, bool has_index, unsigned index,
-                                   struct span id, unsigned position)
+/* Which call a delta belongs to. Without an index: a new id or, where there are none, a new name
+ * begins a call, anything else continues the last one; several in one delta are told apart by where
+ * they stand. An id that comes after we had to make one up changes nothing. */
+static struct chat_call *find_call(struct chat_reader *r, const struct call_delta *d,
+                                   unsigned position)
 {
-    if (!has_index && id.len == 0 && position == 0 && r->ncalls > 0)
-        return &r->calls[r->last_call];
+    struct chat_call *last = r->ncalls > 0 ? &r->calls[r->last_call] : NULL;
+    if (!d->has_index && d->id.len == 0 && position == 0 && last != NULL &&
+        !(last->is_open && d->name.len > 0))
+        return last;
     for (unsigned i = r->ncalls; i > 0; i--) {
         struct chat_call *c = &r->calls[i - 1];
-        bool is_it = has_index ? c->index == index : id.len > 0 && is_same_id(c, id);
-        if (is_it && (!has_index || is_same_id(c, id) || buf_len(&c->id) == 0)) {
+        bool is_it = d->has_index ? c->index == d->index && (c->is_minted || is_same_id(c, d->id))
+                                  : d->id.len > 0 && is_same_id(c, d->id);
+        if (is_it || (d->has_index && c->index == d->index && buf_len(&c->id) == 0)) {
             r->last_call = i - 1;
             return c;
         }
     }
-    return new_call(r, has_index ? index : r->ncalls);
+    return new_call(r, d->has_index ? (unsigned)d->index : r->ncalls);
 }
 
 static void emit_arguments(struct chat_reader *r, const struct chat_call *c, struct span piece)
@@ -114,6 +125,7 @@ static void open_call(struct chat_reader *r, struct chat_call *c, struct span na
 {
     char minted[32];
     if (buf_len(&c->id) == 0) { /* every target pairs calls and results by id */
+        c->is_minted = true;
         int n = snprintf(minted, sizeof minted, "call_%u", c->slot);
         if (buf_add(&c->id, span_of(minted, (size_t)n)) < 0) {
             fail(r, "out of memory");
@@ -138,13 +150,6 @@ static void hold_arguments(struct chat_reader *r, struct chat_call *c, struct sp
     else if (buf_add(&c->held, piece) < 0)
         fail(r, "out of memory");
 }
-
-struct call_delta {
-    bool has_index, is_custom;
-    uint64_t index;
-    struct span id, name, arguments; /* raw; arguments: the value when it is an object */
-    bool arguments_are_value;
-};
 
 static void read_function(struct span function, struct call_delta *d)
 {
@@ -182,7 +187,7 @@ static struct call_delta read_call(struct span item)
 
 static void take_call(struct chat_reader *r, const struct call_delta *d, unsigned position)
 {
-    struct chat_call *c = find_call(r, d->has_index, (unsigned)d->index, d->id, position);
+    struct chat_call *c = find_call(r, d, position);
     struct span piece = d->arguments;
     if (c == NULL)
         return;
@@ -217,6 +222,10 @@ static void take_calls(struct chat_reader *r, struct span calls)
     unsigned position = 0;
     while (!r->is_over && json_each(calls, &cursor, &item)) {
         struct call_delta d = read_call(item);
+        if (r->is_whole) { /* each is a call of its own, whatever its id */
+            d.has_index = true;
+            d.index = position;
+        }
         take_call(r, &d, position++);
     }
 }
@@ -262,13 +271,18 @@ static void take_proof(struct chat_reader *r, struct span proof, struct span id)
 }
 
 /* OpenRouter's list: one element per piece of text, summary, signature or hidden block. */
-static void take_details(struct chat_reader *r, struct span details)
+static void take_details(struct chat_reader *r, struct span details, struct span otherwise)
 {
     struct span item;
     size_t cursor = 0;
+    bool has_text = false;
     while (!r->is_over && json_each(details, &cursor, &item)) {
         struct detail d = read_detail(item);
-        emit_text(r, TURN_REASONING, CHAT_BLOCK_REASONING, d.text.len > 0 ? d.text : d.summary);
+        struct span text = d.text.len > 0 ? d.text : d.summary;
+        if (text.len == 0 && !has_text && d.data.len > 0) /* encrypted beside a plain text */
+            text = otherwise;
+        has_text |= text.len > 0;
+        emit_text(r, TURN_REASONING, CHAT_BLOCK_REASONING, text);
         take_proof(r, d.signature, SPAN_NONE);
         take_proof(r, d.data, d.id);
     }
@@ -358,7 +372,7 @@ static void take_delta(struct chat_reader *r, struct span value)
 {
     struct delta d = read_delta(value);
     if (d.details.len > 0)
-        take_details(r, d.details);
+        take_details(r, d.details, d.reasoning);
     else
         emit_text(r, TURN_REASONING, CHAT_BLOCK_REASONING, d.reasoning);
     take_parts(r, d.parts);
@@ -507,10 +521,13 @@ static bool take_chunk(struct chat_reader *r, struct span data)
     return true;
 }
 
-static void finish(struct chat_reader *r)
+/* `said_so`: by [DONE], which some send without a finish_reason before it. */
+static void finish(struct chat_reader *r, bool said_so)
 {
     if (r->is_over)
         return;
+    if (!r->has_stopped && said_so && r->slots > 0)
+        take_finish(r, SPAN_LIT("stop"));
     if (!r->has_stopped)
         fail(r, "the provider's answer ended before it was complete");
     else
@@ -522,20 +539,21 @@ void chat_reader_event(struct chat_reader *r, struct span data)
     if (r->is_over)
         return;
     if (span_eq(data, SPAN_LIT("[DONE]")))
-        finish(r);
+        finish(r, true);
     else if (!take_chunk(r, data))
         fail(r, "the provider's stream holds an event that is not a JSON object");
 }
 
 void chat_reader_end(struct chat_reader *r)
 {
-    finish(r);
+    finish(r, false);
 }
 
 void chat_reader_whole(struct chat_reader *r, struct span body)
 {
+    r->is_whole = true;
     if (!take_chunk(r, body))
         fail(r, "the provider's answer is not a JSON object");
     else
-        finish(r);
+        finish(r, false);
 }

@@ -137,6 +137,9 @@ static bool read_call(struct reading *g, struct span call, struct turn_part ***e
     struct span function = json_value(call, &m);
     p->name = reading_text_of(function, "name");
     p->arguments_text = reading_text_of(function, is_custom ? "input" : "arguments");
+    if (json_get(function, "arguments", &m) && m.kind == JSON_OBJECT)
+        p->arguments_object = json_value(function,
+                                         &m); /* some clients forget that it is a string */
     if (p->id.len == 0 || p->name.len == 0)
         return reading_refuse(g, path, "it needs an id and the name of a function");
     return true;
@@ -265,8 +268,9 @@ static bool read_members(struct reading *g, struct span value, struct span path,
             m->blocks = w.value;
         else if (json_walk_is(&w, "refusal"))
             m->refusal = json_raw(w.value);
-        else if (json_walk_is(&w, "tool_calls") && w.kind == JSON_ARRAY)
-            m->calls = w.value;
+        else if (json_walk_is(&w, "tool_calls") &&
+                 !reading_array(g, &w, reading_path(g, path, "tool_calls"), &m->calls))
+            return false;
         else if (json_walk_is(&w, "function_call") && w.kind == JSON_OBJECT)
             m->function = w.value;
     }
@@ -544,7 +548,8 @@ static bool read_reasoning_options(struct reading *g, struct span reasoning)
         return false;
     if (json_get(reasoning, "max_tokens", &m) && m.kind == JSON_NUMBER)
         g->r->thinking_budget = json_value(reasoning, &m);
-    if (json_get(reasoning, "enabled", &m) && g->r->effort == EFFORT_UNSAID)
+    bool is_open = g->r->effort == EFFORT_UNSAID && g->r->thinking_budget.len == 0;
+    if (is_open && json_get(reasoning, "enabled", &m) && m.kind != JSON_NULL)
         g->r->effort = m.kind == JSON_TRUE ? EFFORT_MEDIUM : EFFORT_NONE;
     g->r->thinking_is_hidden = json_get(reasoning, "exclude", &m) && m.kind == JSON_TRUE;
     return true;
@@ -653,7 +658,8 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     if (json_walk_is(w, "reasoning"))
         return reading_object(g, w, SPAN_LIT("reasoning"), &p->reasoning);
     if (json_walk_is(w, "tool_choice") || json_walk_is(w, "function_call")) {
-        p->choice = *w;
+        if (w->kind != JSON_NULL)
+            p->choice = *w;
         return true;
     }
     return read_option(g, w, p);

@@ -1,5 +1,7 @@
 #include "sluice/codec/chat_wire.h"
 
+#include "wire_history.h"
+
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
 
@@ -35,7 +37,7 @@ static bool is_left_out(const struct writing *w, const struct turn_part *p)
 {
     switch (p->kind) {
     case PART_TEXT:
-        return p->text.len == 0 || is_billing_header(p);
+        return p->text.len == 0;
     case PART_REASONING:
     case PART_REDACTED:
         return !w->o->replays_reasoning || p->text.len == 0 || p->kind == PART_REDACTED;
@@ -148,7 +150,7 @@ static void put_texts(struct writing *w, const struct turn_part *parts, const ch
     bool is_first = true;
     put(w, "\"");
     for (const struct turn_part *p = parts; p != NULL; p = p->next) {
-        if (p->kind != PART_TEXT || is_left_out(w, p))
+        if (p->kind != PART_TEXT || p->text.len == 0 || is_billing_header(p))
             continue;
         if (!is_first)
             put(w, between);
@@ -218,7 +220,8 @@ static void put_call(struct writing *w, const struct turn_part *p)
     else if (p->arguments_object.len > 0)
         json_out_bytes(&w->out, p->arguments_object); /* as the client spelt it */
     else
-        json_out_raw(&w->out, p->arguments_text);
+        json_out_raw(&w->out, p->arguments_text.len > 0 || p->is_custom ? p->arguments_text
+                                                                        : SPAN_LIT("{}"));
     put(w, "}}");
 }
 
@@ -343,6 +346,8 @@ static bool put_results_media(struct writing *w, const struct turn_message *m,
     return true;
 }
 
+enum { CALLS_MAX = 1000 }; /* of one turn: each is looked for among the results */
+
 static bool answers(const struct turn_message *m, struct span id)
 {
     for (; m != NULL && m->role == ROLE_TOOL; m = m->next) {
@@ -356,8 +361,12 @@ static bool answers(const struct turn_message *m, struct span id)
 static bool check_answered(struct writing *w, const struct turn_message *m,
                            const struct turn_message *end)
 {
+    unsigned n = 0;
     for (; m != end; m = m->next) {
         for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            n += p->kind == PART_CALL;
+            if (n > CALLS_MAX)
+                return refuse(w, p->path, "there are more tool calls in a turn than can be read");
             if (p->kind == PART_CALL && !answers(end, p->id))
                 return turn_refuse(w->why, FAULT_INVALID_REQUEST, p->path,
                                    "the tool call %.*s has no result in the next message",
@@ -452,20 +461,19 @@ static void put_custom_tool(struct writing *w, const struct turn_tool *t)
  * (custom_tool.h). */
 static bool put_wrapped_tool(struct writing *w, const struct turn_tool *t)
 {
-    struct json_member m;
-    bool has_grammar = t->format.len > 0 && json_get(t->format, "definition", &m);
-    if (has_grammar && !w->o->wraps_grammars)
+    struct span grammar = wire_grammar_of(t);
+    if (grammar.len > 0 && !w->o->wraps_grammars)
         return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
     put(w, "{\"type\":\"function\",\"function\":{\"name\":");
     json_out_raw(&w->out, t->name);
-    put(w, ",\"description\":\"");
-    json_out_span(&w->out, t->description);
-    if (has_grammar) {
+    if (grammar.len > 0) {
         turn_note_dropped(w->notes, "grammar of a custom tool");
-        put(w, "\\n\\nThe input must follow this grammar:\\n");
-        json_out_span(&w->out, json_raw(json_value(t->format, &m)));
+        put(w, ",\"description\":");
+        wire_put_grammar(&w->out, t->description, grammar);
+    } else {
+        put_description(w, t);
     }
-    put(w, "\",\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+    put(w, ",\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
            "\"string\"}},\"required\":[\"input\"]}}}");
     return true;
 }
@@ -483,6 +491,14 @@ static void put_function(struct writing *w, const struct turn_tool *t)
     put(w, "}}");
 }
 
+static bool is_native_custom(const struct writing *w, struct span name)
+{
+    const struct turn_tool *t = w->o->knows_custom_tools ? w->r->tools : NULL;
+    while (t != NULL && !(t->is_custom && span_eq(t->name, name)))
+        t = t->next;
+    return t != NULL;
+}
+
 static void put_choice(struct writing *w)
 {
     static const char *const words[] = {
@@ -491,7 +507,9 @@ static void put_choice(struct writing *w)
         [CHOICE_REQUIRED] = ",\"tool_choice\":\"required\"",
     };
     if (w->r->choice == CHOICE_NAMED) {
-        put(w, ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");
+        put(w, is_native_custom(w, w->r->choice_name)
+                   ? ",\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":"
+                   : ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");
         json_out_raw(&w->out, w->r->choice_name);
         put(w, "}}");
     } else if (w->r->choice != CHOICE_UNSAID) {
@@ -554,17 +572,17 @@ static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
 static void put_sampling(struct writing *w)
 {
     const struct turn_request *r = w->r;
-    bool said = r->temperature.len > 0 || r->top_p.len > 0;
+    bool said = r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0;
     if (w->o->refuses_sampling && said) {
-        turn_note_dropped(w->notes, "temperature");
+        turn_note_dropped(w->notes, "temperature, top_p and top_k");
     } else {
         put_lexeme(w, "temperature", r->temperature);
         put_lexeme(w, "top_p", r->top_p);
+        if (w->o->takes_top_k)
+            put_lexeme(w, "top_k", r->top_k);
+        else if (r->top_k.len > 0)
+            turn_note_dropped(w->notes, "top_k");
     }
-    if (w->o->takes_top_k)
-        put_lexeme(w, "top_k", r->top_k);
-    else if (r->top_k.len > 0)
-        turn_note_dropped(w->notes, "top_k");
     put_lexeme(w, "seed", r->seed);
     put_lexeme(w, "presence_penalty", r->presence_penalty);
     put_lexeme(w, "frequency_penalty", r->frequency_penalty);
@@ -636,6 +654,8 @@ static void note_dropped(struct writing *w)
         turn_note_dropped(w->notes, "service_tier");
     if (r->metadata.len > 0)
         turn_note_dropped(w->notes, "metadata");
+    if (json_is_true(r->store))
+        turn_note_dropped(w->notes, "store");
     for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
         for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
             if (p->cache_control.len > 0)

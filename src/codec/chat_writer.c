@@ -262,7 +262,7 @@ static void put_call(struct chat_writer *w, const struct turn_event *e, struct j
 static void put_arguments(struct chat_writer *w, struct chat_written_call *c, struct span piece,
                           struct json_out *o)
 {
-    if (c == NULL || piece.len == 0)
+    if (c == NULL || piece.len == 0 || c->has_ended)
         return;
     c->has_arguments = true;
     begin(w, o);
@@ -280,6 +280,8 @@ static void end_call(struct chat_writer *w, struct chat_written_call *c, struct 
 {
     if (c != NULL && !c->has_arguments && !c->is_custom)
         put_arguments(w, c, SPAN_LIT("{}"), o);
+    if (c != NULL)
+        c->has_ended = true;
 }
 
 /* --- the end -------------------------------------------------------------------------------------- */
@@ -291,7 +293,7 @@ static void put_finish_chunk(struct chat_writer *w, enum turn_stop stop, struct 
         return;
     for (unsigned i = 0; i < w->ncalls; i++)
         end_call(w, &w->calls[i], o);
-    if (stop == STOP_NONE || stop == STOP_END)
+    if (strcmp(finish_word(stop), "stop") == 0)
         stop = w->ncalls > 0 ? STOP_CALLS : STOP_END;
     w->has_finished = true;
     begin(w, o);

@@ -352,17 +352,25 @@ static void put_schema(struct writing *w, struct span schema)
 
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
-    if (t->is_web_search)
-        return refuse(w, t->path, "this model does not search the web");
-    if (t->is_custom && t->format.len > 0 && !span_eq(t->format, SPAN_LIT("{\"type\":\"text\"}")))
-        return refuse(w, t->path, "this model cannot be held to the format of a custom tool");
+    if (t->is_web_search) {
+        turn_note_dropped(w->notes, "web search");
+        return true;
+    }
+    struct span grammar = t->is_custom ? wire_grammar_of(t) : SPAN_NONE;
+    if (grammar.len > 0 && !w->o->wraps_grammars)
+        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
     if (t->strict == STRICT_YES)
         turn_note_dropped(w->notes, "strict");
     put_comma(w);
     put(w, "{\"toolSpec\":{");
     put_raw(w, "name", t->name);
-    if (t->description.len > 0)
+    if (grammar.len > 0) {
+        turn_note_dropped(w->notes, "grammar of a custom tool");
+        put_key(w, "description");
+        wire_put_grammar(&w->out, t->description, grammar);
+    } else if (t->description.len > 0) {
         put_raw(w, "description", t->description);
+    }
     if (t->is_custom)
         put_schema(w, SPAN_LIT("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
                                "\"string\"}},\"required\":[\"input\"]}"));

@@ -1,5 +1,7 @@
 #include "sluice/codec/messages_wire.h"
 
+#include "wire_history.h"
+
 #include "sluice/codec/call_id.h"
 #include "sluice/codec/raw_text.h"
 #include "sluice/format/json_out.h"
@@ -325,13 +327,18 @@ static const struct turn_part *find_result(const struct turn_message *m,
 }
 
 /* The results of the calls of the run before, in the order of those; each call has one. */
+enum { CALLS_MAX = 1000 }; /* of one turn: each is looked for among the results */
+
 static bool put_results(struct writing *w, const struct turn_message *calls,
                         const struct turn_message *m, const struct turn_message *end)
 {
+    unsigned n = 0;
     for (; calls != m; calls = calls->next) {
         for (const struct turn_part *p = calls->parts; p != NULL; p = p->next) {
             if (p->kind != PART_CALL)
                 continue;
+            if (++n > CALLS_MAX)
+                return refuse(w, p->path, "there are more tool calls in a turn than can be read");
             const struct turn_part *result = find_result(m, end, p->id);
             if (result == NULL)
                 return turn_refuse(w->why, FAULT_INVALID_REQUEST, p->path,
@@ -459,18 +466,18 @@ static bool is_allowed(const struct turn_request *r, const struct turn_tool *t)
  * text (custom_tool.h). */
 static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
 {
-    struct json_member m;
-    bool has_grammar = t->format.len > 0 && json_get(t->format, "definition", &m);
-    if (has_grammar && !w->o->wraps_grammars)
+    struct span grammar = wire_grammar_of(t);
+    if (grammar.len > 0 && !w->o->wraps_grammars)
         return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
-    put(w, ",\"description\":\"");
-    json_out_span(&w->out, t->description);
-    if (has_grammar) {
+    if (grammar.len > 0) {
         turn_note_dropped(w->notes, "grammar of a custom tool");
-        put(w, "\\n\\nThe input must follow this grammar:\\n");
-        json_out_span(&w->out, json_raw(json_value(t->format, &m)));
+        put(w, ",\"description\":");
+        wire_put_grammar(&w->out, t->description, grammar);
+    } else if (t->description.len > 0) {
+        put(w, ",\"description\":");
+        json_out_raw(&w->out, t->description);
     }
-    put(w, "\",\"input_schema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+    put(w, ",\"input_schema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
            "\"string\"}},\"required\":[\"input\"]}");
     return true;
 }

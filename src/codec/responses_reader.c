@@ -212,10 +212,8 @@ static struct responses_item *item_for(struct responses_reader *r, uint64_t inde
     struct responses_item *i = find_item(r, index);
     if (i != NULL)
         return i->kind == kind ? i : NULL;
-    if (kind == ITEM_FUNCTION || kind == ITEM_CUSTOM) {
-        fail(r, "arguments came for a tool call that never began");
-        return NULL;
-    }
+    if (kind == ITEM_FUNCTION || kind == ITEM_CUSTOM)
+        return NULL; /* without its name; the item that is done has all of it */
     return new_item(r, index, kind);
 }
 
@@ -255,7 +253,8 @@ static void finish_text(struct responses_reader *r, enum read_item item, enum tu
                         uint64_t index, uint64_t part, struct span text)
 {
     struct responses_item *i = item_for(r, index, item);
-    if (i == NULL || text.len == 0)
+    bool is_past = i != NULL && i->has_part && part < i->part;
+    if (i == NULL || text.len == 0 || is_past)
         return;
     enter_part(r, i, part, kind);
     if (i->sent > 0)
@@ -273,14 +272,14 @@ static void take_arguments(struct responses_reader *r, enum read_item kind, cons
     emit_text(r, TURN_ARGUMENTS, i->slot, m->delta);
 }
 
-/* Some send the end of the arguments here only. */
+/* Some send the arguments here only. */
 static void finish_arguments(struct responses_reader *r, struct responses_item *i,
                              struct span whole)
 {
-    if (whole.len > i->sent)
-        emit_text(r, TURN_ARGUMENTS, i->slot, span_skip(whole, i->sent));
-    if (whole.len > i->sent)
-        i->sent = whole.len;
+    if (i->sent > 0 || whole.len == 0)
+        return; /* as with texts */
+    i->sent = whole.len;
+    emit_text(r, TURN_ARGUMENTS, i->slot, whole);
 }
 
 static void take_annotation(struct responses_reader *r, uint64_t index, struct span annotation)
@@ -428,15 +427,21 @@ static void conclude(struct responses_reader *r, struct span object)
     struct response s = read_response(object);
     struct span item;
     size_t cursor = 0;
+    bool had_items = r->nitems > 0;
+    bool is_whole = span_eq(s.status, SPAN_LIT("completed")) ||
+                    span_eq(s.status, SPAN_LIT("incomplete"));
     start(r, &s);
+    take_usage(r, s.usage);
     if (s.error.len > 0 || span_eq(s.status, SPAN_LIT("failed"))) {
-        take_usage(r, s.usage);
         fail_with(r, s.error);
         return;
     }
-    for (uint64_t i = 0; !r->is_over && json_each(s.output, &cursor, &item); i++)
+    if (!is_whole) {
+        fail(r, "the provider's response has neither an end nor an error");
+        return;
+    }
+    for (uint64_t i = 0; !had_items && !r->is_over && json_each(s.output, &cursor, &item); i++)
         finish_item(r, i, item);
-    take_usage(r, s.usage);
     emit(r, &(struct turn_event){.kind = TURN_STOP,
                                  .stop = stop_of(r, &s),
                                  .native = s.reason.len > 0 ? s.reason : s.status});

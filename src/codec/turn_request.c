@@ -48,7 +48,7 @@ struct turn_part *turn_add_part(struct turn_request *r, struct turn_part ***end,
 
 struct turn_tool *turn_add_tool(struct turn_request *r, struct turn_tool ***end, struct arena *a)
 {
-    struct turn_tool *t = add(r, a, sizeof *t);
+    struct turn_tool *t = r->ntools++ < TURN_TOOLS_MAX ? add(r, a, sizeof *t) : NULL;
     if (t == NULL)
         return NULL;
     **end = t;

@@ -85,3 +85,22 @@ bool wire_check_answer(const struct turn_request *r, struct fault *why)
     return path == NULL ||
            turn_refuse(why, FAULT_UNSUPPORTED_PARAMETER, span_text(path), "%s", problem);
 }
+
+struct span wire_grammar_of(const struct turn_tool *t)
+{
+    struct json_member m;
+    struct span format = t->format;
+    if (format.len > 0 && json_get(format, "grammar", &m)) /* Chat has it one level deeper */
+        format = json_value(format, &m);
+    return format.len > 0 && json_get(format, "definition", &m) ? json_raw(json_value(format, &m))
+                                                                : SPAN_NONE;
+}
+
+void wire_put_grammar(struct json_out *o, struct span description, struct span grammar)
+{
+    json_out_lit(o, "\"");
+    json_out_span(o, description);
+    json_out_lit(o, "\\n\\nThe input must follow this grammar:\\n");
+    json_out_span(o, grammar);
+    json_out_lit(o, "\"");
+}

@@ -6,6 +6,7 @@
 #define SLUICE_CODEC_WIRE_HISTORY_H
 
 #include "sluice/codec/turn_wire.h"
+#include "sluice/format/json_out.h"
 
 bool wire_is_system(const struct turn_message *m);
 
@@ -22,6 +23,11 @@ bool wire_check_results(const struct turn_message *calls, const struct turn_mess
 
 /* May the model call this tool (allowed_tools)? */
 bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t);
+
+/* The grammar a custom tool's text must follow, raw; empty: none. */
+struct span wire_grammar_of(const struct turn_tool *t);
+/* A description that ends in it, in quotes: all that is left of it where nobody enforces one. */
+void wire_put_grammar(struct json_out *o, struct span description, struct span grammar);
 
 /* Says no to what no upstream that gives one answer of text can express. */
 bool wire_check_answer(const struct turn_request *r, struct fault *why);

@@ -225,13 +225,39 @@ static void infer_auth(const struct node *n, struct provider_options *p)
 {
     if (node_get(n, "auth") != NULL)
         return;
-    if (p->protocol == PROTOCOL_ANTHROPIC) {
+    if (p->protocol == PROTOCOL_ANTHROPIC || p->protocol == PROTOCOL_GEMINI) {
         p->auth = AUTH_HEADER;
-        p->auth_header = "x-api-key";
+        p->auth_header = p->protocol == PROTOCOL_GEMINI ? "x-goog-api-key" : "x-api-key";
+    } else if (p->aws.access_key != NULL) {
+        p->auth = AUTH_NONE; /* each request is signed instead */
     } else if (p->auth == AUTH_NONE && node_get(n, "api_key") != NULL) {
         p->auth = AUTH_BEARER; /* a local server that was given a key */
         p->auth_header = "Authorization";
     }
+}
+
+/* "bedrock-runtime.us-east-1.amazonaws.com" names its region. */
+static const char *region_in(const char *host, struct arena *a)
+{
+    static const char service[] = "bedrock-runtime.";
+    if (host == NULL || strncmp(host, service, sizeof service - 1) != 0)
+        return NULL;
+    const char *region = host + sizeof service - 1, *end = strchr(region, '.');
+    return end == NULL ? NULL : arena_printf(a, "%.*s", (int)(end - region), region);
+}
+
+static void check_aws(struct reader *r, const struct node *n, struct provider_options *p)
+{
+    if (p->aws.access_key == NULL)
+        return;
+    if (p->protocol != PROTOCOL_BEDROCK)
+        warning_at(r, n, "aws", "has no effect (the protocol is not bedrock)");
+    if (!secret_is_set(&p->aws.secret_key) && !r->no_secrets)
+        error_at(r, n, "aws", "needs secret_key beside access_key");
+    if (p->aws.region == NULL)
+        p->aws.region = region_in(p->host, r->arena);
+    if (p->aws.region == NULL)
+        error_at(r, n, "aws", "needs a region (the URL's host does not name one)");
 }
 
 static bool is_loopback_host(const char *host)
@@ -263,6 +289,7 @@ void provider_finish(struct reader *r, const struct node *n, void *at)
         if (span_ieq(span_text(p->headers[i].name), span_text(p->auth_header)))
             error_at(r, n, "headers", "one of them carries the key already (see auth)");
     check_base_url(r, n, p, known);
+    check_aws(r, n, p);
     find_credential(r, n, p, known);
     if (p->auth == AUTH_NONE && node_get(n, "api_key") != NULL)
         warning_at(r, n, "api_key", "is not sent to anybody (auth is none)");

@@ -117,6 +117,8 @@ static const struct object server_object = {
 static const struct word protocol_words[] = {{"openai", PROTOCOL_OPENAI},
                                              {"responses", PROTOCOL_RESPONSES},
                                              {"anthropic", PROTOCOL_ANTHROPIC},
+                                             {"gemini", PROTOCOL_GEMINI},
+                                             {"bedrock", PROTOCOL_BEDROCK},
                                              {"demo", PROTOCOL_DEMO},
                                              {0}};
 
@@ -180,13 +182,27 @@ static const struct object data_policy_object = {
     "providers.NAME.data_policy", "What this provider does with prompts, for routing to choose by.",
     ROWS(data_policy_rows), .size = sizeof(struct data_policy_options)};
 
+static const struct option aws_rows[] = {
+    {"region", &type_text, MEMBER(struct aws_options, region),
+     .doc = "As `us-east-1`. Left out: the one in the URL's host."},
+    {"access_key", &type_text, MEMBER(struct aws_options, access_key),
+     .doc = "The key's id. Left out: requests are not signed, and `api_key` is sent instead."},
+    {"secret_key", &type_secret, MEMBER(struct aws_options, secret_key), .doc = "The key."},
+    {"session_token", &type_secret, MEMBER(struct aws_options, session_token),
+     .doc = "What makes a temporary key whole."},
+};
+static const struct object aws_object = {
+    "providers.NAME.aws", "How requests to Amazon Bedrock are signed (Signature Version 4).",
+    ROWS(aws_rows), .size = sizeof(struct aws_options)};
+
 static const struct option provider_rows[] = {
     {"preset", &type_text, MEMBER(struct provider_options, preset),
      .doc = "Take the facts of this known provider. Left out: those of the name itself."},
     {"protocol", &type_word, MEMBER(struct provider_options, protocol), .words = protocol_words,
-     .doc = "What it speaks: `openai` (Chat Completions), `responses`, `anthropic` (Messages) or "
-            "`demo`. Clients of another protocol are translated. Left out: the preset's, otherwise "
-            "`openai`."},
+     .doc =
+         "What it speaks: `openai` (Chat Completions), `responses`, `anthropic` (Messages), "
+         "`gemini` (generateContent), `bedrock` (Converse) or `demo`. Clients of another protocol are translated. Left out: the preset's, otherwise "
+         "`openai`."},
     {"responses", &type_bool, MEMBER(struct provider_options, has_responses),
      .doc =
          "An `openai` provider that answers `/responses` too: Responses clients reach it as they "
@@ -198,6 +214,8 @@ static const struct option provider_rows[] = {
      .doc = "Its credential. Left out: the preset's environment variable."},
     {"auth", &type_provider_auth, MEMBER(struct provider_options, auth),
      .doc = "How the credential is sent: `bearer`, `none`, or `{ header: x-api-key }`."},
+    {"aws", &type_group, MEMBER(struct provider_options, aws), .object = &aws_object,
+     .doc = "Keys of Amazon's, for the protocol `bedrock`."},
     {"headers", &type_headers, MEMBER(struct provider_options, headers),
      COUNT(struct provider_options, nheaders), .doc = "Sent with every request."},
     {"tls", &type_group, MEMBER(struct provider_options, tls), .object = &provider_tls,

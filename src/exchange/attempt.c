@@ -1,4 +1,5 @@
 #include "exchange_priv.h"
+#include "signature.h"
 
 #include "sluice/http/inflate.h"
 
@@ -90,7 +91,7 @@ static struct span request_head(const struct attempt *a, struct span fields, str
     const struct span parts[] = {
         SPAN_LIT("POST "),
         span_text(a->target->provider->path_prefix),
-        span_text(a->dialect.path),
+        a->path,
         SPAN_LIT(" HTTP/1.1\r\n"),
         a->provider->constant,
         fields,
@@ -139,8 +140,11 @@ static void send_translated(struct attempt *a)
 {
     struct span spans[3];
     struct span body = translation_wire(a->translation);
-    spans[0] = request_head(a, SPAN_LIT("Content-Type: application/json\r\n"),
-                            span_text(a->dialect.version), body.len);
+    struct span own = a->target->provider->aws.access_key != NULL
+                          ? signature_lines(a->target->provider, a->path,
+                                            translation_sha256(a->translation))
+                          : span_text(a->dialect.version);
+    spans[0] = request_head(a, SPAN_LIT("Content-Type: application/json\r\n"), own, body.len);
     spans[1] = body;
     note_sent(a);
     (void)client_send(a->client, spans, 2);
@@ -311,6 +315,7 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
                      "its protocol has nothing of this kind");
         return;
     }
+    a->path = dialect_path(&a->dialect, a->target->upstream_model, x->wants_stream, &x->sending);
     if (a->dialect.upstream != NULL)
         translation_start(a);
     else

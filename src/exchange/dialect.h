@@ -7,7 +7,9 @@
 #include "sluice/config/snapshot.h"
 
 struct dialect {
-    const char *path;                      /* behind the provider's prefix: "/messages" */
+    /* Where requests go, behind the provider's prefix: "/messages". Where the model is named there
+     * and not in the body, it stands at "%s", and `whole` is the path of an answer in one piece. */
+    const char *path, *whole;
     const char *version;                   /* a field line the protocol wants, "" when none */
     const struct upstream_codec *upstream; /* NULL: pass lane */
     const struct client_codec *client;     /* with `upstream` */
@@ -15,5 +17,9 @@ struct dialect {
 
 /* False: this provider can do nothing for that API. */
 bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct dialect *out);
+
+/* The path of a request for this model, in the arena when it has to be made. */
+struct span dialect_path(const struct dialect *d, struct span model, bool is_stream,
+                         struct arena *a);
 
 #endif

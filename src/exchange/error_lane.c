@@ -60,6 +60,8 @@ static void describe(struct exchange *x, struct span body, char *out, size_t siz
             len = json_string(value, text, sizeof text);
         else if (json_get(value, "message", &message))
             len = json_string(json_value(value, &message), text, sizeof text);
+    } else if (json_get(body, "message", &message)) { /* AWS */
+        len = json_string(json_value(body, &message), text, sizeof text);
     }
     if (len < 0) {
         len = 0;

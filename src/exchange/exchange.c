@@ -1,4 +1,5 @@
 #include "exchange_priv.h"
+#include "signature.h"
 
 #include "sluice/base/log.h"
 
@@ -167,6 +168,7 @@ void exchange_free_spares(void)
     while (spare.n > 0)
         free(spare.at[--spare.n]);
     turn_lane_free_buffer();
+    signature_free_buffer();
 }
 
 struct exchange *exchange_open(struct gateway *g, struct sink *sink,

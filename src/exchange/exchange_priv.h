@@ -63,6 +63,7 @@ struct attempt {
     struct demo *demo;
     struct inflater *inflater; /* the provider compresses although asked not to */
     struct dialect dialect;
+    struct span path;                /* of the request, behind the provider's prefix */
     struct translation *translation; /* of the request, when that is not passed on as it is */
     struct deadline deadline;
     uint64_t total_due_ms; /* the provider's total timeout, 0: none */

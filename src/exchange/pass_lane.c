@@ -68,11 +68,17 @@ void emit(struct emitter *e, struct span s)
 
 /* --- the lane ----------------------------------------------------------------------------------- */
 
+static bool is_stream_type(struct span type)
+{
+    type = span_trim(span_cut(&type, ';'));
+    return span_ieq(type, SPAN_LIT("text/event-stream")) ||
+           span_ieq(type, SPAN_LIT("application/vnd.amazon.eventstream"));
+}
+
 void lane_open(struct exchange *x, const struct http_head *head)
 {
     struct pass_lane *l = &x->lane;
-    bool is_stream = span_ieq(span_sub(head_get(head, FIELD_CONTENT_TYPE), 0, 17),
-                              SPAN_LIT("text/event-stream"));
+    bool is_stream = is_stream_type(head_get(head, FIELD_CONTENT_TYPE));
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status >= 400) {
         l->kind = LANE_ERROR;

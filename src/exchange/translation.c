@@ -2,6 +2,7 @@
 
 #include "exchange_priv.h"
 
+#include "sluice/base/digest.h"
 #include "sluice/codec/proof.h"
 #include "sluice/net/offload.h"
 
@@ -19,7 +20,8 @@ struct translation {
     struct turn_notes notes;
     struct buf wire;
     struct fault why;
-    bool has_failed;
+    bool has_failed, is_signed;
+    uint8_t sha256[SHA256_BYTES];
     struct offload *job; /* while it is on another thread */
     struct body kept;    /* once the exchange is gone */
 };
@@ -33,6 +35,8 @@ static void translate(void *arg)
     proof_keep(&t->request, t->dialect.upstream->family);
     t->has_failed = !t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire,
                                                 &t->notes, &t->why);
+    if (t->is_signed && !t->has_failed)
+        digest_sha256(buf_span(&t->wire), t->sha256);
 }
 
 static void free_translation(void *arg)
@@ -72,6 +76,7 @@ void translation_start(struct attempt *a)
     t->body = buf_span(&a->x->body.bytes);
     arena_init(&t->arena, NULL, ARENA_BLOCK);
     t->options = options_for(a->target, &t->arena);
+    t->is_signed = a->target->provider->aws.access_key != NULL;
     a->translation = t;
     if (t->body.len > ON_LOOP_MAX) {
         t->job = offload_start(a->x->gateway->loop, translate, on_translated, free_translation, t);
@@ -101,6 +106,11 @@ const struct fault *translation_fault(const struct translation *t)
 struct span translation_wire(const struct translation *t)
 {
     return buf_span(&t->wire);
+}
+
+const uint8_t *translation_sha256(const struct translation *t)
+{
+    return t->sha256;
 }
 
 const struct turn_request *translation_request(const struct translation *t)

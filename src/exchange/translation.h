@@ -20,6 +20,8 @@ void translation_end(struct translation *t);
 /* What came of it: NULL, or why the request cannot be translated. */
 const struct fault *translation_fault(const struct translation *t);
 struct span translation_wire(const struct translation *t);
+const uint8_t *translation_sha256(
+    const struct translation *t); /* of the wire, where it is signed */
 const struct turn_request *translation_request(const struct translation *t);
 const struct turn_notes *translation_notes(const struct translation *t);
 

@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "wire"))
 
+import provider_converse  # noqa: E402
 import raw  # noqa: E402
 from fixtures import upstream  # noqa: E402,F401
 from gateway import Gateway  # noqa: E402
@@ -23,14 +24,23 @@ def gateway(upstream, tmp_path_factory):
     gw.stop()
 
 
+PROTOCOLS = {"chat": "openai", "messages": "anthropic", "responses": "responses",
+             "gemini": "gemini", "bedrock": "bedrock"}
+
+
 @pytest.fixture(scope="module")
 def protocols(upstream, tmp_path_factory):
-    """A gateway whose models speak one protocol each: chat/good, messages/good, responses/good."""
+    """A gateway whose models speak one protocol each: chat/good, messages/good, …, bedrock/good."""
     providers = {name: {"protocol": protocol, "base_url": upstream.base_url, "api_key": "sk-up"}
-                 for name, protocol in (("chat", "openai"), ("messages", "anthropic"),
-                                        ("responses", "responses"))}
+                 for name, protocol in PROTOCOLS.items()}
+    providers["bedrock"] |= {"aws": {
+        "region": provider_converse.REGION, "access_key": provider_converse.KEY_ID,
+        "secret_key": provider_converse.SECRET}}
+    del providers["bedrock"]["api_key"]
+    names = {"bedrock": "good:0"}  # an id as Bedrock has them, to be escaped in the path
     gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url, providers=providers,
-                 models={f"{name}/good": {"provider": name, "upstream_model": "good"}
+                 models={f"{name}/good": {"provider": name,
+                                          "upstream_model": names.get(name, "good")}
                          for name in providers}).start()
     yield gw
     gw.stop()

@@ -8,10 +8,11 @@ import pytest
 
 import npm
 import raw
+from conftest import PROTOCOLS
 from test_openai_node import HERE, packages  # noqa: F401
 
 
-@pytest.mark.parametrize("model", ["chat/good", "messages/good", "responses/good"])
+@pytest.mark.parametrize("model", [f"{name}/good" for name in PROTOCOLS])
 def test_node_clients(protocols, packages, model):  # noqa: F811
     if npm.node_version() < 20:
         pytest.skip("these SDKs need node 20")

@@ -8,8 +8,9 @@ import openai
 import pytest
 
 import raw
+from conftest import PROTOCOLS
 
-MODELS = ["chat/good", "messages/good", "responses/good"]
+MODELS = [f"{name}/good" for name in PROTOCOLS]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -186,18 +187,35 @@ def test_messages_tools_round_trip(claude, model, streamed):
     assert final.content[0].text == "You said: hello"
 
 
-@pytest.mark.parametrize("model", MODELS[1:])
+PROOFS = {"messages/good": "c2lnbmF0dXJl", "responses/good": "ZW5jcnlwdGVk",
+          "bedrock/good": "YmVkcm9jaw=="}
+
+
+@pytest.mark.parametrize("model", PROOFS)
 def test_messages_thinking_comes_back(claude, upstream, model):
     ask = dict(model=model, max_tokens=2000, thinking={"type": "adaptive"})
-    if model == "responses/good":
+    if model != "messages/good":
         ask["output_config"] = {"effort": "high"}
     answer = claude.messages.create(messages=HELLO, **ask)
     assert answer.content[0].thinking == "hm, let me see"
     history = HELLO + [{"role": "assistant", "content": [b.model_dump() for b in answer.content]},
                        {"role": "user", "content": "go on"}]
     assert claude.messages.create(messages=history, **ask).content[-1].text == "You said: go on"
-    sent = json.dumps(upstream.seen("good")[-1].json)
-    assert ("c2lnbmF0dXJl" if model == "messages/good" else "ZW5jcnlwdGVk") in sent
+    sent = upstream.requests[-1].body.decode()
+    assert PROOFS[model] in sent and "sluice1." not in sent
+
+
+def test_signature_of_a_call_comes_back_to_gemini(claude, upstream):
+    ask = dict(model="gemini/good", max_tokens=2000, tools=MESSAGES_TOOLS)
+    answer = claude.messages.create(messages=HELLO, **ask)
+    call = answer.content[-1]
+    history = HELLO + [{"role": "assistant", "content": [b.model_dump() for b in answer.content]},
+                       {"role": "user", "content": [
+                           {"type": "tool_result", "tool_use_id": call.id, "content": "rain"}]}]
+    assert claude.messages.create(messages=history, **ask).content[-1].text == "You said: hello"
+    parts = [p for c in upstream.requests[-1].json["contents"] for p in c["parts"]]
+    assert [p["thoughtSignature"] for p in parts if "functionCall" in p] == \
+        ["Z2VtaW5pLXNpZ25hdHVyZQ=="]
 
 
 # Errors, in the words each SDK knows.

@@ -10,6 +10,8 @@ import json
 import struct
 from typing import Iterator
 
+import provider_converse
+import provider_gemini
 import provider_messages
 import provider_responses
 
@@ -200,6 +202,26 @@ async def behave_as(protocol, x, body: dict, own_id) -> None:
         await x.reply(200, compact(whole(body)), own_id)
 
 
+async def behave_by_path(x, path: str, body: dict) -> None:
+    """Gemini and Bedrock name the model, and whether to stream, in the path."""
+    if path.startswith("/v1/model/"):
+        protocol, problem = provider_converse, provider_converse.problem_with_signature(x.request)
+        streams, kind = path.endswith("/converse-stream"), "application/vnd.amazon.eventstream"
+    else:
+        protocol, problem = provider_gemini, None
+        streams, kind = ":streamGenerateContent" in path, "text/event-stream"
+    problem = problem or protocol.problem_of(body)
+    if problem is not None:
+        await x.reply(400, protocol.error(problem))
+    elif streams:
+        await x.stream_head(content_type=kind)
+        for each in protocol.events(body):
+            await x.chunk(each)
+        await x.last_chunk()
+    else:
+        await x.reply(200, compact(protocol.whole(body)))
+
+
 async def behave(x) -> None:
     """The default script."""
     path = x.request.target.partition("?")[0]
@@ -208,6 +230,9 @@ async def behave(x) -> None:
         body = x.request.json
     except (ValueError, RecursionError):
         await x.reply(400, error("We could not parse the JSON body of your request."), own_id)
+        return
+    if x.request.method == "POST" and ":" in path.replace("%3A", ":"):
+        await behave_by_path(x, path, body)
         return
     if x.request.method == "POST" and path in OTHERS:
         await behave_as(OTHERS[path], x, body, own_id)

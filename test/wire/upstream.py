@@ -137,8 +137,9 @@ class Exchange:
         head += [f"{n}: {v}" for n, v in headers]
         await self.send(("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + body)
 
-    async def stream_head(self, *headers: tuple[str, str]) -> None:
-        await self.head(200, ("content-type", "text/event-stream; charset=utf-8"),
+    async def stream_head(self, *headers: tuple[str, str],
+                          content_type: str = "text/event-stream; charset=utf-8") -> None:
+        await self.head(200, ("content-type", content_type),
                         ("transfer-encoding", "chunked"), *headers)
 
     async def sleep(self, seconds: float) -> None:

@@ -16,6 +16,7 @@ struct chat_call {
     unsigned index; /* as the upstream counts */
     unsigned slot;
     bool is_open;    /* TURN_CALL was emitted */
+    bool is_minted;  /* with an id of ours */
     struct buf id;   /* raw, until then */
     struct buf held; /* arguments, until then */
 };
@@ -23,7 +24,7 @@ struct chat_call {
 struct chat_reader {
     turn_event_fn emit;
     void *arg;
-    bool has_started, has_stopped, is_over;
+    bool has_started, has_stopped, is_over, is_whole;
     unsigned slots;        /* handed out so far */
     enum chat_block block; /* the text under way, in slot `block_slot` */
     unsigned block_slot;

@@ -11,7 +11,7 @@
 
 struct chat_written_call {
     unsigned slot;
-    bool has_arguments, is_custom;
+    bool has_arguments, has_ended, is_custom;
 };
 
 struct chat_writer {
@@ -20,7 +20,6 @@ struct chat_writer {
     struct buf head;                 /* how every chunk begins */
     struct chat_written_call *calls; /* in order of their indexes */
     unsigned ncalls, room;
-    bool saw_refusal;
     unsigned text_slot;
     size_t text_start, text_end; /* code points: of the block under way, and so far */
     unsigned nproofs;            /* numbers reasoning_details */

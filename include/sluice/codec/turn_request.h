@@ -88,7 +88,7 @@ struct turn_request {
     struct span model; /* decoded */
     bool stream, wants_usage;
 
-    unsigned elements;                            /* messages, parts and tools so far */
+    unsigned elements, ntools;                    /* messages, parts and tools so far */
     struct turn_message *messages, *last_message; /* system and developer ones in place */
     struct turn_tool *tools;
     enum turn_choice choice;
@@ -130,6 +130,7 @@ void turn_note_dropped(struct turn_notes *notes, const char *field); /* once eac
  * first), and is moved on. NULL when the request has more elements than anybody can mean: an element
  * takes a few hundred bytes here and may take two in the body. */
 #define TURN_ELEMENTS_MAX 100000
+#define TURN_TOOLS_MAX 4096 /* they are compared with each other */
 
 struct turn_message *turn_add_message(struct turn_request *r, struct arena *a, enum turn_role role);
 struct turn_part *turn_add_part(struct turn_request *r, struct turn_part ***end, struct arena *a,

@@ -50,7 +50,14 @@ struct server_options {
     unsigned drain_delay_ms, drain_timeout_ms;
 };
 
-enum protocol { PROTOCOL_OPENAI, PROTOCOL_RESPONSES, PROTOCOL_ANTHROPIC, PROTOCOL_DEMO };
+enum protocol {
+    PROTOCOL_OPENAI,
+    PROTOCOL_RESPONSES,
+    PROTOCOL_ANTHROPIC,
+    PROTOCOL_GEMINI,
+    PROTOCOL_BEDROCK,
+    PROTOCOL_DEMO,
+};
 enum auth_kind { AUTH_NONE, AUTH_BEARER, AUTH_HEADER };
 
 struct header_option {
@@ -62,6 +69,13 @@ struct data_policy_options {
     bool zdr, training;
     uint64_t retention_ms; /* 0: unknown, unless zdr */
     const char *region;    /* NULL: unknown */
+};
+
+/* What signs requests to AWS; without a key, `api_key` is sent as it is. */
+struct aws_options {
+    const char *region; /* never NULL with a key */
+    const char *access_key;
+    struct secret secret_key, session_token;
 };
 
 struct provider_options {
@@ -78,6 +92,7 @@ struct provider_options {
     enum auth_kind auth;
     const char *auth_header; /* "Authorization", or the name AUTH_HEADER uses */
     struct secret credential;
+    struct aws_options aws;
     struct header_option *headers; /* sent with every request */
     unsigned nheaders;
     struct tls_options tls;
