@@ -555,6 +555,7 @@ static void note_dropped(struct writing *w)
         {r->verbosity, "verbosity"},
         {r->metadata, "metadata"},
         {r->service_tier, "service_tier"},
+        {r->context_management, "context_management"},
         {r->user, "user"},
         {r->cache_key, "prompt_cache_key"},
         {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
@@ -576,7 +577,8 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
         w.max_tokens = o->default_max_tokens;
     if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
         return refuse(&w, SPAN_LIT("response_format"), "this model cannot be held to JSON");
-    if (!wire_check_answer(r, why) || !put_messages(&w) || !put_system(&w) || !put_tools(&w))
+    if (!wire_check_answer(r, why) || !wire_check_end(r, why) || !put_messages(&w) ||
+        !put_system(&w) || !put_tools(&w))
         return false;
     put_additional(&w);
     put_config(&w);

@@ -531,6 +531,7 @@ static void note_dropped(struct writing *w)
         {r->verbosity, "verbosity"},
         {r->metadata, "metadata"},
         {r->service_tier, "service_tier"},
+        {r->context_management, "context_management"},
         {r->user, "user"},
         {r->cache_key, "prompt_cache_key"},
         {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
@@ -546,8 +547,8 @@ bool gemini_wire_write(const struct turn_request *r, const struct wire_options *
 {
     struct writing w = {
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
-    if (!wire_check_answer(r, why) || !put_contents(&w) || !put_system(&w) || !put_tools(&w) ||
-        !put_config(&w))
+    if (!wire_check_answer(r, why) || !wire_check_end(r, why) || !put_contents(&w) ||
+        !put_system(&w) || !put_tools(&w) || !put_config(&w))
         return false;
     note_dropped(&w);
     if (w.out.rc == 0)

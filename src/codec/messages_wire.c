@@ -411,18 +411,6 @@ static void strip_prefill(const struct turn_request *r)
     }
 }
 
-/* A conversation cannot end with a call: nobody could answer it any more. */
-static bool check_last_calls(struct writing *w)
-{
-    const struct turn_message *last = w->r->last_message;
-    const struct turn_part *p = last->role == ROLE_ASSISTANT ? last->parts : NULL;
-    while (p != NULL && p->kind != PART_CALL)
-        p = p->next;
-    return p == NULL || turn_refuse(w->why, FAULT_INVALID_REQUEST, p->path,
-                                    "the tool call %.*s has no result in the next message",
-                                    SPAN_FMT(span_sub(p->id, 0, 100)));
-}
-
 static bool put_messages(struct writing *w)
 {
     const struct turn_message *m = w->r->messages, *run, *end;
@@ -449,7 +437,7 @@ static bool put_messages(struct writing *w)
         return turn_refuse(w->why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"),
                            "it holds nothing but system messages");
     put(w, "]");
-    return check_last_calls(w);
+    return wire_check_end(w->r, w->why);
 }
 
 /* --- tools ---------------------------------------------------------------------------------------- */

@@ -104,3 +104,14 @@ void wire_put_grammar(struct json_out *o, struct span description, struct span g
     json_out_span(o, grammar);
     json_out_lit(o, "\"");
 }
+
+bool wire_check_end(const struct turn_request *r, struct fault *why)
+{
+    const struct turn_message *last = r->last_message;
+    const struct turn_part *p = last != NULL && last->role == ROLE_ASSISTANT ? last->parts : NULL;
+    while (p != NULL && p->kind != PART_CALL)
+        p = p->next;
+    return p == NULL || turn_refuse(why, FAULT_INVALID_REQUEST, p->path,
+                                    "the tool call %.*s has no result in the next message",
+                                    SPAN_FMT(span_sub(p->id, 0, 100)));
+}

@@ -21,6 +21,9 @@ const struct turn_part *wire_result_of(const struct turn_message *m, const struc
 bool wire_check_results(const struct turn_message *calls, const struct turn_message *m,
                         const struct turn_message *end, struct fault *why);
 
+/* A conversation cannot end with a call: nobody could answer it any more. */
+bool wire_check_end(const struct turn_request *r, struct fault *why);
+
 /* May the model call this tool (allowed_tools)? */
 bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t);
 

@@ -8,7 +8,7 @@ import json
 
 import raw
 
-TARGETS = ["chat", "messages", "responses"]
+TARGETS = ["chat", "messages", "responses", "gemini", "bedrock"]
 
 TEXT = {"type": "object", "properties": {"x": {"type": "string"}}}
 PNG = "data:image/png;base64,iVBORw0KGgo="

@@ -22,8 +22,9 @@ def parts(body: dict) -> Iterator[dict]:
             yield {"text": piece, "thought": True}
     answered = any("functionResponse" in p for p in body["contents"][-1]["parts"])
     choice = body.get("toolConfig", {}).get("functionCallingConfig", {}).get("mode")
-    if body.get("tools") and not answered and choice != "NONE":
-        name = body["tools"][0]["functionDeclarations"][0]["name"]
+    functions = [f for t in body.get("tools", []) for f in t.get("functionDeclarations", [])]
+    if functions and not answered and choice != "NONE":
+        name = functions[0]["name"]
         yield {"functionCall": {"name": name, "args": {"city": "Tromsø"}},
                "thoughtSignature": MARK}
         return
