@@ -6,6 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* How each protocol marks a chunk, the finish and the end. A Responses stream repeats its text at the
+ * end, so chunks are known by their type there. */
+static const struct marks {
+    const char *chunk, *finish, *end;
+} *marks, all_marks[] = {
+              [ANSWERS_CHAT] = {NULL, "\"finish_reason\":\"stop\"", "data: [DONE]"},
+              [ANSWERS_MESSAGES] = {NULL, "\"stop_reason\":\"end_turn\"", "\"message_stop\""},
+              [ANSWERS_RESPONSES] = {"output_text.delta\"", "\"response.output_item.done\"",
+                                     "\"response.completed\""},
+};
+
+void answer_speak(enum answer_api api)
+{
+    marks = &all_marks[api];
+}
+
 void tally_error(struct tally *tally, const char *what)
 {
     if (tally->errors++ == 0)
@@ -48,8 +64,9 @@ static const char *take_line(struct answer *a, const char *line, size_t len, uin
     if (line == NULL || len < 6 || memcmp(line, "data: ", 6) != 0)
         return NULL; /* blank, a comment, or a field this protocol does not use */
     if (a->done)
-        return "an event after [DONE]";
-    if (stamp_find(line, len, &seq, &sent_ns)) {
+        return "an event after the end";
+    bool may_be_chunk = marks->chunk == NULL || has(line, len < 200 ? len : 200, marks->chunk);
+    if (may_be_chunk && stamp_find(line, len, &seq, &sent_ns)) {
         if (seq != a->chunks)
             return seq < a->chunks ? "a chunk came twice" : "a chunk is missing";
         if (a->finished)
@@ -63,11 +80,11 @@ static const char *take_line(struct answer *a, const char *line, size_t len, uin
         }
         return NULL;
     }
-    if (has(line, len, "data: [DONE]"))
+    if (has(line, len, marks->end))
         a->done = true;
-    else if (has(line, len, "\"finish_reason\":\"stop\""))
+    else if (has(line, len, marks->finish))
         a->finished = true;
-    else if (has(line, len, "\"error\""))
+    else if (has(line, len, "\"error\":{"))
         return "an error event in the stream";
     return NULL;
 }
@@ -184,6 +201,6 @@ const char *answer_verdict(const struct answer *a, uint32_t chunks_wanted)
     if (a->chunks != chunks_wanted)
         return "the stream has too few chunks";
     if (!a->finished)
-        return "no finish chunk";
-    return a->done ? NULL : "no [DONE]";
+        return "no finish";
+    return a->done ? NULL : "no end";
 }

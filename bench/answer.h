@@ -1,7 +1,7 @@
 /* bench/answer.h: reads one response and judges it.
  *
  * A whole answer must be 200, complete, and JSON by its ends. A stream must be 200, bring every
- * numbered chunk once and in order, a finish chunk, and [DONE] as its last event. */
+ * numbered chunk once and in order, a finish, and the end of its protocol as its last event. */
 #ifndef BENCH_ANSWER_H
 #define BENCH_ANSWER_H
 
@@ -29,6 +29,10 @@ struct answer {
     char *kept; /* the head or the line that began in an earlier read */
     size_t nkept;
 };
+
+/* The protocol answers are in; before the first one. */
+enum answer_api { ANSWERS_CHAT, ANSWERS_MESSAGES, ANSWERS_RESPONSES };
+void answer_speak(enum answer_api api);
 
 void answer_start(struct answer *a, uint64_t start_ns,
                   bool is_stream); /* on a zeroed or used one */

@@ -46,6 +46,7 @@ static struct {
     struct sockaddr_in to;
     struct ssl_ctx_st *tls;
     enum mode mode;
+    enum answer_api api;
     const char *key, *model, *host;
     const char *headers; /* lines to add, each with its CRLF */
     unsigned connections, sources, chunks, gap_us, pad, delay_us, prompt, body;
@@ -130,16 +131,40 @@ static char *request_body(void)
     return body;
 }
 
+/* The same conversation in the words of the other protocols. */
+static char *other_body(void)
+{
+    char *prompt = prompt_text(want.prompt), *body = NULL;
+    bool is_messages = want.api == ANSWERS_MESSAGES;
+    int n = asprintf(&body,
+                     "{\"model\":\"%s\",%s\"%s\":\"bench n=%u g=%u p=%u d=%u r=%u. You are a "
+                     "helpful assistant.\",\"%s\":%s{\"role\":\"user\",\"content\":\"Say hello. "
+                     "%s\"}],\"%s\":1000}",
+                     want.model, want.mode == MODE_STREAM ? "\"stream\":true," : "",
+                     is_messages ? "system" : "instructions", want.chunks, want.gap_us, want.pad,
+                     want.delay_us, want.body, is_messages ? "messages" : "input", "[", prompt,
+                     is_messages ? "max_tokens" : "max_output_tokens");
+    if (n < 0)
+        die("load: no memory");
+    free(prompt);
+    return body;
+}
+
+static const char *request_path(void)
+{
+    static const char *const paths[] = {"chat/completions", "messages", "responses"};
+    return want.mode == MODE_EMBEDDINGS ? "embeddings" : paths[want.api];
+}
+
 static void request_build(void)
 {
-    char *body = request_body();
+    char *body = want.api == ANSWERS_CHAT ? request_body() : other_body();
     int n = asprintf(&run.request,
                      "POST /v1/%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench-load/1\r\n"
                      "Accept: application/json\r\nAuthorization: Bearer %s\r\n"
                      "Content-Type: application/json\r\n%s%sContent-Length: %zu\r\n\r\n%s",
-                     want.mode == MODE_EMBEDDINGS ? "embeddings" : "chat/completions", want.host,
-                     want.key, want.headers, want.close_each ? "Connection: close\r\n" : "",
-                     strlen(body), body);
+                     request_path(), want.host, want.key, want.headers,
+                     want.close_each ? "Connection: close\r\n" : "", strlen(body), body);
     if (n < 0)
         die("load: no memory");
     run.request_len = (size_t)n;
@@ -415,6 +440,7 @@ static const char help[] =
     "bench-load: load for an OpenAI-style endpoint; prints one JSON object\n\n"
     "  --to HOST:PORT     where (127.0.0.1:4000)        --tls             over TLS\n"
     "  --mode M           chat, stream or embeddings    --connections C   (64)\n"
+    "  --api A            chat, messages or responses: what mode chat and stream speak\n"
     "  --rate R           open loop, requests a second  --sources N       client addresses (1)\n"
     "  --seconds S        measured window (5)           --warmup S        before it (0)\n"
     "  --ramp S           spread the first requests     --requests N      stop after N\n"
@@ -426,6 +452,18 @@ static const char help[] =
     "  --timeout S        for what is open at the end   --watch PID       repeatable: CPU, memory\n\n"
     "Latencies are microseconds; chunk_us is one way, from the upstream's write to our read.\n"
     "Exit 0 when every answer was complete and in order, 1 when not.\n";
+
+static void parse_api(const char *text)
+{
+    static const char *const names[] = {"chat", "messages", "responses"};
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            want.api = (enum answer_api)i;
+            return;
+        }
+    }
+    die("--api %s: chat, messages or responses", text);
+}
 
 static void parse_mode(const char *text)
 {
@@ -463,6 +501,7 @@ static const struct option_row options[] = {
     {"to", OPTION_CALL, NULL, parse_to},
     {"tls", OPTION_FLAG, &want.is_tls, NULL},
     {"mode", OPTION_CALL, NULL, parse_mode},
+    {"api", OPTION_CALL, NULL, parse_api},
     {"connections", OPTION_COUNT, &want.connections, NULL},
     {"rate", OPTION_REAL, &want.rate, NULL},
     {"sources", OPTION_COUNT, &want.sources, NULL},
@@ -505,6 +544,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     parse_to("127.0.0.1:4000");
     options_parse(options, argc, argv, help);
+    answer_speak(want.api);
     if (want.connections == 0 || want.sources == 0)
         die("--connections and --sources are at least 1");
     if (want.is_tls)

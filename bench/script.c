@@ -23,8 +23,8 @@ enum script_family script_family_of(const char *line, size_t len)
         const char *path;
         enum script_family family;
     } known[] = {
-        {"/chat/completions ", SCRIPT_CHAT},
-        {"/embeddings ", SCRIPT_EMBEDDINGS},
+        {"/chat/completions ", SCRIPT_CHAT}, {"/messages ", SCRIPT_MESSAGES},
+        {"/responses ", SCRIPT_RESPONSES},   {"/embeddings ", SCRIPT_EMBEDDINGS},
         {"/models ", SCRIPT_MODELS},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -117,9 +117,10 @@ void script_read(struct script *script, const struct script_probe *probe)
     }
 }
 
-unsigned script_steps(const struct script *script)
+unsigned script_steps(enum script_family family, const struct script *script)
 {
-    return 1 + script->chunks + 1 + script->wants_usage + 1;
+    bool has_usage_chunk = family == SCRIPT_CHAT && script->wants_usage;
+    return 1 + script->chunks + 1 + has_usage_chunk + 1;
 }
 
 /* One server-sent event as one HTTP chunk. */
@@ -129,7 +130,73 @@ static size_t framed(char *into, size_t room, const char *event, const char *aft
     return (size_t)n;
 }
 
-static size_t role_event(char *into, size_t room)
+/* The words of one protocol: what opens an answer, a chunk around its text, the finish, the end. */
+struct words {
+    const char *open, *before, *after, *finish, *end;
+};
+
+#define EVENT(type, members) "event: " type "\ndata: {\"type\":\"" type "\"" members "}\n\n"
+#define USAGE_MESSAGES "\"usage\":{\"input_tokens\":24,\"output_tokens\":20}"
+#define USAGE_RESPONSES                                                              \
+    "\"usage\":{\"input_tokens\":24,\"input_tokens_details\":{\"cached_tokens\":0}," \
+    "\"output_tokens\":20,\"output_tokens_details\":{\"reasoning_tokens\":0},"       \
+    "\"total_tokens\":44}"
+#define RESPONSE(status, rest)                                                                \
+    ",\"response\":{\"id\":\"resp_bench\",\"object\":\"response\",\"created_at\":1760000000," \
+    "\"status\":\"" status "\",\"model\":\"bench-1\"," rest "}"
+#define ITEM "\"output_index\":0,\"item_id\":\"msg_bench0000000000000000\",\"content_index\":0"
+
+static const struct words words[] = {
+    [SCRIPT_CHAT] =
+        {
+            CHUNK_OPEN "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+                       "\"logprobs\":null,\"finish_reason\":null}]" CHUNK_CLOSE,
+            CHUNK_OPEN "{\"index\":0,\"delta\":{\"content\":\"",
+            "\"},\"logprobs\":null,\"finish_reason\":null}]" CHUNK_CLOSE,
+            CHUNK_OPEN "{\"index\":0,\"delta\":{},\"logprobs\":null,"
+                       "\"finish_reason\":\"stop\"}]" CHUNK_CLOSE,
+            "data: [DONE]\n\n",
+        },
+    [SCRIPT_MESSAGES] =
+        {
+            EVENT("message_start",
+                  ",\"message\":{\"id\":\"msg_bench\",\"type\":\"message\",\"role\":"
+                  "\"assistant\",\"model\":\"bench-1\",\"content\":[],\"stop_reason\":null,"
+                  "\"stop_sequence\":null," USAGE_MESSAGES "}")
+                EVENT("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"text\","
+                                             "\"text\":\"\"}"),
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+            "\"delta\":{\"type\":\"text_delta\",\"text\":\"",
+            "\"}}\n\n",
+            EVENT("content_block_stop", ",\"index\":0")
+                EVENT("message_delta", ",\"delta\":{\"stop_reason\":\"end_turn\","
+                                       "\"stop_sequence\":null}," USAGE_MESSAGES),
+            EVENT("message_stop", ""),
+        },
+    [SCRIPT_RESPONSES] =
+        {
+            EVENT("response.created",
+                  ",\"sequence_number\":0" RESPONSE("in_progress", "\"output\":[]"))
+                EVENT("response.output_item.added",
+                      ",\"sequence_number\":1,\"output_index\":0,\"item\":{\"id\":"
+                      "\"msg_bench0000000000000000\",\"type\":\"message\",\"status\":"
+                      "\"in_progress\",\"role\":\"assistant\",\"content\":[]}")
+                    EVENT("response.content_part.added",
+                          ",\"sequence_number\":2," ITEM ",\"part\":{\"type\":\"output_text\","
+                          "\"text\":\"\",\"annotations\":[]}"),
+            "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\","
+            "\"sequence_number\":3," ITEM ",\"delta\":\"",
+            "\",\"logprobs\":[]}\n\n",
+            EVENT("response.output_item.done",
+                  ",\"sequence_number\":4,\"output_index\":0,\"item\":{\"id\":"
+                  "\"msg_bench0000000000000000\",\"type\":\"message\",\"status\":"
+                  "\"completed\",\"role\":\"assistant\",\"content\":[]}"),
+            EVENT("response.completed",
+                  ",\"sequence_number\":5" RESPONSE("completed", "\"output\":[]," USAGE_RESPONSES)),
+        },
+};
+
+static size_t open_event(const struct words *w, char *into, size_t room)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\n"
                                "Date: Thu, 20 Nov 2026 09:00:00 GMT\r\n"
@@ -138,57 +205,51 @@ static size_t role_event(char *into, size_t room)
                                "Transfer-Encoding: chunked\r\n"
                                "x-request-id: req_bench0000000000000000\r\n\r\n";
     memcpy(into, head, sizeof(head) - 1);
-    return sizeof(head) - 1 +
-           framed(into + sizeof(head) - 1, room - sizeof(head),
-                  CHUNK_OPEN "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
-                             "\"logprobs\":null,\"finish_reason\":null}]" CHUNK_CLOSE,
-                  "");
+    return sizeof(head) - 1 + framed(into + sizeof(head) - 1, room - sizeof(head), w->open, "");
 }
 
 /* The chunk of `pad` bytes is rendered once; after that only its digits change. */
-static size_t content_event(unsigned pad, unsigned seq, const char **bytes)
+static size_t content_event(const struct words *w, unsigned pad, unsigned seq, const char **bytes)
 {
     static char event[EVENT_MAX];
     static char *stamp;
     static size_t len;
-    static unsigned rendered_pad = UINT32_MAX;
-    if (pad != rendered_pad) {
+    static unsigned rendered_pad;
+    static const struct words *rendered;
+    if (pad != rendered_pad || w != rendered) {
         static char text[EVENT_MAX], filler[SCRIPT_PAD_MAX + 1];
         memset(filler, 'x', pad);
         filler[pad] = '\0';
-        snprintf(text, sizeof(text),
-                 CHUNK_OPEN "{\"index\":0,\"delta\":{\"content\":\"" STAMP_BLANK
-                            "%s\"},\"logprobs\":null,\"finish_reason\":null}]" CHUNK_CLOSE,
-                 filler);
+        snprintf(text, sizeof(text), "%s" STAMP_BLANK "%s%s", w->before, filler, w->after);
         len = framed(event, sizeof(event), text, "");
         stamp = strchr(event, '~');
         rendered_pad = pad;
+        rendered = w;
     }
     stamp_write(stamp, seq, now_ns());
     *bytes = event;
     return len;
 }
 
-size_t script_event(const struct script *script, unsigned step, const char **bytes)
+size_t script_event(enum script_family family, const struct script *script, unsigned step,
+                    const char **bytes)
 {
-    static char into[2048];
+    static char into[4096];
     char text[1024];
+    const struct words *w = &words[family];
     if (step >= 1 && step <= script->chunks)
-        return content_event(script->pad, step - 1, bytes);
+        return content_event(w, script->pad, step - 1, bytes);
     *bytes = into;
     if (step == 0)
-        return role_event(into, sizeof(into));
+        return open_event(w, into, sizeof(into));
     if (step == script->chunks + 1)
-        return framed(into, sizeof(into),
-                      CHUNK_OPEN "{\"index\":0,\"delta\":{},\"logprobs\":null,"
-                                 "\"finish_reason\":\"stop\"}]" CHUNK_CLOSE,
-                      "");
-    if (step == script->chunks + 2 && script->wants_usage) {
+        return framed(into, sizeof(into), w->finish, "");
+    if (step + 1 < script_steps(family, script)) {
         snprintf(text, sizeof(text), CHUNK_OPEN "]," USAGE CHUNK_CLOSE, script->chunks,
                  script->chunks + 24);
         return framed(into, sizeof(into), text, "");
     }
-    return framed(into, sizeof(into), "data: [DONE]\n\n", "0\r\n\r\n");
+    return framed(into, sizeof(into), w->end, "0\r\n\r\n");
 }
 
 static int whole_body(enum script_family family, char *into, size_t room, unsigned pad)
@@ -203,6 +264,21 @@ static int whole_body(enum script_family family, char *into, size_t room, unsign
                         "\"logprobs\":null,\"finish_reason\":\"stop\"}]," USAGE
                         ",\"system_fingerprint\":\"fp_bench\"}",
                         (int)pad, "Hello.", 12u, 36u);
+    case SCRIPT_MESSAGES:
+        return snprintf(
+            into, room,
+            "{\"id\":\"msg_bench\",\"type\":\"message\",\"role\":\"assistant\","
+            "\"model\":\"bench-1\",\"content\":[{\"type\":\"text\",\"text\":"
+            "\"%*s\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null," USAGE_MESSAGES "}",
+            (int)pad, "Hello.");
+    case SCRIPT_RESPONSES:
+        return snprintf(into, room,
+                        "{\"id\":\"resp_bench\",\"object\":\"response\",\"created_at\":1760000000,"
+                        "\"status\":\"completed\",\"model\":\"bench-1\",\"output\":[{\"id\":"
+                        "\"msg_bench\",\"type\":\"message\",\"status\":\"completed\",\"role\":"
+                        "\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"%*s\","
+                        "\"annotations\":[]}]}]," USAGE_RESPONSES "}",
+                        (int)pad, "Hello.");
     case SCRIPT_EMBEDDINGS:
         return snprintf(into, room,
                         "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,"

@@ -33,17 +33,25 @@ struct script_probe {
     size_t nfirst, nlast;
 };
 
-enum script_family { SCRIPT_CHAT, SCRIPT_EMBEDDINGS, SCRIPT_MODELS, SCRIPT_UNKNOWN };
+enum script_family {
+    SCRIPT_CHAT,
+    SCRIPT_MESSAGES,
+    SCRIPT_RESPONSES,
+    SCRIPT_EMBEDDINGS,
+    SCRIPT_MODELS,
+    SCRIPT_UNKNOWN,
+};
 
 enum script_family script_family_of(const char *request_line, size_t len);
 
 void script_probe(struct script_probe *probe, const char *at, size_t len);
 void script_read(struct script *script, const struct script_probe *probe);
 
-/* A stream is steps: 0 the head with the role chunk, then one a content chunk, the finish chunk,
- * the usage chunk if asked for, and [DONE]. Each is one write. */
-unsigned script_steps(const struct script *script);
-size_t script_event(const struct script *script, unsigned step, const char **bytes);
+/* A stream is steps: 0 the head with what opens the answer, then one a content chunk, the finish,
+ * Chat's usage chunk if asked for, and the protocol's end. Each is one write. */
+unsigned script_steps(enum script_family family, const struct script *script);
+size_t script_event(enum script_family family, const struct script *script, unsigned step,
+                    const char **bytes);
 size_t script_whole(enum script_family family, const struct script *script, const char **bytes);
 
 #endif

@@ -141,9 +141,9 @@ static bool is_blocked(const struct conn *c)
 static bool play_step(struct conn *c)
 {
     const char *bytes;
-    size_t len = script_event(&c->script, c->step++, &bytes);
+    size_t len = script_event(c->family, &c->script, c->step++, &bytes);
     up.seen.chunks += c->step >= 2 && c->step <= c->script.chunks + 1;
-    if (c->step == script_steps(&c->script)) {
+    if (c->step == script_steps(c->family, &c->script)) {
         turns_leave(c);
         c->state = READING;
     }
@@ -180,7 +180,7 @@ static bool play_on(struct conn *c)
 
 static bool answer(struct conn *c)
 {
-    if (c->family == SCRIPT_CHAT && c->script.stream) {
+    if (c->family <= SCRIPT_RESPONSES && c->script.stream) {
         up.seen.streams++;
         c->state = PLAYING;
         c->step = 0;

@@ -232,13 +232,18 @@ class Litellm(Contender):
         code = "import importlib.metadata as m; print('LiteLLM', m.version('litellm'))"
         return _first_line([os.path.join(self.home, "bin", "python"), "-c", code])
 
+    def _model(self, name, model, prefix):
+        return {"model_name": name, "litellm_params": {
+            "model": model, "api_key": "sk-upstream-bench-0123456789",
+            "api_base": f"http://127.0.0.1:{self.upstream_port}{prefix}"}}
+
     def command(self):
         config = os.path.join(self.directory, "config.yaml")
         with open(config, "w") as out:
             json.dump({  # JSON is YAML
-                "model_list": [{"model_name": "bench", "litellm_params": {
-                    "model": "openai/bench-1", "api_key": "sk-upstream-bench-0123456789",
-                    "api_base": f"http://127.0.0.1:{self.upstream_port}/v1"}}],
+                "model_list": [self._model("bench", "openai/bench-1", "/v1"),
+                               self._model("bench-messages", "anthropic/bench-1", ""),
+                               self._model("bench-responses", "openai/responses/bench-1", "/v1")],
                 "general_settings": {"master_key": KEY},
                 "litellm_settings": {"telemetry": False, "request_timeout": 600},
             }, out)

@@ -136,6 +136,8 @@ class Bench:
                 for one in self.contenders:
                     if one.name in self.failed or (one.heavy and row.heavy is None):
                         continue
+                    if row.only is not None and one.name not in row.only:
+                        continue
                     if f"{one.name} in {row.name}" in self.failed:
                         continue
                     self._one_turn(row, one)

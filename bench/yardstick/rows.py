@@ -10,8 +10,9 @@ PAD = 8  # bytes of text in a chunk besides its stamp: a token or two
 
 class Row:
     def __init__(self, name, title, options, figure, also=(), cores="own", heavy=None,
-                 target="", chart=False):
+                 target="", chart=False, only=None):
         self.name, self.title, self.options = name, title, options
+        self.only = only  # contenders that can do this; None: all
         self.figure, self.also, self.cores = figure, also, cores
         self.heavy = heavy  # options for the slow peers; None: not for them
         self.target, self.chart = target, chart
@@ -69,6 +70,25 @@ ROWS = [
         ["--mode", "chat", "--connections", 16, "--close", "--sources", 32, *WARM],
         "cpu_us_per_request", ("requests_per_s", "latency_p50_us"), target="≤ nginx"),
 ]
+
+
+def _pair(client, upstream):
+    """A client of one protocol on a model of another: what translating costs, beside passing."""
+    model = "bench" if upstream == "chat" else f"bench-{upstream}"
+    same = client == upstream
+    options = ["--mode", "stream", "--api", client, "--model", model, "--connections", 32,
+               "--chunks", 500, "--pad", PAD, *WARM]
+    return Row(f"pair_{client}_{upstream}",
+               f"a {client} client on a {upstream} model" + (" (passing)" if same else ""),
+               options, "cpu_us_per_chunk", ("chunks_per_s", "ttft_p50_us", "chunk_p99_us"),
+               heavy=["--mode", "stream", "--api", client, "--model", model, "--connections", 4,
+                      "--chunks", 100, "--pad", PAD, *WARM],
+               only=("sluice", "litellm"),
+               target="" if same else "≤ 3 µs above passing; 50 × below the cheapest peer")
+
+
+PROTOCOLS = ("chat", "messages", "responses")
+ROWS += [_pair(client, upstream) for client in PROTOCOLS for upstream in PROTOCOLS]
 
 
 class Memory:
