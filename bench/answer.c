@@ -12,7 +12,7 @@ static const struct marks {
     const char *chunk, *finish, *end;
 } *marks, all_marks[] = {
               [ANSWERS_CHAT] = {NULL, "\"finish_reason\":\"stop\"", "data: [DONE]"},
-              [ANSWERS_MESSAGES] = {NULL, "\"stop_reason\":\"end_turn\"", "\"message_stop\""},
+              [ANSWERS_MESSAGES] = {NULL, "\"end_turn\"", "\"message_stop\""},
               [ANSWERS_RESPONSES] = {"output_text.delta\"", "\"response.output_item.done\"",
                                      "\"response.completed\""},
 };
@@ -63,8 +63,8 @@ static const char *take_line(struct answer *a, const char *line, size_t len, uin
     uint64_t sent_ns;
     if (line == NULL || len < 6 || memcmp(line, "data: ", 6) != 0)
         return NULL; /* blank, a comment, or a field this protocol does not use */
-    if (a->done)
-        return "an event after the end";
+    if (a->done)     /* a [DONE] behind the end is a habit of some, and harms nobody */
+        return has(line, len, "[DONE]") ? NULL : "an event after the end";
     bool may_be_chunk = marks->chunk == NULL || has(line, len < 200 ? len : 200, marks->chunk);
     if (may_be_chunk && stamp_find(line, len, &seq, &sent_ns)) {
         if (seq != a->chunks)
