@@ -7,6 +7,7 @@
 static const struct exchange_kind chat = {API_CHAT, "chat"};
 static const struct exchange_kind completions = {API_COMPLETIONS, "completions"};
 static const struct exchange_kind messages = {API_MESSAGES, "messages"};
+static const struct exchange_kind count_tokens = {API_COUNT_TOKENS, "count_tokens"};
 static const struct exchange_kind responses = {API_RESPONSES, "responses"};
 static const struct exchange_kind embeddings = {API_EMBEDDINGS, "embeddings"};
 static const struct exchange_kind models = {API_OTHER, "models"};
@@ -19,6 +20,7 @@ static const struct row rows[] = {
     {METHOD_POST, "/v1/chat/completions", SERVES_API, &chat, NULL},
     {METHOD_POST, "/v1/completions", SERVES_API, &completions, NULL},
     {METHOD_POST, "/v1/messages", SERVES_API, &messages, NULL},
+    {METHOD_POST, "/v1/messages/count_tokens", SERVES_API, &count_tokens, NULL},
     {METHOD_POST, "/v1/responses", SERVES_API, &responses, NULL},
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list},

@@ -46,6 +46,11 @@ static int write_text(struct buf *out, const char *before, const char *text)
     return rc;
 }
 
+static bool is_anthropics(enum api_protocol api)
+{
+    return api == API_MESSAGES || api == API_COUNT_TOKENS;
+}
+
 /* Anthropic's word for the class of an error (protocols.md §9.2). */
 static const char *messages_type(const struct fault *f)
 {
@@ -72,7 +77,7 @@ static int write_members(const struct fault *f, enum api_protocol api, struct bu
     int rc = write_text(out, "\"message\":\"", f->message);
     if (rc == 0)
         rc = buf_addf(out, "\",\"type\":\"%s\"",
-                      api == API_MESSAGES ? messages_type(f) : fault_type(f));
+                      is_anthropics(api) ? messages_type(f) : fault_type(f));
     if (rc == 0)
         rc = write_text(out, ",\"param\":\"", f->param == NULL ? "" : f->param);
     if (rc == 0)
@@ -100,7 +105,7 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
 {
     /* One envelope for all; Anthropic's SDKs look for a type at the top as well (contract D-25). */
     int rc = buf_add_text(out,
-                          api == API_MESSAGES ? "{\"type\":\"error\",\"error\":{" : "{\"error\":{");
+                          is_anthropics(api) ? "{\"type\":\"error\",\"error\":{" : "{\"error\":{");
     if (rc == 0)
         rc = write_members(f, api, out);
     if (rc == 0 && nattempts > 0)

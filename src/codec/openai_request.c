@@ -10,8 +10,13 @@ static const char *const gateway_only[] = {
 
 /* What a request of each API is about. */
 static const char *const subjects[] = {
-    [API_CHAT] = "messages",     [API_COMPLETIONS] = "prompt", [API_EMBEDDINGS] = "input",
-    [API_MESSAGES] = "messages", [API_RESPONSES] = "input",    [API_OTHER] = "",
+    [API_CHAT] = "messages",
+    [API_COMPLETIONS] = "prompt",
+    [API_EMBEDDINGS] = "input",
+    [API_MESSAGES] = "messages",
+    [API_COUNT_TOKENS] = "messages",
+    [API_RESPONSES] = "input",
+    [API_OTHER] = "",
 };
 
 static bool reject(struct fault *why, const char *param, const char *message)
@@ -148,7 +153,8 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         return note(r, m, NOTED_GATEWAY_ONLY, why);
     if (json_key_is(key, subjects[api]))
         r->has_subject = true;
-    if (json_key_is(key, "messages") && (api == API_CHAT || api == API_MESSAGES)) {
+    if (json_key_is(key, "messages") &&
+        (api == API_CHAT || api == API_MESSAGES || api == API_COUNT_TOKENS)) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
         if (!json_array_is_filled(value))

@@ -59,6 +59,7 @@ const struct passing *passing_for(enum api_protocol api)
 {
     switch (api) {
     case API_MESSAGES:
+    case API_COUNT_TOKENS:
         return &messages;
     case API_RESPONSES:
         return &responses;

@@ -84,7 +84,8 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
     if (x->is_stream && span_starts(span_text(content_type), SPAN_LIT("text/event-stream")))
         at = add(at, SPAN_LIT("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"));
     at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
-    if (x->kind->api == API_MESSAGES) /* the name Anthropic's SDKs look for */
+    if (x->kind->api == API_MESSAGES ||
+        x->kind->api == API_COUNT_TOKENS) /* the name Anthropic's SDKs look for */
         at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
     if (x->has_admitted)
         at = add_limits(at, x);

@@ -18,6 +18,7 @@ static const struct {
     {PROTOCOL_RESPONSES, API_RESPONSES, "/responses", ""},
     {PROTOCOL_RESPONSES, API_EMBEDDINGS, "/embeddings", ""},
     {PROTOCOL_ANTHROPIC, API_MESSAGES, "/messages", ANTHROPIC_VERSION},
+    {PROTOCOL_ANTHROPIC, API_COUNT_TOKENS, "/messages/count_tokens", ANTHROPIC_VERSION},
     {PROTOCOL_DEMO, API_CHAT, "", ""},
     {PROTOCOL_DEMO, API_COMPLETIONS, "", ""},
     {PROTOCOL_DEMO, API_EMBEDDINGS, "", ""},

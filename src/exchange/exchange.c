@@ -2,6 +2,8 @@
 #include "signature.h"
 
 #include "sluice/base/log.h"
+#include "sluice/codec/messages_turn.h"
+#include "sluice/codec/token_estimate.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -292,12 +294,39 @@ static void attempt_next(struct exchange *x)
     attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
 }
 
+/* The provider has no counter of its own: an estimate, which says that it is one. */
+static void count_here(struct exchange *x)
+{
+    enum { READ_MAX = 4 * 1024 * 1024 }; /* more would hold the loop for too long */
+    struct span body = buf_span(&x->body.bytes);
+    struct turn_request r;
+    struct fault why;
+    char answer[96];
+    uint64_t tokens = body.len * 2 / 7;
+    if (body.len <= READ_MAX) {
+        if (!messages_turn_read(body, &x->sending, &r, &why)) {
+            exchange_fail(x, &why);
+            return;
+        }
+        tokens = token_estimate(&r);
+    }
+    int n = snprintf(answer, sizeof answer, "{\"input_tokens\":%llu,\"estimated\":true}",
+                     (unsigned long long)tokens);
+    exchange_reply(x, 200, "application/json", span_of(answer, (size_t)n));
+}
+
 static void route(struct exchange *x)
 {
     struct fault why;
     become(x, EXCHANGE_ATTEMPTING);
     if (!plan_make(x->deployment->catalog, x->key, x->request->model, &x->arena, &x->plan, &why)) {
         exchange_fail(x, &why);
+        return;
+    }
+    struct dialect dialect;
+    if (x->kind->api == API_COUNT_TOKENS &&
+        !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target.provider, &dialect)) {
+        count_here(x);
         return;
     }
     if (x->plan.n > ATTEMPTS_MAX)

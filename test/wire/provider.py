@@ -234,6 +234,9 @@ async def behave(x) -> None:
     if x.request.method == "POST" and ":" in path.replace("%3A", ":"):
         await behave_by_path(x, path, body)
         return
+    if path == "/v1/messages/count_tokens":
+        await x.reply(200, compact({"input_tokens": 42}), own_id)
+        return
     if x.request.method == "POST" and path in OTHERS:
         await behave_as(OTHERS[path], x, body, own_id)
         return

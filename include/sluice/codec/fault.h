@@ -13,6 +13,7 @@ enum api_protocol {
     API_COMPLETIONS,
     API_EMBEDDINGS,
     API_MESSAGES,
+    API_COUNT_TOKENS, /* of a Messages request */
     API_RESPONSES,
     API_OTHER,
 };
