@@ -101,3 +101,8 @@ void proof_keep(struct turn_request *r, struct span family)
             r->last_message = before;
     }
 }
+
+bool proof_is_wrapped_in(struct span body)
+{
+    return span_find(body, SPAN_LIT("\"" MARK)) != SIZE_MAX;
+}

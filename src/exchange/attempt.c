@@ -1,6 +1,7 @@
 #include "exchange_priv.h"
 #include "signature.h"
 
+#include "sluice/codec/proof.h"
 #include "sluice/http/inflate.h"
 
 #include <assert.h>
@@ -298,6 +299,14 @@ void attempt_translated(struct attempt *a)
     reach(a);
 }
 
+/* A conversation that was translated before holds proofs of reasoning in our wrapping, which nobody
+ * else can read: it cannot pass as it is, although the client speaks the provider's protocol. */
+static bool holds_wrapped_proofs(const struct exchange *x)
+{
+    bool may_hold = x->kind->api == API_MESSAGES || x->kind->api == API_RESPONSES;
+    return may_hold && proof_is_wrapped_in(buf_span(&x->body.bytes));
+}
+
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
 {
     const struct provider_options *o = planned->target.provider;
@@ -315,6 +324,8 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
                      "its protocol has nothing of this kind");
         return;
     }
+    if (a->dialect.upstream == NULL && holds_wrapped_proofs(x))
+        (void)dialect_translate(x->kind->api, o, &a->dialect);
     a->path = dialect_path(&a->dialect, a->target->upstream_model, x->wants_stream, &x->sending);
     if (a->dialect.upstream != NULL)
         translation_start(a);

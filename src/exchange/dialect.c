@@ -48,12 +48,8 @@ static bool pass(enum api_protocol api, enum protocol protocol, struct dialect *
     return false;
 }
 
-bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct dialect *out)
+bool dialect_translate(enum api_protocol api, const struct provider_options *p, struct dialect *out)
 {
-    if (pass(api, p->protocol, out))
-        return true;
-    if (api == API_RESPONSES && p->has_responses)
-        return pass(api, PROTOCOL_RESPONSES, out);
     const struct client_codec *client = client_codec_for(api);
     if (client == NULL)
         return false;
@@ -65,6 +61,15 @@ bool dialect_choose(enum api_protocol api, const struct provider_options *p, str
         .client = client,
     };
     return true;
+}
+
+bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct dialect *out)
+{
+    if (pass(api, p->protocol, out))
+        return true;
+    if (api == API_RESPONSES && p->has_responses)
+        return pass(api, PROTOCOL_RESPONSES, out);
+    return dialect_translate(api, p, out);
 }
 
 struct span dialect_path(const struct dialect *d, struct span model, bool is_stream,

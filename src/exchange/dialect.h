@@ -18,6 +18,10 @@ struct dialect {
 /* False: this provider can do nothing for that API. */
 bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct dialect *out);
 
+/* The same, but never the pass lane: for what only looks as if it could pass. */
+bool dialect_translate(enum api_protocol api, const struct provider_options *p,
+                       struct dialect *out);
+
 /* The path of a request for this model, in the arena when it has to be made. */
 struct span dialect_path(const struct dialect *d, struct span model, bool is_stream,
                          struct arena *a);

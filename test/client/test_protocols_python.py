@@ -201,6 +201,19 @@ def test_messages_thinking_comes_back(claude, upstream, model):
     assert PROOFS[model] in sent and "sluice1." not in sent
 
 
+def test_conversation_moves_to_the_clients_own_protocol(claude, upstream):
+    """What a translated answer proved means nothing to Anthropic: it is taken out, and all else stays."""
+    first = claude.messages.create(model="responses/good", max_tokens=2000, messages=HELLO,
+                                   thinking={"type": "adaptive"}, output_config={"effort": "high"})
+    assert first.content[0].signature.startswith("sluice1.openai.")
+    history = HELLO + [{"role": "assistant", "content": [b.model_dump() for b in first.content]},
+                       {"role": "user", "content": "go on"}]
+    moved = claude.messages.create(model="messages/good", max_tokens=2000, messages=history)
+    assert moved.content[-1].text == "You said: go on"
+    sent = upstream.requests[-1].json["messages"]
+    assert [b["type"] for b in sent[1]["content"]] == ["text"]
+
+
 def test_signature_of_a_call_comes_back_to_gemini(claude, upstream):
     ask = dict(model="gemini/good", max_tokens=2000, tools=MESSAGES_TOOLS)
     answer = claude.messages.create(messages=HELLO, **ask)

@@ -19,6 +19,9 @@
 bool proof_wrap(struct span family, const struct turn_event *e, struct buf *out)
     __attribute__((warn_unused_result));
 
+/* Is there a wrapped proof in this request? */
+bool proof_is_wrapped_in(struct span body);
+
 /* Unwraps what `family` made and removes every other proof of the request's history. Reasoning whose
  * text is left stays as text; a message of which nothing is left goes, unless it is the only one:
  * a request has at least one. */
