@@ -4,6 +4,7 @@
 #include "sluice/codec/chat_turn.h"
 #include "sluice/codec/chat_wire.h"
 #include "sluice/codec/chat_writer.h"
+#include "sluice/codec/completions.h"
 #include "sluice/codec/converse_reader.h"
 #include "sluice/codec/converse_wire.h"
 #include "sluice/codec/gemini_reader.h"
@@ -141,6 +142,7 @@ static void whole_fini(void *w)
     .whole_fini = whole_fini
 
 WRITER(chat, INIT_PLAIN, WHOLE_PLAIN)
+WRITER(completions, INIT_PLAIN, WHOLE_PLAIN)
 WRITER(messages, INIT_PLAIN, WHOLE_PLAIN)
 WRITER(responses, INIT_ECHOING, WHOLE_ECHOING)
 
@@ -155,6 +157,7 @@ static int responses_ping(void *w, struct buf *out)
 }
 
 static const struct client_codec chat = {CLIENT(chat)};
+static const struct client_codec completions = {CLIENT(completions)};
 static const struct client_codec messages = {CLIENT(messages), .ping = messages_ping};
 
 static const struct client_codec responses = {CLIENT(responses), .ping = responses_ping,
@@ -165,6 +168,8 @@ const struct client_codec *client_codec_for(enum api_protocol api)
     switch (api) {
     case API_CHAT:
         return &chat;
+    case API_COMPLETIONS:
+        return &completions;
     case API_MESSAGES:
         return &messages;
     case API_RESPONSES:

@@ -79,6 +79,20 @@ def test_chat_tools_round_trip(oai, model, streamed):
     assert final.choices[0].message.content == "You said: hello"
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_legacy_completions(oai, model):
+    whole = oai.completions.create(model=model, prompt="hello")
+    assert whole.choices[0].text == "You said: hello"
+    assert whole.usage.completion_tokens == 3
+    chunks = list(oai.completions.create(model=model, prompt="hello", stream=True,
+                                         stream_options={"include_usage": True}))
+    assert "".join(c.choices[0].text for c in chunks if c.choices) == "You said: hello"
+    assert chunks[-1].choices == [] and chunks[-1].usage.completion_tokens == 3
+    if model != "chat/good":
+        with pytest.raises(openai.BadRequestError, match="suffix"):
+            oai.completions.create(model=model, prompt="hello", suffix="x")
+
+
 # Responses.
 
 RESPONSES_TOOLS = [{"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}]
