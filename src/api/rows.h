@@ -9,10 +9,11 @@ struct call {
     struct api *api;
     struct sink *sink;
     const struct http_head *head;
-    struct span path;   /* without query, alias prefix and trailing slash */
-    struct span query;  /* behind the question mark */
-    struct span rest;   /* what a row's wildcard matched, percent-decoded */
-    struct span fields; /* CORS lines for the answer */
+    struct span path;     /* without query, alias prefix and trailing slash */
+    struct span query;    /* behind the question mark */
+    struct span rest;     /* what a row's wildcard matched, percent-decoded */
+    struct span pipeline; /* the model a path such as /v1/my-bot/chat/completions fixes; or empty */
+    struct span fields;   /* CORS lines for the answer */
 };
 
 struct row {

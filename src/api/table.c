@@ -111,7 +111,7 @@ static bool matches(const struct row *row, struct span path, struct span *rest)
 }
 
 /* The row for path and method; NULL with `*allowed` set (a comma list) when only the path is known. */
-static const struct row *find_row(struct call *call, char allowed[64])
+static const struct row *find_row_of(struct call *call, char allowed[64])
 {
     enum http_method method = call->head->method;
     if (method == METHOD_HEAD)
@@ -128,6 +128,72 @@ static const struct row *find_row(struct call *call, char allowed[64])
                  http_method_name(row->method), row->method == METHOD_GET ? ", HEAD" : "");
     }
     return NULL;
+}
+
+/* Segments that mean something of their own at this place, today or some day (contract D-31). */
+static bool is_reserved(struct span id)
+{
+    static const char *const words[] = {
+        "account",   "activity", "ai",        "alerts",     "audio",       "audios", "balance",
+        "batches",   "byok",     "chat",      "cloudsway",  "completions", "delete", "embeddings",
+        "exa",       "files",    "firecrawl", "images",     "keys",        "list",   "logs",
+        "media",     "messages", "models",    "perplexity", "providers",   "quota",  "rerank",
+        "responses", "status",   "tavily",    "upload",     "video",       "videos",
+    };
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (span_eq(id, span_text(words[i])))
+            return true;
+    }
+    return false;
+}
+
+static bool is_pipeline(struct span id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        uint8_t c = id.at[i];
+        bool is_word = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!is_word && (i == 0 || (c != '_' && c != '-')))
+            return false;
+    }
+    return id.len >= 3 && id.len <= 64 && !is_reserved(id);
+}
+
+/* /v1/{pipeline}/rest becomes /v1/rest, in `path`. */
+static bool take_pipeline(struct call *call, char path[96])
+{
+    struct span rest = call->path;
+    if (!span_starts(rest, SPAN_LIT("/v1/")))
+        return false;
+    rest = span_skip(rest, 4);
+    struct span id = span_cut(&rest, '/');
+    if (!is_pipeline(id) || rest.len == 0 || rest.len > 64)
+        return false;
+    int n = snprintf(path, 96, "/v1/%.*s", SPAN_FMT(rest));
+    call->pipeline = id;
+    call->path = span_of(path, (size_t)n);
+    return true;
+}
+
+/* The row of a path that fixes the model, as far as models answer there. */
+static const struct row *find_pipeline_row(struct call *call, char allowed[64])
+{
+    char path[96];
+    struct span whole = call->path;
+    if (!take_pipeline(call, path))
+        return NULL;
+    const struct row *row = find_row_of(call, allowed);
+    call->path = whole;
+    if (row == NULL || row->answer != NULL) {
+        allowed[0] = '\0';
+        return NULL;
+    }
+    return row;
+}
+
+static const struct row *find_row(struct call *call, char allowed[64])
+{
+    const struct row *row = find_row_of(call, allowed);
+    return row != NULL || allowed[0] != '\0' ? row : find_pipeline_row(call, allowed);
 }
 
 /* --- CORS ----------------------------------------------------------------------------------------- */
@@ -229,6 +295,8 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
     struct exchange *x = exchange_open(call->api->gateway, call->sink, row->kind, call->head);
     if (call->fields.len > 0)
         exchange_add_fields(x, call->fields);
+    if (call->pipeline.len > 0)
+        exchange_fix_model(x, call->pipeline);
     if (!exchange_authenticate(x, call->head) || !check_body_type(x, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;

@@ -168,7 +168,7 @@ static bool read_member(struct openai_request *r, struct span body, const struct
     return true;
 }
 
-bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
+static bool read_members(struct span body, enum api_protocol api, struct arena *a,
                          struct openai_request *out, struct fault *why)
 {
     struct json_scan scan;
@@ -189,10 +189,32 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
     }
     if (scan.root != JSON_OBJECT)
         return reject(why, "", "the body must be a JSON object");
-    if (out->model.at == NULL)
-        return reject(why, "model", "\"model\" is missing; GET /v1/models lists what there is");
     out->open = scan.open + 1;
     return true;
+}
+
+bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
+                         struct openai_request *out, struct fault *why)
+{
+    if (!read_members(body, api, a, out, why))
+        return false;
+    return out->model.at != NULL ||
+           reject(why, "model", "\"model\" is missing; GET /v1/models lists what there is");
+}
+
+bool openai_request_read_for(struct span model, struct span body, enum api_protocol api,
+                             struct arena *a, struct openai_request *out, struct fault *why)
+{
+    if (!read_members(body, api, a, out, why))
+        return false;
+    out->lacks_model = out->model.at == NULL;
+    if (out->lacks_model || span_eq(out->model, model)) {
+        out->model = model;
+        return true;
+    }
+    reject(why, "model", "\"model\" is not the one this path is for; leave it out");
+    why->kind = FAULT_MODEL_NOT_FOUND;
+    return false;
 }
 
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
@@ -243,6 +265,11 @@ void openai_request_splice(const struct openai_request *r, struct span body,
 {
     bool asked = !r->stream || r->wants_usage || !r->needs_asking;
     out->nedits = 0;
+    if (r->lacks_model) {
+        splice_insert(out, r->open, SPAN_LIT("\"model\":"));
+        splice_insert(out, r->open, quoted(upstream_model, a));
+        splice_insert(out, r->open, SPAN_LIT(","));
+    }
     if (!asked && !r->has_options) {
         splice_insert(out, r->open, SPAN_LIT("\"stream_options\":{\"include_usage\":true},"));
         asked = true;

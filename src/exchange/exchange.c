@@ -387,6 +387,19 @@ static void admit(struct exchange *x)
         x->asked_store_us = clock_us();
 }
 
+static bool read_request(struct exchange *x, struct openai_request *r, struct fault *why)
+{
+    struct span body = buf_span(&x->body.bytes);
+    if (x->fixed_model.len == 0)
+        return openai_request_read(body, x->kind->api, &x->sending, r, why);
+    return openai_request_read_for(x->fixed_model, body, x->kind->api, &x->sending, r, why);
+}
+
+void exchange_fix_model(struct exchange *x, struct span model)
+{
+    x->fixed_model = arena_keep(&x->arena, model);
+}
+
 void exchange_run(struct exchange *x, struct span body, struct body *kept)
 {
     struct fault why;
@@ -404,8 +417,7 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
         }
     }
     struct openai_request *r = ARENA_NEW(&x->sending, struct openai_request);
-    if (!openai_request_read(buf_span(&x->body.bytes), x->kind->api, &x->sending, r, &why) ||
-        !openai_request_is_complete(r, x->kind->api, &why)) {
+    if (!read_request(x, r, &why) || !openai_request_is_complete(r, x->kind->api, &why)) {
         exchange_fail(x, &why);
         return;
     }

@@ -156,6 +156,7 @@ struct exchange {
 
     /* what the record will say */
     char request_id[33];
+    struct span fixed_model; /* by the path, empty: the body names it; arena */
     struct span client_request_id, trace_id, path; /* arena */
     enum http_method method;
     uint64_t opened_us, opened_unix_ms, asked_store_us, dispatched_us, first_token_us,

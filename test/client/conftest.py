@@ -39,7 +39,7 @@ def protocols(upstream, tmp_path_factory):
     del providers["bedrock"]["api_key"]
     names = {"bedrock": "good:0"}  # an id as Bedrock has them, to be escaped in the path
     gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url, providers=providers,
-                 models={f"{name}/good": {"provider": name,
+                 models={"my-bot": {"alias": ["messages/good"]}} | {f"{name}/good": {"provider": name,
                                           "upstream_model": names.get(name, "good")}
                          for name in providers}).start()
     yield gw

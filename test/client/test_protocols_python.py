@@ -253,6 +253,24 @@ def test_tokens_are_counted(claude, model):
         assert 5 <= few <= 15 and 1100 <= many <= 1600  # 1,100 by cl100k_base
 
 
+def test_path_may_fix_the_model(protocols, upstream):
+    """/v1/{pipeline}/…: an alias of the configuration in the path; the body may leave it out."""
+    url = protocols.base_url + "/my-bot"
+    with openai.OpenAI(base_url=url, api_key=raw.KEY, max_retries=0) as client:
+        chat = client.chat.completions.create(model="my-bot", messages=HELLO)
+        assert chat.choices[0].message.content == "You said: hello"
+        assert client.responses.create(model="my-bot", input="hello").output_text == \
+            "You said: hello"
+        with pytest.raises(openai.NotFoundError):
+            client.responses.create(model="chat/good", input="hello")
+    body = json.dumps({"max_tokens": 5, "messages": HELLO}).encode()
+    answer = protocols.ask(raw.request_bytes("POST", "/v1/my-bot/messages", body))
+    assert answer.status == 200 and upstream.requests[-1].json["model"] == "good"
+    for path in ("/v1/no-such/chat/completions", "/v1/my-bot/models", "/v1/audio/responses"):
+        answer = protocols.ask(raw.request_bytes("POST", path, body))
+        assert answer.status == 404, path
+
+
 # Errors, in the words each SDK knows.
 
 @pytest.mark.parametrize("model", MODELS)

@@ -20,6 +20,7 @@ struct openai_request {
     bool stream;
     bool wants_usage;  /* the client asked for the usage chunk itself */
     bool wants_cost;   /* usage: {include: true} */
+    bool lacks_model;  /* the path names it, the body does not */
     bool has_subject;  /* what the request is about is there: messages, prompt or input */
     bool has_options;  /* stream_options is there */
     bool needs_asking; /* a stream of this API says its usage only when it is asked to */
@@ -35,6 +36,11 @@ struct openai_request {
 /* False with *why (a 400 that names the member). */
 bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
                          struct openai_request *out, struct fault *why);
+
+/* The same for a request whose path fixes the model (contract 1.2): the body may leave it out, or
+ * repeat it; another one is a 404. `model` outlives `out`. */
+bool openai_request_read_for(struct span model, struct span body, enum api_protocol api,
+                             struct arena *a, struct openai_request *out, struct fault *why);
 
 /* Does it have the member it is about? False with *why, a 400. */
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,

@@ -26,6 +26,9 @@ struct exchange *exchange_open(struct gateway *g, struct sink *sink,
 /* Field lines every answer of this exchange carries (CORS); copied. */
 void exchange_add_fields(struct exchange *x, struct span lines);
 
+/* The path says which model it is; copied. */
+void exchange_fix_model(struct exchange *x, struct span model);
+
 /* Checks the key of the head. False: the exchange has failed with a 401 and is gone. */
 bool exchange_authenticate(struct exchange *x, const struct http_head *head);
 
