@@ -1,6 +1,7 @@
 #include "sluice/base/digest.h"
 
 #include <assert.h>
+#include <mbedtls/base64.h>
 #include <mbedtls/md.h>
 #include <mbedtls/sha256.h>
 
@@ -50,5 +51,27 @@ bool digest_unhex(struct span text, uint8_t *out, size_t n)
             return false;
         out[i] = (uint8_t)(high << 4 | low);
     }
+    return true;
+}
+
+int digest_base64(struct span bytes, struct buf *out)
+{
+    size_t room = (bytes.len + 2) / 3 * 4 + 1, made = 0;
+    int rc = buf_reserve(out, room);
+    if (rc < 0)
+        return rc;
+    rc = mbedtls_base64_encode(out->at + out->tail, room, &made, bytes.at, bytes.len);
+    assert(rc == 0); /* the room is what it takes */
+    out->tail += made;
+    return 0;
+}
+
+bool digest_unbase64(struct span text, struct buf *out)
+{
+    size_t room = text.len / 4 * 3 + 3, made = 0;
+    if (buf_reserve(out, room) < 0 ||
+        mbedtls_base64_decode(out->at + out->tail, room, &made, text.at, text.len) != 0)
+        return false;
+    out->tail += made;
     return true;
 }

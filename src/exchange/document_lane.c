@@ -1,5 +1,7 @@
 #include "lanes.h"
 
+#include "sluice/codec/embeddings.h"
+
 /* A single document is held until it is complete and is JSON: the client could not use half of
  * it, and another endpoint can still be tried when it turns out broken. */
 
@@ -59,6 +61,17 @@ static void pass_document(struct exchange *x, struct span document)
     lane_finish(x);
 }
 
+/* Vectors in the form that was asked for. */
+static void pass_recoded(struct exchange *x, struct span document)
+{
+    struct buf recoded = {0};
+    if (x->kind->api == API_EMBEDDINGS &&
+        embeddings_recode(buf_span(&x->body.bytes), document, &recoded))
+        document = buf_span(&recoded);
+    pass_document(x, document);
+    buf_fini(&recoded);
+}
+
 /* Too large to hold: it goes through unread, in the framing its length allows. */
 static void pass_through(struct exchange *x, const struct span *spans, unsigned n, bool last)
 {
@@ -104,11 +117,11 @@ void document_lane_data(struct exchange *x, const struct span *spans, unsigned n
     if (l->unread || len > WHOLE_MAX) {
         pass_through(x, spans, n, last);
     } else if (last && n == 1 && buf_len(&l->held) == 0) {
-        pass_document(x, spans[0]); /* the usual case: one read, no copy */
+        pass_recoded(x, spans[0]); /* the usual case: one read, no copy */
     } else if (!hold(l, spans, n)) {
         lane_fail(x, "its answer cannot be held: out of memory");
     } else if (last) {
-        pass_document(x, buf_span(&l->held));
+        pass_recoded(x, buf_span(&l->held));
     }
 }
 

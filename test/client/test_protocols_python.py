@@ -271,6 +271,24 @@ def test_path_may_fix_the_model(protocols, upstream):
         assert answer.status == 404, path
 
 
+def test_vectors_come_in_the_form_that_is_asked_for(oai, upstream):
+    """The SDK asks for base64 on its own; this provider knows numbers only."""
+    async def numbers_only(x):
+        await x.reply(200, json.dumps({"object": "list", "model": "m", "data": [
+            {"object": "embedding", "index": 0, "embedding": [0.5, -1.25, 3]}],
+            "usage": {"prompt_tokens": 1, "total_tokens": 1}}).encode())
+
+    upstream.scripts["good"] = numbers_only
+    try:
+        assert oai.embeddings.create(model="chat/good", input="x").data[0].embedding == \
+            [0.5, -1.25, 3.0]
+        raw_answer = oai.embeddings.with_raw_response.create(
+            model="chat/good", input=["x"], encoding_format="base64")
+        assert json.loads(raw_answer.content)["data"][0]["embedding"] == "AAAAPwAAoL8AAEBA"
+    finally:
+        del upstream.scripts["good"]
+
+
 # Errors, in the words each SDK knows.
 
 @pytest.mark.parametrize("model", MODELS)
