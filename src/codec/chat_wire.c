@@ -1,28 +1,11 @@
 #include "sluice/codec/chat_wire.h"
 
+#include "chat_tools.h"
+#include "turn_writing.h"
 #include "wire_history.h"
 
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
-
-struct writing {
-    const struct turn_request *r;
-    const struct wire_options *o;
-    struct arena *a;
-    struct json_out out;
-    struct turn_notes *notes;
-    struct fault *why;
-};
-
-static void put(struct writing *w, const char *text)
-{
-    json_out_span(&w->out, span_text(text));
-}
-
-static bool refuse(struct writing *w, struct span path, const char *problem)
-{
-    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
-}
 
 /* --- parts ---------------------------------------------------------------------------------------- */
 
@@ -424,150 +407,7 @@ static bool put_messages(struct writing *w)
     return true;
 }
 
-/* --- tools ---------------------------------------------------------------------------------------- */
-
-static bool is_allowed(const struct turn_request *r, const struct turn_tool *t)
-{
-    if (r->allowed == NULL)
-        return true;
-    for (const struct turn_tool *a = r->allowed; a != NULL; a = a->next) {
-        if (span_eq(a->name, t->name))
-            return true;
-    }
-    return false;
-}
-
-static void put_description(struct writing *w, const struct turn_tool *t)
-{
-    if (t->description.len > 0) {
-        put(w, ",\"description\":");
-        json_out_raw(&w->out, t->description);
-    }
-}
-
-static void put_custom_tool(struct writing *w, const struct turn_tool *t)
-{
-    put(w, "{\"type\":\"custom\",\"custom\":{\"name\":");
-    json_out_raw(&w->out, t->name);
-    put_description(w, t);
-    if (t->format.len > 0) {
-        put(w, ",\"format\":");
-        json_out_span(&w->out, t->format);
-    }
-    put(w, "}}");
-}
-
-/* Free text has no schema: it travels as the one member of an object, and comes back as text
- * (custom_tool.h). */
-static bool put_wrapped_tool(struct writing *w, const struct turn_tool *t)
-{
-    struct span grammar = wire_grammar_of(t);
-    if (grammar.len > 0 && !w->o->wraps_grammars)
-        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
-    put(w, "{\"type\":\"function\",\"function\":{\"name\":");
-    json_out_raw(&w->out, t->name);
-    if (grammar.len > 0) {
-        turn_note_dropped(w->notes, "grammar of a custom tool");
-        put(w, ",\"description\":");
-        wire_put_grammar(&w->out, t->description, grammar);
-    } else {
-        put_description(w, t);
-    }
-    put(w, ",\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
-           "\"string\"}},\"required\":[\"input\"]}}}");
-    return true;
-}
-
-static void put_function(struct writing *w, const struct turn_tool *t)
-{
-    put(w, "{\"type\":\"function\",\"function\":{\"name\":");
-    json_out_raw(&w->out, t->name);
-    put_description(w, t);
-    put(w, ",\"parameters\":");
-    json_out_span(&w->out, t->schema.len > 0 ? t->schema
-                                             : SPAN_LIT("{\"type\":\"object\",\"properties\":{}}"));
-    if (t->strict != STRICT_UNSAID)
-        put(w, t->strict == STRICT_YES ? ",\"strict\":true" : ",\"strict\":false");
-    put(w, "}}");
-}
-
-static bool is_native_custom(const struct writing *w, struct span name)
-{
-    const struct turn_tool *t = w->o->knows_custom_tools ? w->r->tools : NULL;
-    while (t != NULL && !(t->is_custom && span_eq(t->name, name)))
-        t = t->next;
-    return t != NULL;
-}
-
-static void put_choice(struct writing *w)
-{
-    static const char *const words[] = {
-        [CHOICE_AUTO] = ",\"tool_choice\":\"auto\"",
-        [CHOICE_NONE] = ",\"tool_choice\":\"none\"",
-        [CHOICE_REQUIRED] = ",\"tool_choice\":\"required\"",
-    };
-    if (w->r->choice == CHOICE_NAMED) {
-        put(w, is_native_custom(w, w->r->choice_name)
-                   ? ",\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":"
-                   : ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");
-        json_out_raw(&w->out, w->r->choice_name);
-        put(w, "}}");
-    } else if (w->r->choice != CHOICE_UNSAID) {
-        put(w, words[w->r->choice]);
-    }
-    if (w->r->parallel != PARALLEL_UNSAID)
-        put(w, w->r->parallel == PARALLEL_NO ? ",\"parallel_tool_calls\":false"
-                                             : ",\"parallel_tool_calls\":true");
-}
-
-static bool put_tools(struct writing *w)
-{
-    unsigned n = 0;
-    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->cache_control.len > 0)
-            turn_note_dropped(w->notes, "cache_control");
-        if (t->is_web_search || !is_allowed(w->r, t))
-            continue;
-        put(w, n++ == 0 ? ",\"tools\":[" : ",");
-        if (!t->is_custom)
-            put_function(w, t);
-        else if (w->o->knows_custom_tools)
-            put_custom_tool(w, t);
-        else if (!put_wrapped_tool(w, t))
-            return false;
-    }
-    if (n > 0) {
-        put(w, "]");
-        put_choice(w);
-    }
-    return true;
-}
-
-/* Few upstreams search by themselves, and those that cannot refuse to be asked. */
-static void put_web_search(struct writing *w)
-{
-    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (!t->is_web_search)
-            continue;
-        if (w->o->searches_web)
-            put(w, ",\"web_search_options\":{}");
-        else
-            turn_note_dropped(w->notes, "web search");
-        return;
-    }
-}
-
 /* --- parameters ----------------------------------------------------------------------------------- */
-
-static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
-{
-    if (lexeme.len == 0)
-        return;
-    put(w, ",\"");
-    put(w, key);
-    put(w, "\":");
-    json_out_span(&w->out, lexeme);
-}
 
 static void put_sampling(struct writing *w)
 {
@@ -671,9 +511,8 @@ bool chat_wire_write(const struct turn_request *r, const struct wire_options *o,
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
     put(&w, "{\"model\":");
     json_out_bytes(&w.out, o->model);
-    if (!put_messages(&w) || !put_tools(&w))
+    if (!put_messages(&w) || !chat_put_tools(&w))
         return false;
-    put_web_search(&w);
     put_sampling(&w);
     put_effort(&w);
     put_format(&w);

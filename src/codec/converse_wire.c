@@ -5,62 +5,17 @@
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
 
+#include "turn_writing.h"
 #include "wire_history.h"
 
 #define ANY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 #define CACHE_POINT "{\"cachePoint\":{\"type\":\"default\"}}"
 
-enum { BUDGET_MIN = 1024 }; /* Anthropic refuses less */
-
-struct writing {
-    const struct turn_request *r;
-    const struct wire_options *o;
-    struct arena *a;
-    struct json_out out;
-    struct turn_notes *notes;
-    struct fault *why;
-    uint64_t max_tokens;
-    bool has_calls; /* in the history */
-    bool thinks;
-};
-
-static void put(struct writing *w, const char *text)
-{
-    json_out_span(&w->out, span_text(text));
-}
-
-static bool refuse(struct writing *w, struct span path, const char *problem)
-{
-    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
-}
-
-/* A comma unless a list or an object has just begun. */
-static void put_comma(struct writing *w)
-{
-    if (w->out.rc == 0 && strchr("[{", w->out.buf->at[w->out.buf->tail - 1]) == NULL)
-        put(w, ",");
-}
-
-static void put_key(struct writing *w, const char *key)
-{
-    put_comma(w);
-    put(w, "\"");
-    put(w, key);
-    put(w, "\":");
-}
-
+enum { BUDGET_MIN = 1024 };
 static void put_raw(struct writing *w, const char *key, struct span raw)
 {
     put_key(w, key);
     json_out_raw(&w->out, raw);
-}
-
-static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
-{
-    if (lexeme.len == 0)
-        return;
-    put_key(w, key);
-    json_out_span(&w->out, lexeme);
 }
 
 /* --- blocks --------------------------------------------------------------------------------------- */

@@ -1,5 +1,7 @@
 #include "sluice/codec/messages_wire.h"
 
+#include "messages_tools.h"
+#include "turn_writing.h"
 #include "wire_history.h"
 
 #include "sluice/codec/call_id.h"
@@ -9,57 +11,14 @@
 
 #include <stdlib.h>
 
-struct writing {
-    const struct turn_request *r;
-    const struct wire_options *o;
-    struct arena *a;
-    struct json_out out;
-    struct turn_notes *notes;
-    struct fault *why;
-    uint64_t max_tokens;
-    bool thinks;
-};
-
-static void put(struct writing *w, const char *text)
-{
-    json_out_span(&w->out, span_text(text));
-}
-
-static bool refuse(struct writing *w, struct span path, const char *problem)
-{
-    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
-}
-
-/* A comma unless a list or an object has just begun. */
-static void put_comma(struct writing *w)
-{
-    if (w->out.rc == 0 && strchr("[{", w->out.buf->at[w->out.buf->tail - 1]) == NULL)
-        put(w, ",");
-}
-
-static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
-{
-    if (lexeme.len == 0)
-        return;
-    put(w, ",\"");
-    put(w, key);
-    put(w, "\":");
-    json_out_span(&w->out, lexeme);
-}
-
 /* --- blocks --------------------------------------------------------------------------------------- */
-
-static void put_cache_control(struct writing *w, struct span cache_control)
-{
-    put_lexeme(w, "cache_control", cache_control);
-}
 
 static void put_text(struct writing *w, struct span text, struct span cache_control)
 {
     put_comma(w);
     put(w, "{\"type\":\"text\",\"text\":");
     json_out_raw(&w->out, text);
-    put_cache_control(w, cache_control);
+    put_lexeme(w, "cache_control", cache_control);
     put(w, "}");
 }
 
@@ -99,7 +58,7 @@ static bool put_image(struct writing *w, const struct turn_part *p)
     put_comma(w);
     put(w, "{\"type\":\"image\",");
     put_source(w, p);
-    put_cache_control(w, p->cache_control);
+    put_lexeme(w, "cache_control", p->cache_control);
     put(w, "}");
     return true;
 }
@@ -116,7 +75,7 @@ static bool put_document(struct writing *w, const struct turn_part *p)
         put(w, ",\"title\":");
         json_out_raw(&w->out, p->name);
     }
-    put_cache_control(w, p->cache_control);
+    put_lexeme(w, "cache_control", p->cache_control);
     put(w, "}");
     return true;
 }
@@ -311,7 +270,7 @@ static bool put_result(struct writing *w, const struct turn_part *p)
         put(w, "]");
     if (p->is_error)
         put(w, ",\"is_error\":true");
-    put_cache_control(w, p->cache_control);
+    put_lexeme(w, "cache_control", p->cache_control);
     put(w, "}");
     return true;
 }
@@ -438,142 +397,6 @@ static bool put_messages(struct writing *w)
                            "it holds nothing but system messages");
     put(w, "]");
     return wire_check_end(w->r, w->why);
-}
-
-/* --- tools ---------------------------------------------------------------------------------------- */
-
-static bool is_allowed(const struct turn_request *r, const struct turn_tool *t)
-{
-    const struct turn_tool *a = r->allowed;
-    while (a != NULL && !span_eq(a->name, t->name))
-        a = a->next;
-    return r->allowed == NULL || a != NULL;
-}
-
-/* Free text has no schema here: the text travels as the one member of an object, and comes back as
- * text (custom_tool.h). */
-static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
-{
-    struct span grammar = wire_grammar_of(t);
-    if (grammar.len > 0 && !w->o->wraps_grammars)
-        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
-    if (grammar.len > 0) {
-        turn_note_dropped(w->notes, "grammar of a custom tool");
-        put(w, ",\"description\":");
-        wire_put_grammar(&w->out, t->description, grammar);
-    } else if (t->description.len > 0) {
-        put(w, ",\"description\":");
-        json_out_raw(&w->out, t->description);
-    }
-    put(w, ",\"input_schema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
-           "\"string\"}},\"required\":[\"input\"]}");
-    return true;
-}
-
-static bool put_tool(struct writing *w, const struct turn_tool *t)
-{
-    put_comma(w);
-    if (t->is_web_search) {
-        put(w, "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}");
-        return true;
-    }
-    put(w, "{\"name\":");
-    json_out_raw(&w->out, t->name);
-    if (t->is_custom) {
-        if (!put_custom_tool(w, t))
-            return false;
-    } else {
-        if (t->description.len > 0) {
-            put(w, ",\"description\":");
-            json_out_raw(&w->out, t->description);
-        }
-        put(w, ",\"input_schema\":");
-        json_out_span(&w->out, t->schema.len > 0
-                                   ? t->schema
-                                   : SPAN_LIT("{\"type\":\"object\",\"properties\":{}}"));
-        if (t->strict == STRICT_YES)
-            put(w, ",\"strict\":true");
-    }
-    put_cache_control(w, t->cache_control);
-    put(w, "}");
-    return true;
-}
-
-/* A history with calls needs their tools, even where none can be called any more. */
-static void put_history_tools(struct writing *w)
-{
-    size_t from = buf_len(w->out.buf);
-    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->kind != PART_CALL)
-                continue;
-            struct span quoted = span_text(
-                arena_printf(w->a, "{\"name\":\"%.*s\",", SPAN_FMT(span_sub(p->name, 0, 128))));
-            if (span_find(span_skip(buf_span(w->out.buf), from), quoted) != SIZE_MAX)
-                continue;
-            put_comma(w);
-            json_out_span(&w->out, quoted);
-            put(w, "\"input_schema\":{\"type\":\"object\",\"properties\":{}}}");
-        }
-    }
-}
-
-static void put_choice_end(struct writing *w)
-{
-    if (w->r->parallel == PARALLEL_NO)
-        put(w, ",\"disable_parallel_tool_use\":true");
-    put(w, "}");
-}
-
-static void put_choice(struct writing *w)
-{
-    enum turn_choice choice = w->r->choice;
-    if (choice == CHOICE_UNSAID && w->r->parallel == PARALLEL_NO)
-        choice = CHOICE_AUTO;
-    switch (choice) {
-    case CHOICE_UNSAID:
-        break;
-    case CHOICE_NONE:
-        put(w, ",\"tool_choice\":{\"type\":\"none\"}");
-        break;
-    case CHOICE_AUTO:
-        put(w, ",\"tool_choice\":{\"type\":\"auto\"");
-        put_choice_end(w);
-        break;
-    case CHOICE_REQUIRED:
-        put(w, ",\"tool_choice\":{\"type\":\"any\"");
-        put_choice_end(w);
-        break;
-    case CHOICE_NAMED:
-        put(w, ",\"tool_choice\":{\"type\":\"tool\",\"name\":");
-        json_out_raw(&w->out, w->r->choice_name);
-        put_choice_end(w);
-        break;
-    }
-}
-
-static bool put_tools(struct writing *w)
-{
-    size_t before = w->out.buf->tail;
-    put(w, ",\"tools\":[");
-    size_t empty = w->out.buf->tail;
-    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (is_allowed(w->r, t) && !put_tool(w, t))
-            return false;
-    }
-    bool has_own = w->out.buf->tail != empty;
-    if (!has_own)
-        put_history_tools(w);
-    if (w->out.buf->tail == empty) {
-        w->out.buf->tail = before;
-        return true;
-    }
-    put(w, "]");
-    if (has_own)
-        put_choice(w);
-    else
-        put(w, ",\"tool_choice\":{\"type\":\"none\"}");
-    return true;
 }
 
 /* --- thinking -------------------------------------------------------------------------------------- */
@@ -795,7 +618,7 @@ bool messages_wire_write(const struct turn_request *r, const struct wire_options
         return false;
     strip_prefill(r);
     put_head(&w);
-    if (!put_system(&w) || !put_messages(&w) || !put_tools(&w))
+    if (!put_system(&w) || !put_messages(&w) || !messages_put_tools(&w))
         return false;
     put_thinking(&w);
     if (!put_output_config(&w))

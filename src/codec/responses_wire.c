@@ -1,58 +1,15 @@
 #include "sluice/codec/responses_wire.h"
 
+#include "turn_writing.h"
+
 #include "sluice/codec/call_id.h"
 #include "sluice/codec/raw_text.h"
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
 
-enum { OUTPUT_TOKENS_MIN = 16 }; /* OpenAI takes no less */
-
-struct writing {
-    const struct turn_request *r;
-    const struct wire_options *o;
-    struct arena *a;
-    struct json_out out;
-    struct turn_notes *notes;
-    struct fault *why;
-};
-
-static void put(struct writing *w, const char *text)
-{
-    json_out_span(&w->out, span_text(text));
-}
-
-static bool refuse(struct writing *w, struct span path, const char *problem)
-{
-    return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);
-}
-
-static void put_comma(struct writing *w)
-{
-    if (w->out.rc == 0 && strchr("[{", w->out.buf->at[w->out.buf->tail - 1]) == NULL)
-        put(w, ",");
-}
-
-static void put_lexeme(struct writing *w, const char *key, struct span lexeme)
-{
-    if (lexeme.len == 0)
-        return;
-    put(w, ",\"");
-    put(w, key);
-    put(w, "\":");
-    json_out_span(&w->out, lexeme);
-}
-
-static void put_string(struct writing *w, const char *key, struct span raw)
-{
-    if (raw.len == 0)
-        return;
-    put(w, ",\"");
-    put(w, key);
-    put(w, "\":");
-    json_out_raw(&w->out, raw);
-}
-
-/* --- parts ---------------------------------------------------------------------------------------- */
+enum {
+    OUTPUT_TOKENS_MIN = 16
+}; /* --- parts ---------------------------------------------------------------------------------------- */
 
 static void put_data_url(struct writing *w, const struct turn_part *p)
 {

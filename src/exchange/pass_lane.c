@@ -160,13 +160,13 @@ void lane_end_with_fault(struct exchange *x, const struct fault *why)
  * those where their protocol has any and an answer has begun (protocols.md §2.3). */
 void lane_show_life(struct exchange *x)
 {
-    static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
-    static const struct span ping = {(const uint8_t *)"event: ping\ndata: {\"type\": \"ping\"}\n\n",
-                                     37};
+    struct span frame = SPAN_LIT(": SLUICE PROCESSING\n\n");
     struct pass_lane *l = &x->lane;
     if (l->inside_event || (l->kind == LANE_TURN && turn_lane_ping(x)))
         return;
     bool may_ping = x->kind->api == API_MESSAGES && l->kind == LANE_EVENTS &&
                     x->state == EXCHANGE_ANSWERING && !l->done;
-    (void)sink_data(x->sink, may_ping ? &ping : &comment, 1);
+    if (may_ping)
+        frame = SPAN_LIT("event: ping\ndata: {\"type\": \"ping\"}\n\n");
+    (void)sink_data(x->sink, &frame, 1);
 }
