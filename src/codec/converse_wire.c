@@ -343,8 +343,8 @@ static void put_history_tools(struct writing *w)
         for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
             if (p->kind != PART_CALL)
                 continue;
-            struct span spec = span_text(arena_printf(w->a, "{\"toolSpec\":{\"name\":\"%.*s\"",
-                                                      SPAN_FMT(span_sub(p->name, 0, 64))));
+            struct span spec = span_text(
+                arena_printf(w->a, "{\"toolSpec\":{\"name\":\"%.*s\"", SPAN_FMT(p->name)));
             if (span_find(span_skip(buf_span(w->out.buf), from), spec) != SIZE_MAX)
                 continue;
             put_comma(w);

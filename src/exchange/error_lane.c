@@ -1,6 +1,7 @@
 #include "lanes.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What the provider answers with a status of 400 or more: its own body for the client when the
  * request is at fault, a reason to try another endpoint when the provider is. */
@@ -73,6 +74,19 @@ static void describe(struct exchange *x, struct span body, char *out, size_t siz
              x->attempt.status, (int)len, len > 0 ? text : "");
 }
 
+/* Anthropic's clients shorten a conversation that is too long when they are told so in these words. */
+static void say_too_long(struct exchange *x, struct span body, struct fault *f)
+{
+    static const char phrase[] = "prompt is too long";
+    char said[sizeof f->message];
+    bool is_said = span_find(body, SPAN_LIT("context_length_exceeded")) != SIZE_MAX ||
+                   span_find(body, SPAN_LIT("maximum context length")) != SIZE_MAX;
+    if (x->kind->api != API_MESSAGES || !is_said || strstr(f->message, phrase) != NULL)
+        return;
+    memcpy(said, f->message, sizeof said);
+    snprintf(f->message, sizeof f->message, "%s: %.350s", phrase, said);
+}
+
 static bool is_error_envelope(struct span body)
 {
     struct json_member m;
@@ -108,6 +122,7 @@ void error_lane_end(struct exchange *x)
     };
     read_retry_after(x, &f.fault);
     describe(x, body, f.fault.message, sizeof f.fault.message);
+    say_too_long(x, body, &f.fault);
     bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
     bool is_ours = status == 401 ||
                    status >= 500; /* our credential, or the provider's own trouble */

@@ -34,8 +34,17 @@ struct turn_lane {
     void *reader, *writer; /* behind this struct */
 };
 
-/* What is written during one read goes through one buffer; it is empty between reads. */
+/* What is written during one read goes through one buffer; it is empty between reads, and what made
+ * it large is not kept. */
 static struct buf out;
+
+static void empty_out(void)
+{
+    enum { KEPT = 256 * 1024 };
+    if (out.cap > KEPT)
+        buf_fini(&out);
+    buf_clear(&out);
+}
 
 /* --- events of the answer ------------------------------------------------------------------------- */
 
@@ -240,13 +249,13 @@ static void give(struct exchange *x, bool last)
         open_answer(x);
     if (t->has_ended && last) {
         sink_end(x->sink, &made, made.len > 0);
-        buf_clear(&out);
+        empty_out();
         lane_finish(x);
         return;
     }
     if (made.len > 0) {
         enum flow flow = sink_data(x->sink, &made, 1);
-        buf_clear(&out);
+        empty_out();
         if (flow == FLOW_PAUSE)
             attempt_pause(&x->attempt);
         exchange_note_activity(x);
@@ -343,7 +352,7 @@ static void send_document(struct exchange *x)
     exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
     exchange_commit(x);
     sink_end(x->sink, spans, sizeof spans / sizeof spans[0]);
-    buf_clear(&out);
+    empty_out();
     lane_finish(x);
 }
 
@@ -364,7 +373,7 @@ static void document_data(struct exchange *x, const struct span *spans, unsigned
         send_document(x);
     else
         fail(x);
-    buf_clear(&out);
+    empty_out();
 }
 
 void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
@@ -396,7 +405,7 @@ bool turn_lane_ping(struct exchange *x)
         return false;
     struct span frame = buf_span(&out);
     (void)sink_data(x->sink, &frame, 1);
-    buf_clear(&out);
+    empty_out();
     return true;
 }
 
@@ -407,7 +416,7 @@ bool turn_lane_end_with_fault(struct exchange *x, const struct fault *why)
         return false;
     struct span rest = buf_span(&out);
     sink_end(x->sink, &rest, rest.len > 0);
-    buf_clear(&out);
+    empty_out();
     return true;
 }
 

@@ -116,3 +116,16 @@ def test_errors_of_a_provider_reach_each_client_in_its_form(patient, upstream):
                 assert answer.json["type"] == "error"
                 assert error["type"] == {503: "overloaded_error",
                                          400: "invalid_request_error"}[status]
+
+
+def test_claude_code_is_told_that_the_prompt_is_too_long(patient, upstream):
+    """It looks for the words, whoever the provider is, and shortens the conversation."""
+    async def too_long(x):
+        await x.reply(400, json.dumps({"error": {
+            "message": "This model's maximum context length is 8192 tokens.",
+            "code": "context_length_exceeded"}}).encode())
+
+    upstream.scripts["overloaded"] = too_long
+    body = json.dumps(BODIES["messages"] | {"model": "chat/overloaded"}).encode()
+    answer = patient.ask(raw.request_bytes("POST", "/v1/messages", body))
+    assert answer.status == 400 and answer.json["error"]["message"].startswith("prompt is too long")

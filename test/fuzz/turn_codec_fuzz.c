@@ -41,8 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    enum upstream_api from = (enum upstream_api)(data[0] % 3);
-    size_t step = data[0] / 3 % 16 == 0 ? size : (size_t)(data[0] / 3 % 16);
+    enum upstream_api from = (enum upstream_api)(data[0] % 4); /* those whose streams are SSE */
+    size_t step = data[0] / 4 % 16 == 0 ? size : (size_t)(data[0] / 4 % 16);
     struct span bytes = span_of(data + 1, size - 1);
     for (unsigned c = 0; c < sizeof clients / sizeof clients[0]; c++) {
         translate(from, clients[c], bytes, step);
