@@ -560,12 +560,14 @@ static void the_reference_page_is_in_step(void **state)
     (void)state;
     static const char mark[] = "which writes it anew. -->\n\n";
     static char page[256 << 10];
+    const char *mode = getenv("SLUICE_UPDATE_DOCS") == NULL ? "r" : "r+";
     char path[512];
     snprintf(path, sizeof(path), "%.*s../../docs/configuration.md",
              (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__);
-    FILE *f = fopen(path, getenv("SLUICE_UPDATE_DOCS") == NULL ? "r" : "r+");
+    FILE *f = fopen("docs/configuration.md", mode); /* scripts/test runs it from the root */
     if (f == NULL)
-        skip(); /* not run from the build directory */
+        f = fopen(path, mode); /* meson from its build directory */
+    assert_non_null(f);
     struct span text = span_of(page, fread(page, 1, sizeof(page), f));
     size_t head = span_find(text, span_text(mark));
     assert_true(head != SIZE_MAX);
