@@ -66,6 +66,19 @@ int digest_base64(struct span bytes, struct buf *out)
     return 0;
 }
 
+int digest_base64url(struct span bytes, struct buf *out)
+{
+    size_t from = out->tail - out->head; /* growing may move what is unread */
+    int rc = digest_base64(bytes, out);
+    if (rc < 0)
+        return rc;
+    while (buf_len(out) > from && out->at[out->tail - 1] == '=')
+        out->tail--;
+    for (size_t i = out->head + from; i < out->tail; i++)
+        out->at[i] = out->at[i] == '+' ? '-' : out->at[i] == '/' ? '_' : out->at[i];
+    return 0;
+}
+
 bool digest_unbase64(struct span text, struct buf *out)
 {
     size_t room = text.len / 4 * 3 + 3, made = 0;

@@ -600,8 +600,13 @@ static void put_head(struct writing *w)
 {
     if (!json_u64(w->r->max_tokens, &w->max_tokens) || w->max_tokens == 0)
         w->max_tokens = w->o->default_max_tokens;
-    put(w, "{\"model\":");
-    json_out_bytes(&w->out, w->o->model);
+    if (w->o->model_instead.len > 0) {
+        put(w, "{");
+        json_out_span(&w->out, w->o->model_instead);
+    } else {
+        put(w, "{\"model\":");
+        json_out_bytes(&w->out, w->o->model);
+    }
     put(w, ",\"max_tokens\":");
     json_out_u64(&w->out, w->max_tokens);
 }

@@ -260,16 +260,37 @@ static struct span quoted(struct span text, struct arena *a)
     return kept;
 }
 
+/* The body does not name the model: the path did. */
+static void insert_model(const struct openai_request *r, const struct openai_naming *naming,
+                         struct arena *a, struct json_splice *out)
+{
+    if (naming->instead.len > 0) {
+        splice_insert(out, r->open, naming->instead);
+    } else {
+        splice_insert(out, r->open, SPAN_LIT("\"model\":"));
+        splice_insert(out, r->open, quoted(naming->model, a));
+    }
+    splice_insert(out, r->open, SPAN_LIT(","));
+}
+
+static void replace_model(const struct openai_request *r, const struct json_member *m,
+                          const struct openai_naming *naming, struct arena *a,
+                          struct json_splice *out)
+{
+    if (naming->instead.len > 0) /* the key's quotes included */
+        splice_replace(out, m->key.start - 1, m->value.end, naming->instead);
+    else if (!span_eq(r->model, naming->model))
+        splice_replace(out, m->value.start, m->value.end, quoted(naming->model, a));
+}
+
 void openai_request_splice(const struct openai_request *r, struct span body,
-                           struct span upstream_model, struct arena *a, struct json_splice *out)
+                           const struct openai_naming *naming, struct arena *a,
+                           struct json_splice *out)
 {
     bool asked = !r->stream || r->wants_usage || !r->needs_asking;
     out->nedits = 0;
-    if (r->lacks_model) {
-        splice_insert(out, r->open, SPAN_LIT("\"model\":"));
-        splice_insert(out, r->open, quoted(upstream_model, a));
-        splice_insert(out, r->open, SPAN_LIT(","));
-    }
+    if (r->lacks_model)
+        insert_model(r, naming, a, out);
     if (!asked && !r->has_options) {
         splice_insert(out, r->open, SPAN_LIT("\"stream_options\":{\"include_usage\":true},"));
         asked = true;
@@ -278,8 +299,7 @@ void openai_request_splice(const struct openai_request *r, struct span body,
         const struct json_member *m = &r->noted[i].member;
         switch (r->noted[i].role) {
         case NOTED_MODEL:
-            if (!span_eq(r->model, upstream_model))
-                splice_replace(out, m->value.start, m->value.end, quoted(upstream_model, a));
+            replace_model(r, m, naming, a, out);
             break;
         case NOTED_STREAM_OPTIONS:
             if (!asked)

@@ -97,7 +97,15 @@ const struct option_type type_texts = {"list of text", NULL, read_texts, write_t
 static void read_secret(struct reader *r, const struct option *o, const struct node *n, void *at)
 {
     (void)o;
-    if (reader_secret(r, n, at, at))
+    if (reader_secret(r, n, at, SECRET_LINE, at))
+        reader_owns_secret(r, at);
+}
+
+static void read_secret_document(struct reader *r, const struct option *o, const struct node *n,
+                                 void *at)
+{
+    (void)o;
+    if (reader_secret(r, n, at, SECRET_DOCUMENT, at))
         reader_owns_secret(r, at);
 }
 
@@ -149,6 +157,8 @@ static int schema_secret(const struct option *o, struct buf *out)
 }
 
 const struct option_type type_secret = {"secret", NULL, read_secret, write_secret, schema_secret};
+const struct option_type type_secret_document = {"secret", NULL, read_secret_document, write_secret,
+                                                 schema_secret};
 
 /* A client's key: only its digest is kept. */
 static void read_key_secret(struct reader *r, const struct option *o, const struct node *n,
@@ -156,7 +166,8 @@ static void read_key_secret(struct reader *r, const struct option *o, const stru
 {
     (void)o;
     struct secret secret = {0};
-    if (reader_secret(r, n, at, &secret) && secret_is_set(&secret)) /* not with no_secrets */
+    if (reader_secret(r, n, at, SECRET_LINE, &secret) &&
+        secret_is_set(&secret)) /* not with no_secrets */
         digest_sha256(secret_reveal(&secret), at);
     secret_fini(&secret);
 }

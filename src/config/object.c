@@ -2,46 +2,10 @@
 
 #include "address.h"
 #include "option.h"
-#include "presets.h"
 #include "value.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <limits.h>
-#include <unistd.h>
-
-/* The member's own node when it was written, else the object's: where to point at. */
-static const struct node *at_key(const struct node *n, const char *key)
-{
-    const struct node *value = node_get(n, key);
-    return value != NULL ? value : n;
-}
-
-static void error_at(struct reader *r, const struct node *n, const char *key, const char *text)
-{
-    size_t before = reader_enter(r, span_text(key));
-    reader_error(r, at_key(n, key), "%s", text);
-    reader_leave(r, before);
-}
-
-static void warning_at(struct reader *r, const struct node *n, const char *key, const char *text)
-{
-    size_t before = reader_enter(r, span_text(key));
-    reader_warning(r, at_key(n, key), "%s", text);
-    reader_leave(r, before);
-}
-
-/* Relative to the configuration file, like secrets. Only that it can be read: what is in it says
- * the TLS library. */
-static void find_file(struct reader *r, const struct node *n, const char *key, const char **path)
-{
-    if (*path == NULL)
-        return;
-    if ((*path)[0] != '/' && r->directory != NULL && strcmp(r->directory, ".") != 0)
-        *path = arena_printf(r->arena, "%s/%s", r->directory, *path);
-    if (!r->no_secrets && access(*path, R_OK) != 0)
-        error_at(r, n, key, arena_printf(r->scratch, "%s: %s", *path, strerror(errno)));
-}
 
 /* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
 
@@ -51,9 +15,9 @@ void listener_tls_finish(struct reader *r, const struct node *n, void *at)
     if (n == NULL)
         return;
     if (tls->cert == NULL)
-        error_at(r, n, "cert", "is missing (the PEM file with the certificate)");
-    find_file(r, n, "cert", &tls->cert);
-    find_file(r, n, "key", &tls->key);
+        reader_error_in(r, n, "cert", "is missing (the PEM file with the certificate)");
+    reader_file(r, n, "cert", &tls->cert);
+    reader_file(r, n, "key", &tls->key);
     if (tls->key == NULL)
         tls->key = tls->cert;
 }
@@ -76,9 +40,10 @@ void cors_finish(struct reader *r, const struct node *n, void *at)
     const struct listener_options *l = at;
     for (unsigned i = 0; i < l->cors_origins.n; i++)
         if (!is_origin(span_text(l->cors_origins.at[i])))
-            error_at(r, n, "origins",
-                     "not an origin: scheme, host and port, without a path or a slash at the end "
-                     "(write https://chat.example.org, or \"*\")");
+            reader_error_in(
+                r, n, "origins",
+                "not an origin: scheme, host and port, without a path or a slash at the end "
+                "(write https://chat.example.org, or \"*\")");
 }
 
 static bool is_network(const char *text)
@@ -105,12 +70,13 @@ void listener_finish(struct reader *r, const struct node *n, void *at)
         l->serves |= SERVES_HEALTH;
     for (unsigned i = 0; i < l->trusted_proxies.n; i++)
         if (!is_network(l->trusted_proxies.at[i]))
-            error_at(r, n, "trusted_proxies", "not a network (write 10.0.0.0/8 or 192.0.2.7)");
+            reader_error_in(r, n, "trusted_proxies",
+                            "not a network (write 10.0.0.0/8 or 192.0.2.7)");
     if (l->address == NULL)
         return; /* reported: it is required */
     const char *problem = address_parse_listen(l->address, r->arena, &parsed);
     if (problem != NULL) {
-        error_at(r, n, "address", problem);
+        reader_error_in(r, n, "address", problem);
         l->address = NULL;
         return;
     }
@@ -119,182 +85,6 @@ void listener_finish(struct reader *r, const struct node *n, void *at)
         l->name = l->address;
     if (parsed.is_any && l->tls.cert == NULL && (l->serves & (SERVES_API | SERVES_ADMIN)) != 0)
         reader_warning(r, n, "every interface without tls (fine behind a proxy that has it)");
-}
-
-/* ── providers ───────────────────────────────────────────────────────────────────────────────── */
-
-void upstream_tls_finish(struct reader *r, const struct node *n, void *at)
-{
-    struct tls_options *tls = at;
-    find_file(r, n, "ca", &tls->ca);
-    if (tls->insecure)
-        warning_at(r, n, "insecure",
-                   "the certificate is not verified: anybody in between can read and change all of "
-                   "it (name the authority with `ca` instead)");
-}
-
-static const struct preset *preset_of(const struct node *n, const struct provider_options *p)
-{
-    const struct node *named = node_get(n, "preset");
-    if (p->preset != NULL)
-        return preset_find(p->preset);
-    if (named != NULL && named->kind == NODE_SCALAR) /* not read yet */
-        return preset_find((const char *)named->text.at);
-    return preset_find(p->name);
-}
-
-void provider_begin(const struct node *n, void *at)
-{
-    struct provider_options *p = at;
-    const struct preset *known = preset_of(n, p);
-    p->auth = known == NULL ? AUTH_BEARER : known->auth;
-    p->protocol = known == NULL ? PROTOCOL_OPENAI : known->protocol;
-    p->has_responses = known != NULL && known->has_responses;
-    p->base_url = known == NULL ? NULL : known->base_url;
-    p->auth_header = p->auth == AUTH_NONE     ? NULL
-                     : p->auth == AUTH_BEARER ? "Authorization"
-                                              : known->auth_header;
-}
-
-/* Contract 0.8: callers write `slug/model`, so a name must be one. */
-static void check_slug(struct reader *r, const struct node *n, const char *name)
-{
-    char slug[64];
-    size_t len = 0;
-    bool gap = false;
-    for (const char *c = name; *c != '\0' && len < sizeof(slug) - 2; c++) {
-        char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
-        if ((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9')) {
-            if (gap && len > 0)
-                slug[len++] = '-';
-            gap = false;
-            slug[len++] = lower;
-        } else {
-            gap = true;
-        }
-    }
-    slug[len] = '\0';
-    if (strcmp(slug, name) != 0)
-        reader_error(r, n,
-                     "not a name for a provider: lowercase letters, digits and single dashes "
-                     "(write \"%s\")",
-                     len == 0 ? "my-provider" : slug);
-}
-
-static void check_base_url(struct reader *r, const struct node *n, struct provider_options *p,
-                           const struct preset *known)
-{
-    size_t before = reader_enter(r, SPAN_LIT("base_url"));
-    if (p->base_url == NULL && known != NULL) {
-        reader_error(r, n, "is missing (it depends on your account with \"%s\")", known->name);
-    } else if (p->base_url == NULL) {
-        const char *near = preset_suggest(p->name);
-        reader_error(r, n, "is missing, and \"%s\" is not a known provider (%s%s%s)", p->name,
-                     near != NULL ? "did you mean \"" : "write https://host/v1",
-                     near != NULL ? near : "", near != NULL ? "\"?" : "");
-    } else {
-        const char *problem = address_parse_base_url(r->arena, p);
-        if (problem != NULL)
-            reader_error(r, at_key(n, "base_url"), "%s", problem);
-    }
-    reader_leave(r, before);
-}
-
-static void find_credential(struct reader *r, const struct node *n, struct provider_options *p,
-                            const struct preset *known)
-{
-    const char *variable = known == NULL ? NULL : known->variable;
-    if (p->auth == AUTH_NONE || node_get(n, "api_key") != NULL)
-        return;
-    if (variable != NULL && reader_secret_from(r, variable, &p->credential)) {
-        reader_owns_secret(r, &p->credential);
-        return;
-    }
-    if (r->no_secrets)
-        return;
-    size_t before = reader_enter(r, SPAN_LIT("api_key"));
-    if (variable != NULL)
-        reader_error(r, n, "is missing (set %s, or write api_key: { env: NAME })", variable);
-    else
-        reader_error(r, n, "is missing (write api_key: { env: NAME }, or auth: none)");
-    reader_leave(r, before);
-}
-
-/* Without `auth` in the file: what follows from the rest. */
-static void infer_auth(const struct node *n, struct provider_options *p)
-{
-    if (node_get(n, "auth") != NULL)
-        return;
-    if (p->protocol == PROTOCOL_ANTHROPIC || p->protocol == PROTOCOL_GEMINI) {
-        p->auth = AUTH_HEADER;
-        p->auth_header = p->protocol == PROTOCOL_GEMINI ? "x-goog-api-key" : "x-api-key";
-    } else if (p->aws.access_key != NULL) {
-        p->auth = AUTH_NONE; /* each request is signed instead */
-    } else if (p->auth == AUTH_NONE && node_get(n, "api_key") != NULL) {
-        p->auth = AUTH_BEARER; /* a local server that was given a key */
-        p->auth_header = "Authorization";
-    }
-}
-
-/* "bedrock-runtime.us-east-1.amazonaws.com" names its region. */
-static const char *region_in(const char *host, struct arena *a)
-{
-    static const char service[] = "bedrock-runtime.";
-    if (host == NULL || strncmp(host, service, sizeof service - 1) != 0)
-        return NULL;
-    const char *region = host + sizeof service - 1, *end = strchr(region, '.');
-    return end == NULL ? NULL : arena_printf(a, "%.*s", (int)(end - region), region);
-}
-
-static void check_aws(struct reader *r, const struct node *n, struct provider_options *p)
-{
-    if (p->aws.access_key == NULL)
-        return;
-    if (p->protocol != PROTOCOL_BEDROCK)
-        warning_at(r, n, "aws", "has no effect (the protocol is not bedrock)");
-    if (!secret_is_set(&p->aws.secret_key) && !r->no_secrets)
-        error_at(r, n, "aws", "needs secret_key beside access_key");
-    if (p->aws.region == NULL)
-        p->aws.region = region_in(p->host, r->arena);
-    if (p->aws.region == NULL)
-        error_at(r, n, "aws", "needs a region (the URL's host does not name one)");
-}
-
-static bool is_loopback_host(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "::1") == 0;
-}
-
-void provider_finish(struct reader *r, const struct node *n, void *at)
-{
-    struct provider_options *p = at;
-    const struct preset *known = preset_of(n, p);
-    check_slug(r, n, p->name);
-    if (p->preset != NULL && preset_find(p->preset) == NULL) {
-        const char *near = preset_suggest(p->preset);
-        error_at(r, n, "preset",
-                 near == NULL ? "not a known provider (leave it out and write base_url)"
-                              : arena_printf(r->scratch,
-                                             "not a known provider (did you mean \"%s\"?)", near));
-        return;
-    }
-    if (p->protocol == PROTOCOL_DEMO) {
-        p->auth = AUTH_NONE;
-        p->base_url = "";
-        return;
-    }
-    infer_auth(n, p);
-    for (unsigned i = 0; i < p->nheaders && p->auth != AUTH_NONE; i++)
-        if (span_ieq(span_text(p->headers[i].name), span_text(p->auth_header)))
-            error_at(r, n, "headers", "one of them carries the key already (see auth)");
-    check_base_url(r, n, p, known);
-    check_aws(r, n, p);
-    find_credential(r, n, p, known);
-    if (p->auth == AUTH_NONE && node_get(n, "api_key") != NULL)
-        warning_at(r, n, "api_key", "is not sent to anybody (auth is none)");
-    if (p->auth != AUTH_NONE && !p->https && p->host != NULL && !is_loopback_host(p->host))
-        warning_at(r, n, "base_url", "the key travels in clear text (use https://)");
 }
 
 /* ── models ──────────────────────────────────────────────────────────────────────────────────── */
@@ -401,18 +191,18 @@ void store_finish(struct reader *r, const struct node *n, void *at)
     s->password = (struct secret){0};
     const char *problem = address_parse_store(r->arena, s);
     if (problem != NULL)
-        error_at(r, n, "url", problem);
+        reader_error_in(r, n, "url", problem);
     if (secret_is_set(&given)) {
         if (secret_is_set(&s->password))
-            error_at(r, n, "password", "there is one in url, too (keep one)");
+            reader_error_in(r, n, "password", "there is one in url, too (keep one)");
         secret_fini(&s->password);
         s->password = given;
     } else if (secret_is_set(&s->password)) {
         reader_owns_secret(r, &s->password);
         const struct node *url = node_get(n, "url");
         if (r->world_readable && url != NULL && strchr((const char *)url->text.at, '$') == NULL)
-            warning_at(r, n, "url",
-                       "a password in a file that everybody on this machine may read "
-                       "(chmod o-r, or write password: { env: NAME })");
+            reader_warning_in(r, n, "url",
+                              "a password in a file that everybody on this machine may read "
+                              "(chmod o-r, or write password: { env: NAME })");
     }
 }

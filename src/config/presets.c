@@ -21,6 +21,8 @@ const struct preset presets[] = {
     /* The host names the region: https://bedrock-runtime.us-east-1.amazonaws.com */
     {"bedrock", "amazon-bedrock", "AWS_BEARER_TOKEN_BEDROCK", NULL, PROTOCOL_BEDROCK, AUTH_BEARER,
      NULL, false},
+    /* The URL follows from the region and the project. */
+    {"vertex", "google-vertex", NULL, NULL, PROTOCOL_VERTEX, AUTH_BEARER, NULL, false},
     BEARER("deepseek", NULL, "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
     BEARER("groq", NULL, "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
     BEARER("mistral", NULL, "MISTRAL_API_KEY", "https://api.mistral.ai/v1"),

@@ -3,9 +3,11 @@
 #include "expand.h"
 #include "file.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SECRET_FILE_MAX = 64 << 10 };
 
@@ -82,6 +84,27 @@ void reader_error_entry(struct reader *r, const struct node_entry *at, const cha
     findings_error(r->findings, (struct place){r->file, at->line, at->column}, r->path, "%s", text);
 }
 
+/* The member's own node when it was written, else the object's: where to point at. */
+static const struct node *at_key(const struct node *n, const char *key)
+{
+    const struct node *value = node_get(n, key);
+    return value != NULL ? value : n;
+}
+
+void reader_error_in(struct reader *r, const struct node *n, const char *key, const char *text)
+{
+    size_t before = reader_enter(r, span_text(key));
+    reader_error(r, at_key(n, key), "%s", text);
+    reader_leave(r, before);
+}
+
+void reader_warning_in(struct reader *r, const struct node *n, const char *key, const char *text)
+{
+    size_t before = reader_enter(r, span_text(key));
+    reader_warning(r, at_key(n, key), "%s", text);
+    reader_leave(r, before);
+}
+
 /* ── texts ───────────────────────────────────────────────────────────────────────────────────── */
 
 static bool has_control(struct span text)
@@ -97,7 +120,19 @@ static bool is_empty_scalar(const struct node *n)
     return n->kind == NODE_SCALAR && n->plain && n->text.len == 0;
 }
 
-const char *reader_text(struct reader *r, const struct node *n)
+/* Only that it can be read: what is in it says the TLS library. */
+void reader_file(struct reader *r, const struct node *n, const char *key, const char **path)
+{
+    if (*path == NULL)
+        return;
+    if ((*path)[0] != '/' && r->directory != NULL && strcmp(r->directory, ".") != 0)
+        *path = arena_printf(r->arena, "%s/%s", r->directory, *path);
+    if (!r->no_secrets && access(*path, R_OK) != 0)
+        reader_error_in(r, n, key, arena_printf(r->scratch, "%s: %s", *path, strerror(errno)));
+}
+
+/* A document has lines; anything else is one. */
+static const char *text_of(struct reader *r, const struct node *n, enum secret_form form)
 {
     struct err why = {0};
     struct span text;
@@ -114,11 +149,16 @@ const char *reader_text(struct reader *r, const struct node *n)
         reader_error(r, n, "%s", why.text);
         return NULL;
     }
-    if (has_control(text)) {
+    if (form == SECRET_LINE && has_control(text)) {
         reader_error(r, n, "contains a control character, such as a line end");
         return NULL;
     }
     return (const char *)text.at;
+}
+
+const char *reader_text(struct reader *r, const struct node *n)
+{
+    return text_of(r, n, SECRET_LINE);
 }
 
 /* ── secrets ─────────────────────────────────────────────────────────────────────────────────── */
@@ -154,13 +194,13 @@ static struct span without_line_end(struct span text)
 }
 
 static bool keep_secret(struct reader *r, const struct node *at, struct span value,
-                        struct secret *out)
+                        enum secret_form form, struct secret *out)
 {
     if (value.len == 0) {
         reader_error(r, at, "the secret is empty");
         return false;
     }
-    if (has_control(value)) {
+    if (form == SECRET_LINE && has_control(value)) {
         reader_error(r, at, "the secret contains a control character, such as a line end");
         return false;
     }
@@ -172,7 +212,7 @@ static bool keep_secret(struct reader *r, const struct node *at, struct span val
 }
 
 static bool secret_from_env(struct reader *r, const struct node *at, const char *name,
-                            const void *field, struct secret *out)
+                            const void *field, enum secret_form form, struct secret *out)
 {
     remember(r, field, ORIGIN_ENV, name);
     if (r->no_secrets)
@@ -183,14 +223,14 @@ static bool secret_from_env(struct reader *r, const struct node *at, const char 
                      value == NULL ? "not set" : "empty");
         return false;
     }
-    return keep_secret(r, at, span_text(value), out);
+    return keep_secret(r, at, span_text(value), form, out);
 }
 
 bool reader_secret_from(struct reader *r, const char *variable, struct secret *out)
 {
     const char *value = getenv(variable);
     bool is_set = value != NULL && value[0] != '\0';
-    return (is_set || r->no_secrets) && secret_from_env(r, NULL, variable, out, out);
+    return (is_set || r->no_secrets) && secret_from_env(r, NULL, variable, out, SECRET_LINE, out);
 }
 
 /* A relative path means systemd's credentials first, then what lies beside the file. */
@@ -211,7 +251,7 @@ static const char *secret_path(struct reader *r, const char *path)
 }
 
 static bool secret_from_file(struct reader *r, const struct node *at, const char *path,
-                             const void *field, struct secret *out)
+                             const void *field, enum secret_form form, struct secret *out)
 {
     remember(r, field, ORIGIN_FILE, path);
     if (r->no_secrets)
@@ -223,7 +263,7 @@ static bool secret_from_file(struct reader *r, const struct node *at, const char
     if (!ok)
         reader_error(r, at, "%s %s", where, why.text);
     else
-        ok = keep_secret(r, at, without_line_end(buf_span(&text)), out);
+        ok = keep_secret(r, at, without_line_end(buf_span(&text)), form, out);
     if (text.at != NULL)
         explicit_bzero(text.at, text.cap);
     buf_fini(&text);
@@ -236,27 +276,28 @@ void reader_remember_scalar(struct reader *r, const void *field, const struct no
 }
 
 static bool secret_from_scalar(struct reader *r, const struct node *n, const void *field,
-                               struct secret *out)
+                               enum secret_form form, struct secret *out)
 {
     bool is_reference = expand_wanted(n->text);
     if (is_reference)
         reader_remember_scalar(r, field, n);
     if (is_reference && r->no_secrets)
         return true;
-    const char *text = reader_text(r, n);
+    const char *text = text_of(r, n, form);
     if (text == NULL)
         return false;
     if (!is_reference && r->world_readable)
         reader_warning(r, n,
                        "a secret in a file that everybody on this machine may read "
                        "(chmod o-r, or write { env: NAME } or { file: PATH })");
-    return keep_secret(r, n, span_text(text), out);
+    return keep_secret(r, n, span_text(text), form, out);
 }
 
-bool reader_secret(struct reader *r, const struct node *n, const void *field, struct secret *out)
+bool reader_secret(struct reader *r, const struct node *n, const void *field, enum secret_form form,
+                   struct secret *out)
 {
     if (n->kind == NODE_SCALAR)
-        return secret_from_scalar(r, n, field, out);
+        return secret_from_scalar(r, n, field, form, out);
     const struct node *env = node_get(n, "env");
     const struct node *file = node_get(n, "file");
     if (n->kind != NODE_MAP || n->nentries != 1 || (env == NULL && file == NULL)) {
@@ -266,8 +307,8 @@ bool reader_secret(struct reader *r, const struct node *n, const void *field, st
     const char *name = reader_text(r, env != NULL ? env : file);
     if (name == NULL)
         return false;
-    return env != NULL ? secret_from_env(r, n, name, field, out)
-                       : secret_from_file(r, n, name, field, out);
+    return env != NULL ? secret_from_env(r, n, name, field, form, out)
+                       : secret_from_file(r, n, name, field, form, out);
 }
 
 /* ── references ──────────────────────────────────────────────────────────────────────────────── */

@@ -68,13 +68,21 @@ void reader_warning(struct reader *r, const struct node *at, const char *format,
 void reader_error_entry(struct reader *r, const struct node_entry *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* About a member, where it was written, else where its object was. */
+void reader_error_in(struct reader *r, const struct node *n, const char *key, const char *text);
+void reader_warning_in(struct reader *r, const struct node *n, const char *key, const char *text);
+/* A member that names a file: made relative to the configuration file, as secrets are. */
+void reader_file(struct reader *r, const struct node *n, const char *key, const char **path);
+
 /* The expanded text of a scalar, living as long as the snapshot; NULL after an error was reported.
  * Control characters are refused: these texts end up in request heads, logs and answers. */
 const char *reader_text(struct reader *r, const struct node *n);
 
 /* A string, {env: X} or {file: p}; where it came from is remembered for `field`. False after an
  * error. With no_secrets references stay unresolved, and that is no error. */
-bool reader_secret(struct reader *r, const struct node *n, const void *field, struct secret *out);
+enum secret_form { SECRET_LINE, SECRET_DOCUMENT };
+bool reader_secret(struct reader *r, const struct node *n, const void *field, enum secret_form form,
+                   struct secret *out);
 /* The same from a variable that nobody wrote down. False when it is not set. */
 bool reader_secret_from(struct reader *r, const char *variable, struct secret *out);
 /* That `field` was written as this scalar, before expansion. */

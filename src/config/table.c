@@ -114,13 +114,11 @@ static const struct object server_object = {
 
 /* ── providers ───────────────────────────────────────────────────────────────────────────────── */
 
-static const struct word protocol_words[] = {{"openai", PROTOCOL_OPENAI},
-                                             {"responses", PROTOCOL_RESPONSES},
-                                             {"anthropic", PROTOCOL_ANTHROPIC},
-                                             {"gemini", PROTOCOL_GEMINI},
-                                             {"bedrock", PROTOCOL_BEDROCK},
-                                             {"demo", PROTOCOL_DEMO},
-                                             {0}};
+static const struct word protocol_words[] = {
+    {"openai", PROTOCOL_OPENAI},       {"responses", PROTOCOL_RESPONSES},
+    {"anthropic", PROTOCOL_ANTHROPIC}, {"gemini", PROTOCOL_GEMINI},
+    {"bedrock", PROTOCOL_BEDROCK},     {"vertex", PROTOCOL_VERTEX},
+    {"demo", PROTOCOL_DEMO},           {0}};
 
 static const struct option provider_tls_rows[] = {
     {"ca", &type_text, MEMBER(struct tls_options, ca),
@@ -195,13 +193,28 @@ static const struct object aws_object = {
     "providers.NAME.aws", "How requests to Amazon Bedrock are signed (Signature Version 4).",
     ROWS(aws_rows), .size = sizeof(struct aws_options)};
 
+static const struct option google_rows[] = {
+    {"credentials", &type_secret_document, MEMBER(struct google_options, credentials),
+     .doc = "The key of a service account, the JSON file Google makes: `{ file: key.json }`. Left "
+            "out: `api_key` is sent instead."},
+    {"project", &type_text, MEMBER(struct google_options, project),
+     .doc = "Left out: the one the credentials name."},
+    {"region", &type_text, MEMBER(struct google_options, region), .fallback = "global",
+     .doc = "As `europe-west1`, `us` or `eu`."},
+};
+static const struct object google_object = {
+    "providers.NAME.google",
+    "Who asks Vertex AI, and where. Access tokens are bought with the key and renewed before they "
+    "expire.",
+    ROWS(google_rows), .size = sizeof(struct google_options), .finish = google_finish};
+
 static const struct option provider_rows[] = {
     {"preset", &type_text, MEMBER(struct provider_options, preset),
      .doc = "Take the facts of this known provider. Left out: those of the name itself."},
     {"protocol", &type_word, MEMBER(struct provider_options, protocol), .words = protocol_words,
      .doc =
          "What it speaks: `openai` (Chat Completions), `responses`, `anthropic` (Messages), "
-         "`gemini` (generateContent), `bedrock` (Converse) or `demo`. Clients of another protocol are translated. Left out: the preset's, otherwise "
+         "`gemini` (generateContent), `bedrock` (Converse), `vertex` (Google's, by the model's maker) or `demo`. Clients of another protocol are translated. Left out: the preset's, otherwise "
          "`openai`."},
     {"responses", &type_bool, MEMBER(struct provider_options, has_responses),
      .doc =
@@ -216,6 +229,12 @@ static const struct option provider_rows[] = {
      .doc = "How the credential is sent: `bearer`, `none`, or `{ header: x-api-key }`."},
     {"aws", &type_group, MEMBER(struct provider_options, aws), .object = &aws_object,
      .doc = "Keys of Amazon's, for the protocol `bedrock`."},
+    {"google", &type_group, MEMBER(struct provider_options, google), .object = &google_object,
+     .doc = "A service account of Google's, for the protocol `vertex`."},
+    {"api_version", &type_text, MEMBER(struct provider_options, api_version),
+     .doc =
+         "For the older of Azure OpenAI's two URL forms, as `2024-10-21`: `base_url` is then the "
+         "resource (`https://NAME.openai.azure.com`), and models are deployments."},
     {"headers", &type_headers, MEMBER(struct provider_options, headers),
      COUNT(struct provider_options, nheaders), .doc = "Sent with every request."},
     {"tls", &type_group, MEMBER(struct provider_options, tls), .object = &provider_tls,

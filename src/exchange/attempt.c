@@ -48,6 +48,12 @@ static void fail_deadline(struct attempt *a, const char *what, const char *optio
     attempt_fail(a, RESULT_TIMEOUT, FAULT_UPSTREAM_TIMEOUT, problem);
 }
 
+const struct secret *attempt_secret(const struct attempt *a)
+{
+    return a->provider->token != NULL ? access_token_secret(a->provider->token)
+                                      : &a->target->provider->credential;
+}
+
 /* --- deadlines -------------------------------------------------------------------------------- */
 
 /* The state's own limit, cut short by what is left of the provider's total. */
@@ -97,6 +103,7 @@ static struct span request_head(const struct attempt *a, struct span fields, str
         a->provider->constant,
         fields,
         own,
+        access_token_line(a->provider->token),
         SPAN_LIT("Content-Length: "),
         span_of(digits + first, sizeof digits - first),
     };
@@ -127,7 +134,11 @@ static void send_passing(struct attempt *a)
     struct span spans[2 * SPLICE_EDITS_MAX + 2];
     size_t total;
 
-    openai_request_splice(x->request, body, a->target->upstream_model, &x->sending, &splice);
+    const struct openai_naming naming = {
+        .model = a->target->upstream_model,
+        .instead = span_text(a->dialect.model_instead),
+    };
+    openai_request_splice(x->request, body, &naming, &x->sending, &splice);
     unsigned n = splice_spans(&splice, body, spans + 1, &total);
     spans[0] = request_head(a, x->forward,
                             x->says_version ? SPAN_NONE : span_text(a->dialect.version), total);
@@ -266,10 +277,38 @@ static void start_demo(struct attempt *a)
                                                    : buf_span(&x->body.bytes));
 }
 
+static void on_token(struct token_wait *w, const char *problem)
+{
+    struct attempt *a = (struct attempt *)((char *)w - offsetof(struct attempt, token_wait));
+    if (problem != NULL)
+        attempt_fail(a, RESULT_CONNECT_FAILED, FAULT_UPSTREAM, problem);
+    else
+        take_connection(a);
+}
+
+static void take_token(struct attempt *a)
+{
+    a->token_wait.done = on_token;
+    switch (access_token_take(a->provider->token, &a->token_wait)) {
+    case TOKEN_READY:
+        take_connection(a);
+        break;
+    case TOKEN_LATER:
+        become(a, ATTEMPT_CONNECTING);
+        break;
+    case TOKEN_LOST:
+        attempt_fail(a, RESULT_CONNECT_FAILED, FAULT_UPSTREAM,
+                     access_token_problem(a->provider->token));
+        break;
+    }
+}
+
 static void reach(struct attempt *a)
 {
     if (a->target->provider->protocol == PROTOCOL_DEMO)
         start_demo(a);
+    else if (a->provider->token != NULL)
+        take_token(a);
     else
         take_connection(a);
 }
@@ -319,14 +358,14 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
     deadline_init(&a->deadline, x->gateway->loop, on_deadline);
     if (o->total_timeout_ms != 0)
         a->total_due_ms = loop_now_ms(x->gateway->loop) + o->total_timeout_ms;
-    if (!dialect_choose(x->kind->api, o, &a->dialect)) {
+    if (!dialect_choose(x->kind->api, o, a->target->upstream_model, &a->dialect)) {
         attempt_fail(a, RESULT_CONNECT_FAILED, FAULT_NO_PROVIDER,
                      "its protocol has nothing of this kind");
         return;
     }
     if (a->dialect.upstream == NULL && holds_wrapped_proofs(x))
-        (void)dialect_translate(x->kind->api, o, &a->dialect);
-    a->path = dialect_path(&a->dialect, a->target->upstream_model, x->wants_stream, &x->sending);
+        (void)dialect_translate(x->kind->api, o, a->target->upstream_model, &a->dialect);
+    a->path = dialect_path(&a->dialect, o, a->target->upstream_model, x->wants_stream, &x->sending);
     if (a->dialect.upstream != NULL)
         translation_start(a);
     else
@@ -342,6 +381,7 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     a->ended_us = clock_us();
     deadline_clear(&a->deadline);
     metric_add(a->provider->attempts[result], 1);
+    token_wait_cancel(&a->token_wait);
     if (a->ticket != NULL)
         ticket_cancel(a->ticket);
     if (a->client != NULL)
@@ -403,9 +443,11 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
     become(a, ATTEMPT_STREAMING);
     arm(a, a->target->provider->idle_timeout_ms);
 
-    struct span relayed = answer_forwardable(head, &a->target->provider->credential, &id);
+    struct span relayed = answer_forwardable(head, attempt_secret(a), &id);
     x->relayed = arena_keep(&x->sending, relayed);
     a->upstream_request_id = arena_keep(&x->arena, span_sub(id, 0, 128));
+    if (head->status == 401 && a->provider->token != NULL)
+        access_token_forget(a->provider->token);
     if (head->status >= 300 && head->status < 400) {
         fail_status(a, ", a redirect, which is not followed: check its base_url");
         return false;

@@ -1,5 +1,7 @@
 #include "sluice/exchange/gateway.h"
 
+#include "access_token.h"
+
 #include "sluice/base/arena.h"
 #include "sluice/base/log.h"
 
@@ -82,7 +84,25 @@ static struct pool *pool_make(struct gateway *g, const struct provider_options *
     return p;
 }
 
-static int provider_init(struct provider_runtime *p, struct gateway *g,
+/* The one that is there, or one that knows how to get one. False and *why. */
+static bool token_init(struct provider_runtime *p, struct gateway *g, struct snapshot *s,
+                       const struct deployment *before, struct err *why)
+{
+    for (unsigned i = 0; before != NULL && i < before->snapshot->nproviders; i++) {
+        struct access_token *t = before->providers[i].token;
+        if (t != NULL && access_token_serves(t, p->options)) {
+            p->token = access_token_ref(t);
+            return true;
+        }
+    }
+    struct pool *pool = pool_make(g, p->options->google.tokens, why);
+    if (pool == NULL)
+        return false;
+    p->token = access_token_new(g->loop, s, p->options, pool);
+    return true;
+}
+
+static int provider_init(struct provider_runtime *p, struct gateway *g, struct snapshot *s,
                          const struct provider_options *o, const struct deployment *before,
                          struct err *why)
 {
@@ -96,7 +116,9 @@ static int provider_init(struct provider_runtime *p, struct gateway *g,
     p->pool = pool_from(before, o);
     if (p->pool == NULL)
         p->pool = pool_make(g, o, why);
-    return p->pool != NULL ? 0 : -1;
+    if (p->pool == NULL)
+        return -1;
+    return o->google.tokens == NULL || token_init(p, g, s, before, why) ? 0 : -1;
 }
 
 struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
@@ -111,7 +133,7 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
     d->keyring = keyring_new(s);
     d->providers = xcalloc(s->nproviders + 1, sizeof *d->providers);
     for (unsigned i = 0; i < s->nproviders; i++) {
-        if (provider_init(&d->providers[i], g, &s->providers[i], before, why) < 0) {
+        if (provider_init(&d->providers[i], g, s, &s->providers[i], before, why) < 0) {
             deployment_unref(d);
             return NULL;
         }
@@ -131,6 +153,7 @@ void deployment_unref(struct deployment *d)
         return;
     for (unsigned i = 0; i < d->snapshot->nproviders; i++) {
         struct provider_runtime *p = &d->providers[i];
+        access_token_unref(p->token);
         pool_unref(p->pool);
         if (p->constant.at != NULL)
             explicit_bzero((void *)(uintptr_t)p->constant.at, p->constant.len);

@@ -6,84 +6,162 @@
  * or whose client did not name one. */
 #define ANTHROPIC_VERSION "anthropic-version: 2023-06-01\r\n"
 
+/* Vertex AI names models of Anthropic's in the path, and the version in their place. */
+#define VERTEX_CLAUDE "/publishers/anthropic/models/"
+#define VERTEX_CLAUDE_VERSION "\"anthropic_version\":\"vertex-2023-10-16\""
+
+/* Which of a provider's models a row is about; the first row that fits counts. */
+enum models { ALL, CLAUDE, OF_PUBLISHERS };
+
+static bool is_about(enum models which, struct span model)
+{
+    switch (which) {
+    case CLAUDE:
+        return span_starts(model, SPAN_LIT("claude"));
+    case OF_PUBLISHERS: /* "meta/llama-4-maverick", through Vertex AI's OpenAI-compatible endpoint */
+        return memchr(model.at, '/', model.len) != NULL;
+    default:
+        return true;
+    }
+}
+
 /* What a provider of each protocol answers as it is asked; the rest has to be translated. */
 static const struct {
     enum protocol protocol;
     enum api_protocol api;
-    const char *path, *version;
+    enum models models;
+    const char *path, *whole, *version, *model_instead;
 } passes[] = {
-    {PROTOCOL_OPENAI, API_CHAT, "/chat/completions", ""},
-    {PROTOCOL_OPENAI, API_COMPLETIONS, "/completions", ""},
-    {PROTOCOL_OPENAI, API_EMBEDDINGS, "/embeddings", ""},
-    {PROTOCOL_RESPONSES, API_RESPONSES, "/responses", ""},
-    {PROTOCOL_RESPONSES, API_EMBEDDINGS, "/embeddings", ""},
-    {PROTOCOL_ANTHROPIC, API_MESSAGES, "/messages", ANTHROPIC_VERSION},
-    {PROTOCOL_ANTHROPIC, API_COUNT_TOKENS, "/messages/count_tokens", ANTHROPIC_VERSION},
-    {PROTOCOL_DEMO, API_CHAT, "", ""},
-    {PROTOCOL_DEMO, API_COMPLETIONS, "", ""},
-    {PROTOCOL_DEMO, API_EMBEDDINGS, "", ""},
+    {PROTOCOL_OPENAI, API_CHAT, ALL, "/chat/completions", NULL, "", NULL},
+    {PROTOCOL_OPENAI, API_COMPLETIONS, ALL, "/completions", NULL, "", NULL},
+    {PROTOCOL_OPENAI, API_EMBEDDINGS, ALL, "/embeddings", NULL, "", NULL},
+    {PROTOCOL_RESPONSES, API_RESPONSES, ALL, "/responses", NULL, "", NULL},
+    {PROTOCOL_RESPONSES, API_EMBEDDINGS, ALL, "/embeddings", NULL, "", NULL},
+    {PROTOCOL_ANTHROPIC, API_MESSAGES, ALL, "/messages", NULL, ANTHROPIC_VERSION, NULL},
+    {PROTOCOL_ANTHROPIC, API_COUNT_TOKENS, ALL, "/messages/count_tokens", NULL, ANTHROPIC_VERSION,
+     NULL},
+    {PROTOCOL_VERTEX, API_MESSAGES, CLAUDE, VERTEX_CLAUDE "%s:streamRawPredict",
+     VERTEX_CLAUDE "%s:rawPredict", "", VERTEX_CLAUDE_VERSION},
+    {PROTOCOL_VERTEX, API_COUNT_TOKENS, CLAUDE, VERTEX_CLAUDE "count-tokens:rawPredict", NULL, "",
+     NULL},
+    {PROTOCOL_VERTEX, API_CHAT, OF_PUBLISHERS, "/endpoints/openapi/chat/completions", NULL, "",
+     NULL},
+    {PROTOCOL_DEMO, API_CHAT, ALL, "", NULL, "", NULL},
+    {PROTOCOL_DEMO, API_COMPLETIONS, ALL, "", NULL, "", NULL},
+    {PROTOCOL_DEMO, API_EMBEDDINGS, ALL, "", NULL, "", NULL},
 };
 
 static const struct {
+    enum protocol protocol;
+    enum models models;
     enum upstream_api api;
-    const char *path, *whole, *version;
+    const char *path, *whole, *version, *model_instead;
 } translations[] = {
-    [PROTOCOL_OPENAI] = {UPSTREAM_CHAT, "/chat/completions", NULL, ""},
-    [PROTOCOL_RESPONSES] = {UPSTREAM_RESPONSES, "/responses", NULL, ""},
-    [PROTOCOL_ANTHROPIC] = {UPSTREAM_MESSAGES, "/messages", NULL, ANTHROPIC_VERSION},
-    [PROTOCOL_GEMINI] = {UPSTREAM_GEMINI, "/models/%s:streamGenerateContent?alt=sse",
-                         "/models/%s:generateContent", ""},
-    [PROTOCOL_BEDROCK] = {UPSTREAM_CONVERSE, "/model/%s/converse-stream", "/model/%s/converse", ""},
-    [PROTOCOL_DEMO] = {UPSTREAM_CHAT, "", NULL, ""},
+    {PROTOCOL_OPENAI, ALL, UPSTREAM_CHAT, "/chat/completions", NULL, "", NULL},
+    {PROTOCOL_RESPONSES, ALL, UPSTREAM_RESPONSES, "/responses", NULL, "", NULL},
+    {PROTOCOL_ANTHROPIC, ALL, UPSTREAM_MESSAGES, "/messages", NULL, ANTHROPIC_VERSION, NULL},
+    {PROTOCOL_GEMINI, ALL, UPSTREAM_GEMINI, "/models/%s:streamGenerateContent?alt=sse",
+     "/models/%s:generateContent", "", NULL},
+    {PROTOCOL_BEDROCK, ALL, UPSTREAM_CONVERSE, "/model/%s/converse-stream", "/model/%s/converse",
+     "", NULL},
+    {PROTOCOL_VERTEX, CLAUDE, UPSTREAM_MESSAGES, VERTEX_CLAUDE "%s:streamRawPredict",
+     VERTEX_CLAUDE "%s:rawPredict", "", VERTEX_CLAUDE_VERSION},
+    {PROTOCOL_VERTEX, OF_PUBLISHERS, UPSTREAM_CHAT, "/endpoints/openapi/chat/completions", NULL, "",
+     NULL},
+    {PROTOCOL_VERTEX, ALL, UPSTREAM_GEMINI,
+     "/publishers/google/models/%s:streamGenerateContent?alt=sse",
+     "/publishers/google/models/%s:generateContent", "", NULL},
+    {PROTOCOL_DEMO, ALL, UPSTREAM_CHAT, "", NULL, "", NULL},
 };
 
-static bool pass(enum api_protocol api, enum protocol protocol, struct dialect *out)
+static bool pass(enum api_protocol api, enum protocol protocol, struct span model,
+                 struct dialect *out)
 {
     for (unsigned i = 0; i < sizeof passes / sizeof passes[0]; i++) {
-        if (passes[i].protocol != protocol || passes[i].api != api)
+        if (passes[i].protocol != protocol || passes[i].api != api ||
+            !is_about(passes[i].models, model))
             continue;
-        *out = (struct dialect){.path = passes[i].path, .version = passes[i].version};
+        *out = (struct dialect){
+            .path = passes[i].path,
+            .whole = passes[i].whole,
+            .version = passes[i].version,
+            .model_instead = passes[i].model_instead,
+        };
         return true;
     }
     return false;
 }
 
-bool dialect_translate(enum api_protocol api, const struct provider_options *p, struct dialect *out)
+bool dialect_translate(enum api_protocol api, const struct provider_options *p, struct span model,
+                       struct dialect *out)
 {
     const struct client_codec *client = client_codec_for(api);
     if (client == NULL)
         return false;
+    unsigned i = 0;
+    while (translations[i].protocol != p->protocol || !is_about(translations[i].models, model))
+        i++; /* the last row of a protocol is about all its models */
     *out = (struct dialect){
-        .path = translations[p->protocol].path,
-        .whole = translations[p->protocol].whole,
-        .version = translations[p->protocol].version,
-        .upstream = upstream_codec_for(translations[p->protocol].api),
+        .path = translations[i].path,
+        .whole = translations[i].whole,
+        .version = translations[i].version,
+        .model_instead = translations[i].model_instead,
+        .upstream = upstream_codec_for(translations[i].api),
         .client = client,
     };
     return true;
 }
 
-bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct dialect *out)
+bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct span model,
+                    struct dialect *out)
 {
-    if (pass(api, p->protocol, out))
+    if (pass(api, p->protocol, model, out))
         return true;
     if (api == API_RESPONSES && p->has_responses)
-        return pass(api, PROTOCOL_RESPONSES, out);
-    return dialect_translate(api, p, out);
+        return pass(api, PROTOCOL_RESPONSES, model, out);
+    return dialect_translate(api, p, model, out);
 }
 
-struct span dialect_path(const struct dialect *d, struct span model, bool is_stream,
-                         struct arena *a)
+/* Vertex AI's clients leave the '@' of "claude-sonnet-4-5@20250929" as it is. */
+static bool add_model(struct buf *out, struct span model)
 {
-    if (d->whole == NULL)
-        return span_text(d->path);
-    struct span rest = span_text(is_stream ? d->path : d->whole);
+    size_t at = span_find(model, SPAN_LIT("@"));
+    bool has_date = at != SIZE_MAX;
+    return sigv4_add_segment(out, span_sub(model, 0, has_date ? at : model.len)) == 0 &&
+           (!has_date ||
+            (buf_add_byte(out, '@') == 0 && sigv4_add_segment(out, span_skip(model, at + 1)) == 0));
+}
+
+/* Azure's older URLs: a deployment is a path of its own, but for the Responses protocol. */
+static bool add_azure_path(struct buf *out, const char *path, const char *version,
+                           struct span model)
+{
+    bool names_model = strcmp(path, "/responses") != 0;
+    return buf_add_text(out, names_model ? "/openai/deployments/" : "/openai") == 0 &&
+           (!names_model || add_model(out, model)) && buf_add_text(out, path) == 0 &&
+           buf_addf(out, "?api-version=%s", version) == 0;
+}
+
+static bool add_path(struct buf *out, const char *path, struct span model)
+{
+    struct span rest = span_text(path);
     size_t at = span_find(rest, SPAN_LIT("%s"));
+    return buf_add(out, span_sub(rest, 0, at)) == 0 &&
+           (at == SIZE_MAX ||
+            (add_model(out, model) && buf_add(out, span_skip(rest, at + 2)) == 0));
+}
+
+struct span dialect_path(const struct dialect *d, const struct provider_options *p,
+                         struct span model, bool is_stream, struct arena *a)
+{
+    const char *path = is_stream || d->whole == NULL ? d->path : d->whole;
+    bool is_azure = p->api_version != NULL && p->protocol == PROTOCOL_OPENAI;
+    if (d->whole == NULL && !is_azure)
+        return span_text(path);
     struct buf out = {0};
-    struct span path = SPAN_NONE;
-    if (buf_add(&out, span_sub(rest, 0, at)) == 0 && sigv4_add_segment(&out, model) == 0 &&
-        buf_add(&out, span_skip(rest, at + 2)) == 0)
-        path = arena_keep(a, buf_span(&out));
+    struct span made = SPAN_NONE;
+    if (is_azure ? add_azure_path(&out, path, p->api_version, model) : add_path(&out, path, model))
+        made = arena_keep(a, buf_span(&out));
     buf_fini(&out);
-    return path;
+    return made;
 }

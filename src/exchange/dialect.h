@@ -1,5 +1,5 @@
-/* dialect.h: how one provider is spoken to on behalf of one client's API: in the client's own
- * protocol where the provider has it (pass lane), else in the provider's (turn lane). */
+/* dialect.h: how one model of one provider is spoken to on behalf of one client's API: in the
+ * client's own protocol where the provider has it (pass lane), else in the provider's (turn lane). */
 #ifndef SLUICE_EXCHANGE_DIALECT_H
 #define SLUICE_EXCHANGE_DIALECT_H
 
@@ -7,23 +7,25 @@
 #include "sluice/config/snapshot.h"
 
 struct dialect {
-    /* Where requests go, behind the provider's prefix: "/messages". Where the model is named there
-     * and not in the body, it stands at "%s", and `whole` is the path of an answer in one piece. */
+    /* Where requests go, behind the provider's prefix: "/messages". The model may be named there, at
+     * "%s"; `whole` is the path of an answer in one piece, NULL when it is the same. */
     const char *path, *whole;
-    const char *version;                   /* a field line the protocol wants, "" when none */
+    const char *version;       /* a field line the protocol wants, "" when none */
+    const char *model_instead; /* what stands in the body in place of the model; NULL: the model */
     const struct upstream_codec *upstream; /* NULL: pass lane */
     const struct client_codec *client;     /* with `upstream` */
 };
 
-/* False: this provider can do nothing for that API. */
-bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct dialect *out);
+/* False: this provider can do nothing for that API. `model`: as the provider calls it. */
+bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct span model,
+                    struct dialect *out);
 
 /* The same, but never the pass lane: for what only looks as if it could pass. */
-bool dialect_translate(enum api_protocol api, const struct provider_options *p,
+bool dialect_translate(enum api_protocol api, const struct provider_options *p, struct span model,
                        struct dialect *out);
 
 /* The path of a request for this model, in the arena when it has to be made. */
-struct span dialect_path(const struct dialect *d, struct span model, bool is_stream,
-                         struct arena *a);
+struct span dialect_path(const struct dialect *d, const struct provider_options *p,
+                         struct span model, bool is_stream, struct arena *a);
 
 #endif

@@ -69,7 +69,7 @@ static void describe(struct exchange *x, struct span body, char *out, size_t siz
         for (size_t i = 0; i < body.len && len < (long)sizeof text - 1; i++)
             text[len++] = body.at[i] >= ' ' && body.at[i] < 0x7f ? (char)body.at[i] : ' ';
     }
-    secret_scrub(&x->attempt.target->provider->credential, (uint8_t *)text, (size_t)len);
+    secret_scrub(attempt_secret(&x->attempt), (uint8_t *)text, (size_t)len);
     snprintf(out, size, "provider %s: it answered %u: %.*s", x->attempt.target->provider->name,
              x->attempt.status, (int)len, len > 0 ? text : "");
 }
@@ -101,7 +101,7 @@ static void relay_error(struct exchange *x, struct span body)
     x->error_type = status == 429 ? "upstream_rate_limited" : "upstream_error";
     struct buf copy = {0};
     if (buf_add(&copy, body) == 0)
-        secret_scrub(&x->attempt.target->provider->credential, copy.at, copy.tail);
+        secret_scrub(attempt_secret(&x->attempt), copy.at, copy.tail);
     body = buf_span(&copy);
     exchange_send_head(x, status, "application/json", LENGTH_UNKNOWN);
     exchange_commit(x);

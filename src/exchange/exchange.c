@@ -325,7 +325,8 @@ static void route(struct exchange *x)
     }
     struct dialect dialect;
     if (x->kind->api == API_COUNT_TOKENS &&
-        !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target.provider, &dialect)) {
+        !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target.provider,
+                        x->plan.attempts[0].target.upstream_model, &dialect)) {
         count_here(x);
         return;
     }

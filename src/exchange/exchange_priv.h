@@ -3,6 +3,7 @@
 #ifndef SLUICE_EXCHANGE_PRIV_H
 #define SLUICE_EXCHANGE_PRIV_H
 
+#include "access_token.h"
 #include "dialect.h"
 #include "translation.h"
 
@@ -44,7 +45,7 @@ struct pass_lane {
 
 enum attempt_state {
     ATTEMPT_NEW,
-    ATTEMPT_CONNECTING, /* in the pool's queue, or a connection is being made */
+    ATTEMPT_CONNECTING, /* waits for an access token or a place in the pool, or is being connected */
     ATTEMPT_WAITING,    /* sent; no response head yet */
     ATTEMPT_STREAMING,  /* the head came */
     ATTEMPT_ENDED,
@@ -58,6 +59,7 @@ struct attempt {
     const struct target *target;
     struct provider_runtime *provider;
     enum attempt_state state;
+    struct token_wait token_wait;
     struct ticket *ticket;
     struct client *client;
     struct demo *demo;
@@ -94,6 +96,8 @@ void attempt_fail(struct attempt *a, enum attempt_result result, enum fault_kind
 void attempt_translated(struct attempt *a);
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
+/* What its request carried that nobody may see. */
+const struct secret *attempt_secret(const struct attempt *a);
 /* What a provider (or the demo provider) answers. */
 bool attempt_on_head(struct attempt *a, const struct http_head *head);
 void attempt_on_data(struct attempt *a, const struct span *spans, unsigned n, bool last);

@@ -36,7 +36,7 @@ void lane_fail_with_error(struct exchange *x, struct span error)
     if (json_get(error, "message", &m))
         len = json_string(json_value(error, &m), message, sizeof message - 1);
     if (len >= 0)
-        secret_scrub(&x->attempt.target->provider->credential, (uint8_t *)message, (size_t)len);
+        secret_scrub(attempt_secret(&x->attempt), (uint8_t *)message, (size_t)len);
     snprintf(problem, sizeof problem, "it answered with an error: %.*s", len >= 0 ? (int)len : 10,
              len >= 0 ? message : "no message");
     lane_fail(x, problem);

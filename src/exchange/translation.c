@@ -56,11 +56,13 @@ static void on_translated(void *arg)
 }
 
 /* Facts about the upstream and its model. */
-static struct wire_options options_for(const struct target *target, struct arena *a)
+static struct wire_options options_for(const struct attempt *a, struct arena *arena)
 {
+    const struct target *target = a->target;
     const struct provider_options *p = target->provider;
     return (struct wire_options){
-        .model = arena_keep(a, target->upstream_model), /* the exchange may end meanwhile */
+        .model = arena_keep(arena, target->upstream_model), /* the exchange may end meanwhile */
+        .model_instead = span_text(a->dialect.model_instead),
         .default_max_tokens = target->max_output > 0 ? target->max_output : OUTPUT_TOKENS,
         .says_max_tokens = !p->has_responses,
         .knows_custom_tools = p->has_responses,
@@ -75,7 +77,7 @@ void translation_start(struct attempt *a)
     t->dialect = a->dialect;
     t->body = buf_span(&a->x->body.bytes);
     arena_init(&t->arena, NULL, ARENA_BLOCK);
-    t->options = options_for(a->target, &t->arena);
+    t->options = options_for(a, &t->arena);
     t->is_signed = a->target->provider->aws.access_key != NULL;
     a->translation = t;
     if (t->body.len > ON_LOOP_MAX) {

@@ -227,8 +227,7 @@ static void fail(struct exchange *x)
     snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %.300s",
              x->attempt.target->provider->name,
              t->out_of_memory ? "its answer cannot be held: out of memory" : t->fault.message);
-    secret_scrub(&x->attempt.target->provider->credential, (uint8_t *)f.fault.message,
-                 strlen(f.fault.message));
+    secret_scrub(attempt_secret(&x->attempt), (uint8_t *)f.fault.message, strlen(f.fault.message));
     exchange_attempt_failed(x, &f);
 }
 

@@ -6,10 +6,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "wire"))
 
+import provider_clouds  # noqa: E402
 import provider_converse  # noqa: E402
 import raw  # noqa: E402
 from fixtures import upstream  # noqa: E402,F401
 from gateway import Gateway  # noqa: E402
+from token_endpoint import TokenEndpoint  # noqa: E402
 
 LIMITED = "sk-wire-limited-to-two"
 
@@ -28,22 +30,39 @@ PROTOCOLS = {"chat": "openai", "messages": "anthropic", "responses": "responses"
              "gemini": "gemini", "bedrock": "bedrock"}
 
 
+# The same protocols behind other doors: the provider's kind, and what it calls the model.
+CLOUDS = {"claude-on-vertex": ("vertex", "claude-good@20261101"), "gemini-on-vertex": ("vertex", "good"),
+          "llama-on-vertex": ("vertex", "meta/good"), "azure": ("azure", "good")}
+
+
+def cloud_providers(upstream, tokens) -> dict:
+    root = upstream.base_url.removesuffix("/v1")
+    return {"vertex": {"base_url": root + provider_clouds.VERTEX_ROOT,
+                       "google": {"credentials": tokens.credentials()}},
+            "azure": {"base_url": root, "api_key": "sk-up",
+                      "api_version": provider_clouds.AZURE_VERSION}}
+
+
 @pytest.fixture(scope="module")
 def protocols(upstream, tmp_path_factory):
-    """A gateway whose models speak one protocol each: chat/good, messages/good, …, bedrock/good."""
+    """A gateway whose models speak one protocol each: chat/good, messages/good, …, azure/good."""
     providers = {name: {"protocol": protocol, "base_url": upstream.base_url, "api_key": "sk-up"}
                  for name, protocol in PROTOCOLS.items()}
     providers["bedrock"] |= {"aws": {
         "region": provider_converse.REGION, "access_key": provider_converse.KEY_ID,
         "secret_key": provider_converse.SECRET}}
     del providers["bedrock"]["api_key"]
-    names = {"bedrock": "good:0"}  # an id as Bedrock has them, to be escaped in the path
-    gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url, providers=providers,
-                 models={"my-bot": {"alias": ["messages/good"]}} | {f"{name}/good": {"provider": name,
-                                          "upstream_model": names.get(name, "good")}
-                         for name in providers}).start()
+    models = {f"{name}/good": {"provider": name, "upstream_model": "good"} for name in PROTOCOLS}
+    models["bedrock/good"]["upstream_model"] = "good:0"  # ids as Bedrock has them, to be escaped
+    models |= {f"{name}/good": {"provider": provider, "upstream_model": model}
+               for name, (provider, model) in CLOUDS.items()}
+    models["my-bot"] = {"alias": ["messages/good"]}
+    tokens = TokenEndpoint().start()
+    gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url, models=models,
+                 providers=providers | cloud_providers(upstream, tokens)).start()
     yield gw
     gw.stop()
+    tokens.stop()
 
 
 @pytest.fixture(scope="module")

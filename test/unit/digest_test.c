@@ -59,12 +59,49 @@ static void hmac_is_the_rfcs(void **state)
     }
 }
 
+/* RFC 4648 §10, and every six bits there are in both alphabets (§4, §5). */
+static void base64_is_the_rfcs(void **state)
+{
+    (void)state;
+    static const uint8_t bits[] = {0x00, 0x10, 0x83, 0x10, 0x51, 0x87, 0x20, 0x92, 0x8b, 0x30,
+                                   0xd3, 0x8f, 0x41, 0x14, 0x93, 0x51, 0x55, 0x97, 0x61, 0x96,
+                                   0x9b, 0x71, 0xd7, 0x9f, 0x82, 0x18, 0xa3, 0x92, 0x59, 0xa7,
+                                   0xa2, 0x9a, 0xab, 0xb2, 0xdb, 0xaf, 0xc3, 0x1c, 0xb3, 0xd3,
+                                   0x5d, 0xb7, 0xe3, 0x9e, 0xbb, 0xf3, 0xdf, 0xbf};
+#define BASE62 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    const struct {
+        struct span bytes;
+        const char *padded, *url;
+    } rows[] = {
+        {SPAN_NONE, "", ""},
+        {SPAN_LIT("f"), "Zg==", "Zg"},
+        {SPAN_LIT("fo"), "Zm8=", "Zm8"},
+        {SPAN_LIT("foo"), "Zm9v", "Zm9v"},
+        {SPAN_LIT("foob"), "Zm9vYg==", "Zm9vYg"},
+        {SPAN_LIT("fooba"), "Zm9vYmE=", "Zm9vYmE"},
+        {SPAN_LIT("foobar"), "Zm9vYmFy", "Zm9vYmFy"},
+        {span_of(bits, sizeof bits), BASE62 "+/", BASE62 "-_"},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct buf padded = {0}, url = {0};
+        assert_int_equal(buf_add_text(&url, "+=/"), 0); /* what is there already stays */
+        assert_int_equal(digest_base64(rows[i].bytes, &padded), 0);
+        assert_int_equal(digest_base64url(rows[i].bytes, &url), 0);
+        assert_span(buf_span(&padded), rows[i].padded);
+        assert_true(span_starts(buf_span(&url), SPAN_LIT("+=/")));
+        assert_span(span_skip(buf_span(&url), 3), rows[i].url);
+        buf_fini(&padded);
+        buf_fini(&url);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_agrees_with_the_standard),
         cmocka_unit_test(only_exactly_that_many_hex_digits_are_read),
         cmocka_unit_test(hmac_is_the_rfcs),
+        cmocka_unit_test(base64_is_the_rfcs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* Every mistake in a configuration has its line, its path and its advice. */
 #include "config_bed.h"
 
+#include "rsa_key.h"
+
 static void unknown_keys_come_with_a_suggestion(void **state)
 {
     (void)state;
@@ -303,6 +305,97 @@ static void keys_and_stores_are_checked(void **state)
     check_bad(rows, ROWS(rows));
 }
 
+/* In a block of YAML, where quotes are quotes. */
+#define VERTEX(more) "providers:\n  vertex:\n    google:\n" more
+#define KEY_FILE(more) VERTEX("      credentials: |\n        {" more "}\n")
+#define ACCOUNT "\"type\":\"service_account\",\"client_email\":\"a@b\",\"project_id\":\"p\","
+
+static void cloud_accounts_are_checked(void **state)
+{
+    (void)state;
+    static const struct bad_row rows[] = {
+        {"providers: { vertex: {} }",
+         ":1:22: error: providers.vertex.google: needs credentials: { file: PATH }, the key of a "
+         "service account (or write an access token as api_key)"},
+        {"providers: { vertex: { api_key: x } }",
+         ":1:22: error: providers.vertex.google: needs a project"},
+        {"providers: { vertex: { api_key: x, google: { project: A/b } } }",
+         ":1:55: error: providers.vertex.google.project: not the id of a project (write "
+         "my-project-123456)"},
+        {"providers: { vertex: { api_key: x, google: { project: p, region: eu/../x } } }",
+         ":1:66: error: providers.vertex.google.region: not the name of a region (write "
+         "europe-west1, us, eu or global)"},
+        {VERTEX("      credentials: nonsense\n"),
+         ":4:20: error: providers.vertex.google.credentials: not JSON: the key of a service account "
+         "is a JSON file"},
+        {VERTEX("      credentials: '[]'\n"),
+         ":4:20: error: providers.vertex.google.credentials: not the key of a service account: its "
+         "type is \"\" (make one with gcloud iam service-accounts keys create)"},
+        {KEY_FILE("\"type\":\"authorized_user\""),
+         ":4:20: error: providers.vertex.google.credentials: not the key of a service account: its "
+         "type is \"authorized_user\" (make one with gcloud iam service-accounts keys create)"},
+        {KEY_FILE("\"type\":\"service_account\",\"client_email\":\"a b\""),
+         ":4:20: error: providers.vertex.google.credentials: not the key of a service account: it "
+         "has no client_email"},
+        {KEY_FILE(ACCOUNT "\"x\":1"), ":4:20: error: providers.vertex.google.credentials: not the "
+                                      "key of a service account: it has no private_key"},
+        {KEY_FILE(ACCOUNT "\"private_key\":\"secret\""),
+         ":4:20: error: providers.vertex.google.credentials: its private_key is not an RSA key in "
+         "PEM"},
+        {"providers: { azure: { api_key: x, base_url: 'https://h/openai/v1', api_version: v1 } }",
+         ":1:45: error: providers.azure.base_url: with api_version it is the resource alone (write "
+         "https://NAME.openai.azure.com); URLs that end in /openai/v1 need no api_version"},
+        {"providers: { azure: { api_key: x, base_url: 'https://h', api_version: 'a&b' } }",
+         ":1:71: error: providers.azure.api_version: not a version (write 2024-10-21)"},
+    };
+    check_bad(rows, ROWS(rows));
+}
+
+/* As JSON writes it: the lines of a key in one string. */
+static void add_key(struct buf *out)
+{
+    for (const char *c = RSA_KEY; *c != '\0'; c++)
+        assert_int_equal(*c == '\n' ? buf_add_text(out, "\\n") : buf_add_byte(out, *c), 0);
+    assert_int_equal(buf_add_text(out, "\""), 0);
+}
+
+static void account_says_where_and_who(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more, *account, *url, *tokens_host;
+    } rows[] = {
+        {"", "", "https://aiplatform.googleapis.com/v1/projects/p/locations/global",
+         "oauth2.googleapis.com"},
+        {"      region: eu\n", ",\"token_uri\":\"https://t.example.org/x\"",
+         "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu", "t.example.org"},
+        {"      region: us-east5\n      project: other\n", ",\"private_key_id\":\"k1\"",
+         "https://us-east5-aiplatform.googleapis.com/v1/projects/other/locations/us-east5",
+         "oauth2.googleapis.com"},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct buf text = {0};
+        assert_int_equal(buf_add_text(&text, VERTEX("")), 0);
+        assert_int_equal(buf_add_text(&text, rows[i].more), 0);
+        assert_int_equal(
+            buf_add_text(&text, "      credentials: |\n        {" ACCOUNT "\"private_key\":\""), 0);
+        add_key(&text);
+        assert_int_equal(buf_add_text(&text, rows[i].account), 0);
+        assert_int_equal(buf_add_text(&text, "}\n"), 0);
+        assert_int_equal(buf_add_byte(&text, 0), 0);
+        struct loaded l = good((const char *)text.at);
+        const struct provider_options *p = &l.snap->providers[0];
+        assert_string_equal(p->base_url, rows[i].url);
+        assert_string_equal(p->google.client_email, "a@b");
+        assert_string_equal(p->google.tokens->host, rows[i].tokens_host);
+        assert_row(i, (p->google.key_id != NULL) == (i == 2));
+        assert_true(span_eq(secret_reveal(&p->google.private_key), SPAN_LIT(RSA_KEY)));
+        assert_int_equal(p->auth, AUTH_NONE);
+        loaded_fini(&l);
+        buf_fini(&text);
+    }
+}
+
 static void all_mistakes_are_said_at_once_and_in_order(void **state)
 {
     (void)state;
@@ -360,6 +453,8 @@ int main(void)
         cmocka_unit_test(providers_are_checked),
         cmocka_unit_test(names_must_exist),
         cmocka_unit_test(keys_and_stores_are_checked),
+        cmocka_unit_test(cloud_accounts_are_checked),
+        cmocka_unit_test(account_says_where_and_who),
         cmocka_unit_test(all_mistakes_are_said_at_once_and_in_order),
         cmocka_unit_test(findings_are_json_too),
     };

@@ -29,18 +29,24 @@ static void let_go(struct bench *b)
 }
 
 /* What the provider gets; the caller frees it. */
-static struct buf spliced(struct bench *b, const char *upstream_model)
+static struct buf spliced_as(struct bench *b, const char *upstream_model, const char *instead)
 {
     struct json_splice splice;
     struct span spans[2 * SPLICE_EDITS_MAX + 1];
     struct buf out = {0};
     size_t total;
-    openai_request_splice(&b->request, b->text, span_text(upstream_model), &b->arena, &splice);
+    const struct openai_naming naming = {span_text(upstream_model), span_text(instead)};
+    openai_request_splice(&b->request, b->text, &naming, &b->arena, &splice);
     unsigned n = splice_spans(&splice, b->text, spans, &total);
     for (unsigned i = 0; i < n; i++)
         assert_int_equal(buf_add(&out, spans[i]), 0);
     assert_int_equal(buf_len(&out), total);
     return out;
+}
+
+static struct buf spliced(struct bench *b, const char *upstream_model)
+{
+    return spliced_as(b, upstream_model, "");
 }
 
 /* --- what is refused ----------------------------------------------------------------------------- */
@@ -293,6 +299,35 @@ static void the_most_edits_a_request_can_need_fit(void **state)
     let_go(&b);
 }
 
+/* The upstream's path names the model, or the client's did. */
+static void a_member_may_stand_in_the_models_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path_model, *body, *instead, *result;
+    } rows[] = {
+        {NULL, "{\"model\":\"m\",\"max_tokens\":1}", "\"v\":\"1\"",
+         "{\"v\":\"1\",\"max_tokens\":1}"},
+        {NULL, "{ \"a\":1 , \"mod\\u0065l\" : \"m\" }", "\"v\":\"1\"", "{ \"a\":1 , \"v\":\"1\" }"},
+        {NULL, "{\"model\":\"n\"}", "\"v\":\"1\"", "{\"v\":\"1\"}"},
+        {"m", "{\"max_tokens\":1}", "\"v\":\"1\"", "{\"v\":\"1\",\"max_tokens\":1}"},
+        {"m", "{\"max_tokens\":1}", "", "{\"model\":\"n\",\"max_tokens\":1}"},
+        {"m", "{\"max_tokens\":1,\"model\":\"m\"}", "", "{\"max_tokens\":1,\"model\":\"n\"}"},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b = {.text = span_text(rows[i].body)};
+        arena_init(&b.arena, b.block, sizeof b.block);
+        assert_row(i, rows[i].path_model == NULL
+                          ? openai_request_read(b.text, API_MESSAGES, &b.arena, &b.request, &b.why)
+                          : openai_request_read_for(span_text(rows[i].path_model), b.text,
+                                                    API_MESSAGES, &b.arena, &b.request, &b.why));
+        struct buf out = spliced_as(&b, "n", rows[i].instead);
+        assert_span(buf_span(&out), rows[i].result);
+        buf_fini(&out);
+        let_go(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +337,7 @@ int main(void)
         cmocka_unit_test(only_what_is_ours_changes),
         cmocka_unit_test(the_same_request_can_be_made_for_several_upstreams),
         cmocka_unit_test(the_most_edits_a_request_can_need_fit),
+        cmocka_unit_test(a_member_may_stand_in_the_models_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ import json
 import struct
 from typing import Iterator
 
+import provider_clouds
 import provider_converse
 import provider_gemini
 import provider_messages
@@ -231,6 +232,11 @@ async def behave(x) -> None:
     except (ValueError, RecursionError):
         await x.reply(400, error("We could not parse the JSON body of your request."), own_id)
         return
+    if provider_clouds.is_cloud(path):
+        path, body, status, problem = provider_clouds.enter(x.request, path, body)
+        if problem is not None:
+            await x.reply(status, error(problem), own_id)
+            return
     if x.request.method == "POST" and ":" in path.replace("%3A", ":"):
         await behave_by_path(x, path, body)
         return

@@ -15,6 +15,8 @@ void digest_hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_BY
 void digest_hex(const uint8_t *bytes, size_t n, char *out);
 /* Appends base64 (RFC 4648 §4, padded): 0 or -ENOMEM. */
 int digest_base64(struct span bytes, struct buf *out) __attribute__((warn_unused_result));
+/* The same in the alphabet of URLs and without padding (RFC 4648 §5). */
+int digest_base64url(struct span bytes, struct buf *out) __attribute__((warn_unused_result));
 /* Appends what base64 stands for; false, and nothing appended, when it is none or memory is out. */
 bool digest_unbase64(struct span text, struct buf *out) __attribute__((warn_unused_result));
 

@@ -46,9 +46,17 @@ bool openai_request_read_for(struct span model, struct span body, enum api_proto
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
                                 struct fault *why);
 
-/* The edits that turn the client's body into the one for an upstream that calls the model
- * `upstream_model`. Replacement text is made in the arena. */
+/* What the upstream's body says about the model. */
+struct openai_naming {
+    struct span model; /* as the upstream calls it */
+    struct span
+        instead; /* a whole member in its place, where the path names the model; else empty */
+};
+
+/* The edits that turn the client's body into the one for an upstream. Replacement text is made in
+ * the arena. */
 void openai_request_splice(const struct openai_request *r, struct span body,
-                           struct span upstream_model, struct arena *a, struct json_splice *out);
+                           const struct openai_naming *naming, struct arena *a,
+                           struct json_splice *out);
 
 #endif

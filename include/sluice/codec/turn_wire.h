@@ -15,6 +15,7 @@
 
 struct wire_options {
     struct span model;           /* decoded: what the upstream calls it */
+    struct span model_instead;   /* messages: a whole member in the model's place, or empty */
     uint64_t default_max_tokens; /* where a protocol must be told and the client did not */
     bool says_max_tokens;        /* chat: an upstream that does not know max_completion_tokens */
     bool replays_reasoning;      /* chat: wants reasoning_content of earlier turns back */

@@ -56,6 +56,7 @@ enum protocol {
     PROTOCOL_ANTHROPIC,
     PROTOCOL_GEMINI,
     PROTOCOL_BEDROCK,
+    PROTOCOL_VERTEX, /* Google's Vertex AI: each model in its maker's protocol */
     PROTOCOL_DEMO,
 };
 enum auth_kind { AUTH_NONE, AUTH_BEARER, AUTH_HEADER };
@@ -78,6 +79,18 @@ struct aws_options {
     struct secret secret_key, session_token;
 };
 
+struct provider_options;
+
+/* A service account of Google's, whose key is exchanged for access tokens; without one, `api_key` is
+ * sent as it is. */
+struct google_options {
+    struct secret credentials;         /* the key file as Google makes it, JSON */
+    const char *project, *region;      /* project NULL: unknown; region never NULL */
+    const char *client_email, *key_id; /* out of the credentials; NULL without, key_id perhaps */
+    struct secret private_key;         /* PEM */
+    struct provider_options *tokens;   /* where they are to be had, reached like a provider */
+};
+
 struct provider_options {
     const char *name;   /* as written: the slug (contract 0.8) */
     const char *preset; /* whose facts were taken, NULL: of its own name */
@@ -93,6 +106,8 @@ struct provider_options {
     const char *auth_header; /* "Authorization", or the name AUTH_HEADER uses */
     struct secret credential;
     struct aws_options aws;
+    struct google_options google;
+    const char *api_version;       /* Azure's; NULL: the paths everybody has */
     struct header_option *headers; /* sent with every request */
     unsigned nheaders;
     struct tls_options tls;

@@ -12,10 +12,13 @@
 #include "sluice/net/timer.h"
 #include "sluice/store/store.h"
 
+struct access_token;
+
 /* A provider with its connections. */
 struct provider_runtime {
     const struct provider_options *options;
-    struct pool *pool;    /* NULL for the demo provider */
+    struct pool *pool;          /* NULL for the demo provider */
+    struct access_token *token; /* NULL: its credential never changes */
     struct span constant; /* head lines that never change: Host, credential, Accept-Encoding, … */
     struct metric_series *attempts[ATTEMPT_RESULTS];
 };

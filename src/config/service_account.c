@@ -1,0 +1,76 @@
+#include "service_account.h"
+
+#include "address.h"
+
+#include "sluice/base/rsa.h"
+
+#include <yyjson.h>
+
+static bool is_plain(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] <= ' ' || text.at[i] >= 0x7f || text.at[i] == '"' || text.at[i] == '\\')
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* A member that goes into URLs, claims and messages as it is; NULL when absent or odd. */
+static const char *plain_member(struct reader *r, yyjson_val *root, const char *key)
+{
+    yyjson_val *value = yyjson_obj_get(root, key);
+    struct span text = span_of(yyjson_get_str(value), yyjson_get_len(value));
+    return yyjson_is_str(value) && is_plain(text) ? (const char *)arena_keep(r->arena, text).at
+                                                  : NULL;
+}
+
+static const char *read_private_key(struct reader *r, yyjson_val *root, struct google_options *g)
+{
+    yyjson_val *value = yyjson_obj_get(root, "private_key");
+    struct span pem = span_of(yyjson_get_str(value), yyjson_get_len(value));
+    if (!yyjson_is_str(value))
+        return "not the key of a service account: it has no private_key";
+    if (!rsa_is_private_key(pem))
+        return "its private_key is not an RSA key in PEM";
+    if (secret_init(&g->private_key, pem) < 0)
+        return "out of memory";
+    reader_owns_secret(r, &g->private_key);
+    return NULL;
+}
+
+static const char *read_token_uri(struct reader *r, yyjson_val *root, struct google_options *g)
+{
+    const char *uri = plain_member(r, root, "token_uri");
+    g->tokens = ARENA_NEW(r->arena, struct provider_options);
+    g->tokens->base_url = uri != NULL ? uri : "https://oauth2.googleapis.com/token";
+    return address_parse_base_url(r->arena, g->tokens) == NULL ? NULL
+                                                               : "its token_uri is not a URL";
+}
+
+static const char *read_members(struct reader *r, yyjson_val *root, struct google_options *g)
+{
+    const char *type = plain_member(r, root, "type");
+    if (type == NULL || strcmp(type, "service_account") != 0)
+        return arena_printf(r->scratch,
+                            "not the key of a service account: its type is \"%s\" (make one with "
+                            "gcloud iam service-accounts keys create)",
+                            type == NULL ? "" : type);
+    g->client_email = plain_member(r, root, "client_email");
+    if (g->client_email == NULL)
+        return "not the key of a service account: it has no client_email";
+    g->key_id = plain_member(r, root, "private_key_id");
+    if (g->project == NULL)
+        g->project = plain_member(r, root, "project_id");
+    const char *problem = read_private_key(r, root, g);
+    return problem != NULL ? problem : read_token_uri(r, root, g);
+}
+
+const char *service_account_read(struct reader *r, struct google_options *g)
+{
+    struct span text = secret_reveal(&g->credentials);
+    yyjson_doc *doc = yyjson_read((const char *)text.at, text.len, 0);
+    const char *problem = doc == NULL ? "not JSON: the key of a service account is a JSON file"
+                                      : read_members(r, yyjson_doc_get_root(doc), g);
+    yyjson_doc_free(doc);
+    return problem;
+}

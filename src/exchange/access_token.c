@@ -1,0 +1,351 @@
+#include "access_token.h"
+
+#include "sluice/base/arena.h"
+#include "sluice/base/log.h"
+#include "sluice/codec/token_grant.h"
+#include "sluice/net/offload.h"
+#include "sluice/net/timer.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PATIENCE_MS = 10000, RETRY_MS = 1000, ANSWER_MAX = 64 * 1024 };
+
+enum step { IDLE, SIGNING, CONNECTING, ASKING };
+
+/* What another thread signs; it holds the snapshot the key is in. */
+struct signing {
+    struct access_token *t;
+    struct snapshot *snapshot;
+    struct token_grant grant;
+    struct buf form;
+    bool is_signed;
+};
+
+struct access_token {
+    unsigned refs;
+    struct loop *loop;
+    struct snapshot *snapshot;
+    const struct provider_options *provider;
+    struct pool *pool;
+    enum step step;
+    struct offload *job;
+    struct ticket *ticket;
+    struct client *client;
+    struct deadline deadline; /* of the whole request for a token */
+    struct buf form, answer, line;
+    struct secret token; /* what `line` carries */
+    unsigned status;
+    uint64_t asked_ms, renew_ms, expires_ms, retry_ms; /* on the loop's clock */
+    struct token_wait *waiting;
+    char problem[320];
+};
+
+static void wipe(struct buf *b)
+{
+    if (b->at != NULL)
+        explicit_bzero(b->at, b->cap);
+    buf_fini(b);
+}
+
+/* --- those who wait ------------------------------------------------------------------------------- */
+
+void token_wait_cancel(struct token_wait *w)
+{
+    if (w->from == NULL)
+        return;
+    *w->from = w->next;
+    if (w->next != NULL)
+        w->next->from = w->from;
+    w->from = NULL;
+}
+
+static void enqueue(struct access_token *t, struct token_wait *w)
+{
+    w->next = t->waiting;
+    w->from = &t->waiting;
+    if (w->next != NULL)
+        w->next->from = &w->next;
+    t->waiting = w;
+}
+
+/* Whoever is told may wait anew: only those who wait now are told. */
+static void tell_all(struct access_token *t, const char *problem)
+{
+    struct token_wait *list = t->waiting, *w;
+    t->waiting = NULL;
+    if (list != NULL)
+        list->from = &list;
+    while ((w = list) != NULL) {
+        token_wait_cancel(w);
+        w->done(w, problem);
+    }
+}
+
+/* --- asking for one ------------------------------------------------------------------------------- */
+
+static void stop(struct access_token *t)
+{
+    deadline_clear(&t->deadline);
+    if (t->job != NULL)
+        offload_cancel(t->job);
+    if (t->ticket != NULL)
+        ticket_cancel(t->ticket);
+    if (t->client != NULL)
+        client_release(t->client);
+    t->job = NULL;
+    t->ticket = NULL;
+    t->client = NULL;
+    wipe(&t->form);
+    wipe(&t->answer);
+    t->step = IDLE;
+}
+
+static void fail(struct access_token *t, const char *problem)
+{
+    stop(t);
+    t->retry_ms = loop_now_ms(t->loop) + RETRY_MS;
+    if (t->problem[0] == '\0') /* one line a change */
+        log_warn("access token lost", "provider=%s problem=\"%s\"", t->provider->name, problem);
+    snprintf(t->problem, sizeof t->problem, "no access token: %s", problem);
+    tell_all(t, t->problem);
+}
+
+static bool keep_line(struct access_token *t, struct span token)
+{
+    wipe(&t->line);
+    secret_fini(&t->token);
+    return secret_init(&t->token, token) == 0 &&
+           buf_add_text(&t->line, "Authorization: Bearer ") == 0 && buf_add(&t->line, token) == 0 &&
+           buf_add_text(&t->line, "\r\n") == 0;
+}
+
+static void take_answer(struct access_token *t)
+{
+    struct token_answer answer;
+    bool is_read = token_answer_read(t->status, buf_span(&t->answer), &answer);
+    if (is_read && keep_line(t, buf_span(&answer.token))) {
+        t->renew_ms = t->asked_ms + answer.lifetime_s * 800;
+        t->expires_ms = t->asked_ms + answer.lifetime_s * 1000;
+        if (t->problem[0] != '\0')
+            log_info("access token regained", "provider=%s", t->provider->name);
+        t->problem[0] = '\0';
+        stop(t);
+        tell_all(t, NULL);
+    } else {
+        fail(t, is_read ? "out of memory" : answer.problem);
+    }
+    wipe(&answer.token);
+}
+
+static bool on_head(void *owner, const struct http_head *head)
+{
+    struct access_token *t = owner;
+    t->status = head->status;
+    return true;
+}
+
+static void on_data(void *owner, const struct span *spans, unsigned n, bool last)
+{
+    struct access_token *t = owner;
+    for (unsigned i = 0; i < n; i++) {
+        if (buf_len(&t->answer) + spans[i].len > ANSWER_MAX || buf_add(&t->answer, spans[i]) < 0) {
+            fail(t, "the token endpoint's answer is too long");
+            return;
+        }
+    }
+    if (last)
+        take_answer(t);
+}
+
+static void on_failed(void *owner, int status, const char *problem)
+{
+    struct access_token *t = owner;
+    char text[200];
+    (void)status;
+    t->client = NULL;
+    snprintf(text, sizeof text, "the token endpoint: %s", problem);
+    fail(t, text);
+}
+
+static void on_writable(void *owner)
+{
+    (void)owner; /* the request was handed over whole */
+}
+
+static const struct client_events events = {
+    .head = on_head,
+    .data = on_data,
+    .failed = on_failed,
+    .writable = on_writable,
+};
+
+static void ask(struct access_token *t, struct client *c)
+{
+    const struct provider_options *at = t->provider->google.tokens;
+    struct buf head = {0};
+    t->step = ASKING;
+    t->client = c;
+    client_attach(c, &events, t);
+    if (buf_addf(&head,
+                 "POST %s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\n"
+                 "Accept-Encoding: identity\r\n"
+                 "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n",
+                 at->path_prefix[0] != '\0' ? at->path_prefix : "/", at->host_header,
+                 buf_len(&t->form)) < 0) {
+        fail(t, "out of memory");
+    } else {
+        const struct span spans[] = {buf_span(&head), buf_span(&t->form)};
+        (void)client_send(c, spans, 2);
+    }
+    buf_fini(&head);
+}
+
+static void on_ticket(void *arg, const struct ticket_result *r)
+{
+    struct access_token *t = arg;
+    char text[200];
+    t->ticket = NULL;
+    if (r->client != NULL) {
+        ask(t, r->client);
+        return;
+    }
+    snprintf(text, sizeof text, "the token endpoint %s cannot be reached: %s",
+             t->provider->google.tokens->host_header,
+             r->problem != NULL ? r->problem : uv_strerror(r->status));
+    fail(t, text);
+}
+
+static void sign(void *arg)
+{
+    struct signing *s = arg;
+    s->is_signed = token_grant_write(&s->grant, &s->form);
+}
+
+static void free_signing(void *arg)
+{
+    struct signing *s = arg;
+    wipe(&s->form);
+    snapshot_unref(s->snapshot);
+    free(s);
+}
+
+static void on_signed(void *arg)
+{
+    struct signing *s = arg;
+    struct access_token *t = s->t;
+    t->job = NULL;
+    if (!s->is_signed) {
+        fail(t, "the key cannot sign");
+    } else {
+        t->form = s->form;
+        s->form = (struct buf){0};
+        t->step = CONNECTING;
+        /* A fresh one: an hour is longer than any idle connection lives. */
+        (void)pool_take(t->pool, true, on_ticket, t, &t->ticket);
+    }
+    free_signing(s);
+}
+
+static void start(struct access_token *t)
+{
+    const struct google_options *g = &t->provider->google;
+    struct signing *s = xcalloc(1, sizeof *s);
+    s->t = t;
+    s->snapshot = snapshot_ref(t->snapshot);
+    s->grant = (struct token_grant){
+        .issuer = span_text(g->client_email),
+        .audience = span_text(g->tokens->base_url),
+        .key_id = span_text(g->key_id),
+        .private_key = secret_reveal(&g->private_key),
+        .unix_s = clock_unix_ms() / 1000,
+    };
+    t->step = SIGNING;
+    t->asked_ms = loop_now_ms(t->loop);
+    deadline_set(&t->deadline, PATIENCE_MS);
+    t->job = offload_start(t->loop, sign, on_signed, free_signing, s);
+}
+
+static void on_deadline(struct deadline *d)
+{
+    struct access_token *t =
+        (struct access_token *)((char *)d - offsetof(struct access_token, deadline));
+    fail(t, "the token endpoint did not answer within 10 s");
+}
+
+/* --- what others see ------------------------------------------------------------------------------ */
+
+struct access_token *access_token_new(struct loop *l, struct snapshot *s,
+                                      const struct provider_options *p, struct pool *pool)
+{
+    struct access_token *t = xcalloc(1, sizeof *t);
+    t->refs = 1;
+    t->loop = l;
+    t->snapshot = snapshot_ref(s);
+    t->provider = p;
+    t->pool = pool;
+    deadline_init(&t->deadline, l, on_deadline);
+    return t;
+}
+
+struct access_token *access_token_ref(struct access_token *t)
+{
+    t->refs++;
+    return t;
+}
+
+void access_token_unref(struct access_token *t)
+{
+    if (t == NULL || --t->refs > 0)
+        return;
+    stop(t); /* nobody waits: whoever could holds a reference */
+    pool_unref(t->pool);
+    wipe(&t->line);
+    secret_fini(&t->token);
+    snapshot_unref(t->snapshot);
+    free(t);
+}
+
+bool access_token_serves(const struct access_token *t, const struct provider_options *p)
+{
+    const struct google_options *mine = &t->provider->google, *theirs = &p->google;
+    return span_eq(secret_reveal(&mine->credentials), secret_reveal(&theirs->credentials)) &&
+           t->provider->tls.ca == NULL && p->tls.ca == NULL &&
+           t->provider->tls.insecure == p->tls.insecure;
+}
+
+enum token_state access_token_take(struct access_token *t, struct token_wait *w)
+{
+    uint64_t now = loop_now_ms(t->loop);
+    bool is_alive = t->line.at != NULL && now < t->expires_ms;
+    bool may_ask = t->step == IDLE && now >= t->retry_ms;
+    if (may_ask && (!is_alive || now >= t->renew_ms))
+        start(t);
+    if (is_alive)
+        return TOKEN_READY;
+    if (t->step == IDLE)
+        return TOKEN_LOST;
+    enqueue(t, w);
+    return TOKEN_LATER;
+}
+
+struct span access_token_line(const struct access_token *t)
+{
+    return t == NULL ? SPAN_NONE : buf_span(&t->line);
+}
+
+const struct secret *access_token_secret(const struct access_token *t)
+{
+    return &t->token;
+}
+
+const char *access_token_problem(const struct access_token *t)
+{
+    return t->problem;
+}
+
+void access_token_forget(struct access_token *t)
+{
+    t->expires_ms = 0;
+}
