@@ -2,6 +2,7 @@
 #include "terminal.h"
 #include "verbs.h"
 
+#include "sluice/catalog/facts.h"
 #include "sluice/meter/cost.h"
 
 #include <stdlib.h>
@@ -96,6 +97,24 @@ static void add_text(struct buf *out, const char *name, const char *text)
     must(buf_add_byte(out, '"'));
 }
 
+/* What a translated request will be made for. */
+static void add_facts(struct buf *out, const struct snapshot *s, const struct endpoint_options *e)
+{
+    const struct target target = {
+        .provider = &s->providers[e->provider],
+        .upstream_model = span_text(e->upstream_model),
+        .facts = &e->facts,
+    };
+    unsigned facts = facts_of(&target);
+    must(buf_add_text(out, ",\"facts\":{"));
+    for (unsigned i = 0; i < MODEL_FACTS; i++) {
+        enum model_fact fact = (enum model_fact)(1u << i);
+        must(buf_addf(out, "%s\"%s\":%s", i == 0 ? "" : ",", model_fact_name(fact),
+                      (facts & fact) != 0 ? "true" : "false"));
+    }
+    must(buf_add_byte(out, '}'));
+}
+
 static void add_endpoint(struct buf *out, const struct snapshot *s,
                          const struct endpoint_options *e)
 {
@@ -113,6 +132,7 @@ static void add_endpoint(struct buf *out, const struct snapshot *s,
     }
     if (e->max_output > 0)
         must(buf_addf(out, ",\"max_output\":%llu", (unsigned long long)e->max_output));
+    add_facts(out, s, e);
     must(buf_add_byte(out, '}'));
 }
 

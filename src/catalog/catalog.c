@@ -78,6 +78,7 @@ static void add_endpoints(const struct catalog *c, const struct model_options *m
                             .model_id = span_text(m->id),
                             .upstream_model = span_text(e->upstream_model),
                             .max_output = e->max_output,
+                            .facts = &e->facts,
                         });
     }
     for (unsigned i = 0; i < m->nalias; i++)

@@ -2,7 +2,7 @@
 
 #include "sluice/base/digest.h"
 
-enum { OPENAI_MAX = 64, KEPT = 55, HASH_BYTES = 4 };
+enum { OPENAI_MAX = 64, KEPT = 55, HASH_BYTES = 4, NINE = 9 };
 
 static bool is_plain(uint8_t c)
 {
@@ -47,4 +47,29 @@ struct span call_id_for_responses(struct arena *a, struct span raw)
     if (raw.len <= OPENAI_MAX)
         return raw;
     return with_hash(a, raw, KEPT, true);
+}
+
+static bool is_nine(struct span raw)
+{
+    for (size_t i = 0; i < raw.len; i++) {
+        if (!is_plain(raw.at[i]) || raw.at[i] == '_' || raw.at[i] == '-')
+            return false;
+    }
+    return raw.len == NINE;
+}
+
+struct span call_id_of_nine(struct arena *a, struct span raw)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    if (is_nine(raw))
+        return raw;
+    uint8_t digest[32];
+    uint64_t number = 0;
+    digest_sha256(raw, digest);
+    for (size_t i = 0; i < sizeof number; i++)
+        number = number << 8 | digest[i];
+    char *text = arena_alloc(a, NINE);
+    for (size_t i = 0; i < NINE; i++, number /= 62)
+        text[i] = digits[number % 62];
+    return span_of(text, NINE);
 }

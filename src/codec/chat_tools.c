@@ -60,7 +60,7 @@ static void put_function(struct writing *w, const struct turn_tool *t)
 
 static bool is_native_custom(const struct writing *w, struct span name)
 {
-    const struct turn_tool *t = w->o->knows_custom_tools ? w->r->tools : NULL;
+    const struct turn_tool *t = takes(w, FACT_CUSTOM_TOOLS) ? w->r->tools : NULL;
     while (t != NULL && !(t->is_custom && span_eq(t->name, name)))
         t = t->next;
     return t != NULL;
@@ -93,7 +93,7 @@ static void put_web_search(struct writing *w)
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
         if (!t->is_web_search)
             continue;
-        if (w->o->searches_web)
+        if (takes(w, FACT_WEB_SEARCH))
             put(w, ",\"web_search_options\":{}");
         else
             turn_note_dropped(w->notes, "web search");
@@ -112,7 +112,7 @@ bool chat_put_tools(struct writing *w)
         put(w, n++ == 0 ? ",\"tools\":[" : ",");
         if (!t->is_custom)
             put_function(w, t);
-        else if (w->o->knows_custom_tools)
+        else if (takes(w, FACT_CUSTOM_TOOLS))
             put_custom_tool(w, t);
         else if (!put_wrapped_tool(w, t))
             return false;

@@ -2,8 +2,10 @@
 
 #include "chat_tools.h"
 #include "turn_writing.h"
+#include "wire_effort.h"
 #include "wire_history.h"
 
+#include "sluice/codec/call_id.h"
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
 
@@ -23,7 +25,7 @@ static bool is_left_out(const struct writing *w, const struct turn_part *p)
         return p->text.len == 0;
     case PART_REASONING:
     case PART_REDACTED:
-        return !w->o->replays_reasoning || p->text.len == 0 || p->kind == PART_REDACTED;
+        return !takes(w, FACT_REPLAYS_REASONING) || p->text.len == 0 || p->kind == PART_REDACTED;
     default:
         return false;
     }
@@ -189,11 +191,16 @@ static void put_wrapped_input(struct writing *w, struct span raw)
     put(w, "\\\"}\"");
 }
 
+static void put_call_id(struct writing *w, struct span id)
+{
+    json_out_raw(&w->out, takes(w, FACT_SHORT_CALL_IDS) ? call_id_of_nine(w->a, id) : id);
+}
+
 static void put_call(struct writing *w, const struct turn_part *p)
 {
-    bool is_native = p->is_custom && w->o->knows_custom_tools;
+    bool is_native = p->is_custom && takes(w, FACT_CUSTOM_TOOLS);
     put(w, "{\"id\":");
-    json_out_raw(&w->out, p->id);
+    put_call_id(w, p->id);
     put(w, is_native ? ",\"type\":\"custom\",\"custom\":{\"name\":"
                      : ",\"type\":\"function\",\"function\":{\"name\":");
     json_out_raw(&w->out, p->name);
@@ -261,10 +268,12 @@ static void put_assistant(struct writing *w, const struct turn_message *m,
     if (n == 0)
         put(w, ",\"content\":null");
     n += put_run_texts(w, m, end, PART_REFUSAL, ",\"refusal\":\"", "");
-    n += put_run_texts(w, m, end, PART_REASONING, ",\"reasoning_content\":\"", "");
-    n += put_run_calls(w, m, end);
+    unsigned nreasons = put_run_texts(w, m, end, PART_REASONING, ",\"reasoning_content\":\"", "");
+    unsigned ncalls = put_run_calls(w, m, end);
+    if (nreasons == 0 && ncalls > 0 && takes(w, FACT_REPLAYS_REASONING))
+        put(w, ",\"reasoning_content\":\"\""); /* it may be lost, but not missing */
     put(w, "}");
-    if (n == 0)
+    if (n + nreasons + ncalls == 0)
         w->out.buf->tail = before; /* it said nothing that can be repeated here */
 }
 
@@ -286,7 +295,7 @@ static void put_result(struct writing *w, const struct turn_part *p)
 {
     begin_message(w, "tool");
     put(w, ",\"tool_call_id\":");
-    json_out_raw(&w->out, p->id);
+    put_call_id(w, p->id);
     put(w, ",\"content\":\"");
     const struct turn_part *first = p->inside;
     if (p->is_error && (first == NULL || !span_starts(first->text, SPAN_LIT("Error"))))
@@ -413,12 +422,12 @@ static void put_sampling(struct writing *w)
 {
     const struct turn_request *r = w->r;
     bool said = r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0;
-    if (w->o->refuses_sampling && said) {
+    if (said && !takes(w, FACT_SAMPLING)) {
         turn_note_dropped(w->notes, "temperature, top_p and top_k");
     } else {
         put_lexeme(w, "temperature", r->temperature);
         put_lexeme(w, "top_p", r->top_p);
-        if (w->o->takes_top_k)
+        if (takes(w, FACT_TOP_K))
             put_lexeme(w, "top_k", r->top_k);
         else if (r->top_k.len > 0)
             turn_note_dropped(w->notes, "top_k");
@@ -431,18 +440,18 @@ static void put_sampling(struct writing *w)
     put_lexeme(w, "logprobs", r->logprobs);
     put_lexeme(w, "top_logprobs", r->top_logprobs);
     put_lexeme(w, "logit_bias", r->logit_bias);
-    put_lexeme(w, w->o->says_max_tokens ? "max_tokens" : "max_completion_tokens", r->max_tokens);
+    put_lexeme(w, takes(w, FACT_COMPLETION_TOKENS) ? "max_completion_tokens" : "max_tokens",
+               r->max_tokens);
 }
 
 static void put_effort(struct writing *w)
 {
-    enum turn_effort effort = w->r->effort;
-    if (effort == EFFORT_UNSAID && w->r->thinking_budget.len > 0)
-        effort = turn_effort_of_budget(w->r);
+    enum turn_effort effort = wire_effort(w->r, w->o);
     if (effort == EFFORT_UNSAID)
         return;
-    /* Few models know how not to think, and most of the others do not by themselves. */
-    if (w->o->refuses_effort || effort == EFFORT_NONE) {
+    if (effort == EFFORT_NONE && !takes(w, FACT_REASONING))
+        return; /* it does not think anyway */
+    if (!wire_takes_effort(w->o, effort)) {
         turn_note_dropped(w->notes, "reasoning");
         return;
     }

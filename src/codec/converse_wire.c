@@ -6,6 +6,7 @@
 #include "sluice/format/json_walk.h"
 
 #include "turn_writing.h"
+#include "wire_effort.h"
 #include "wire_history.h"
 
 #define ANY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
@@ -406,45 +407,46 @@ static bool put_tools(struct writing *w)
 
 /* --- parameters ----------------------------------------------------------------------------------- */
 
-static uint64_t budget_of(const struct writing *w)
+static uint64_t budget_of(const struct writing *w, enum turn_effort effort)
 {
-    static const unsigned percents[] = {
-        [EFFORT_MINIMAL] = 10, [EFFORT_LOW] = 20,   [EFFORT_MEDIUM] = 50,
-        [EFFORT_HIGH] = 80,    [EFFORT_XHIGH] = 95, [EFFORT_MAX] = 95,
-    };
-    uint64_t budget;
-    if (!json_u64(w->r->thinking_budget, &budget))
-        budget = w->max_tokens * percents[w->r->effort] / 100;
+    uint64_t budget = wire_budget(w->r, effort, w->max_tokens);
     return budget < w->max_tokens ? budget : w->max_tokens - 1;
 }
 
+static bool can_think(const struct writing *w, enum turn_effort effort)
+{
+    bool is_forced = w->r->choice == CHOICE_REQUIRED || w->r->choice == CHOICE_NAMED;
+    return !is_forced && wire_takes_effort(w->o, effort) &&
+           !(takes(w, FACT_THINKING_BUDGET) && budget_of(w, effort) < BUDGET_MIN);
+}
+
+/* As Anthropic's models take it; others have members of their own. */
 static void put_thinking(struct writing *w)
 {
-    enum turn_effort effort = w->r->effort;
-    bool is_forced = w->r->choice == CHOICE_REQUIRED || w->r->choice == CHOICE_NAMED;
-    if ((effort == EFFORT_UNSAID && w->r->thinking_budget.len == 0) || effort == EFFORT_NONE)
+    bool by_budget = takes(w, FACT_THINKING_BUDGET);
+    enum turn_effort effort = wire_effort(w->r, w->o);
+    if (by_budget && wire_thinks_freely(w->r))
+        effort = EFFORT_HIGH; /* what a model does that is left to itself */
+    if (effort == EFFORT_NONE || (effort == EFFORT_UNSAID && !wire_thinks_freely(w->r)))
         return;
-    if (is_forced || w->o->refuses_effort ||
-        (w->o->thinks_by_budget && budget_of(w) < BUDGET_MIN)) {
+    if (!can_think(w, effort)) {
         turn_note_dropped(w->notes, "reasoning");
         return;
     }
     w->thinks = true;
     put_key(w, "thinking");
-    if (w->o->thinks_by_budget) {
+    if (by_budget) {
         put(w, "{\"type\":\"enabled\",\"budget_tokens\":");
-        json_out_u64(&w->out, budget_of(w));
+        json_out_u64(&w->out, budget_of(w, effort));
         put(w, "}");
         return;
     }
+    put(w, "{\"type\":\"adaptive\"}");
     if (effort == EFFORT_UNSAID)
-        effort = turn_effort_of_budget(w->r);
-    put(w, "{\"type\":\"adaptive\"},\"output_config\":{");
-    bool is_most = effort == EFFORT_XHIGH || effort == EFFORT_MAX;
+        return;
+    put(w, ",\"output_config\":{");
     put_raw(w, "effort",
-            span_text(is_most                    ? "high"
-                      : effort == EFFORT_MINIMAL ? "low"
-                                                 : turn_effort_word(effort)));
+            span_text(turn_effort_word(effort == EFFORT_MINIMAL ? EFFORT_LOW : effort)));
     put(w, "}");
 }
 
@@ -455,7 +457,7 @@ static void put_additional(struct writing *w)
     put(w, ",\"additionalModelRequestFields\":{");
     size_t empty = w->out.buf->tail;
     put_thinking(w);
-    if (!w->thinks && !w->o->refuses_sampling)
+    if (!w->thinks && takes(w, FACT_SAMPLING))
         put_lexeme(w, "top_k", w->r->top_k);
     if (w->out.buf->tail == empty)
         w->out.buf->tail = before;
@@ -486,7 +488,7 @@ static void put_config(struct writing *w)
     bool said = r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0;
     put(w, ",\"inferenceConfig\":{\"maxTokens\":");
     json_out_u64(&w->out, w->max_tokens);
-    if (said && (w->thinks || w->o->refuses_sampling)) {
+    if (said && (w->thinks || !takes(w, FACT_SAMPLING))) {
         turn_note_dropped(w->notes, "temperature, top_p and top_k");
     } else {
         put_lexeme(w, "temperature", r->temperature);

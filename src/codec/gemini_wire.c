@@ -5,11 +5,12 @@
 #include "sluice/format/json_walk.h"
 
 #include "turn_writing.h"
+#include "wire_effort.h"
 #include "wire_history.h"
 
 #define FOREIGN_SIGNATURE "skip_thought_signature_validator"
 
-enum { STOPS_MAX = 5, BUDGET_MAX = 24576 };
+enum { STOPS_MAX = 5, BUDGET_MIN = 512, BUDGET_MAX = 24576 }; /* what all of them take */
 static void put_raw(struct writing *w, const char *key, struct span raw)
 {
     put_key(w, key);
@@ -371,51 +372,51 @@ static bool put_tools(struct writing *w)
 
 /* --- generationConfig ------------------------------------------------------------------------------ */
 
-static uint64_t budget_of(const struct writing *w)
+static uint64_t budget_of(const struct writing *w, enum turn_effort effort)
 {
-    static const unsigned percents[] = {
-        [EFFORT_MINIMAL] = 10, [EFFORT_LOW] = 20,   [EFFORT_MEDIUM] = 50,
-        [EFFORT_HIGH] = 80,    [EFFORT_XHIGH] = 95, [EFFORT_MAX] = 95,
-    };
-    uint64_t budget, most;
+    uint64_t most, budget;
+    if (effort == EFFORT_NONE)
+        return takes(w, FACT_THINKING_OFF) ? 0 : BUDGET_MIN;
     if (!json_u64(w->r->max_tokens, &most) || most == 0)
         most = w->o->default_max_tokens;
-    if (!json_u64(w->r->thinking_budget, &budget))
-        budget = (most < BUDGET_MAX ? most : BUDGET_MAX) * percents[w->r->effort] / 100;
-    return budget < BUDGET_MAX ? budget : BUDGET_MAX;
+    budget = wire_budget(w->r, effort, most < BUDGET_MAX ? most : BUDGET_MAX);
+    return budget < BUDGET_MIN ? BUDGET_MIN : budget < BUDGET_MAX ? budget : BUDGET_MAX;
 }
 
-/* Words Gemini 3 takes; it cannot be told not to think at all. */
-static const char *level_of(enum turn_effort e)
+/* Words Gemini 3 takes. Where it cannot be told to think next to nothing, it thinks little. */
+static const char *level_of(const struct writing *w, enum turn_effort e)
 {
-    if (e == EFFORT_NONE)
-        return "minimal";
+    if (e == EFFORT_NONE || e == EFFORT_MINIMAL)
+        return takes(w, FACT_THINKING_OFF) ? "minimal" : "low";
     return e == EFFORT_XHIGH || e == EFFORT_MAX ? "high" : turn_effort_word(e);
+}
+
+static void put_thinking_config(struct writing *w, enum turn_effort effort)
+{
+    put_key(w, "thinkingConfig");
+    put(w, "{");
+    if (effort != EFFORT_UNSAID && takes(w, FACT_THINKING_BUDGET)) {
+        put_key(w, "thinkingBudget");
+        json_out_u64(&w->out, budget_of(w, effort));
+    } else if (effort != EFFORT_UNSAID) {
+        put_raw(w, "thinkingLevel", span_text(level_of(w, effort)));
+    }
+    if (effort != EFFORT_NONE && !w->r->thinking_is_hidden) {
+        put_key(w, "includeThoughts");
+        put(w, "true");
+    }
+    put(w, "}");
 }
 
 static void put_thinking(struct writing *w)
 {
-    enum turn_effort effort = w->r->effort;
-    bool has_budget = w->r->thinking_budget.len > 0;
-    if (effort == EFFORT_UNSAID && !has_budget)
+    enum turn_effort effort = wire_effort(w->r, w->o);
+    if (effort == EFFORT_UNSAID && !wire_thinks_freely(w->r))
         return;
-    if (w->o->refuses_effort) {
+    if (takes(w, FACT_REASONING))
+        put_thinking_config(w, effort);
+    else if (effort != EFFORT_NONE)
         turn_note_dropped(w->notes, "reasoning");
-        return;
-    }
-    put_key(w, "thinkingConfig");
-    put(w, "{");
-    if (w->o->thinks_by_budget) {
-        put(w, "\"thinkingBudget\":");
-        json_out_u64(&w->out, effort == EFFORT_NONE ? 0 : budget_of(w));
-    } else {
-        put(w, "\"thinkingLevel\":\"");
-        put(w, level_of(effort == EFFORT_UNSAID ? turn_effort_of_budget(w->r) : effort));
-        put(w, "\"");
-    }
-    if (effort != EFFORT_NONE && !w->r->thinking_is_hidden)
-        put(w, ",\"includeThoughts\":true");
-    put(w, "}");
 }
 
 static bool put_stop(struct writing *w)
@@ -443,7 +444,7 @@ static void put_sampling(struct writing *w)
     put_lexeme(w, "seed", r->seed);
     put_lexeme(w, "presencePenalty", r->presence_penalty);
     put_lexeme(w, "frequencyPenalty", r->frequency_penalty);
-    if (w->o->refuses_sampling) {
+    if (!takes(w, FACT_SAMPLING)) {
         if (r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0)
             turn_note_dropped(w->notes, "temperature, top_p and top_k");
         return;

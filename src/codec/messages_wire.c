@@ -2,6 +2,7 @@
 
 #include "messages_tools.h"
 #include "turn_writing.h"
+#include "wire_effort.h"
 #include "wire_history.h"
 
 #include "sluice/codec/call_id.h"
@@ -10,6 +11,8 @@
 #include "sluice/format/json_walk.h"
 
 #include <stdlib.h>
+
+enum { BUDGET_MIN = 1024 };
 
 /* --- blocks --------------------------------------------------------------------------------------- */
 
@@ -190,7 +193,7 @@ static bool put_system(struct writing *w)
             is_leading = false;
             continue;
         }
-        if (!is_leading && w->o->takes_mid_system)
+        if (!is_leading && takes(w, FACT_SYSTEM_ANYWHERE))
             continue;
         if (!is_leading)
             turn_note_dropped(w->notes, "place of system messages");
@@ -211,7 +214,7 @@ static bool put_system(struct writing *w)
 static bool is_of_side(const struct writing *w, const struct turn_message *m, bool assistant)
 {
     if (is_system(m))
-        return !w->o->takes_mid_system;
+        return !takes(w, FACT_SYSTEM_ANYWHERE);
     return (m->role == ROLE_ASSISTANT) == assistant;
 }
 
@@ -401,22 +404,9 @@ static bool put_messages(struct writing *w)
 
 /* --- thinking -------------------------------------------------------------------------------------- */
 
-static enum turn_effort effort_of(const struct turn_request *r)
+static uint64_t budget_of(const struct writing *w, enum turn_effort effort)
 {
-    if (r->effort == EFFORT_UNSAID && r->thinking_budget.len > 0)
-        return turn_effort_of_budget(r);
-    return r->effort;
-}
-
-static uint64_t budget_of(const struct writing *w)
-{
-    static const unsigned percents[] = {
-        [EFFORT_MINIMAL] = 10, [EFFORT_LOW] = 20,   [EFFORT_MEDIUM] = 50,
-        [EFFORT_HIGH] = 80,    [EFFORT_XHIGH] = 95, [EFFORT_MAX] = 95,
-    };
-    uint64_t budget;
-    if (!json_u64(w->r->thinking_budget, &budget))
-        budget = w->max_tokens * percents[w->r->effort] / 100;
+    uint64_t budget = wire_budget(w->r, effort, w->max_tokens);
     return budget < w->max_tokens ? budget : w->max_tokens - 1;
 }
 
@@ -425,32 +415,32 @@ static bool is_forced(const struct turn_request *r)
     return r->choice == CHOICE_REQUIRED || r->choice == CHOICE_NAMED;
 }
 
-/* Words Anthropic's models take; what it has no word for becomes the nearest below. */
-static const char *effort_word(enum turn_effort e)
+static bool can_think(const struct writing *w, enum turn_effort effort)
 {
-    if (e == EFFORT_MINIMAL)
-        return "low";
-    return e == EFFORT_XHIGH || e == EFFORT_MAX ? "high" : turn_effort_word(e);
+    return !is_forced(w->r) && wire_takes_effort(w->o, effort) &&
+           !(takes(w, FACT_THINKING_BUDGET) && budget_of(w, effort) < BUDGET_MIN);
 }
 
 static void put_thinking(struct writing *w)
 {
-    enum turn_effort effort = effort_of(w->r);
-    if (effort == EFFORT_UNSAID)
+    bool by_budget = takes(w, FACT_THINKING_BUDGET);
+    enum turn_effort effort = wire_effort(w->r, w->o);
+    if (by_budget && wire_thinks_freely(w->r))
+        effort = EFFORT_HIGH; /* what a model does that is left to itself */
+    if (effort == EFFORT_UNSAID && !wire_thinks_freely(w->r))
         return;
-    if (effort == EFFORT_NONE) {
+    if (effort == EFFORT_NONE && takes(w, FACT_THINKING_OFF)) {
         put(w, ",\"thinking\":{\"type\":\"disabled\"}");
         return;
     }
-    if (is_forced(w->r) || w->o->refuses_effort ||
-        (w->o->thinks_by_budget && budget_of(w) < 1024)) {
+    if (!can_think(w, effort)) {
         turn_note_dropped(w->notes, "reasoning");
         return;
     }
     w->thinks = true;
-    if (w->o->thinks_by_budget) {
+    if (by_budget) {
         put(w, ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":");
-        json_out_u64(&w->out, budget_of(w));
+        json_out_u64(&w->out, budget_of(w, effort));
     } else {
         put(w, ",\"thinking\":{\"type\":\"adaptive\"");
     }
@@ -461,7 +451,8 @@ static void put_thinking(struct writing *w)
 static bool put_output_config(struct writing *w)
 {
     const struct turn_request *r = w->r;
-    bool has_effort = w->thinks && !w->o->thinks_by_budget;
+    enum turn_effort effort = wire_effort(r, w->o);
+    bool has_effort = w->thinks && !takes(w, FACT_THINKING_BUDGET) && effort != EFFORT_UNSAID;
     if (r->format == FORMAT_JSON)
         return refuse(w, SPAN_LIT("response_format"),
                       "this model has no json_object: use json_schema, or ask for JSON in words");
@@ -470,7 +461,7 @@ static bool put_output_config(struct writing *w)
     put(w, ",\"output_config\":{");
     if (has_effort) {
         put(w, "\"effort\":\"");
-        put(w, effort_word(effort_of(r)));
+        put(w, turn_effort_word(effort == EFFORT_MINIMAL ? EFFORT_LOW : effort));
         put(w, "\"");
     }
     if (r->format == FORMAT_SCHEMA) {
@@ -505,7 +496,7 @@ static void put_sampling(struct writing *w)
 {
     const struct turn_request *r = w->r;
     bool said = r->temperature.len > 0 || r->top_p.len > 0 || r->top_k.len > 0;
-    if (said && (w->thinks || w->o->refuses_sampling)) {
+    if (said && (w->thinks || !takes(w, FACT_SAMPLING))) {
         turn_note_dropped(w->notes, "temperature, top_p and top_k");
         return;
     }
@@ -589,7 +580,7 @@ static void put_rest(struct writing *w)
         json_out_raw(&w->out, w->r->user);
         put(w, "}");
     }
-    if (w->o->caches_automatically)
+    if (takes(w, FACT_CACHE_PREFIX))
         put(w, ",\"cache_control\":{\"type\":\"ephemeral\"}");
     if (w->r->stream)
         put(w, ",\"stream\":true");

@@ -1,15 +1,16 @@
 #include "sluice/codec/responses_wire.h"
 
 #include "turn_writing.h"
+#include "wire_effort.h"
 
 #include "sluice/codec/call_id.h"
 #include "sluice/codec/raw_text.h"
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
 
-enum {
-    OUTPUT_TOKENS_MIN = 16
-}; /* --- parts ---------------------------------------------------------------------------------------- */
+enum { OUTPUT_TOKENS_MIN = 16 };
+
+/* --- parts ---------------------------------------------------------------------------------------- */
 
 static void put_data_url(struct writing *w, const struct turn_part *p)
 {
@@ -309,7 +310,7 @@ static void put_limits(struct writing *w)
         put_lexeme(w, "max_output_tokens", r->max_tokens);
     }
     bool said = r->temperature.len > 0 || r->top_p.len > 0;
-    if (w->o->refuses_sampling && said) {
+    if (said && !takes(w, FACT_SAMPLING)) {
         turn_note_dropped(w->notes, "temperature");
         return;
     }
@@ -319,13 +320,13 @@ static void put_limits(struct writing *w)
 
 static void put_reasoning_options(struct writing *w)
 {
-    enum turn_effort effort = w->r->effort;
-    if (effort == EFFORT_UNSAID && w->r->thinking_budget.len > 0)
-        effort = turn_effort_of_budget(w->r);
+    enum turn_effort effort = wire_effort(w->r, w->o);
     bool wanted = effort != EFFORT_UNSAID || w->r->thinking_is_adaptive;
     if (!wanted)
         return;
-    if (w->o->refuses_effort || effort == EFFORT_NONE) {
+    if (effort == EFFORT_NONE && !takes(w, FACT_REASONING))
+        return; /* it does not think anyway */
+    if (!wire_takes_effort(w->o, effort)) {
         turn_note_dropped(w->notes, "reasoning");
         return;
     }

@@ -25,6 +25,11 @@ static inline void put(struct writing *w, const char *text)
     json_out_span(&w->out, span_text(text));
 }
 
+static inline bool takes(const struct writing *w, enum model_fact fact)
+{
+    return (w->o->facts & (unsigned)fact) != 0;
+}
+
 static inline bool refuse(struct writing *w, struct span path, const char *problem)
 {
     return turn_refuse(w->why, FAULT_UNSUPPORTED_PARAMETER, path, "%s", problem);

@@ -13,6 +13,7 @@ struct preset {
     enum auth_kind auth;
     const char *auth_header; /* of AUTH_HEADER */
     bool has_responses;      /* it answers the Responses protocol, too */
+    unsigned yes, no;        /* enum model_fact: what all its models take, or do not */
 };
 
 extern const struct preset presets[];

@@ -32,6 +32,8 @@ void provider_begin(const struct node *n, void *at)
     p->auth = known == NULL ? AUTH_BEARER : known->auth;
     p->protocol = known == NULL ? PROTOCOL_OPENAI : known->protocol;
     p->has_responses = known != NULL && known->has_responses;
+    p->preset_yes = known == NULL ? 0 : known->yes;
+    p->preset_no = known == NULL ? 0 : known->no;
     p->base_url = known == NULL ? NULL : known->base_url;
     p->auth_header = p->auth == AUTH_NONE     ? NULL
                      : p->auth == AUTH_BEARER ? "Authorization"

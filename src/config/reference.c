@@ -1,6 +1,8 @@
 /* reference.c: what the table says, for people (Markdown) and for editors (JSON Schema). */
 #include "option.h"
 
+#include <stdio.h>
+
 /* ── Markdown ────────────────────────────────────────────────────────────────────────────────── */
 
 static int write_type(struct buf *out, const struct option *row)
@@ -43,6 +45,14 @@ static int write_table_row(struct buf *out, const struct option *row)
     return rc;
 }
 
+/* Two options may share an object: store.tls has the keys of a provider's. */
+static bool is_shown(const struct buf *out, const struct object *o)
+{
+    char heading[80];
+    int n = snprintf(heading, sizeof heading, "### %s\n", o->title);
+    return span_find(buf_span(out), span_of(heading, (size_t)n)) != SIZE_MAX;
+}
+
 static int write_section(struct buf *out, const struct object *o)
 {
     int rc = buf_addf(out,
@@ -54,10 +64,7 @@ static int write_section(struct buf *out, const struct object *o)
         rc = buf_add_text(out, "\n");
     for (unsigned i = 0; rc == 0 && i < o->nrows; i++) {
         const struct object *nested = o->rows[i].object;
-        /* store.tls has the keys of a provider's, which were shown there */
-        bool shown = o != NULL && nested != NULL && o->rows[i].restart != NULL &&
-                     o->rows[i].type == &type_group;
-        if (nested != NULL && !shown)
+        if (nested != NULL && !is_shown(out, nested))
             rc = write_section(out, nested);
     }
     return rc;

@@ -289,6 +289,26 @@ static int schema_bool(const struct option *o, struct buf *out)
 
 const struct option_type type_bool = {"true or false", parse_bool, NULL, write_bool, schema_bool};
 
+/* One bit of many: the row's known_bit, in a member that all of them share. */
+static int parse_fact(const struct option *o, struct span text, void *at, struct err *why)
+{
+    bool yes;
+    const char *expected = value_bool(text, &yes);
+    if (expected != NULL)
+        return refuse(why, text, expected);
+    uint64_t others = member_get(at, o->size) & ~(uint64_t)o->known_bit;
+    member_set(at, o->size, yes ? others | o->known_bit : others);
+    return 0;
+}
+
+static int write_fact(const struct writer *w, const struct option *o, const void *at)
+{
+    bool yes = (member_get(at, o->size) & o->known_bit) != 0;
+    return buf_add_text(w->out, yes ? "true" : "false");
+}
+
+const struct option_type type_fact = {"true or false", parse_fact, NULL, write_fact, schema_bool};
+
 /* ── words ───────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct word *word_find(const struct option *o, struct span text, struct err *why)

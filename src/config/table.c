@@ -208,6 +208,47 @@ static const struct object google_object = {
     "expire.",
     ROWS(google_rows), .size = sizeof(struct google_options), .finish = google_finish};
 
+#define FACT(key, bit, text) \
+    {key, &type_fact, MEMBER(struct fact_options, yes), .known_bit = (bit), .doc = text}
+
+static const struct option fact_rows[] = {
+    FACT("reasoning", FACT_REASONING, "It can be told how hard to think."),
+    FACT("thinking_budget", FACT_THINKING_BUDGET, "By a number of tokens, not by a word."),
+    FACT("thinking_off", FACT_THINKING_OFF, "And not to think at all."),
+    FACT("effort_xhigh", FACT_EFFORT_XHIGH, "It knows the word `xhigh`; otherwise it gets `high`."),
+    FACT("effort_max", FACT_EFFORT_MAX, "It knows the word `max`; otherwise the one below."),
+    FACT("sampling", FACT_SAMPLING, "It takes `temperature` and `top_p`."),
+    FACT("top_k", FACT_TOP_K, "Chat: it takes `top_k`."),
+    FACT("system_anywhere", FACT_SYSTEM_ANYWHERE,
+         "Messages: system messages may stand in the middle."),
+    FACT("replays_reasoning", FACT_REPLAYS_REASONING,
+         "Chat: it wants `reasoning_content` of earlier turns back."),
+    FACT("web_search", FACT_WEB_SEARCH, "Chat: it takes `web_search_options`."),
+    FACT("custom_tools", FACT_CUSTOM_TOOLS, "Chat: it knows tools that take free text."),
+    FACT("max_completion_tokens", FACT_COMPLETION_TOKENS, "Chat: what it calls `max_tokens`."),
+    FACT("short_call_ids", FACT_SHORT_CALL_IDS,
+         "Chat: ids of calls must have nine letters and digits."),
+    FACT("cache_prefix", FACT_CACHE_PREFIX,
+         "Messages: ask for prompt caching when the client does not."),
+};
+_Static_assert(sizeof fact_rows / sizeof fact_rows[0] == MODEL_FACTS, "each has a name");
+
+const char *model_fact_name(enum model_fact fact)
+{
+    unsigned i = 0;
+    while (fact_rows[i].known_bit != fact)
+        i++;
+    return fact_rows[i].name;
+}
+
+static const struct object facts_object = {
+    "facts",
+    "What models take and what they do not, of a provider (`providers.NAME.facts`) or of one "
+    "endpoint, which overrules it. Only requests that are translated depend on it. Left out: what "
+    "sluice knows of the model.",
+    ROWS(fact_rows), .size = sizeof(struct fact_options),
+    .known_offset = offsetof(struct fact_options, known)};
+
 static const struct option provider_rows[] = {
     {"preset", &type_text, MEMBER(struct provider_options, preset),
      .doc = "Take the facts of this known provider. Left out: those of the name itself."},
@@ -241,6 +282,8 @@ static const struct option provider_rows[] = {
      .doc = "Verification."},
     {"timeouts", &type_group, .object = &timeouts_object, .doc = "Deadlines."},
     {"pool", &type_group, .object = &pool_object, .doc = "Connections."},
+    {"facts", &type_group, MEMBER(struct provider_options, facts), .object = &facts_object,
+     .doc = "What its models take, where sluice does not know or is wrong."},
     {"any_model", &type_bool, MEMBER(struct provider_options, any_model), .fallback = "false",
      .doc = "Offer every model of this provider as `NAME/model`, without listing it."},
     {"data_policy", &type_group, MEMBER(struct provider_options, data_policy),
@@ -286,6 +329,8 @@ static const struct option endpoint_rows[] = {
      .doc = "What it costs."},
     {"max_output", &type_number, MEMBER(struct endpoint_options, max_output), .min = 1,
      .doc = "Most tokens of one answer."},
+    {"facts", &type_group, MEMBER(struct endpoint_options, facts), .object = &facts_object,
+     .doc = "What the model takes, where sluice does not know or is wrong."},
 };
 const struct object endpoint_object = {
     "models.ID.endpoints[]",

@@ -3,12 +3,13 @@
 #include "exchange_priv.h"
 
 #include "sluice/base/digest.h"
+#include "sluice/catalog/facts.h"
 #include "sluice/codec/proof.h"
 #include "sluice/net/offload.h"
 
 #include <stdlib.h>
 
-enum { ON_LOOP_MAX = 256 * 1024, ARENA_BLOCK = 4096, OUTPUT_TOKENS = 8192 };
+enum { ON_LOOP_MAX = 256 * 1024, ARENA_BLOCK = 4096 };
 
 struct translation {
     struct attempt *a;
@@ -59,13 +60,11 @@ static void on_translated(void *arg)
 static struct wire_options options_for(const struct attempt *a, struct arena *arena)
 {
     const struct target *target = a->target;
-    const struct provider_options *p = target->provider;
     return (struct wire_options){
         .model = arena_keep(arena, target->upstream_model), /* the exchange may end meanwhile */
         .model_instead = span_text(a->dialect.model_instead),
-        .default_max_tokens = target->max_output > 0 ? target->max_output : OUTPUT_TOKENS,
-        .says_max_tokens = !p->has_responses,
-        .knows_custom_tools = p->has_responses,
+        .default_max_tokens = facts_max_output(target),
+        .facts = facts_of(target),
         .wraps_grammars = true,
     };
 }

@@ -53,10 +53,15 @@ def protocols(upstream, tmp_path_factory):
         "secret_key": provider_converse.SECRET}}
     del providers["bedrock"]["api_key"]
     models = {f"{name}/good": {"provider": name, "upstream_model": "good"} for name in PROTOCOLS}
-    models["bedrock/good"]["upstream_model"] = "good:0"  # ids as Bedrock has them, to be escaped
+    # An id as Bedrock has them, to be escaped; and a name of which something is known.
+    models["bedrock/good"]["upstream_model"] = "eu.anthropic.claude-opus-4-6-good:0"
+    models["messages/known"] = {"provider": "messages", "upstream_model": "claude-opus-4-6"}
+    models["gemini/known"] = {"provider": "gemini", "upstream_model": "gemini-3-pro"}
     models |= {f"{name}/good": {"provider": provider, "upstream_model": model}
                for name, (provider, model) in CLOUDS.items()}
     models["my-bot"] = {"alias": ["messages/good"]}
+    providers["deepseek"] = {"base_url": upstream.base_url, "api_key": "sk-up"}  # a preset
+    models["deepseek/good"] = {"provider": "deepseek", "upstream_model": "thinker"}
     tokens = TokenEndpoint().start()
     gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url, models=models,
                  providers=providers | cloud_providers(upstream, tokens)).start()

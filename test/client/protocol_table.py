@@ -8,7 +8,10 @@ import json
 
 import raw
 
-TARGETS = ["chat", "messages", "responses", "gemini", "bedrock"]
+# Which model stands for its protocol: Claude Opus 4.6 twice, Gemini 3, and two nobody has heard of.
+MODELS = {"chat": "chat/good", "messages": "messages/known", "responses": "responses/good",
+          "gemini": "gemini/known", "bedrock": "bedrock/good"}
+TARGETS = list(MODELS)
 
 TEXT = {"type": "object", "properties": {"x": {"type": "string"}}}
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -158,7 +161,7 @@ def outcome(gw, upstream, path: str, base: dict, members: dict, target: str) -> 
     def send(body: dict):
         before = len(upstream.requests)
         answer = gw.ask(raw.request_bytes("POST", path, json.dumps(
-            {"model": f"{target}/good"} | body).encode()))
+            {"model": MODELS[target]} | body).encode()))
         sent = upstream.requests[before:]
         return answer, sent[-1].json if sent else {}
 

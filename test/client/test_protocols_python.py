@@ -7,6 +7,7 @@ import anthropic
 import openai
 import pytest
 
+import provider
 import raw
 from conftest import CLOUDS, PROTOCOLS
 
@@ -240,6 +241,65 @@ def test_signature_of_a_call_comes_back_to_gemini(claude, upstream):
     parts = [p for c in upstream.requests[-1].json["contents"] for p in c["parts"]]
     assert [p["thoughtSignature"] for p in parts if "functionCall" in p] == \
         ["Z2VtaW5pLXNpZ25hdHVyZQ=="]
+
+
+async def thinker(x):
+    """A provider that thinks in front of its calls and wants all of it back, as DeepSeek does."""
+    body = x.request.json
+    for message in body["messages"]:
+        if message.get("tool_calls") and "reasoning_content" not in message:
+            await x.reply(400, provider.error("The `reasoning_content` must be passed back."))
+            return
+    await x.stream_head()
+    deltas = [{"role": "assistant", "reasoning_content": ""}, {"reasoning_content": "rain, "},
+              {"reasoning_content": "or sun?"}]
+    call = provider.tool_call(body)
+    deltas.append({"tool_calls": [{"index": 0} | call]} if call else {"content": "rain"})
+    for delta in deltas:
+        await x.chunk(provider.event(provider.chat_chunk(body, delta)))
+    await x.chunk(provider.event(provider.chat_chunk(body, {}, "tool_calls" if call else "stop")))
+    await x.chunk(provider.DONE)
+    await x.last_chunk()
+
+
+@pytest.fixture
+def thinking_upstream(upstream):
+    upstream.scripts["thinker"] = thinker
+    yield upstream
+    del upstream.scripts["thinker"]
+
+
+def test_messages_thoughts_go_back_to_who_wants_them(claude, thinking_upstream):
+    ask = dict(model="deepseek/good", max_tokens=2000, tools=MESSAGES_TOOLS)
+    with claude.messages.stream(messages=HELLO, **ask) as stream:
+        answer = stream.get_final_message()
+    assert [b.type for b in answer.content] == ["thinking", "tool_use"]
+    assert answer.content[0].thinking == "rain, or sun?"
+    history = HELLO + [{"role": "assistant", "content": [b.model_dump() for b in answer.content]},
+                       {"role": "user", "content": [{
+                           "type": "tool_result", "tool_use_id": answer.content[1].id,
+                           "content": "rain"}]}]
+    with claude.messages.stream(messages=history, **ask) as stream:
+        assert stream.get_final_message().content[-1].text == "rain"
+    sent = thinking_upstream.requests[-1].json["messages"][1]
+    assert sent["reasoning_content"] == "rain, or sun?"
+
+
+def test_responses_thoughts_go_back_to_who_wants_them(oai, thinking_upstream):
+    ask = dict(model="deepseek/good", tools=RESPONSES_TOOLS, store=False,
+               include=["reasoning.encrypted_content"], stream=True)
+
+    def done(given):
+        return [e for e in oai.responses.create(input=given, **ask)][-1].response
+
+    answer = done("hello")
+    assert [i.type for i in answer.output] == ["reasoning", "function_call"]
+    history = [{"role": "user", "content": "hello"}] + \
+        [i.model_dump(exclude_none=True) for i in answer.output] + [
+            {"type": "function_call_output", "call_id": answer.output[1].call_id, "output": "rain"}]
+    assert done(history).output_text == "rain"
+    sent = thinking_upstream.requests[-1].json["messages"][1]
+    assert sent["reasoning_content"] == "rain, or sun?"
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -29,10 +29,13 @@ static bool is_json(struct buf *out)
     return doc != NULL;
 }
 
-static void write_for(enum upstream_api to, const struct turn_request *r, struct arena *a)
+static void write_for(enum upstream_api to, unsigned facts, const struct turn_request *r,
+                      struct arena *a)
 {
-    const struct wire_options options = {
-        .model = SPAN_LIT("m\"odel"), .default_max_tokens = 100, .wraps_grammars = true};
+    const struct wire_options options = {.model = SPAN_LIT("m\"odel"),
+                                         .default_max_tokens = 2000,
+                                         .facts = facts,
+                                         .wraps_grammars = true};
     struct turn_notes notes = {.n = 0};
     struct buf out = {0};
     struct fault why = {.kind = FAULT_INTERNAL};
@@ -50,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     enum api_protocol api = apis[data[0] % 3];
+    unsigned facts = data[0] / 3 * 2654435761u >> 16; /* as if each were known of some model */
     struct span body = span_of(data + 1, size - 1);
     for (enum upstream_api to = UPSTREAM_CHAT; to <= UPSTREAM_CONVERSE; to++) {
         struct arena a;
@@ -61,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             openai_request_is_complete(&seen, api, &why)) {
             if (client_codec_for(api)->read(body, &a, &r, &why)) {
                 proof_keep(&r, upstream_codec_for(to)->family);
-                write_for(to, &r, &a);
+                write_for(to, facts, &r, &a);
             } else {
                 must(why.message[0] != '\0');
             }

@@ -5,6 +5,8 @@
 #include "sluice/codec/messages_turn.h"
 #include "sluice/format/json_scan.h"
 
+#define PLAIN (FACT_REASONING | FACT_SAMPLING)
+
 typedef bool (*read_fn)(struct span, struct arena *, struct turn_request *, struct fault *);
 
 struct written {
@@ -106,7 +108,7 @@ static void chat_requests_become_messages(void **state)
          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]},{\"role\":\"assistant\",\"content\":[{\"toolUse\":{\"toolUseId\":\"a\",\"name\":\"f\",\"input\":{\"x\":1}}}]},{\"role\":\"user\",\"content\":[{\"toolResult\":{\"toolUseId\":\"a\",\"content\":[{\"text\":\"plain\"}]}}]}],\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{\"type\":\"object\",\"properties\":{}}}}}]}" CONFIG,
          NULL},
     };
-    static const struct wire_options options = {.default_max_tokens = 4096};
+    static const struct wire_options options = {.default_max_tokens = 4096, .facts = PLAIN};
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct written w;
         write_as_converse(&w, chat_turn_read, rows[i].body, &options);
@@ -121,7 +123,7 @@ static void chat_requests_become_messages(void **state)
 static void reasoning_and_cache_points_are_kept(void **state)
 {
     (void)state;
-    static const struct wire_options options = {.default_max_tokens = 4096};
+    static const struct wire_options options = {.default_max_tokens = 4096, .facts = PLAIN};
     struct written w;
     write_as_converse(
         &w, messages_turn_read,
@@ -146,7 +148,7 @@ static void what_cannot_be_said_is_refused(void **state)
         {CHAT(USER ",{\"role\":\"assistant\",\"tool_calls\":[" CALL("a", "f", "{}") "]}," USER, ""),
          "messages[1].tool_calls[0]"},
     };
-    static const struct wire_options options = {.default_max_tokens = 4096};
+    static const struct wire_options options = {.default_max_tokens = 4096, .facts = PLAIN};
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct written w;
         write_as_converse(&w, chat_turn_read, rows[i].body, &options);

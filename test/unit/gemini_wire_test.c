@@ -5,6 +5,8 @@
 #include "sluice/codec/messages_turn.h"
 #include "sluice/format/json_scan.h"
 
+#define PLAIN (FACT_REASONING | FACT_SAMPLING)
+
 typedef bool (*read_fn)(struct span, struct arena *, struct turn_request *, struct fault *);
 
 struct written {
@@ -126,7 +128,7 @@ static void chat_requests_become_contents(void **state)
          "\"result\":\"plain\"}}},{\"functionResponse\":{\"name\":\"g\",\"response\":{\"y\":2}}}]}]}",
          "thought signature"},
     };
-    static const struct wire_options options = {.default_max_tokens = 4096};
+    static const struct wire_options options = {.default_max_tokens = 4096, .facts = PLAIN};
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct written w;
         write_as_gemini(&w, chat_turn_read, rows[i].body, &options);
@@ -166,7 +168,7 @@ static void signatures_return(void **state)
         {MESSAGES(THINKING("", "s1") "," USE, RESULT),
          "{\"functionResponse\":{\"name\":\"f\",\"response\":{\"error\":\"bad\"}}}"},
     };
-    static const struct wire_options options = {.default_max_tokens = 4096};
+    static const struct wire_options options = {.default_max_tokens = 4096, .facts = PLAIN};
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct written w;
         write_as_gemini(&w, messages_turn_read, rows[i].body, &options);
@@ -177,25 +179,55 @@ static void signatures_return(void **state)
     }
 }
 
-static void budgets_are_of_the_answer(void **state)
+/* Gemini 2.5 thinks by tokens, Gemini 3 by words; not all of either can stop. */
+static void thinking_is_said_as_the_model_takes_it(void **state)
 {
     (void)state;
+    enum { BUDGET = FACT_THINKING_BUDGET, OFF = FACT_THINKING_OFF };
     static const struct {
+        unsigned facts;
         const char *effort, *somewhere;
     } rows[] = {
-        {"none", "{\"thinkingBudget\":0}"},
-        {"low", "{\"thinkingBudget\":200,\"includeThoughts\":true}"},
-        {"high", "{\"thinkingBudget\":800,\"includeThoughts\":true}"},
+        {PLAIN | BUDGET | OFF, "none", "{\"thinkingBudget\":0}"},
+        {PLAIN | BUDGET, "none", "{\"thinkingBudget\":512}"},
+        {PLAIN | BUDGET, "low", "{\"thinkingBudget\":512,\"includeThoughts\":true}"},
+        {PLAIN | BUDGET, "high", "{\"thinkingBudget\":800,\"includeThoughts\":true}"},
+        {PLAIN | BUDGET, "max", "{\"thinkingBudget\":950,\"includeThoughts\":true}"},
+        {PLAIN | OFF, "none", "{\"thinkingLevel\":\"minimal\"}"},
+        {PLAIN, "none", "{\"thinkingLevel\":\"low\"}"},
+        {PLAIN, "minimal", "{\"thinkingLevel\":\"low\",\"includeThoughts\":true}"},
+        {PLAIN, "xhigh", "{\"thinkingLevel\":\"high\",\"includeThoughts\":true}"},
+        {FACT_SAMPLING, "none", "\"parts\":[{\"text\":\"hi\"}]}]}"},
     };
-    static const struct wire_options options = {.default_max_tokens = 1000,
-                                                .thinks_by_budget = true};
     for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct wire_options options = {.default_max_tokens = 1000, .facts = rows[i].facts};
         char body[200];
         struct written w;
         snprintf(body, sizeof body, CHAT(USER, ",\"reasoning_effort\":\"%s\""), rows[i].effort);
         write_as_gemini(&w, chat_turn_read, body, &options);
+        if (span_find(buf_span(&w.body), span_text(rows[i].somewhere)) == SIZE_MAX)
+            print_error("%.*s\n", SPAN_FMT(buf_span(&w.body)));
         assert_row(i,
                    w.ok && span_find(buf_span(&w.body), span_text(rows[i].somewhere)) != SIZE_MAX);
+        written_fini(&w);
+    }
+}
+
+static void free_thinking_shows_its_thoughts(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"model\":\"m\",\"max_tokens\":100,\"thinking\":{\"type\":"
+        "\"adaptive\"},\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+    static const unsigned facts[] = {PLAIN, PLAIN | FACT_THINKING_BUDGET};
+    for (unsigned i = 0; i < ROWS(facts); i++) {
+        struct wire_options options = {.default_max_tokens = 1000, .facts = facts[i]};
+        struct written w;
+        write_as_gemini(&w, messages_turn_read, body, &options);
+        assert_row(i,
+                   w.ok && span_find(buf_span(&w.body),
+                                     SPAN_LIT("\"thinkingConfig\":{\"includeThoughts\":true}")) !=
+                               SIZE_MAX);
         written_fini(&w);
     }
 }
@@ -218,7 +250,7 @@ static void what_cannot_be_said_is_refused(void **state)
               ""),
          "messages[1].tool_calls[0].function.arguments"},
     };
-    static const struct wire_options options = {.default_max_tokens = 4096};
+    static const struct wire_options options = {.default_max_tokens = 4096, .facts = PLAIN};
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct written w;
         write_as_gemini(&w, chat_turn_read, rows[i].body, &options);
@@ -233,7 +265,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chat_requests_become_contents),
         cmocka_unit_test(signatures_return),
-        cmocka_unit_test(budgets_are_of_the_answer),
+        cmocka_unit_test(thinking_is_said_as_the_model_takes_it),
+        cmocka_unit_test(free_thinking_shows_its_thoughts),
         cmocka_unit_test(what_cannot_be_said_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

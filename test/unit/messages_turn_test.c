@@ -3,6 +3,8 @@
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/messages_wire.h"
 
+#define PLAIN (FACT_REASONING | FACT_SAMPLING)
+
 struct turned {
     struct arena arena;
     struct turn_request request;
@@ -14,8 +16,8 @@ struct turned {
 
 static void turn(struct turned *t, struct span body)
 {
-    static const struct wire_options options = {.model = {(const uint8_t *)"up", 2},
-                                                .default_max_tokens = 4096};
+    static const struct wire_options options = {
+        .model = {(const uint8_t *)"up", 2}, .default_max_tokens = 4096, .facts = PLAIN};
     *t = (struct turned){.is_read = false};
     arena_init(&t->arena, NULL, 256);
     t->is_read = messages_turn_read(body, &t->arena, &t->request, &t->fault);

@@ -243,9 +243,29 @@ models:
     told = json.loads(run("models", "--json", cwd=tmp_path).stdout)
     big = next(m for m in told["models"] if m["id"] == "big")
     assert big["context"] == 200000
+    assert big["endpoints"][0].pop("facts")["reasoning"] is True
     assert big["endpoints"][0] == {"provider": "up", "upstream_model": "big-1",
                                    "input_usd_per_million": 3, "output_usd_per_million": 0.075}
     assert next(m for m in told["models"] if m["id"] == "fast")["alias"] == ["big"]
+
+
+def test_models_say_what_is_known_of_them(tmp_path):
+    (tmp_path / "sluice.yaml").write_text("""
+providers:
+  up: { base_url: 'http://127.0.0.1:1/v1', auth: none, facts: { top_k: true, sampling: false } }
+  deepseek: { api_key: x }
+models:
+  plain: { provider: up, upstream_model: big-1, facts: { sampling: true, short_call_ids: true } }
+  known: { provider: deepseek, upstream_model: deepseek-v4-pro }
+""")
+    told = json.loads(run("models", "--json", cwd=tmp_path).stdout)["models"]
+    facts = {m["id"]: {name for name, yes in m["endpoints"][0]["facts"].items() if yes}
+             for m in told}
+    assert facts["plain"] == {"reasoning", "top_k", "sampling", "short_call_ids"}
+    assert facts["known"] == {"reasoning", "sampling", "replays_reasoning", "effort_max"}
+    shown = run("config", "show", cwd=tmp_path).stdout
+    assert "facts: { sampling: false, top_k: true }" in shown
+    assert "facts: { sampling: true, short_call_ids: true }" in shown
 
 
 # keys.

@@ -19,6 +19,7 @@ struct target {
     struct span model_id;              /* canonical: "openai/gpt-5-mini" */
     struct span upstream_model;        /* what the provider calls it */
     uint64_t max_output;               /* tokens, 0: unknown */
+    const struct fact_options *facts;  /* of the endpoint, NULL: none */
 };
 
 struct resolution {

@@ -11,5 +11,7 @@
 struct span call_id_for_messages(struct arena *a, struct span raw);
 /* At most 64 characters: OpenAI. */
 struct span call_id_for_responses(struct arena *a, struct span raw);
+/* Exactly nine letters and digits: Mistral. */
+struct span call_id_of_nine(struct arena *a, struct span raw);
 
 #endif

@@ -12,22 +12,14 @@
 #define SLUICE_CODEC_TURN_WIRE_H
 
 #include "sluice/codec/turn_request.h"
+#include "sluice/config/model_facts.h"
 
 struct wire_options {
     struct span model;           /* decoded: what the upstream calls it */
     struct span model_instead;   /* messages: a whole member in the model's place, or empty */
     uint64_t default_max_tokens; /* where a protocol must be told and the client did not */
-    bool says_max_tokens;        /* chat: an upstream that does not know max_completion_tokens */
-    bool replays_reasoning;      /* chat: wants reasoning_content of earlier turns back */
-    bool takes_top_k;            /* chat */
-    bool thinks_by_budget;       /* messages: manual thinking budgets instead of adaptive */
-    bool takes_mid_system;       /* messages: system messages at their places */
-    bool refuses_effort;         /* a model without reasoning: effort and budgets are left out */
-    bool refuses_sampling;       /* temperature, top_p and top_k are left out, and noted */
-    bool caches_automatically; /* messages: ask for a cached prefix when the client said nothing */
-    bool searches_web;         /* chat: it has web_search_options */
-    bool knows_custom_tools;   /* chat: tools of free text; else they become functions */
-    bool wraps_grammars;       /* a custom tool's grammar goes into its description */
+    unsigned facts;              /* enum model_fact: what it takes */
+    bool wraps_grammars;         /* a custom tool's grammar goes into its description */
 };
 
 #endif

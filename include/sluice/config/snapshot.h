@@ -14,6 +14,7 @@
 #include "sluice/base/err.h"
 #include "sluice/base/log.h"
 #include "sluice/base/secret.h"
+#include "sluice/config/model_facts.h"
 
 enum { SERVES_API = 1, SERVES_ADMIN = 2, SERVES_UI = 4, SERVES_HEALTH = 8, SERVES_METRICS = 16 };
 
@@ -113,8 +114,10 @@ struct provider_options {
     struct tls_options tls;
     unsigned connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     unsigned pool_max, pool_idle_timeout_ms;
-    bool has_responses; /* `responses`: it answers the Responses protocol beside Chat */
-    bool any_model;     /* `any_model`: any model "name/…" is offered, as without a file */
+    bool has_responses;             /* `responses`: it answers the Responses protocol beside Chat */
+    unsigned preset_yes, preset_no; /* facts of all its models that are known without being told */
+    struct fact_options facts;      /* and those that were written */
+    bool any_model; /* `any_model`: any model "name/…" is offered, as without a file */
     struct data_policy_options data_policy;
 };
 
@@ -130,6 +133,7 @@ struct endpoint_options {
     const char *variant; /* endpoint slug "provider/variant", NULL when none */
     struct price_options price;
     uint64_t max_output; /* tokens, 0 unknown */
+    struct fact_options facts;
 };
 
 struct model_options {

@@ -1,0 +1,14 @@
+/* facts.h: what is known about a model: by its protocol, by its provider, by its name, and by what
+ * the configuration says, each overruling the one before. */
+#ifndef SLUICE_CATALOG_FACTS_H
+#define SLUICE_CATALOG_FACTS_H
+
+#include "sluice/catalog/catalog.h"
+
+/* The bits of enum model_fact that hold for it: of provider, upstream_model and facts. */
+unsigned facts_of(const struct target *t);
+
+/* Most tokens of one answer, where the protocol must be told and nobody did. Never 0. */
+uint64_t facts_max_output(const struct target *t);
+
+#endif

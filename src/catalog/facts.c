@@ -1,0 +1,139 @@
+#include "sluice/catalog/facts.h"
+
+enum { OUTPUT_TOKENS = 8192 }; /* what every model in use can do */
+
+/* Facts as of November 2026, from the providers' own documentation and from what clients ran into.
+ * Rows apply in order, so families come before their exceptions; a model nobody has heard of is
+ * taken to be like the newest of its family. */
+
+#define EFFORTS (FACT_EFFORT_XHIGH | FACT_EFFORT_MAX)
+#define CLAUDE_NEW (FACT_SYSTEM_ANYWHERE | EFFORTS)
+
+static const struct {
+    const char *name; /* where a word of the model's begins, '.' being as '-'; '$' is the end */
+    unsigned yes, no;
+    uint64_t max_output; /* 0: as before */
+} models[] = {
+    /* Anthropic's, wherever they are: thinking is adaptive since 4.6, sampling is gone since 4.7. */
+    {"claude", FACT_REASONING | FACT_THINKING_OFF | CLAUDE_NEW,
+     FACT_THINKING_BUDGET | FACT_SAMPLING, 64000},
+    {"claude-opus-4-7", 0, FACT_SYSTEM_ANYWHERE, 0},
+    {"claude-opus-4-6", FACT_SAMPLING, FACT_SYSTEM_ANYWHERE | FACT_EFFORT_XHIGH, 0},
+    {"claude-sonnet-4-6", FACT_SAMPLING, FACT_SYSTEM_ANYWHERE | EFFORTS, 0},
+    {"claude-opus-4-5", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
+    {"claude-sonnet-4-5", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
+    {"claude-haiku-4-5", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
+    {"claude-opus-4-1", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
+    {"claude-opus-4-0", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
+    {"claude-opus-4-2025", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
+    {"claude-opus-4@", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
+    {"claude-sonnet-4-0", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
+    {"claude-sonnet-4-2025", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
+    {"claude-sonnet-4@", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
+    {"claude-3", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW | FACT_REASONING, 4096},
+    {"claude-3-5", 0, 0, 8192},
+    {"claude-3-7", FACT_REASONING, 0, 64000},
+
+    /* Google's: words since Gemini 3, budgets before, nothing before that. */
+    {"gemini", FACT_REASONING, FACT_THINKING_BUDGET | FACT_THINKING_OFF, 0},
+    {"gemini-3-flash", FACT_THINKING_OFF, 0, 0},
+    {"gemini-2-5", FACT_THINKING_BUDGET | FACT_THINKING_OFF, 0, 0},
+    {"gemini-2-5-pro", 0, FACT_THINKING_OFF, 0},
+    {"gemini-2-0", 0, FACT_REASONING, 0},
+    {"gemini-1", 0, FACT_REASONING, 0},
+    {"gemma", 0, FACT_REASONING, 0},
+
+    /* OpenAI's: those that reason do not sample, the others cannot be told to. */
+    {"gpt-3-5", 0, FACT_REASONING, 0},
+    {"gpt-4", 0, FACT_REASONING, 0},
+    {"chatgpt-4o", 0, FACT_REASONING, 0},
+    {"o1", FACT_REASONING, FACT_SAMPLING, 0},
+    {"o3", FACT_REASONING, FACT_SAMPLING, 0},
+    {"o4", FACT_REASONING, FACT_SAMPLING, 0},
+    {"gpt-5", FACT_REASONING | FACT_THINKING_OFF | FACT_EFFORT_XHIGH, FACT_SAMPLING, 0},
+    {"gpt-5-1", 0, FACT_EFFORT_XHIGH, 0},
+    {"gpt-5-1-codex-max", FACT_EFFORT_XHIGH, 0, 0},
+    {"gpt-5$", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
+    {"gpt-5-2025", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
+    {"gpt-5-mini", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
+    {"gpt-5-nano", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
+    {"gpt-5-codex", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
+    {"gpt-5-pro", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
+    {"gpt-5-chat", FACT_SAMPLING, FACT_REASONING, 0},
+    {"gpt-oss", FACT_REASONING | FACT_SAMPLING, 0, 0},
+    {"search-preview", FACT_WEB_SEARCH, FACT_REASONING | FACT_SAMPLING, 0},
+    {"search-api", FACT_WEB_SEARCH, FACT_REASONING | FACT_SAMPLING, 0},
+
+    /* Others'. */
+    {"sonar", FACT_WEB_SEARCH, 0, 0},
+    {"deepseek-v4", FACT_EFFORT_MAX, 0, 0},
+};
+
+static bool is_word_part(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool begins_with(struct span text, const char *name)
+{
+    for (size_t i = 0; name[i] != '\0'; i++) {
+        if (name[i] == '$')
+            return i == text.len;
+        uint8_t c = i < text.len ? text.at[i] : 0;
+        uint8_t folded = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c == '.' ? '-' : c;
+        if (folded != (uint8_t)name[i])
+            return false;
+    }
+    return true;
+}
+
+static bool is_named(struct span model, const char *name)
+{
+    for (size_t i = 0; i < model.len; i++) {
+        if ((i == 0 || !is_word_part(model.at[i - 1])) && begins_with(span_skip(model, i), name))
+            return true;
+    }
+    return false;
+}
+
+/* What a model is taken to be that nothing else is known of. */
+static unsigned facts_of_protocol(const struct provider_options *p)
+{
+    switch (p->protocol) {
+    case PROTOCOL_ANTHROPIC: /* whoever offers this protocol knows its first form of thinking */
+        return FACT_REASONING | FACT_SAMPLING | FACT_THINKING_BUDGET | FACT_THINKING_OFF;
+    case PROTOCOL_BEDROCK: /* each maker has its own members for reasoning */
+        return FACT_SAMPLING | FACT_THINKING_BUDGET;
+    case PROTOCOL_OPENAI:
+        return FACT_REASONING | FACT_SAMPLING |
+               (p->has_responses ? FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS : 0);
+    default:
+        return FACT_REASONING | FACT_SAMPLING;
+    }
+}
+
+static unsigned overruled(unsigned facts, const struct fact_options *by)
+{
+    return by == NULL ? facts : (facts & ~by->known) | (by->yes & by->known);
+}
+
+unsigned facts_of(const struct target *t)
+{
+    const struct provider_options *p = t->provider;
+    unsigned facts = (facts_of_protocol(p) & ~p->preset_no) | p->preset_yes;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        if (is_named(t->upstream_model, models[i].name))
+            facts = (facts & ~models[i].no) | models[i].yes;
+    }
+    return overruled(overruled(facts, &p->facts), t->facts);
+}
+
+uint64_t facts_max_output(const struct target *t)
+{
+    uint64_t most = OUTPUT_TOKENS;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        if (models[i].max_output != 0 && is_named(t->upstream_model, models[i].name))
+            most = models[i].max_output;
+    }
+    return t->max_output > 0 ? t->max_output : most;
+}

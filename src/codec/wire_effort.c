@@ -1,0 +1,42 @@
+#include "wire_effort.h"
+
+#include "sluice/format/json_scan.h"
+
+static bool takes(const struct wire_options *o, enum model_fact fact)
+{
+    return (o->facts & (unsigned)fact) != 0;
+}
+
+enum turn_effort wire_effort(const struct turn_request *r, const struct wire_options *o)
+{
+    enum turn_effort e = r->effort;
+    if (e == EFFORT_UNSAID && r->thinking_budget.len > 0)
+        e = turn_effort_of_budget(r);
+    if (takes(o, FACT_THINKING_BUDGET)) /* of which xhigh is a share like any other */
+        return e;
+    if (e == EFFORT_MAX && !takes(o, FACT_EFFORT_MAX))
+        e = EFFORT_XHIGH;
+    return e == EFFORT_XHIGH && !takes(o, FACT_EFFORT_XHIGH) ? EFFORT_HIGH : e;
+}
+
+bool wire_takes_effort(const struct wire_options *o, enum turn_effort e)
+{
+    return takes(o, FACT_REASONING) && (e != EFFORT_NONE || takes(o, FACT_THINKING_OFF));
+}
+
+uint64_t wire_budget(const struct turn_request *r, enum turn_effort e, uint64_t most)
+{
+    static const unsigned percents[] = {
+        [EFFORT_MINIMAL] = 10, [EFFORT_LOW] = 20,   [EFFORT_MEDIUM] = 50,
+        [EFFORT_HIGH] = 80,    [EFFORT_XHIGH] = 95, [EFFORT_MAX] = 95,
+    };
+    uint64_t budget;
+    if (e != EFFORT_NONE && json_u64(r->thinking_budget, &budget))
+        return budget;
+    return most / 100 * percents[e] + most % 100 * percents[e] / 100;
+}
+
+bool wire_thinks_freely(const struct turn_request *r)
+{
+    return r->thinking_is_adaptive && r->effort == EFFORT_UNSAID && r->thinking_budget.len == 0;
+}

@@ -1,0 +1,20 @@
+/* wire_effort.h: how hard to think, as one upstream's model can be told (contract 2.6). */
+#ifndef SLUICE_CODEC_WIRE_EFFORT_H
+#define SLUICE_CODEC_WIRE_EFFORT_H
+
+#include "sluice/codec/turn_wire.h"
+
+/* The word asked for, or the one nearest to the number of tokens asked for; a word beyond those the
+ * model knows becomes the highest it knows. EFFORT_UNSAID: neither. */
+enum turn_effort wire_effort(const struct turn_request *r, const struct wire_options *o);
+
+/* Can the model be told that? */
+bool wire_takes_effort(const struct wire_options *o, enum turn_effort e);
+
+/* The same in tokens: the number asked for, else a share of `most`. 0 for EFFORT_NONE. */
+uint64_t wire_budget(const struct turn_request *r, enum turn_effort e, uint64_t most);
+
+/* Left to the model how hard: it thinks, and nothing more was said. */
+bool wire_thinks_freely(const struct turn_request *r);
+
+#endif

@@ -1,0 +1,128 @@
+/* What is known of models by name, and who overrules whom. */
+#include "unit.h"
+
+#include "sluice/catalog/facts.h"
+
+static struct target of(enum protocol protocol, const char *model,
+                        struct provider_options *provider)
+{
+    *provider = (struct provider_options){.protocol = protocol};
+    return (struct target){.provider = provider, .upstream_model = span_text(model)};
+}
+
+/* One letter for each fact that matters of the family, in the order of the enum. */
+static void write_facts(unsigned facts, char out[8])
+{
+    static const struct {
+        unsigned fact;
+        char letter;
+    } letters[] = {{FACT_REASONING, 'r'},      {FACT_THINKING_BUDGET, 'b'},
+                   {FACT_THINKING_OFF, 'o'},   {FACT_EFFORT_XHIGH, 'x'},
+                   {FACT_EFFORT_MAX, 'm'},     {FACT_SAMPLING, 's'},
+                   {FACT_SYSTEM_ANYWHERE, 'a'}};
+    size_t n = 0;
+    for (unsigned i = 0; i < ROWS(letters); i++)
+        if (facts & letters[i].fact)
+            out[n++] = letters[i].letter;
+    out[n] = '\0';
+}
+
+static void models_are_known_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        enum protocol protocol;
+        const char *model, *facts;
+    } rows[] = {
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-8", "roxma"},
+        {PROTOCOL_ANTHROPIC, "claude-opus-7-20290101", "roxma"}, /* as the newest */
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-7", "roxm"},
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-6", "roms"},
+        {PROTOCOL_ANTHROPIC, "claude-sonnet-4-6", "ros"},
+        {PROTOCOL_ANTHROPIC, "claude-sonnet-4-5-20250929", "rbos"},
+        {PROTOCOL_ANTHROPIC, "Claude-Sonnet-4.5", "rbos"},
+        {PROTOCOL_ANTHROPIC, "claude-sonnet-4-20250514", "rbos"},
+        {PROTOCOL_VERTEX, "claude-sonnet-4@20250514", "rbos"},
+        {PROTOCOL_BEDROCK, "eu.anthropic.claude-haiku-4-5-20251001-v1:0", "rbos"},
+        {PROTOCOL_BEDROCK, "us.anthropic.claude-opus-4-8-v1:0", "roxma"},
+        {PROTOCOL_BEDROCK, "amazon.nova-pro-v1:0", "bs"},
+        {PROTOCOL_ANTHROPIC, "claude-3-5-haiku-latest", "bos"},
+        {PROTOCOL_ANTHROPIC, "claude-3-7-sonnet-latest", "rbos"},
+        {PROTOCOL_ANTHROPIC, "glm-4.6", "rbos"},
+        {PROTOCOL_GEMINI, "gemini-3-pro-preview", "rs"},
+        {PROTOCOL_GEMINI, "gemini-3-flash", "ros"},
+        {PROTOCOL_GEMINI, "gemini-2.5-flash-lite", "rbos"},
+        {PROTOCOL_VERTEX, "gemini-2.5-pro", "rbs"},
+        {PROTOCOL_GEMINI, "gemini-2.0-flash", "s"},
+        {PROTOCOL_OPENAI, "gpt-4o-mini", "s"},
+        {PROTOCOL_OPENAI, "gpt-4.1", "s"},
+        {PROTOCOL_OPENAI, "o3-mini", "r"},
+        {PROTOCOL_OPENAI, "foo3", "rs"},
+        {PROTOCOL_OPENAI, "gpt-5", "r"},
+        {PROTOCOL_OPENAI, "gpt-5-2025-08-07", "r"},
+        {PROTOCOL_OPENAI, "gpt-5-mini", "r"},
+        {PROTOCOL_OPENAI, "gpt-5.1", "ro"},
+        {PROTOCOL_OPENAI, "gpt-5.2", "rox"},
+        {PROTOCOL_OPENAI, "gpt-5-chat-latest", "oxs"},
+        {PROTOCOL_OPENAI, "openai/gpt-oss-120b", "rs"},
+        {PROTOCOL_OPENAI, "deepseek-v4-pro", "rms"},
+        {PROTOCOL_OPENAI, "llama-3.3-70b", "rs"},
+        {PROTOCOL_OPENAI, "", "rs"},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct provider_options p;
+        struct target t = of(rows[i].protocol, rows[i].model, &p);
+        char facts[8];
+        write_facts(facts_of(&t), facts);
+        if (strcmp(facts, rows[i].facts) != 0)
+            print_error("%s: %s\n", rows[i].model, facts);
+        assert_row(i, strcmp(facts, rows[i].facts) == 0);
+    }
+}
+
+static void each_word_overrules_the_one_before(void **state)
+{
+    (void)state;
+    struct provider_options p;
+    struct fact_options said = {.known = FACT_SAMPLING | FACT_TOP_K, .yes = FACT_SAMPLING};
+    struct target t = of(PROTOCOL_OPENAI, "o3", &p);
+    p.has_responses = true;
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS);
+    p.preset_yes = FACT_TOP_K | FACT_SAMPLING; /* of the provider; the name knows better */
+    p.preset_no = FACT_CUSTOM_TOOLS;
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_TOP_K);
+    p.facts = said;
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_SAMPLING);
+    struct fact_options of_endpoint = {.known = FACT_SAMPLING, .yes = FACT_TOP_K};
+    t.facts = &of_endpoint;
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS);
+}
+
+static void longest_answers_are_known(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        uint64_t said, most;
+    } rows[] = {
+        {"claude-opus-4-8", 0, 64000},       {"claude-opus-4-1", 0, 32000},
+        {"claude-3-5-sonnet", 0, 8192},      {"claude-3-haiku-20240307", 0, 4096},
+        {"claude-3-haiku-20240307", 10, 10}, {"glm-4.6", 0, 8192},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct provider_options p;
+        struct target t = of(PROTOCOL_ANTHROPIC, rows[i].model, &p);
+        t.max_output = rows[i].said;
+        assert_row(i, facts_max_output(&t) == rows[i].most);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models_are_known_by_name),
+        cmocka_unit_test(each_word_overrules_the_one_before),
+        cmocka_unit_test(longest_answers_are_known),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
