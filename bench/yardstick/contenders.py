@@ -39,7 +39,8 @@ class Contender:
     def environment(self):
         return None
 
-    def load_options(self):
+    def load_options(self, upstream="chat"):
+        """Arguments for the load; `upstream` is the protocol of the model that is asked for."""
         options = ["--to", f"127.0.0.1:{self.port}", "--key", KEY]
         return options + (["--tls"] if self.tls else [])
 
@@ -214,9 +215,10 @@ class Portkey(Contender):
         return ["node", os.path.join(self.home, "build", "start-server.js"), f"--port={self.port}",
                 "--headless"]
 
-    def load_options(self):
+    def load_options(self, upstream="chat"):
+        provider = {"chat": "openai", "messages": "anthropic"}[upstream]
         return super().load_options() + [
-            "--header", "x-portkey-provider: openai", "--header",
+            "--header", f"x-portkey-provider: {provider}", "--header",
             f"x-portkey-custom-host: http://127.0.0.1:{self.upstream_port}/v1"]
 
 
@@ -288,7 +290,7 @@ class Bifrost(Contender):
         return [self.binary, "-app-dir", self.directory, "-host", "127.0.0.1", "-port",
                 str(self.port), "-log-level", "error"]
 
-    def load_options(self):
+    def load_options(self, upstream="chat"):
         return super().load_options() + ["--model", "openai/bench-1"]
 
 

@@ -74,10 +74,11 @@ class Bench:
 
     def run_once(self, row, contender):
         """One turn's figures; None when no answer at all was right."""
-        seconds = self.seconds / 2 if contender.heavy else self.seconds
+        seconds = max(self.seconds / 2 if contender.heavy else self.seconds, row.least_seconds)
         options = row.options_for(contender, seconds) + ["--seconds", seconds]
         load_core = self._place(contender, row.cores)
-        got = tools.load(contender.load_options() + options, load_core, contender.pids())
+        got = tools.load(contender.load_options(row.upstream) + options, load_core,
+                         contender.pids())
         if got["errors"] and not got["latency_us"]["count"]:
             why = f"{got['errors']} errors and no good answer: {got['first_error']}"
             say(f"{row.name} {contender.name}: {why}")

@@ -105,7 +105,7 @@ def _summary(data):
     lines = ["| work | target | sluice | nginx | haproxy | relay | sluice ÷ nginx |",
              "|---|---|--:|--:|--:|--:|--:|"]
     for row in rows.ROWS + rows.MEMORY + [rows.START]:
-        if row.name not in data["rows"]:
+        if row.name not in data["rows"] or row in rows.PAIR_ROWS:
             continue
         digits = COLUMNS[row.figure][1]
         cells = [f"{row.title} ({COLUMNS[row.figure][0]})", row.target or "–"]
@@ -114,6 +114,34 @@ def _summary(data):
         lines.append("| " + " | ".join(cells + [_ratio(data, row.name, "sluice", row.figure)])
                      + " |")
     return lines
+
+
+def _pairs(data):
+    """Every pair of protocols: what a chunk costs, and how much later than from the upstream."""
+    def cpu(pair, name):
+        return median(data, "pair_{}_{}".format(*pair), name, "cpu_us_per_chunk")
+
+    def added(pair, name, figure):
+        mine = median(data, "pace_{}_{}".format(*pair), name, figure)
+        direct = median(data, "pace_{0}_{0}".format(pair[1]), "direct", figure)
+        return None if mine is None or direct is None else mine - direct
+
+    lines = ["### Clients of one protocol on models of another", "",
+             "CPU: streams as fast as they go. Added: 8 streams × 40 chunks/s, one way, above what "
+             "the upstream's own protocol takes without a gateway. Target for sluice: ≤ 3 µs above "
+             "passing, 50 × below the cheapest peer.", "",
+             "| client → model | sluice, CPU µs per chunk | LiteLLM | × | sluice, added p50 µs | "
+             "p99 | LiteLLM, added p50 µs | p99 |", "|---" + "|--:" * 7 + "|"]
+    for pair in rows.PAIRS:
+        ours, theirs = cpu(pair, "sluice"), cpu(pair, "litellm")
+        name = "{} → {}".format(*pair) + (" (passing)" if pair[0] == pair[1] else "")
+        cells = [name, _number(ours, 2), _number(theirs, 0),
+                 "–" if not ours or not theirs else f"{theirs / ours:,.0f}"]
+        cells += [_number(added(pair, contender, figure), 0)
+                  for contender in ("sluice", "litellm")
+                  for figure in ("chunk_p50_us", "chunk_p99_us")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines + [""]
 
 
 def _remarks():
@@ -146,9 +174,11 @@ def write(data):
     lines += ["## In short", ""] + _summary(data) + ["", OPEN + _remarks() + CLOSE, "",
                                                      "## Row by row", ""]
     for row in rows.ROWS:
-        if row.name in data["rows"]:
+        if row.name in data["rows"] and row not in rows.PAIR_ROWS:
             _write_chart(data, row)
             lines += _section(data, row, row.also, "latency_p50_us" in (row.figure, *row.also))
+    if any(row.name in data["rows"] for row in rows.PAIR_ROWS):
+        lines += _pairs(data)
     for row in rows.MEMORY:
         if row.name in data["rows"]:
             _write_chart(data, row)
