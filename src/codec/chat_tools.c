@@ -1,5 +1,6 @@
 #include "chat_tools.h"
 
+#include "web_search.h"
 #include "wire_history.h"
 
 #include "sluice/format/json_walk.h"
@@ -88,17 +89,17 @@ static void put_choice(struct writing *w)
 }
 
 /* Few upstreams search by themselves, and those that cannot refuse to be asked. */
-static void put_web_search(struct writing *w)
+static bool put_web_search(struct writing *w)
 {
-    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (!t->is_web_search)
-            continue;
-        if (takes(w, FACT_WEB_SEARCH))
-            put(w, ",\"web_search_options\":{}");
-        else
-            turn_note_dropped(w->notes, "web search");
-        return;
-    }
+    const struct turn_tool *t = w->r->tools;
+    while (t != NULL && t->search == NULL)
+        t = t->next;
+    if (t == NULL || !web_search_is_possible(w, t))
+        return true;
+    if (takes(w, FACT_WEB_SEARCH))
+        return web_search_put_chat(w, t);
+    turn_note_dropped(w->notes, "web search");
+    return true;
 }
 
 bool chat_put_tools(struct writing *w)
@@ -107,7 +108,7 @@ bool chat_put_tools(struct writing *w)
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
         if (t->cache_control.len > 0)
             turn_note_dropped(w->notes, "cache_control");
-        if (t->is_web_search || !wire_is_allowed(w->r, t))
+        if (t->search != NULL || !wire_is_allowed(w->r, t))
             continue;
         put(w, n++ == 0 ? ",\"tools\":[" : ",");
         if (!t->is_custom)
@@ -121,6 +122,5 @@ bool chat_put_tools(struct writing *w)
         put(w, "]");
         put_choice(w);
     }
-    put_web_search(w);
-    return true;
+    return put_web_search(w);
 }

@@ -314,106 +314,79 @@ static void put_result(struct writing *w, const struct turn_part *p)
     put(w, "\"}");
 }
 
-/* A tool's message holds text only; what else the results brought comes from the user behind them. */
-static bool put_results_media(struct writing *w, const struct turn_message *m,
-                              const struct turn_message *end)
+/* A tool's message holds text only; what else its results brought comes from the user behind them. */
+static bool put_media(struct writing *w, const struct turn_part *result, unsigned *n)
 {
-    unsigned n = 0;
-    for (; m != end; m = m->next) {
-        for (const struct turn_part *i = m->parts->inside; i != NULL; i = i->next) {
-            if (!is_media(i))
-                continue;
-            if (n++ == 0) {
-                begin_message(w, "user");
-                put(w, ",\"content\":[");
-            } else {
-                put(w, ",");
-            }
-            if (!put_part(w, i))
+    for (const struct turn_part *i = result->inside; i != NULL; i = i->next) {
+        if (!is_media(i))
+            continue;
+        if ((*n)++ == 0) {
+            begin_message(w, "user");
+            put(w, ",\"content\":[");
+        } else {
+            put(w, ",");
+        }
+        if (!put_part(w, i))
+            return false;
+    }
+    return true;
+}
+
+/* Right behind the run from `m` to `end` that called. */
+static bool put_results(struct writing *w, const struct turn_message *first,
+                        const struct turn_message *end)
+{
+    unsigned nmedia = 0;
+    for (const struct turn_message *m = first; m != end; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind == PART_CALL)
+                put_result(w, p->result);
+        }
+    }
+    for (const struct turn_message *m = first; m != end; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (p->kind == PART_CALL && !put_media(w, p->result, &nmedia))
                 return false;
         }
     }
-    if (n > 0)
+    if (nmedia > 0)
         put(w, "]}");
     return true;
 }
 
-enum { CALLS_MAX = 1000 }; /* of one turn: each is looked for among the results */
-
-static bool answers(const struct turn_message *m, struct span id)
+/* The assistant's messages from `m` to `end`, and what its tools said. */
+static bool put_turn(struct writing *w, const struct turn_message *m,
+                     const struct turn_message *end)
 {
-    for (; m != NULL && m->role == ROLE_TOOL; m = m->next) {
-        if (span_eq(m->parts->id, id))
-            return true;
-    }
-    return false;
-}
-
-/* Every call of the run has its result right behind. */
-static bool check_answered(struct writing *w, const struct turn_message *m,
-                           const struct turn_message *end)
-{
-    unsigned n = 0;
-    for (; m != end; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            n += p->kind == PART_CALL;
-            if (n > CALLS_MAX)
-                return refuse(w, p->path, "there are more tool calls in a turn than can be read");
-            if (p->kind == PART_CALL && !answers(end, p->id))
-                return turn_refuse(w->why, FAULT_INVALID_REQUEST, p->path,
-                                   "the tool call %.*s has no result in the next message",
-                                   SPAN_FMT(span_sub(p->id, 0, 100)));
-        }
-    }
-    return true;
-}
-
-static bool put_results(struct writing *w, const struct turn_message **at)
-{
-    const struct turn_message *first = *at, *m = first;
-    for (; m != NULL && m->role == ROLE_TOOL; m = m->next)
-        put_result(w, m->parts);
-    *at = m;
-    return put_results_media(w, first, m);
+    put_assistant(w, m, end);
+    return put_results(w, m, end);
 }
 
 static bool put_messages(struct writing *w)
 {
     const struct turn_message *m = w->r->messages, *end;
-    bool after_assistant = false;
+    bool ok = true;
     put(w, ",\"messages\":[");
-    while (m != NULL) {
+    for (; ok && m != NULL; m = end) {
+        end = m->next;
         switch (m->role) {
         case ROLE_SYSTEM:
         case ROLE_DEVELOPER:
             put_system(w, m);
-            m = m->next;
             break;
         case ROLE_USER:
-            if (!put_user(w, m))
-                return false;
-            m = m->next;
+            ok = put_user(w, m);
             break;
         case ROLE_ASSISTANT:
             end = run_end(m);
-            if (!check_answered(w, m, end))
-                return false;
-            put_assistant(w, m, end);
-            m = end;
-            after_assistant = true;
-            continue;
-        case ROLE_TOOL:
-            if (!after_assistant)
-                return turn_refuse(w->why, FAULT_INVALID_REQUEST, m->path,
-                                   "the result of a tool follows the message that calls it");
-            if (!put_results(w, &m))
-                return false;
+            ok = put_turn(w, m, end);
             break;
+        case ROLE_TOOL:
+            break; /* stands behind its call */
         }
-        after_assistant = false;
     }
     put(w, "]");
-    return true;
+    return ok;
 }
 
 /* --- parameters ----------------------------------------------------------------------------------- */

@@ -41,6 +41,17 @@ static bool read_prompt(struct reading *g, struct span prompt)
     return p != NULL;
 }
 
+/* What is read here was nobody's before. */
+static void forget_unread(struct turn_notes *notes, const char *name)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < notes->n; i++) {
+        if (strcmp(notes->dropped[i], name) != 0)
+            notes->dropped[kept++] = notes->dropped[i];
+    }
+    notes->n = kept;
+}
+
 bool completions_turn_read(struct span body, struct arena *a, struct turn_request *out,
                            struct fault *why)
 {
@@ -56,6 +67,8 @@ bool completions_turn_read(struct span body, struct arena *a, struct turn_reques
         if (json_walk_is(&w, "prompt"))
             prompt = w.value;
     }
+    forget_unread(&out->unread, "prompt");
+    forget_unread(&out->unread, "best_of"); /* 1, or it would be refused */
     return read_prompt(&g, prompt);
 }
 

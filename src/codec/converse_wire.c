@@ -215,14 +215,13 @@ static bool put_result(struct writing *w, const struct turn_part *p)
     return true;
 }
 
+/* Of the calls from `calls` to `m`, in their order. */
 static bool put_results(struct writing *w, const struct turn_message *calls,
-                        const struct turn_message *m, const struct turn_message *end)
+                        const struct turn_message *m)
 {
-    if (!wire_check_results(calls, m, end, w->why))
-        return false;
     for (; calls != m; calls = calls->next) {
         for (const struct turn_part *p = calls->parts; p != NULL; p = p->next) {
-            if (p->kind == PART_CALL && !put_result(w, wire_result_of(m, end, p->id)))
+            if (p->kind == PART_CALL && !put_result(w, p->result))
                 return false;
         }
     }
@@ -238,7 +237,7 @@ static bool put_run(struct writing *w, const struct turn_message *calls,
     put(w, is_assistant ? "{\"role\":\"assistant\",\"content\":["
                         : "{\"role\":\"user\",\"content\":[");
     size_t empty = w->out.buf->tail;
-    if (!is_assistant && !put_results(w, calls, m, end))
+    if (!is_assistant && !put_results(w, calls, m))
         return false;
     for (; m != end; m = m->next) {
         bool is_here = m->role == ROLE_USER || m->role == ROLE_ASSISTANT;
@@ -268,7 +267,7 @@ static bool put_messages(struct writing *w)
         m = end;
     }
     if (w->out.buf->tail == empty)
-        return turn_refuse(w->why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"),
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
                            "it holds nothing but system messages");
     put(w, "]");
     return true;
@@ -308,7 +307,7 @@ static void put_schema(struct writing *w, struct span schema)
 
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
-    if (t->is_web_search) {
+    if (t->search != NULL) {
         turn_note_dropped(w->notes, "web search");
         return true;
     }
@@ -336,23 +335,12 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
     return true;
 }
 
-/* A history with calls needs their tools, even where none can be called any more. */
-static void put_history_tools(struct writing *w)
+static void put_history_tool(struct writing *w, struct span name)
 {
-    size_t from = buf_len(w->out.buf);
-    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->kind != PART_CALL)
-                continue;
-            struct span spec = span_text(
-                arena_printf(w->a, "{\"toolSpec\":{\"name\":\"%.*s\"", SPAN_FMT(p->name)));
-            if (span_find(span_skip(buf_span(w->out.buf), from), spec) != SIZE_MAX)
-                continue;
-            put_comma(w);
-            json_out_span(&w->out, spec);
-            put_schema(w, SPAN_LIT(ANY_SCHEMA));
-        }
-    }
+    put_comma(w);
+    put(w, "{\"toolSpec\":{");
+    put_raw(w, "name", name);
+    put_schema(w, SPAN_LIT(ANY_SCHEMA));
 }
 
 static void put_choice(struct writing *w)
@@ -393,7 +381,7 @@ static bool put_tools(struct writing *w)
     }
     bool has_own = w->out.buf->tail != empty;
     if (!has_own)
-        put_history_tools(w);
+        w->out.rc = wire_each_called(w, put_history_tool);
     if (w->out.buf->tail == empty) {
         w->out.buf->tail = before;
         return true;
@@ -533,9 +521,8 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
     if (!json_u64(r->max_tokens, &w.max_tokens) || w.max_tokens == 0)
         w.max_tokens = o->default_max_tokens;
     if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
-        return refuse(&w, SPAN_LIT("response_format"), "this model cannot be held to JSON");
-    if (!wire_check_answer(r, why) || !wire_check_end(r, why) || !put_messages(&w) ||
-        !put_system(&w) || !put_tools(&w))
+        return refuse(&w, span_text(r->names->format), "this model cannot be held to JSON");
+    if (!wire_check_answer(r, why) || !put_messages(&w) || !put_system(&w) || !put_tools(&w))
         return false;
     put_additional(&w);
     put_config(&w);

@@ -5,6 +5,7 @@
 #include "sluice/format/json_walk.h"
 
 #include "turn_writing.h"
+#include "web_search.h"
 #include "wire_effort.h"
 #include "wire_history.h"
 
@@ -179,8 +180,6 @@ static void put_response(struct writing *w, const struct turn_part *result)
 static bool put_results(struct writing *w, const struct turn_message *calls,
                         const struct turn_message *m, const struct turn_message *end)
 {
-    if (!wire_check_results(calls, m, end, w->why))
-        return false;
     for (const struct turn_message *i = calls; i != m; i = i->next) {
         for (const struct turn_part *p = i->parts; p != NULL; p = p->next) {
             if (p->kind != PART_CALL)
@@ -189,7 +188,7 @@ static bool put_results(struct writing *w, const struct turn_message *calls,
             put(w, "{\"functionResponse\":{");
             put_raw(w, "name", p->name);
             put_key(w, "response");
-            put_response(w, wire_result_of(m, end, p->id));
+            put_response(w, p->result);
             put(w, "}}");
         }
     }
@@ -245,7 +244,7 @@ static bool put_contents(struct writing *w)
         m = end;
     }
     if (w->out.buf->tail == empty)
-        return turn_refuse(w->why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"),
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
                            "it holds nothing but system messages");
     put(w, "]");
     return true;
@@ -350,21 +349,27 @@ static void put_choice(struct writing *w)
 
 static bool put_tools(struct writing *w)
 {
-    bool searches = false, calls = false;
+    const struct turn_tool *search = NULL;
+    bool calls = false;
     size_t before = w->out.buf->tail;
     put(w, ",\"tools\":[{\"functionDeclarations\":[");
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        searches |= t->is_web_search;
-        calls |= !t->is_web_search;
-        if (!t->is_web_search && !put_tool(w, t))
+        if (t->search != NULL && web_search_is_possible(w, t))
+            search = t;
+        calls |= t->search == NULL;
+        if (t->search == NULL && !put_tool(w, t))
             return false;
     }
-    if (calls)
-        put(w, searches ? "]},{\"googleSearch\":{}}]" : "]}]");
-    else
+    if (!calls)
         w->out.buf->tail = before;
-    if (searches && !calls)
-        put(w, ",\"tools\":[{\"googleSearch\":{}}]");
+    if (search != NULL) {
+        put(w, calls ? "]}," : ",\"tools\":[");
+        if (!web_search_put_gemini(w, search))
+            return false;
+        put(w, "]");
+    } else if (calls) {
+        put(w, "]}]");
+    }
     if (calls)
         put_choice(w);
     return true;
@@ -435,7 +440,8 @@ static bool put_stop(struct writing *w)
         json_out_span(&w->out, item);
     }
     put(w, "]");
-    return n <= STOPS_MAX || refuse(w, SPAN_LIT("stop"), "this model takes five at most");
+    return n <= STOPS_MAX ||
+           refuse(w, span_text(w->r->names->stop), "this model takes five at most");
 }
 
 static void put_sampling(struct writing *w)
@@ -504,8 +510,8 @@ bool gemini_wire_write(const struct turn_request *r, const struct wire_options *
 {
     struct writing w = {
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
-    if (!wire_check_answer(r, why) || !wire_check_end(r, why) || !put_contents(&w) ||
-        !put_system(&w) || !put_tools(&w) || !put_config(&w))
+    if (!wire_check_answer(r, why) || !put_contents(&w) || !put_system(&w) || !put_tools(&w) ||
+        !put_config(&w))
         return false;
     note_dropped(&w);
     if (w.out.rc == 0)

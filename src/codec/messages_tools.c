@@ -1,5 +1,6 @@
 #include "messages_tools.h"
 
+#include "web_search.h"
 #include "wire_history.h"
 
 #include "sluice/format/json_walk.h"
@@ -26,11 +27,9 @@ static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
 
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
+    if (t->search != NULL)
+        return !web_search_is_possible(w, t) || web_search_put_messages(w, t);
     put_comma(w);
-    if (t->is_web_search) {
-        put(w, "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}");
-        return true;
-    }
     put(w, "{\"name\":");
     json_out_raw(&w->out, t->name);
     if (t->is_custom) {
@@ -53,23 +52,12 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
     return true;
 }
 
-/* A history with calls needs their tools, even where none can be called any more. */
-static void put_history_tools(struct writing *w)
+static void put_history_tool(struct writing *w, struct span name)
 {
-    size_t from = buf_len(w->out.buf);
-    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->kind != PART_CALL)
-                continue;
-            struct span quoted =
-                span_text(arena_printf(w->a, "{\"name\":\"%.*s\",", SPAN_FMT(p->name)));
-            if (span_find(span_skip(buf_span(w->out.buf), from), quoted) != SIZE_MAX)
-                continue;
-            put_comma(w);
-            json_out_span(&w->out, quoted);
-            put(w, "\"input_schema\":{\"type\":\"object\",\"properties\":{}}}");
-        }
-    }
+    put_comma(w);
+    put(w, "{\"name\":");
+    json_out_raw(&w->out, name);
+    put(w, ",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}");
 }
 
 static void put_choice_end(struct writing *w)
@@ -117,7 +105,7 @@ bool messages_put_tools(struct writing *w)
     }
     bool has_own = w->out.buf->tail != empty;
     if (!has_own)
-        put_history_tools(w);
+        w->out.rc = wire_each_called(w, put_history_tool);
     if (w->out.buf->tail == empty) {
         w->out.buf->tail = before;
         return true;

@@ -1,6 +1,8 @@
 #include "sluice/codec/messages_turn.h"
 
+#include "turn_calls.h"
 #include "turn_reading.h"
+#include "web_search.h"
 
 /* --- content blocks ------------------------------------------------------------------------------ */
 
@@ -36,6 +38,11 @@ static bool read_media(struct reading *g, struct span block, enum turn_part_kind
     if (p == NULL)
         return false;
     p->name = reading_text_of(block, "title");
+    if (reading_text_of(block, "context").len > 0)
+        turn_note_dropped(&g->r->unread, "context of a document");
+    if (json_get(block, "citations", &m) && m.kind == JSON_OBJECT &&
+        json_get(json_value(block, &m), "enabled", &m) && m.kind == JSON_TRUE)
+        turn_note_dropped(&g->r->unread, "citations");
     if (!json_get(block, "source", &m) || m.kind != JSON_OBJECT)
         return reading_refuse(g, path, "it needs a source");
     return read_source(g, json_value(block, &m), p);
@@ -53,6 +60,8 @@ static bool read_text(struct reading *g, struct span block, struct turn_part ***
     p->text = json_raw(json_value(block, &m));
     if (json_get(block, "cache_control", &m) && m.kind == JSON_OBJECT)
         p->cache_control = json_value(block, &m);
+    if (json_get(block, "citations", &m) && json_array_is_filled(json_value(block, &m)))
+        turn_note_dropped(&g->r->unread, "citations");
     return true;
 }
 
@@ -200,8 +209,10 @@ static bool read_tool_result(struct reading *g, struct span block, struct span p
             p->is_error = w.kind == JSON_TRUE;
         else if (json_walk_is(&w, "cache_control") && w.kind == JSON_OBJECT)
             p->cache_control = w.value;
-        else if (json_walk_is(&w, "content") &&
-                 !read_content(g, &w, &p->inside, reading_path(g, path, "content")))
+        else if (!json_walk_is(&w, "content")) {
+            if (!json_walk_is(&w, "type"))
+                reading_unread(g, "messages[].content[].", &w);
+        } else if (!read_content(g, &w, &p->inside, reading_path(g, path, "content")))
             return false;
     }
     return p->id.len > 0 || reading_refuse(g, path, "it needs the tool_use_id it answers");
@@ -271,6 +282,8 @@ static bool read_message(struct reading *g, struct span message, struct span pat
             word = json_raw(w.value);
         else if (json_walk_is(&w, "content"))
             content = w;
+        else
+            reading_unread(g, "messages[].", &w);
     }
     if (!json_walk_is_complete(&w))
         return reading_refuse(g, path, "it must be an object");
@@ -315,10 +328,16 @@ static bool read_tool_member(struct reading *g, const struct json_walk *w, struc
         return reading_string(g, w, reading_path(g, t->path, "description"), &t->description);
     if (json_walk_is(w, "input_schema"))
         return reading_object(g, w, reading_path(g, t->path, "input_schema"), &t->schema);
+    if (json_walk_is(w, "defer_loading") && w->kind == JSON_TRUE)
+        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER,
+                           reading_path(g, t->path, "defer_loading"),
+                           "only Anthropic's models look for tools themselves");
     if (json_walk_is(w, "cache_control") && w->kind == JSON_OBJECT)
         t->cache_control = w->value;
-    if (json_walk_is(w, "strict") && w->kind != JSON_NULL)
+    else if (json_walk_is(w, "strict") && w->kind != JSON_NULL)
         t->strict = w->kind == JSON_TRUE ? STRICT_YES : STRICT_NO;
+    else if (!json_walk_is(w, "type"))
+        reading_unread(g, "tools[].", w);
     return true;
 }
 
@@ -331,9 +350,9 @@ static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***e
     if (t == NULL)
         return reading_refuse(g, path, "there are more tools than can be read");
     t->path = path;
-    t->options = tool;
-    t->is_web_search = span_starts(type, SPAN_LIT("web_search_"));
-    if (type.len > 0 && !t->is_web_search && !span_eq(type, SPAN_LIT("custom")))
+    if (span_starts(type, SPAN_LIT("web_search_")))
+        return web_search_read_messages(g, tool, t);
+    if (type.len > 0 && !span_eq(type, SPAN_LIT("custom")))
         return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
                            "the tool %.*s runs at Anthropic, and this model does not",
                            SPAN_FMT(span_sub(type, 0, 64)));
@@ -480,27 +499,31 @@ static bool read_plain(struct reading *g, const struct json_walk *w)
     } else if (is_anthropics_own(w)) {
         return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, arena_keep(g->a, w->key),
                            "only Anthropic has this, and the model is elsewhere");
+    } else if (!reading_is_gateways(w)) {
+        reading_unread(g, "", w);
     }
     return true;
 }
 
 static bool read_member(struct reading *g, const struct json_walk *w, struct parts *p)
 {
-    if (json_walk_is(w, "system"))
+    if (json_walk_is(w, "system")) {
         p->system = *w;
-    else if (json_walk_is(w, "messages"))
+        return true;
+    }
+    if (json_walk_is(w, "messages"))
         return reading_array(g, w, SPAN_LIT("messages"), &p->messages);
-    else if (json_walk_is(w, "tools"))
+    if (json_walk_is(w, "tools"))
         return reading_array(g, w, SPAN_LIT("tools"), &p->tools);
-    else if (json_walk_is(w, "tool_choice"))
+    if (json_walk_is(w, "tool_choice"))
         return reading_object(g, w, SPAN_LIT("tool_choice"), &p->choice);
-    else if (json_walk_is(w, "thinking"))
+    if (json_walk_is(w, "thinking"))
         return reading_object(g, w, SPAN_LIT("thinking"), &p->thinking);
-    else if (json_walk_is(w, "output_config"))
+    if (json_walk_is(w, "output_config"))
         return reading_object(g, w, SPAN_LIT("output_config"), &p->output_config);
-    else if (json_walk_is(w, "output_format"))
+    if (json_walk_is(w, "output_format"))
         return reading_object(g, w, SPAN_LIT("output_format"), &p->output_format);
-    else if (json_walk_is(w, "metadata"))
+    if (json_walk_is(w, "metadata"))
         return reading_object(g, w, SPAN_LIT("metadata"), &p->metadata);
     return read_plain(g, w);
 }
@@ -517,17 +540,19 @@ static bool read_parts(struct reading *g, const struct parts *p)
             read_format(g, p->output_format, SPAN_LIT("output_format")));
 }
 
+static const struct turn_names names = {"messages", "stop_sequences", "output_config.format"};
+
 bool messages_turn_read(struct span body, struct arena *a, struct turn_request *out,
                         struct fault *why)
 {
     struct reading g = {.a = a, .r = out, .why = why};
     struct parts p = {.system = {.kind = JSON_NULL}};
     struct json_walk w;
-    *out = (struct turn_request){.parallel = PARALLEL_UNSAID};
+    *out = (struct turn_request){.names = &names, .parallel = PARALLEL_UNSAID};
     json_walk_init(&w, body);
     while (json_walk_next(&w)) {
         if (!read_member(&g, &w, &p))
             return false;
     }
-    return read_parts(&g, &p);
+    return read_parts(&g, &p) && turn_pair_calls(out, a, why);
 }

@@ -177,11 +177,6 @@ static bool put_parts(struct writing *w, const struct turn_part *p)
 
 /* --- system --------------------------------------------------------------------------------------- */
 
-static bool is_system(const struct turn_message *m)
-{
-    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
-}
-
 static bool put_system(struct writing *w)
 {
     bool is_leading = true;
@@ -189,7 +184,7 @@ static bool put_system(struct writing *w)
     put(w, ",\"system\":[");
     size_t empty = w->out.buf->tail;
     for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        if (!is_system(m)) {
+        if (!wire_is_system(m)) {
             is_leading = false;
             continue;
         }
@@ -208,23 +203,6 @@ static bool put_system(struct writing *w)
 }
 
 /* --- messages ------------------------------------------------------------------------------------- */
-
-/* Where the run of one side ends that begins at `m`. System messages that moved to the front part
- * nothing. */
-static bool is_of_side(const struct writing *w, const struct turn_message *m, bool assistant)
-{
-    if (is_system(m))
-        return !takes(w, FACT_SYSTEM_ANYWHERE);
-    return (m->role == ROLE_ASSISTANT) == assistant;
-}
-
-static const struct turn_message *run_end(const struct writing *w, const struct turn_message *m,
-                                          bool assistant)
-{
-    while (m != NULL && is_of_side(w, m, assistant))
-        m = m->next;
-    return m;
-}
 
 /* Opens a message; take_back_if_empty undoes it when nothing came in. */
 static size_t begin_message(struct writing *w, const char *role, size_t *before)
@@ -278,50 +256,17 @@ static bool put_result(struct writing *w, const struct turn_part *p)
     return true;
 }
 
-static const struct turn_part *find_result(const struct turn_message *m,
-                                           const struct turn_message *end, struct span id)
-{
-    for (; m != end; m = m->next) {
-        if (m->role == ROLE_TOOL && span_eq(m->parts->id, id))
-            return m->parts;
-    }
-    return NULL;
-}
-
-/* The results of the calls of the run before, in the order of those; each call has one. */
-enum { CALLS_MAX = 1000 }; /* of one turn: each is looked for among the results */
-
+/* The results of the calls from `calls` to `m`, in the order of those. */
 static bool put_results(struct writing *w, const struct turn_message *calls,
-                        const struct turn_message *m, const struct turn_message *end)
+                        const struct turn_message *m)
 {
-    unsigned n = 0;
     for (; calls != m; calls = calls->next) {
         for (const struct turn_part *p = calls->parts; p != NULL; p = p->next) {
-            if (p->kind != PART_CALL)
-                continue;
-            if (++n > CALLS_MAX)
-                return refuse(w, p->path, "there are more tool calls in a turn than can be read");
-            const struct turn_part *result = find_result(m, end, p->id);
-            if (result == NULL)
-                return turn_refuse(w->why, FAULT_INVALID_REQUEST, p->path,
-                                   "the tool call %.*s has no result in the next message",
-                                   SPAN_FMT(span_sub(p->id, 0, 100)));
-            if (!put_result(w, result))
+            if (p->kind == PART_CALL && !put_result(w, p->result))
                 return false;
         }
     }
     return true;
-}
-
-static bool has_call(const struct turn_message *m, const struct turn_message *end, struct span id)
-{
-    for (; m != end; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->kind == PART_CALL && span_eq(p->id, id))
-                return true;
-        }
-    }
-    return false;
 }
 
 /* `calls` to `m`: the run of the assistant before, empty when there is none. */
@@ -329,12 +274,7 @@ static bool put_user(struct writing *w, const struct turn_message *calls,
                      const struct turn_message *m, const struct turn_message *end)
 {
     size_t before, empty = begin_message(w, "user", &before);
-    for (const struct turn_message *i = m; i != end; i = i->next) {
-        if (i->role == ROLE_TOOL && !has_call(calls, m, i->parts->id))
-            return turn_refuse(w->why, FAULT_INVALID_REQUEST, i->path,
-                               "the result of a tool follows the message that calls it");
-    }
-    if (!put_results(w, calls, m, end))
+    if (!put_results(w, calls, m))
         return false;
     for (; m != end; m = m->next) {
         if (m->role == ROLE_USER && !put_parts(w, m->parts))
@@ -344,11 +284,17 @@ static bool put_user(struct writing *w, const struct turn_message *calls,
     return true;
 }
 
-static bool put_mid_system(struct writing *w, const struct turn_message *m)
+/* System messages from `m` to `end`, as one: where they may stand in the middle it is behind the user. */
+static bool put_mid_system(struct writing *w, const struct turn_message *m,
+                           const struct turn_message *end)
 {
+    if (!takes(w, FACT_SYSTEM_ANYWHERE))
+        return true; /* they went up to the others */
     size_t before, empty = begin_message(w, "system", &before);
-    if (!put_parts(w, m->parts))
-        return false;
+    for (; m != end; m = m->next) {
+        if (wire_is_system(m) && !put_parts(w, m->parts))
+            return false;
+    }
     end_message(w, before, empty);
     return true;
 }
@@ -375,31 +321,31 @@ static void strip_prefill(const struct turn_request *r)
 
 static bool put_messages(struct writing *w)
 {
-    const struct turn_message *m = w->r->messages, *run, *end;
-    while (m != NULL && is_system(m))
+    const struct turn_message *m = w->r->messages, *run, *end, *told;
+    while (m != NULL && wire_is_system(m))
         m = m->next;
-    run = m;
+    run = told = m; /* system messages before `told` are written */
     put(w, ",\"messages\":[");
     size_t empty = w->out.buf->tail;
-    while (m != NULL) {
-        bool is_assistant = m->role == ROLE_ASSISTANT;
-        if (is_system(m)) { /* at its place: moved ones belong to the runs around them */
-            if (!put_mid_system(w, m))
+    for (; m != NULL; m = end) {
+        end = wire_run_end(m);
+        if (m->role == ROLE_ASSISTANT) {
+            if (!put_assistant(w, m, end))
                 return false;
-            run = m = m->next;
+            run = m;
             continue;
         }
-        end = run_end(w, m, is_assistant);
-        if (is_assistant ? !put_assistant(w, m, end) : !put_user(w, run, m, end))
+        if (!put_user(w, run, m, end) || !put_mid_system(w, told, end))
             return false;
-        run = is_assistant ? m : end;
-        m = end;
+        run = told = end;
     }
+    if (!put_mid_system(w, told, NULL))
+        return false;
     if (w->out.buf->tail == empty)
-        return turn_refuse(w->why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"),
+        return turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
                            "it holds nothing but system messages");
     put(w, "]");
-    return wire_check_end(w->r, w->why);
+    return true;
 }
 
 /* --- thinking -------------------------------------------------------------------------------------- */
@@ -454,7 +400,7 @@ static bool put_output_config(struct writing *w)
     enum turn_effort effort = wire_effort(r, w->o);
     bool has_effort = w->thinks && !takes(w, FACT_THINKING_BUDGET) && effort != EFFORT_UNSAID;
     if (r->format == FORMAT_JSON)
-        return refuse(w, SPAN_LIT("response_format"),
+        return refuse(w, span_text(w->r->names->format),
                       "this model has no json_object: use json_schema, or ask for JSON in words");
     if (!has_effort && r->format != FORMAT_SCHEMA)
         return true;
@@ -609,7 +555,8 @@ bool messages_wire_write(const struct turn_request *r, const struct wire_options
     struct writing w = {
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
     if (r->last_message == NULL)
-        return turn_refuse(why, FAULT_INVALID_REQUEST, SPAN_LIT("messages"), "it is empty");
+        return turn_refuse(why, FAULT_INVALID_REQUEST, span_text(r->names->messages),
+                           "it is empty");
     if (!check_expressible(&w))
         return false;
     strip_prefill(r);

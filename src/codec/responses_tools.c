@@ -1,5 +1,7 @@
 #include "responses_tools.h"
 
+#include "web_search.h"
+
 #include "sluice/base/map.h"
 
 /* The request's tools, and their names for whoever asks: lists of both may be long. */
@@ -22,15 +24,16 @@ static bool read_tool_members(struct reading *g, struct span tool, struct turn_t
             t->strict = w.kind == JSON_TRUE ? STRICT_YES : STRICT_NO;
         else if (json_walk_is(&w, "format") && w.kind == JSON_OBJECT)
             t->format = w.value;
-        else if (json_walk_is(&w, "parameters") &&
-                 !reading_object(g, &w, reading_path(g, t->path, "parameters"), &t->schema))
+        else if (!json_walk_is(&w, "parameters")) {
+            if (!json_walk_is(&w, "type"))
+                reading_unread(g, "tools[].", &w);
+        } else if (!reading_object(g, &w, reading_path(g, t->path, "parameters"), &t->schema))
             return false;
     }
     return t->name.len > 0 || reading_refuse(g, reading_path(g, t->path, "name"), "it is missing");
 }
 
-static struct turn_tool *add_tool(struct reading *g, struct turn_tool ***end, struct span tool,
-                                  struct span path)
+static struct turn_tool *add_tool(struct reading *g, struct turn_tool ***end, struct span path)
 {
     struct turn_tool *t = turn_add_tool(g->r, end, g->a);
     if (t == NULL) {
@@ -38,7 +41,6 @@ static struct turn_tool *add_tool(struct reading *g, struct turn_tool ***end, st
         return NULL;
     }
     t->path = path;
-    t->options = tool;
     return t;
 }
 
@@ -53,7 +55,7 @@ static bool read_plain_tool(struct reading *g, struct span tool, bool is_custom,
 {
     if (l->passes_known && map_get(&l->names, reading_text_of(tool, "name")) != NULL)
         return true;
-    struct turn_tool *t = add_tool(g, &l->end, tool, path);
+    struct turn_tool *t = add_tool(g, &l->end, path);
     if (t == NULL)
         return false;
     t->is_custom = is_custom;
@@ -65,12 +67,10 @@ static bool read_web_search(struct reading *g, struct span tool, struct tool_lis
 {
     if (l->passes_known && map_get(&l->names, SPAN_LIT("")) != NULL)
         return true;
-    struct turn_tool *t = add_tool(g, &l->end, tool, path);
+    struct turn_tool *t = add_tool(g, &l->end, path);
     if (t == NULL)
         return false;
-    t->is_web_search = true;
-    t->name = SPAN_LIT("");
-    return remember(g, l, t);
+    return web_search_read_responses(g, tool, t) && remember(g, l, t);
 }
 
 /* A namespace groups functions; their names are called without it. */
@@ -150,12 +150,12 @@ static bool read_allowed(struct reading *g, struct span choice, const struct map
     struct span tools = json_value(choice, &m);
     for (unsigned i = 0; json_each(tools, &cursor, &item); i++) {
         struct span path = turn_path(g->a, SPAN_LIT("tool_choice"), ".tools[%u]", i);
-        struct turn_tool *t = add_tool(g, &end, item, path);
+        struct turn_tool *t = add_tool(g, &end, path);
         if (t == NULL)
             return false;
-        t->is_web_search = span_starts(reading_text_of(item, "type"), SPAN_LIT("web_search"));
-        t->name = t->is_web_search ? SPAN_LIT("") : reading_text_of(item, "name");
-        bool is_named = t->is_web_search || t->name.len > 0;
+        bool is_search = span_starts(reading_text_of(item, "type"), SPAN_LIT("web_search"));
+        t->name = is_search ? SPAN_LIT("") : reading_text_of(item, "name");
+        bool is_named = is_search || t->name.len > 0;
         if (!is_named || map_get(names, t->name) == NULL)
             return reading_refuse(g, path, "it is not one of the request's tools");
     }

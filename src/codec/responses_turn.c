@@ -1,6 +1,7 @@
 #include "sluice/codec/responses_turn.h"
 
 #include "responses_tools.h"
+#include "turn_calls.h"
 
 #include "sluice/format/json_out.h"
 
@@ -150,6 +151,8 @@ static bool read_members(struct reading *g, struct span value, struct span path,
             i->content = w;
         else if (json_walk_is(&w, "output"))
             i->output = w;
+        else if (!json_walk_is(&w, "status") && !json_walk_is(&w, "tools"))
+            reading_unread(g, "input[].", &w);
     }
     return json_walk_is_complete(&w) || reading_refuse(g, path, "it must be an object");
 }
@@ -394,6 +397,13 @@ static bool read_top_logprobs(struct reading *g, const struct json_walk *w)
     return true;
 }
 
+/* By the gateway itself, or where the answer is written; or what is meant anyway. */
+static bool is_read_elsewhere(const struct json_walk *w)
+{
+    return reading_is_gateways(w) || json_walk_is(w, "include") ||
+           (json_walk_is(w, "truncation") && span_eq(w->value, SPAN_LIT("\"disabled\"")));
+}
+
 static bool read_option(struct reading *g, const struct json_walk *w)
 {
     struct turn_request *r = g->r;
@@ -426,6 +436,8 @@ static bool read_option(struct reading *g, const struct json_walk *w)
         r->service_tier = w->value;
     else if (json_walk_is(w, "metadata") && w->kind == JSON_OBJECT)
         r->metadata = w->value;
+    else if (!is_read_elsewhere(w))
+        reading_unread(g, "", w);
     return true;
 }
 
@@ -448,13 +460,15 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     return true;
 }
 
+static const struct turn_names names = {"input", "stop", "text.format"};
+
 bool responses_turn_read(struct span body, struct arena *a, struct turn_request *out,
                          struct fault *why)
 {
     struct reading g = {.a = a, .r = out, .why = why};
     struct parts p = {.input = {.kind = JSON_NULL}, .choice = {.kind = JSON_NULL}};
     struct json_walk w;
-    *out = (struct turn_request){.parallel = PARALLEL_UNSAID};
+    *out = (struct turn_request){.names = &names, .parallel = PARALLEL_UNSAID};
     json_walk_init(&w, body);
     while (json_walk_next(&w)) {
         if (!read_member(&g, &w, &p))
@@ -465,5 +479,6 @@ bool responses_turn_read(struct span body, struct arena *a, struct turn_request 
     return read_instructions(&g, p.instructions) && read_input(&g, &p.input) &&
            responses_tools_read(&g, p.tools, &p.input, &p.choice) &&
            (p.text.len == 0 || read_text_options(&g, p.text)) &&
-           (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning));
+           (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning)) &&
+           turn_pair_calls(out, a, why);
 }

@@ -1,6 +1,7 @@
 #include "sluice/codec/responses_wire.h"
 
 #include "turn_writing.h"
+#include "web_search.h"
 #include "wire_effort.h"
 
 #include "sluice/codec/call_id.h"
@@ -226,13 +227,11 @@ static bool put_input(struct writing *w)
 
 /* --- tools ---------------------------------------------------------------------------------------- */
 
-static void put_tool(struct writing *w, const struct turn_tool *t)
+static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
     put_comma(w);
-    if (t->is_web_search) {
-        put(w, "{\"type\":\"web_search\"}");
-        return;
-    }
+    if (t->search != NULL)
+        return web_search_put_responses(w, t);
     put(w, t->is_custom ? "{\"type\":\"custom\"" : "{\"type\":\"function\"");
     put_string(w, "name", t->name);
     put_string(w, "description", t->description);
@@ -246,6 +245,7 @@ static void put_tool(struct writing *w, const struct turn_tool *t)
         put(w, t->strict == STRICT_YES ? ",\"strict\":true" : ",\"strict\":false");
     }
     put(w, "}");
+    return true;
 }
 
 static void put_allowed(struct writing *w)
@@ -377,7 +377,7 @@ static bool check_expressible(struct writing *w)
     if (r->n.len > 0 && (!json_u64(r->n, &n) || n != 1))
         return refuse(w, SPAN_LIT("n"), "this model gives one answer at a time");
     if (r->stop.len > 0)
-        return refuse(w, SPAN_LIT("stop"), "this model knows no stop sequences");
+        return refuse(w, span_text(w->r->names->stop), "this model knows no stop sequences");
     if (span_find(r->logit_bias, SPAN_LIT(":")) != SIZE_MAX)
         return refuse(w, SPAN_LIT("logit_bias"), "this model's logits cannot be biased");
     if (json_is_true(r->logprobs))

@@ -113,3 +113,38 @@ bool reading_data_url(struct span url, struct span *media_type, struct span *dat
     *media_type = span_cut(&head, ';');
     return media_type->len > 0;
 }
+
+bool reading_is_gateways(const struct json_walk *w)
+{
+    static const char *const names[] = {"model", "models", "provider", "stream_options", "usage"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (json_walk_is(w, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool says_nothing(const struct json_walk *w)
+{
+    return w->kind == JSON_NULL || w->kind == JSON_FALSE ||
+           (w->kind == JSON_ARRAY && !json_array_is_filled(w->value)) ||
+           (w->kind == JSON_STRING && w->value.len == 2);
+}
+
+void reading_unread(struct reading *g, const char *where, const struct json_walk *w)
+{
+    char name[80];
+    size_t n = strlen(where);
+    if (says_nothing(w))
+        return;
+    memcpy(name, where, n);
+    for (size_t i = 0; i < w->key.len && n < sizeof name - 1; i++) { /* it goes into a header */
+        uint8_t c = w->key.at[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || c == '_' || c == '-';
+        name[n++] = is_plain ? (char)c : '?';
+    }
+    name[n] = '\0';
+    if (!turn_is_noted(&g->r->unread, name))
+        turn_note_dropped(&g->r->unread, arena_printf(g->a, "%s", name));
+}

@@ -23,6 +23,11 @@ bool reading_array(struct reading *g, const struct json_walk *w, struct span pat
                    struct span *lexeme);
 bool reading_bool(struct reading *g, const struct json_walk *w, struct span path, bool *out);
 
+/* A member of the request that is not for a provider at all. */
+bool reading_is_gateways(const struct json_walk *w);
+/* A member that is nobody's: noted by its name behind `where`, unless its value says nothing. */
+void reading_unread(struct reading *g, const char *where, const struct json_walk *w);
+
 /* New elements; NULL with a 400 when there are too many. */
 struct turn_message *reading_add_message(struct reading *g, enum turn_role role, struct span path);
 struct turn_part *reading_add_part(struct reading *g, struct turn_part ***end,

@@ -5,14 +5,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void turn_note_dropped(struct turn_notes *notes, const char *field)
+bool turn_is_noted(const struct turn_notes *notes, const char *field)
 {
     for (unsigned i = 0; i < notes->n; i++) {
         if (strcmp(notes->dropped[i], field) == 0)
-            return;
+            return true;
     }
+    return notes->n == TURN_NOTES_MAX &&
+           strcmp(notes->dropped[TURN_NOTES_MAX - 1], "and more") == 0;
+}
+
+void turn_note_dropped(struct turn_notes *notes, const char *field)
+{
+    if (turn_is_noted(notes, field))
+        return;
     if (notes->n < TURN_NOTES_MAX)
         notes->dropped[notes->n++] = field;
+    else
+        notes->dropped[TURN_NOTES_MAX - 1] = "and more";
 }
 
 static void *add(struct turn_request *r, struct arena *a, size_t size)

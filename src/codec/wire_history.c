@@ -1,5 +1,6 @@
 #include "wire_history.h"
 
+#include "sluice/base/map.h"
 #include "sluice/format/json_walk.h"
 
 bool wire_is_system(const struct turn_message *m)
@@ -15,45 +16,20 @@ const struct turn_message *wire_run_end(const struct turn_message *m)
     return m;
 }
 
-const struct turn_part *wire_result_of(const struct turn_message *m, const struct turn_message *end,
-                                       struct span id)
+int wire_each_called(struct writing *w, void (*each)(struct writing *w, struct span name))
 {
-    for (; m != end; m = m->next) {
-        if (m->role == ROLE_TOOL && span_eq(m->parts->id, id))
-            return m->parts;
-    }
-    return NULL;
-}
-
-static bool has_call(const struct turn_message *m, const struct turn_message *end, struct span id)
-{
-    for (; m != end; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->kind == PART_CALL && span_eq(p->id, id))
-                return true;
+    struct map names = {0};
+    int rc = w->out.rc;
+    for (const struct turn_message *m = w->r->messages; rc == 0 && m != NULL; m = m->next) {
+        for (struct turn_part *p = m->parts; rc == 0 && p != NULL; p = p->next) {
+            if (p->kind != PART_CALL || map_get(&names, p->name) != NULL)
+                continue;
+            rc = map_put(&names, p->name, p);
+            each(w, p->name);
         }
     }
-    return false;
-}
-
-bool wire_check_results(const struct turn_message *calls, const struct turn_message *m,
-                        const struct turn_message *end, struct fault *why)
-{
-    const struct turn_message *first = m;
-    for (const struct turn_message *i = calls; i != m; i = i->next) {
-        for (const struct turn_part *p = i->parts; p != NULL; p = p->next) {
-            if (p->kind == PART_CALL && wire_result_of(m, end, p->id) == NULL)
-                return turn_refuse(why, FAULT_INVALID_REQUEST, p->path,
-                                   "the tool call %.*s has no result in the next message",
-                                   SPAN_FMT(span_sub(p->id, 0, 100)));
-        }
-    }
-    for (; m != end; m = m->next) {
-        if (m->role == ROLE_TOOL && !has_call(calls, first, m->parts->id))
-            return turn_refuse(why, FAULT_INVALID_REQUEST, m->path,
-                               "the result of a tool follows the message that calls it");
-    }
-    return true;
+    map_fini(&names);
+    return rc != 0 ? rc : w->out.rc;
 }
 
 bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t)
@@ -103,15 +79,4 @@ void wire_put_grammar(struct json_out *o, struct span description, struct span g
     json_out_lit(o, "\\n\\nThe input must follow this grammar:\\n");
     json_out_span(o, grammar);
     json_out_lit(o, "\"");
-}
-
-bool wire_check_end(const struct turn_request *r, struct fault *why)
-{
-    const struct turn_message *last = r->last_message;
-    const struct turn_part *p = last != NULL && last->role == ROLE_ASSISTANT ? last->parts : NULL;
-    while (p != NULL && p->kind != PART_CALL)
-        p = p->next;
-    return p == NULL || turn_refuse(why, FAULT_INVALID_REQUEST, p->path,
-                                    "the tool call %.*s has no result in the next message",
-                                    SPAN_FMT(span_sub(p->id, 0, 100)));
 }

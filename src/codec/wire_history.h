@@ -5,24 +5,16 @@
 #ifndef SLUICE_CODEC_WIRE_HISTORY_H
 #define SLUICE_CODEC_WIRE_HISTORY_H
 
-#include "sluice/codec/turn_wire.h"
-#include "sluice/format/json_out.h"
+#include "turn_writing.h"
 
 bool wire_is_system(const struct turn_message *m);
 
 /* The first message behind the run that `m` begins; NULL at the conversation's end. */
 const struct turn_message *wire_run_end(const struct turn_message *m);
 
-/* The part of kind PART_RESULT among `m` to `end` that answers `id`, or NULL. */
-const struct turn_part *wire_result_of(const struct turn_message *m, const struct turn_message *end,
-                                       struct span id);
-
-/* Has every call of `calls` to `m` a result in `m` to `end`, and the other way around? */
-bool wire_check_results(const struct turn_message *calls, const struct turn_message *m,
-                        const struct turn_message *end, struct fault *why);
-
-/* A conversation cannot end with a call: nobody could answer it any more. */
-bool wire_check_end(const struct turn_request *r, struct fault *why);
+/* Calls `each` once for each name of a tool the history calls: some upstreams need the tools of a
+ * history even where none can be called any more. 0, or -ENOMEM. */
+int wire_each_called(struct writing *w, void (*each)(struct writing *w, struct span name));
 
 /* May the model call this tool (allowed_tools)? */
 bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t);

@@ -1,6 +1,6 @@
 """The tables of docs/protocols.md, made by asking: each member in a request to a model of each protocol.
 
-Run as a program it prints them for the document; test_protocols_doc.py compares.
+test_protocols_doc.py compares them with the page, or writes them there.
 """
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ CLIENTS = {
             "type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [
                 {"type": "function", "function": {"name": "f"}}]}}},
         "`parallel_tool_calls` false": {"tools": function(), "parallel_tool_calls": False},
+        "`web_search_options`": {"web_search_options": {"search_context_size": "low"}},
+        "`name` of a message": {"messages": [{"role": "user", "name": "me", "content": "go"}]},
+        "a member nobody knows": {"frobnicate": {"x": 1}},
         "a system message": {"messages": [{"role": "system", "content": "s"}] + ask(
             {"type": "text", "text": "go"})},
         "a system message in the middle": {"messages": ask({"type": "text", "text": "go"}) + [
@@ -100,6 +103,9 @@ CLIENTS = {
             "format": {"type": "json_schema", "schema": TEXT}}},
         "`tools`": {"tools": [{"name": "f", "input_schema": TEXT}]},
         "`tools`, web search": {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+        "`tools`, web search but for `blocked_domains`": {"tools": [{
+            "type": "web_search_20250305", "name": "web_search",
+            "blocked_domains": ["example.org"]}]},
         "`tools`, others of Anthropic's": {"tools": [{"type": "bash_20250124", "name": "bash"}]},
         "`tool_choice` any": {"tools": [{"name": "f", "input_schema": TEXT}],
                               "tool_choice": {"type": "any"}},
@@ -117,6 +123,10 @@ CLIENTS = {
             "type": "url", "url": "https://example.org/x.pdf"}})},
         "a file by id": {"messages": ask({"type": "image", "source": {
             "type": "file", "file_id": "file_1"}})},
+        "a document with `citations`": {"messages": ask({"type": "document", "source": {
+            "type": "text", "media_type": "text/plain", "data": "x"},
+            "citations": {"enabled": True}})},
+        "`cache_control` of the request": {"cache_control": {"type": "ephemeral"}},
         "`cache_control` on a block": {"messages": ask(
             {"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}})},
     }),
@@ -139,9 +149,12 @@ CLIENTS = {
         "`tools`, custom with a grammar": {"tools": [{"type": "custom", "name": "f", "format": {
             "type": "grammar", "syntax": "lark", "definition": "start: X"}}]},
         "`tools`, web search": {"tools": [{"type": "web_search"}]},
+        "`tools`, web search of what is stored": {"tools": [{
+            "type": "web_search", "external_web_access": False}]},
         "`tools`, others of OpenAI's": {"tools": [{"type": "code_interpreter"}]},
         "`tool_choice` required": {"tools": [{"type": "function", "name": "f"}],
                                    "tool_choice": "required"},
+        "`max_tool_calls`": {"max_tool_calls": 3},
         "`previous_response_id`": {"previous_response_id": "resp_1"},
         "`background`": {"background": True},
         "`conversation`": {"conversation": "conv_1"},
@@ -170,10 +183,10 @@ def outcome(gw, upstream, path: str, base: dict, members: dict, target: str) -> 
     dropped = answer.headers.get("x-sluice-dropped", "")
     if answer.status == 400 and not sent:
         return f"**400** `{answer.json['error']['param']}`"
-    if dropped:
-        return f"dropped: {dropped}"
     new = [k for k in sent if k not in plain or sent[k] != plain[k]]
-    return "→ " + ", ".join(f"`{k}`" for k in new) if new else "no effect"
+    parts = (["→ " + ", ".join(f"`{k}`" for k in new)] if new else []) + \
+        ([f"dropped: {dropped}"] if dropped else [])
+    return "; ".join(parts) or "no effect"
 
 
 def tables(gw, upstream) -> str:

@@ -145,8 +145,6 @@ static void what_cannot_be_said_is_refused(void **state)
         {CHAT("{\"role\":\"system\",\"content\":\"s\"}", ""), "messages"},
         {CHAT(USER, ",\"n\":2"), "n"},
         {CHAT(USER, ",\"response_format\":{\"type\":\"json_object\"}"), "response_format"},
-        {CHAT(USER ",{\"role\":\"assistant\",\"tool_calls\":[" CALL("a", "f", "{}") "]}," USER, ""),
-         "messages[1].tool_calls[0]"},
     };
     static const struct wire_options options = {.default_max_tokens = 4096, .facts = PLAIN};
     for (unsigned i = 0; i < ROWS(rows); i++) {

@@ -296,7 +296,7 @@ static void tools_are_read_wherever_they_are_told(void **state)
     assert_true(tool->is_custom);
     assert_span(tool->format, "{\"type\":\"grammar\"}");
     tool = tool->next;
-    assert_true(tool->is_web_search);
+    assert_non_null(tool->search);
     assert_int_equal(tool->next->strict, STRICT_UNSAID);
     assert_true(tool->next->next->is_custom);
     assert_ptr_equal(t.r.messages, t.r.last_message);

@@ -43,6 +43,8 @@ struct turn_part {
     struct span arguments_text;   /* raw text of a JSON object (chat, responses) */
     struct span arguments_object; /* lexeme of a JSON object (messages) */
     struct turn_part *inside;     /* PART_RESULT */
+    struct turn_part *result;     /* PART_CALL: never NULL once the request is read */
+    struct turn_part *twin;       /* turn_calls.c: the next call of the same id */
     struct span cache_control;    /* lexeme */
     bool is_error, is_custom;
     struct span path; /* where it came from, for errors: "messages[3].content[0]", in the arena */
@@ -56,16 +58,22 @@ struct turn_message {
     struct span path; /* "messages[3]" */
 };
 
+/* What a search of the provider's own may be told. */
+struct turn_search {
+    struct span context_size, city, region, country, timezone; /* raw */
+    struct span allowed_domains, blocked_domains, max_uses;    /* lexemes */
+    bool is_offline;                                           /* what is stored must do */
+};
+
 struct turn_tool {
     struct turn_tool *next;
     struct span name, description; /* raw */
     struct span schema;            /* lexeme of the parameters' schema, empty: none */
     struct span format;            /* lexeme: what a custom tool's text must look like */
     enum { STRICT_UNSAID, STRICT_NO, STRICT_YES } strict;
-    struct span cache_control; /* lexeme */
-    bool is_custom;            /* free text instead of JSON */
-    bool is_web_search;        /* the provider's own; `options` holds its settings */
-    struct span options;       /* lexeme of the whole tool as the client wrote it */
+    struct span cache_control;  /* lexeme */
+    bool is_custom;             /* free text instead of JSON */
+    struct turn_search *search; /* web search, which has no name; NULL: any other tool */
     struct span path;
 };
 
@@ -84,7 +92,24 @@ enum turn_effort {
 
 enum turn_format { FORMAT_UNSAID, FORMAT_TEXT, FORMAT_JSON, FORMAT_SCHEMA };
 
+/* What is left out because nobody knows it or the upstream has no word for it: contract D-13, the
+ * answer's x-sluice-dropped. Names are static or in the arena. */
+#define TURN_NOTES_MAX 16
+struct turn_notes {
+    const char *dropped[TURN_NOTES_MAX];
+    unsigned n;
+};
+/* Once each; when there are too many the last one says so. */
+void turn_note_dropped(struct turn_notes *notes, const char *field);
+bool turn_is_noted(const struct turn_notes *notes, const char *field);
+
+/* What the client's protocol calls members that a writer may have to refuse. */
+struct turn_names {
+    const char *messages, *stop, *format;
+};
+
 struct turn_request {
+    const struct turn_names *names;
     struct span model; /* decoded */
     bool stream, wants_usage;
 
@@ -113,16 +138,9 @@ struct turn_request {
     struct span cache_key; /* raw */
     struct span metadata, service_tier, store, prediction, verbosity, modalities, audio,
         context_management; /* lexemes */
-};
 
-/* What a writer left out because the upstream has no word for it: contract D-13, the answer's
- * x-sluice-dropped. Names are static or in the arena. */
-#define TURN_NOTES_MAX 16
-struct turn_notes {
-    const char *dropped[TURN_NOTES_MAX];
-    unsigned n;
+    struct turn_notes unread; /* what means nothing to the reader itself */
 };
-void turn_note_dropped(struct turn_notes *notes, const char *field); /* once each */
 
 /* --- for readers --------------------------------------------------------------------------------
  *
