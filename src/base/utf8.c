@@ -57,3 +57,43 @@ unsigned utf8_encode(uint32_t code_point, uint8_t out[4])
     out[0] = (uint8_t)(mark[len] | code_point);
     return len;
 }
+
+static size_t skip_ascii(struct span s, size_t i)
+{
+    static const uint64_t high = 0x8080808080808080;
+    for (uint64_t eight; i + sizeof eight <= s.len; i += sizeof eight) {
+        memcpy(&eight, s.at + i, sizeof eight);
+        if ((eight & high) != 0)
+            break;
+    }
+    while (i < s.len && s.at[i] < 0x80)
+        i++;
+    return i;
+}
+
+size_t utf8_valid_length(struct span s)
+{
+    size_t i = 0;
+    while ((i = skip_ascii(s, i)) < s.len) {
+        int n = utf8_sequence(span_skip(s, i));
+        if (n < 0)
+            return i;
+        i += (size_t)n;
+    }
+    return s.len;
+}
+
+int utf8_mend(struct span s, struct buf *out)
+{
+    int rc = 0;
+    while (rc == 0 && s.len > 0) {
+        size_t good = utf8_valid_length(s);
+        rc = buf_add(out, span_sub(s, 0, good));
+        s = span_skip(s, good);
+        if (rc < 0 || s.len == 0)
+            break;
+        rc = buf_add_text(out, "\xef\xbf\xbd");
+        s = span_skip(s, (size_t)-utf8_sequence(s));
+    }
+    return rc;
+}

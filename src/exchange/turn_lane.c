@@ -1,7 +1,9 @@
 #include "lanes.h"
 
+#include "sluice/base/utf8.h"
 #include "sluice/codec/custom_tool.h"
 #include "sluice/codec/proof.h"
+#include "sluice/codec/unique_calls.h"
 #include "sluice/format/event_stream.h"
 
 #include <stdio.h>
@@ -24,8 +26,10 @@ struct turn_lane {
         struct sse sse;
         struct event_stream binary;
     };
+    struct unique_calls calls;
     struct custom_tool custom;
     struct buf wrapped; /* the proof of reasoning under way */
+    struct buf mended;  /* an event that was no UTF-8 */
     bool is_stream;
     bool has_failed;    /* the upstream's fault is in `fault` */
     bool has_ended;     /* the answer is complete, and written */
@@ -121,11 +125,17 @@ static bool take_event(void *arg, const struct turn_event *e)
     return write_event(x, e);
 }
 
+static bool unwrap_event(void *arg, const struct turn_event *e)
+{
+    struct exchange *x = arg;
+    return custom_tool_event(&x->lane.turn->custom, e, take_event, x);
+}
+
 /* From the reader. */
 static bool on_event(void *arg, const struct turn_event *e)
 {
     struct exchange *x = arg;
-    return custom_tool_event(&x->lane.turn->custom, e, take_event, x);
+    return unique_calls_event(&x->lane.turn->calls, e, unwrap_event, x);
 }
 
 /* --- life ------------------------------------------------------------------------------------------- */
@@ -189,6 +199,7 @@ void turn_lane_open(struct exchange *x, bool is_stream)
         sse_init(&t->sse, EVENT_MAX);
     else
         event_stream_init(&t->binary, EVENT_STREAM_MESSAGE_MAX);
+    unique_calls_init(&t->calls);
     watch_custom_tools(x, t);
     d->upstream->init(t->reader, t->who.id, on_event, x);
     if (is_stream)
@@ -205,8 +216,10 @@ void turn_lane_free(struct turn_lane *t)
         c->fini(t->writer);
     else
         c->whole_fini(t->writer);
+    unique_calls_fini(&t->calls);
     custom_tool_fini(&t->custom);
     buf_fini(&t->wrapped);
+    buf_fini(&t->mended);
     if (t->dialect->upstream->framing == UPSTREAM_SSE)
         sse_fini(&t->sse);
     else
@@ -277,11 +290,21 @@ static void fail_with(struct turn_lane *t, const char *problem)
     snprintf(t->fault.message, sizeof t->fault.message, "%s", problem);
 }
 
+/* No parser takes bytes that are no UTF-8: what a decoder shows in their place goes on instead. */
+static struct span readable(struct turn_lane *t, struct span text)
+{
+    if (utf8_valid_length(text) == text.len)
+        return text;
+    buf_clear(&t->mended);
+    t->out_of_memory |= utf8_mend(text, &t->mended) < 0;
+    return buf_span(&t->mended);
+}
+
 static void read_sse(struct turn_lane *t, struct span input)
 {
     enum sse_status status = SSE_MORE;
     while (!is_over(t) && (status = sse_next(&t->sse, &input)) == SSE_EVENT)
-        t->dialect->upstream->event(t->reader, t->sse.name, t->sse.data);
+        t->dialect->upstream->event(t->reader, t->sse.name, readable(t, t->sse.data));
     if (status == SSE_TOO_LARGE)
         fail_with(t, "its stream holds an event that is too large");
 }
@@ -293,9 +316,9 @@ static void read_binary(struct turn_lane *t, struct span input)
     enum event_stream_status status = EVENT_STREAM_MORE;
     while (!is_over(t) && (status = event_stream_next(s, &input)) == EVENT_STREAM_MESSAGE) {
         if (span_eq(s->message_type, SPAN_LIT("error")))
-            up->error(t->reader, s->error_code, s->error_message);
+            up->error(t->reader, s->error_code, readable(t, s->error_message));
         else
-            up->event(t->reader, s->event_type, s->payload);
+            up->event(t->reader, s->event_type, readable(t, s->payload));
     }
     if (status == EVENT_STREAM_INVALID && !is_over(t))
         fail_with(t, s->problem);
@@ -314,7 +337,7 @@ static void read_end(struct turn_lane *t)
     const struct upstream_codec *up = t->dialect->upstream;
     bool is_sse = up->framing == UPSTREAM_SSE;
     if (is_sse && sse_finish(&t->sse))
-        up->event(t->reader, t->sse.name, t->sse.data);
+        up->event(t->reader, t->sse.name, readable(t, t->sse.data));
     if (is_over(t))
         return;
     if (!is_sse && !event_stream_is_between(&t->binary))
@@ -367,7 +390,7 @@ static void document_data(struct exchange *x, const struct span *spans, unsigned
     }
     if (!last)
         return;
-    t->dialect->upstream->whole(t->reader, buf_span(&l->held));
+    t->dialect->upstream->whole(t->reader, readable(t, buf_span(&l->held)));
     if (t->has_ended && !t->out_of_memory && t->dialect->client->whole_write(t->writer, &out) == 0)
         send_document(x);
     else

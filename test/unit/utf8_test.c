@@ -51,11 +51,49 @@ static void every_code_point_goes_there_and_back(void **state)
     }
 }
 
+#define BAD "\xef\xbf\xbd"
+
+static void what_is_malformed_is_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *mended;
+        size_t valid;
+    } rows[] = {
+        {"", "", 0},
+        {"plain", "plain", 5},
+        {"Troms\xc3\xb8", "Troms\xc3\xb8", 7},
+        {"Troms\xf8", "Troms" BAD, 5},
+        {"\xc3", BAD, 0},
+        {"a\xf0\x9f\x98z", "a" BAD "z", 1},
+        {"\xff\xfe", BAD BAD, 0},
+        {"12345678\x80"
+         "12345678\xe2\x82\xac",
+         "12345678" BAD "12345678\xe2\x82\xac", 8},
+        {"1234567\xe2\x82\xac"
+         "23456789\xe2\x82",
+         "1234567\xe2\x82\xac"
+         "23456789" BAD,
+         18},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        uint8_t *text = exact_copy(span_text(rows[i].text));
+        struct span s = span_of(text, strlen(rows[i].text));
+        struct buf out = {0};
+        assert_row(i, utf8_valid_length(s) == rows[i].valid);
+        assert_int_equal(utf8_mend(s, &out), 0);
+        assert_span(buf_span(&out), rows[i].mended);
+        buf_fini(&out);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed_bytes_count_as_their_maximal_subpart),
         cmocka_unit_test(every_code_point_goes_there_and_back),
+        cmocka_unit_test(what_is_malformed_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
