@@ -9,8 +9,13 @@ enum { OUTPUT_TOKENS = 8192 }; /* what every model in use can do */
 #define EFFORTS (FACT_EFFORT_XHIGH | FACT_EFFORT_MAX)
 #define CLAUDE_NEW (FACT_SYSTEM_ANYWHERE | EFFORTS)
 
+#define MANUAL (FACT_THINKING_BUDGET | FACT_SAMPLING)
+#define NEWER (FACT_THINKING_OFF | FACT_EFFORT_XHIGH)
+
 static const struct {
-    const char *name; /* where a word of the model's begins, '.' being as '-'; '$' is the end */
+    /* Where a word of the model's name begins, '.' being as '-'. '^': at its start, or behind an author's
+     * slash. '$': its end, or where a date or a variant follows ('@', ':'). */
+    const char *name;
     unsigned yes, no;
     uint64_t max_output; /* 0: as before */
 } models[] = {
@@ -20,23 +25,23 @@ static const struct {
     {"claude-opus-4-7", 0, FACT_SYSTEM_ANYWHERE, 0},
     {"claude-opus-4-6", FACT_SAMPLING, FACT_SYSTEM_ANYWHERE | FACT_EFFORT_XHIGH, 0},
     {"claude-sonnet-4-6", FACT_SAMPLING, FACT_SYSTEM_ANYWHERE | EFFORTS, 0},
-    {"claude-opus-4-5", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
-    {"claude-sonnet-4-5", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
-    {"claude-haiku-4-5", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
-    {"claude-opus-4-1", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
-    {"claude-opus-4-0", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
-    {"claude-opus-4-2025", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
-    {"claude-opus-4@", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 32000},
-    {"claude-sonnet-4-0", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
-    {"claude-sonnet-4-2025", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
-    {"claude-sonnet-4@", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW, 0},
-    {"claude-3", FACT_THINKING_BUDGET | FACT_SAMPLING, CLAUDE_NEW | FACT_REASONING, 4096},
+    {"claude-opus-4-5", MANUAL, CLAUDE_NEW, 0},
+    {"claude-sonnet-4-5", MANUAL, CLAUDE_NEW, 0},
+    {"claude-haiku-4-5", MANUAL, CLAUDE_NEW, 0},
+    {"claude-opus-4-1", MANUAL, CLAUDE_NEW, 32000},
+    {"claude-opus-4-0", MANUAL, CLAUDE_NEW, 32000},
+    {"claude-opus-4-2025", MANUAL, CLAUDE_NEW, 32000},
+    {"claude-opus-4$", MANUAL, CLAUDE_NEW, 32000},
+    {"claude-sonnet-4-0", MANUAL, CLAUDE_NEW, 0},
+    {"claude-sonnet-4-2025", MANUAL, CLAUDE_NEW, 0},
+    {"claude-sonnet-4$", MANUAL, CLAUDE_NEW, 0},
+    {"claude-3", MANUAL, CLAUDE_NEW | FACT_REASONING, 4096},
     {"claude-3-5", 0, 0, 8192},
     {"claude-3-7", FACT_REASONING, 0, 64000},
 
     /* Google's: words since Gemini 3, budgets before, nothing before that. */
     {"gemini", FACT_REASONING, FACT_THINKING_BUDGET | FACT_THINKING_OFF, 0},
-    {"gemini-3-flash", FACT_THINKING_OFF, 0, 0},
+    {"gemini-3-flash", FACT_THINKING_OFF | FACT_EFFORT_MINIMAL, 0, 0},
     {"gemini-2-5", FACT_THINKING_BUDGET | FACT_THINKING_OFF, 0, 0},
     {"gemini-2-5-pro", 0, FACT_THINKING_OFF, 0},
     {"gemini-2-0", 0, FACT_REASONING, 0},
@@ -47,22 +52,30 @@ static const struct {
     {"gpt-3-5", 0, FACT_REASONING, 0},
     {"gpt-4", 0, FACT_REASONING, 0},
     {"chatgpt-4o", 0, FACT_REASONING, 0},
-    {"o1", FACT_REASONING, FACT_SAMPLING, 0},
-    {"o3", FACT_REASONING, FACT_SAMPLING, 0},
-    {"o4", FACT_REASONING, FACT_SAMPLING, 0},
-    {"gpt-5", FACT_REASONING | FACT_THINKING_OFF | FACT_EFFORT_XHIGH, FACT_SAMPLING, 0},
+    {"^o1", FACT_REASONING, FACT_SAMPLING, 0},
+    {"^o3", FACT_REASONING, FACT_SAMPLING, 0},
+    {"^o4", FACT_REASONING, FACT_SAMPLING, 0},
+    {"gpt-5", FACT_REASONING | NEWER, FACT_SAMPLING, 0},
     {"gpt-5-1", 0, FACT_EFFORT_XHIGH, 0},
-    {"gpt-5-1-codex-max", FACT_EFFORT_XHIGH, 0, 0},
-    {"gpt-5$", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
-    {"gpt-5-2025", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
-    {"gpt-5-mini", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
-    {"gpt-5-nano", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
-    {"gpt-5-codex", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
-    {"gpt-5-pro", 0, FACT_THINKING_OFF | FACT_EFFORT_XHIGH, 0},
+    {"gpt-5$", FACT_EFFORT_MINIMAL, NEWER, 0},
+    {"gpt-5-2025", FACT_EFFORT_MINIMAL, NEWER, 0},
+    {"gpt-5-mini", FACT_EFFORT_MINIMAL, NEWER, 0},
+    {"gpt-5-nano", FACT_EFFORT_MINIMAL, NEWER, 0},
+    {"gpt-5-codex", 0, NEWER, 0},
+    {"gpt-5-pro", 0, NEWER, 0},
+    {"gpt-5-2-pro", 0, FACT_THINKING_OFF, 0},
+    {"codex", 0, FACT_THINKING_OFF, 0},
+    {"codex-max", FACT_EFFORT_XHIGH, 0, 0},
     {"gpt-5-chat", FACT_SAMPLING, FACT_REASONING, 0},
     {"gpt-oss", FACT_REASONING | FACT_SAMPLING, 0, 0},
     {"search-preview", FACT_WEB_SEARCH, FACT_REASONING | FACT_SAMPLING, 0},
     {"search-api", FACT_WEB_SEARCH, FACT_REASONING | FACT_SAMPLING, 0},
+
+    /* xAI's think by themselves; few of them can be told how hard. */
+    {"grok", 0, FACT_REASONING, 0},
+    {"grok-3-mini", FACT_REASONING, 0, 0},
+    {"grok-4-3", FACT_REASONING, 0, 0},
+    {"grok-4-5", FACT_REASONING, 0, 0},
 
     /* Others'. */
     {"sonar", FACT_WEB_SEARCH, 0, 0},
@@ -78,7 +91,7 @@ static bool begins_with(struct span text, const char *name)
 {
     for (size_t i = 0; name[i] != '\0'; i++) {
         if (name[i] == '$')
-            return i == text.len;
+            return i >= text.len || text.at[i] == '@' || text.at[i] == ':';
         uint8_t c = i < text.len ? text.at[i] : 0;
         uint8_t folded = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c == '.' ? '-' : c;
         if (folded != (uint8_t)name[i])
@@ -89,8 +102,11 @@ static bool begins_with(struct span text, const char *name)
 
 static bool is_named(struct span model, const char *name)
 {
+    bool is_first = name[0] == '^';
     for (size_t i = 0; i < model.len; i++) {
-        if ((i == 0 || !is_word_part(model.at[i - 1])) && begins_with(span_skip(model, i), name))
+        bool is_here = i == 0 ||
+                       (is_first ? model.at[i - 1] == '/' : !is_word_part(model.at[i - 1]));
+        if (is_here && begins_with(span_skip(model, i), name + is_first))
             return true;
     }
     return false;
@@ -125,6 +141,8 @@ unsigned facts_of(const struct target *t)
         if (is_named(t->upstream_model, models[i].name))
             facts = (facts & ~models[i].no) | models[i].yes;
     }
+    if (p->protocol == PROTOCOL_VERTEX)
+        facts &= ~(unsigned)FACT_SYSTEM_ANYWHERE; /* a feature of Anthropic's own service */
     return overruled(overruled(facts, &p->facts), t->facts);
 }
 

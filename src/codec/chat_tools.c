@@ -1,7 +1,7 @@
 #include "chat_tools.h"
 
 #include "web_search.h"
-#include "wire_history.h"
+#include "wire_tools.h"
 
 #include "sluice/format/json_walk.h"
 
@@ -18,9 +18,11 @@ static void put_custom_tool(struct writing *w, const struct turn_tool *t)
     put(w, "{\"type\":\"custom\",\"custom\":{\"name\":");
     json_out_raw(&w->out, t->name);
     put_description(w, t);
-    if (t->format.len > 0) {
-        put(w, ",\"format\":");
-        json_out_span(&w->out, t->format);
+    if (t->grammar.len > 0) {
+        put(w, ",\"format\":{\"type\":\"grammar\",\"grammar\":{");
+        put_string(w, "syntax", t->syntax);
+        put_string(w, "definition", t->grammar);
+        put(w, "}}");
     }
     put(w, "}}");
 }
@@ -29,7 +31,7 @@ static void put_custom_tool(struct writing *w, const struct turn_tool *t)
  * (custom_tool.h). */
 static bool put_wrapped_tool(struct writing *w, const struct turn_tool *t)
 {
-    struct span grammar = wire_grammar_of(t);
+    struct span grammar = t->grammar;
     if (grammar.len > 0 && !w->o->wraps_grammars)
         return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
     put(w, "{\"type\":\"function\",\"function\":{\"name\":");
@@ -61,10 +63,8 @@ static void put_function(struct writing *w, const struct turn_tool *t)
 
 static bool is_native_custom(const struct writing *w, struct span name)
 {
-    const struct turn_tool *t = takes(w, FACT_CUSTOM_TOOLS) ? w->r->tools : NULL;
-    while (t != NULL && !(t->is_custom && span_eq(t->name, name)))
-        t = t->next;
-    return t != NULL;
+    const struct turn_tool *t = wire_tool_named(w->r, name);
+    return t != NULL && t->is_custom && takes(w, FACT_CUSTOM_TOOLS);
 }
 
 static void put_choice(struct writing *w)
@@ -74,7 +74,9 @@ static void put_choice(struct writing *w)
         [CHOICE_NONE] = ",\"tool_choice\":\"none\"",
         [CHOICE_REQUIRED] = ",\"tool_choice\":\"required\"",
     };
-    if (w->r->choice == CHOICE_NAMED) {
+    if (wire_must_search(w->r)) {
+        put(w, ",\"tool_choice\":\"auto\""); /* search is no tool here */
+    } else if (w->r->choice == CHOICE_NAMED) {
         put(w, is_native_custom(w, w->r->choice_name)
                    ? ",\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":"
                    : ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");
@@ -96,18 +98,19 @@ static bool put_web_search(struct writing *w)
         t = t->next;
     if (t == NULL || !web_search_is_possible(w, t))
         return true;
-    if (takes(w, FACT_WEB_SEARCH))
-        return web_search_put_chat(w, t);
-    turn_note_dropped(w->notes, "web search");
-    return true;
+    if (!takes(w, FACT_WEB_SEARCH)) {
+        turn_note_dropped(w->notes, "web search");
+        return true;
+    }
+    if (wire_must_search(w->r))
+        turn_note_dropped(w->notes, "tool_choice"); /* it searches when it wants to */
+    return web_search_put_chat(w, t);
 }
 
 bool chat_put_tools(struct writing *w)
 {
     unsigned n = 0;
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->cache_control.len > 0)
-            turn_note_dropped(w->notes, "cache_control");
         if (t->search != NULL || !wire_is_allowed(w->r, t))
             continue;
         put(w, n++ == 0 ? ",\"tools\":[" : ",");

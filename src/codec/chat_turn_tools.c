@@ -1,6 +1,16 @@
 #include "chat_turn_parts.h"
 #include "web_search.h"
 
+/* {"type":"grammar","grammar":{"syntax","definition"}}, or {"type":"text"} */
+static void read_format(struct span format, struct turn_tool *t)
+{
+    struct json_member m;
+    if (!json_get(format, "grammar", &m) || m.kind != JSON_OBJECT)
+        return;
+    t->grammar = reading_text_of(json_value(format, &m), "definition");
+    t->syntax = reading_text_of(json_value(format, &m), "syntax");
+}
+
 static bool read_function(struct reading *g, struct span function, struct turn_tool *t)
 {
     struct json_walk w;
@@ -13,13 +23,27 @@ static bool read_function(struct reading *g, struct span function, struct turn_t
         else if (json_walk_is(&w, "strict") && w.kind != JSON_NULL)
             t->strict = w.kind == JSON_TRUE ? STRICT_YES : STRICT_NO;
         else if (json_walk_is(&w, "format") && w.kind == JSON_OBJECT)
-            t->format = w.value;
+            read_format(w.value, t);
         else if (!json_walk_is(&w, "parameters"))
             reading_unread(g, "tools[].function.", &w);
         else if (!reading_object(g, &w, reading_path(g, t->path, "parameters"), &t->schema))
             return false;
     }
     return t->name.len > 0 || reading_refuse(g, reading_path(g, t->path, "name"), "it is missing");
+}
+
+/* What stands beside the function. */
+static void read_beside(struct reading *g, struct span tool, struct turn_tool *t)
+{
+    struct json_walk w;
+    json_walk_init(&w, tool);
+    while (json_walk_next(&w)) {
+        if (json_walk_is(&w, "cache_control") && w.kind == JSON_OBJECT)
+            t->cache_control = w.value;
+        else if (!json_walk_is(&w, "type") && !json_walk_is(&w, "function") &&
+                 !json_walk_is(&w, "custom"))
+            reading_unread(g, "tools[].", &w);
+    }
 }
 
 static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***end,
@@ -35,8 +59,7 @@ static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***e
     if (!t->is_custom && !span_eq(type, SPAN_LIT("function")))
         return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
                            "this model knows function and custom tools only");
-    if (json_get(tool, "cache_control", &m) && m.kind == JSON_OBJECT)
-        t->cache_control = json_value(tool, &m);
+    read_beside(g, tool, t);
     const char *member = t->is_custom ? "custom" : "function";
     t->path = reading_path(g, path, member);
     if (!json_get(tool, member, &m) || m.kind != JSON_OBJECT)
@@ -66,7 +89,8 @@ static bool read_search(struct reading *g, struct span options, struct turn_tool
     if (t == NULL)
         return reading_refuse(g, SPAN_LIT("tools"), "there are more tools than can be read");
     t->path = SPAN_LIT("web_search_options");
-    return web_search_read_chat(g, options, t);
+    web_search_read_chat(g, options, t);
+    return true;
 }
 
 bool chat_turn_read_tools(struct reading *g, struct span tools, struct span functions,

@@ -25,7 +25,10 @@ static bool is_left_out(const struct writing *w, const struct turn_part *p)
         return p->text.len == 0;
     case PART_REASONING:
     case PART_REDACTED:
-        return !takes(w, FACT_REPLAYS_REASONING) || p->text.len == 0 || p->kind == PART_REDACTED;
+        if (takes(w, FACT_REPLAYS_REASONING) && p->text.len > 0 && p->kind == PART_REASONING)
+            return false;
+        turn_note_dropped(w->notes, "reasoning");
+        return true;
     default:
         return false;
     }
@@ -419,7 +422,7 @@ static void put_sampling(struct writing *w)
 
 static void put_effort(struct writing *w)
 {
-    enum turn_effort effort = wire_effort(w->r, w->o);
+    enum turn_effort effort = wire_effort(w->r);
     if (effort == EFFORT_UNSAID)
         return;
     if (effort == EFFORT_NONE && !takes(w, FACT_REASONING))
@@ -429,7 +432,7 @@ static void put_effort(struct writing *w)
         return;
     }
     put(w, ",\"reasoning_effort\":\"");
-    put(w, turn_effort_word(effort));
+    put(w, wire_effort_word(w->o, effort));
     put(w, "\"");
 }
 
@@ -478,12 +481,8 @@ static void note_dropped(struct writing *w)
         turn_note_dropped(w->notes, "metadata");
     if (json_is_true(r->store))
         turn_note_dropped(w->notes, "store");
-    for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->cache_control.len > 0)
-                turn_note_dropped(w->notes, "cache_control");
-        }
-    }
+    if (wire_has_cache_control(r))
+        turn_note_dropped(w->notes, "cache_control");
 }
 
 bool chat_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,
@@ -493,7 +492,7 @@ bool chat_wire_write(const struct turn_request *r, const struct wire_options *o,
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
     put(&w, "{\"model\":");
     json_out_bytes(&w.out, o->model);
-    if (!put_messages(&w) || !chat_put_tools(&w))
+    if (!wire_check_roles(r, why) || !put_messages(&w) || !chat_put_tools(&w))
         return false;
     put_sampling(&w);
     put_effort(&w);

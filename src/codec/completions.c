@@ -10,9 +10,9 @@
 /* Members that would change what comes back. */
 static bool check_expressible(struct reading *g, const struct json_walk *w)
 {
-    static const char *const names[] = {"suffix", "echo", "best_of"};
+    static const char *const names[] = {"suffix", "echo", "best_of", "logprobs"};
     bool says_nothing = w->kind == JSON_NULL || w->kind == JSON_FALSE ||
-                        span_eq(w->value, SPAN_LIT("1"));
+                        (span_eq(w->value, SPAN_LIT("1")) && json_walk_is(w, "best_of"));
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (json_walk_is(w, names[i]) && !says_nothing)
             return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, span_text(names[i]),

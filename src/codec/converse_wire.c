@@ -8,6 +8,7 @@
 #include "turn_writing.h"
 #include "wire_effort.h"
 #include "wire_history.h"
+#include "wire_tools.h"
 
 #define ANY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 #define CACHE_POINT "{\"cachePoint\":{\"type\":\"default\"}}"
@@ -311,7 +312,7 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
         turn_note_dropped(w->notes, "web search");
         return true;
     }
-    struct span grammar = t->is_custom ? wire_grammar_of(t) : SPAN_NONE;
+    struct span grammar = t->grammar;
     if (grammar.len > 0 && !w->o->wraps_grammars)
         return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
     if (t->strict == STRICT_YES)
@@ -358,6 +359,10 @@ static void put_choice(struct writing *w)
         put(w, ",\"toolChoice\":{\"any\":{}}");
         break;
     case CHOICE_NAMED:
+        if (wire_must_search(w->r)) {
+            turn_note_dropped(w->notes, "tool_choice");
+            break;
+        }
         put(w, ",\"toolChoice\":{\"tool\":{");
         put_raw(w, "name", w->r->choice_name);
         put(w, "}}");
@@ -412,7 +417,7 @@ static bool can_think(const struct writing *w, enum turn_effort effort)
 static void put_thinking(struct writing *w)
 {
     bool by_budget = takes(w, FACT_THINKING_BUDGET);
-    enum turn_effort effort = wire_effort(w->r, w->o);
+    enum turn_effort effort = wire_effort(w->r);
     if (by_budget && wire_thinks_freely(w->r))
         effort = EFFORT_HIGH; /* what a model does that is left to itself */
     if (effort == EFFORT_NONE || (effort == EFFORT_UNSAID && !wire_thinks_freely(w->r)))
@@ -433,8 +438,7 @@ static void put_thinking(struct writing *w)
     if (effort == EFFORT_UNSAID)
         return;
     put(w, ",\"output_config\":{");
-    put_raw(w, "effort",
-            span_text(turn_effort_word(effort == EFFORT_MINIMAL ? EFFORT_LOW : effort)));
+    put_raw(w, "effort", span_text(wire_effort_word(w->o, effort)));
     put(w, "}");
 }
 
@@ -522,7 +526,8 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
         w.max_tokens = o->default_max_tokens;
     if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
         return refuse(&w, span_text(r->names->format), "this model cannot be held to JSON");
-    if (!wire_check_answer(r, why) || !put_messages(&w) || !put_system(&w) || !put_tools(&w))
+    if (!wire_check_answer(r, why) || !wire_check_roles(r, why) || !put_messages(&w) ||
+        !put_system(&w) || !put_tools(&w))
         return false;
     put_additional(&w);
     put_config(&w);

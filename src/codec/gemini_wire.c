@@ -8,6 +8,7 @@
 #include "web_search.h"
 #include "wire_effort.h"
 #include "wire_history.h"
+#include "wire_tools.h"
 
 #define FOREIGN_SIGNATURE "skip_thought_signature_validator"
 
@@ -276,18 +277,16 @@ static bool put_system(struct writing *w)
 
 static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
 {
-    struct json_member m;
-    bool has_grammar = t->format.len > 0 && json_get(t->format, "definition", &m);
-    if (has_grammar && !w->o->wraps_grammars)
+    if (t->grammar.len > 0 && !w->o->wraps_grammars)
         return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
-    put(w, ",\"description\":\"");
-    json_out_span(&w->out, t->description);
-    if (has_grammar) {
+    put_key(w, "description");
+    if (t->grammar.len > 0) {
         turn_note_dropped(w->notes, "grammar of a custom tool");
-        put(w, "\\n\\nThe input must follow this grammar:\\n");
-        json_out_span(&w->out, json_raw(json_value(t->format, &m)));
+        wire_put_grammar(&w->out, t->description, t->grammar);
+    } else {
+        json_out_raw(&w->out, t->description);
     }
-    put(w, "\",\"parametersJsonSchema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+    put(w, ",\"parametersJsonSchema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
            "\"string\"}},\"required\":[\"input\"]}}");
     return true;
 }
@@ -305,6 +304,8 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
     put(w, "}");
     if (t->cache_control.len > 0)
         turn_note_dropped(w->notes, "cache_control");
+    if (t->strict == STRICT_YES)
+        turn_note_dropped(w->notes, "strict");
     return true;
 }
 
@@ -316,6 +317,8 @@ static void put_mode(struct writing *w, const char *mode, const struct turn_tool
     if (names != NULL)
         put(w, ",\"allowedFunctionNames\":[");
     for (const struct turn_tool *t = names; t != NULL; t = t->next) {
+        if (t->name.len == 0) /* web search, which is no function */
+            continue;
         put_comma(w);
         json_out_raw(&w->out, t->name);
     }
@@ -340,7 +343,10 @@ static void put_choice(struct writing *w)
         put_mode(w, "ANY", w->r->allowed);
         break;
     case CHOICE_NAMED:
-        put_mode(w, "ANY", &named);
+        if (wire_must_search(w->r))
+            turn_note_dropped(w->notes, "tool_choice");
+        else
+            put_mode(w, "ANY", &named);
         break;
     }
     if (w->r->parallel == PARALLEL_NO)
@@ -372,6 +378,8 @@ static bool put_tools(struct writing *w)
     }
     if (calls)
         put_choice(w);
+    else if (wire_must_search(w->r))
+        turn_note_dropped(w->notes, "tool_choice");
     return true;
 }
 
@@ -388,12 +396,12 @@ static uint64_t budget_of(const struct writing *w, enum turn_effort effort)
     return budget < BUDGET_MIN ? BUDGET_MIN : budget < BUDGET_MAX ? budget : BUDGET_MAX;
 }
 
-/* Words Gemini 3 takes. Where it cannot be told to think next to nothing, it thinks little. */
+/* Where it cannot be told to think next to nothing, it thinks little. */
 static const char *level_of(const struct writing *w, enum turn_effort e)
 {
-    if (e == EFFORT_NONE || e == EFFORT_MINIMAL)
+    if (e == EFFORT_NONE)
         return takes(w, FACT_THINKING_OFF) ? "minimal" : "low";
-    return e == EFFORT_XHIGH || e == EFFORT_MAX ? "high" : turn_effort_word(e);
+    return wire_effort_word(w->o, e);
 }
 
 static void put_thinking_config(struct writing *w, enum turn_effort effort)
@@ -415,7 +423,7 @@ static void put_thinking_config(struct writing *w, enum turn_effort effort)
 
 static void put_thinking(struct writing *w)
 {
-    enum turn_effort effort = wire_effort(w->r, w->o);
+    enum turn_effort effort = wire_effort(w->r);
     if (effort == EFFORT_UNSAID && !wire_thinks_freely(w->r))
         return;
     if (takes(w, FACT_REASONING))
@@ -510,8 +518,8 @@ bool gemini_wire_write(const struct turn_request *r, const struct wire_options *
 {
     struct writing w = {
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
-    if (!wire_check_answer(r, why) || !put_contents(&w) || !put_system(&w) || !put_tools(&w) ||
-        !put_config(&w))
+    if (!wire_check_answer(r, why) || !wire_check_roles(r, why) || !put_contents(&w) ||
+        !put_system(&w) || !put_tools(&w) || !put_config(&w))
         return false;
     note_dropped(&w);
     if (w.out.rc == 0)

@@ -1,7 +1,7 @@
 #include "messages_tools.h"
 
 #include "web_search.h"
-#include "wire_history.h"
+#include "wire_tools.h"
 
 #include "sluice/format/json_walk.h"
 
@@ -9,7 +9,7 @@
  * text (custom_tool.h). */
 static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
 {
-    struct span grammar = wire_grammar_of(t);
+    struct span grammar = t->grammar;
     if (grammar.len > 0 && !w->o->wraps_grammars)
         return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
     if (grammar.len > 0) {
@@ -88,7 +88,7 @@ static void put_choice(struct writing *w)
         break;
     case CHOICE_NAMED:
         put(w, ",\"tool_choice\":{\"type\":\"tool\",\"name\":");
-        json_out_raw(&w->out, w->r->choice_name);
+        json_out_raw(&w->out, wire_must_search(w->r) ? SPAN_LIT("web_search") : w->r->choice_name);
         put_choice_end(w);
         break;
     }

@@ -38,6 +38,8 @@ static bool read_media(struct reading *g, struct span block, enum turn_part_kind
     if (p == NULL)
         return false;
     p->name = reading_text_of(block, "title");
+    if (json_get(block, "cache_control", &m) && m.kind == JSON_OBJECT)
+        p->cache_control = json_value(block, &m);
     if (reading_text_of(block, "context").len > 0)
         turn_note_dropped(&g->r->unread, "context of a document");
     if (json_get(block, "citations", &m) && m.kind == JSON_OBJECT &&
@@ -124,14 +126,16 @@ static bool read_tool_use(struct reading *g, struct span block, struct turn_part
     if (!json_get(block, "input", &m) || m.kind != JSON_OBJECT)
         return reading_refuse(g, reading_path(g, path, "input"), "it must be an object");
     p->arguments_object = json_value(block, &m);
+    if (json_get(block, "cache_control", &m) && m.kind == JSON_OBJECT)
+        p->cache_control = json_value(block, &m);
     return true;
 }
 
 /* Blocks of tools that run at Anthropic: only Anthropic could go on from them. */
 static bool is_foreign(struct span type)
 {
-    static const char *const endings[] = {"server_tool_use",  "_tool_result", "mcp_tool_use",
-                                          "container_upload", "compaction",   "fallback"};
+    static const char *const endings[] = {"server_tool_use", "_tool_result", "mcp_tool_use",
+                                          "fallback"};
     if (span_eq(type, SPAN_LIT("tool_result")))
         return false;
     for (unsigned i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -140,6 +144,16 @@ static bool is_foreign(struct span type)
             return true;
     }
     return false;
+}
+
+/* What is left of a conversation that was made shorter: text like any other, elsewhere. */
+static bool read_compaction(struct reading *g, struct span block, struct turn_part ***end,
+                            struct span path)
+{
+    struct turn_part *p = reading_add_part(g, end, PART_TEXT, path);
+    if (p != NULL)
+        p->text = reading_text_of(block, "content");
+    return p != NULL;
 }
 
 /* Any block but a tool's result. */
@@ -160,8 +174,12 @@ static bool read_block(struct reading *g, struct span block, struct span type,
         return read_tool_use(g, block, end, path);
     if (span_eq(type, SPAN_LIT("search_result")))
         return read_search_result(g, block, end, path);
-    if (is_foreign(type))
+    if (span_eq(type, SPAN_LIT("compaction")))
+        return read_compaction(g, block, end, path);
+    if (is_foreign(type)) {
+        turn_note_dropped(&g->r->unread, "what ran at Anthropic");
         return true;
+    }
     return reading_refuse(g, reading_path(g, path, "type"),
                           "blocks of this type are not known here");
 }
@@ -350,8 +368,10 @@ static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***e
     if (t == NULL)
         return reading_refuse(g, path, "there are more tools than can be read");
     t->path = path;
-    if (span_starts(type, SPAN_LIT("web_search_")))
-        return web_search_read_messages(g, tool, t);
+    if (span_starts(type, SPAN_LIT("web_search_"))) {
+        web_search_read_messages(g, tool, t);
+        return true;
+    }
     if (type.len > 0 && !span_eq(type, SPAN_LIT("custom")))
         return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
                            "the tool %.*s runs at Anthropic, and this model does not",

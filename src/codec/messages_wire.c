@@ -177,18 +177,50 @@ static bool put_parts(struct writing *w, const struct turn_part *p)
 
 /* --- system --------------------------------------------------------------------------------------- */
 
+static bool is_blank(const struct turn_part *p)
+{
+    return p->kind == PART_TEXT && raw_text_is_blank(p->text);
+}
+
+/* Does the user, or a tool, say anything from `m` to `end`? */
+static bool has_content(const struct turn_message *m, const struct turn_message *end)
+{
+    for (; m != end; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (m->role == ROLE_TOOL || (m->role == ROLE_USER && !is_blank(p)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Where the last run of the user ends: a system message before that may stay in the middle, behind a
+ * run of the user. NULL: wherever it is. */
+static const struct turn_message *last_place(const struct turn_request *r)
+{
+    const struct turn_message *m = r->messages, *place, *end;
+    while (m != NULL && wire_is_system(m))
+        m = m->next;
+    for (place = m; m != NULL; m = end) {
+        end = wire_run_end(m);
+        if (m->role != ROLE_ASSISTANT && has_content(m, end))
+            place = end;
+    }
+    return place;
+}
+
 static bool put_system(struct writing *w)
 {
-    bool is_leading = true;
+    const struct turn_message *place = takes(w, FACT_SYSTEM_ANYWHERE) ? last_place(w->r)
+                                                                      : w->r->messages;
+    bool is_leading = true, has_place = place != w->r->messages;
     size_t before = w->out.buf->tail;
     put(w, ",\"system\":[");
     size_t empty = w->out.buf->tail;
     for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        if (!wire_is_system(m)) {
-            is_leading = false;
-            continue;
-        }
-        if (!is_leading && takes(w, FACT_SYSTEM_ANYWHERE))
+        has_place = has_place && m != place;
+        is_leading = is_leading && wire_is_system(m);
+        if (!wire_is_system(m) || (!is_leading && has_place))
             continue;
         if (!is_leading)
             turn_note_dropped(w->notes, "place of system messages");
@@ -288,10 +320,14 @@ static bool put_user(struct writing *w, const struct turn_message *calls,
 static bool put_mid_system(struct writing *w, const struct turn_message *m,
                            const struct turn_message *end)
 {
+    bool is_behind = false;
     if (!takes(w, FACT_SYSTEM_ANYWHERE))
         return true; /* they went up to the others */
     size_t before, empty = begin_message(w, "system", &before);
     for (; m != end; m = m->next) {
+        is_behind = is_behind || m->role == ROLE_USER || m->role == ROLE_TOOL;
+        if (wire_is_system(m) && !is_behind)
+            turn_note_dropped(w->notes, "place of system messages");
         if (wire_is_system(m) && !put_parts(w, m->parts))
             return false;
     }
@@ -324,7 +360,7 @@ static bool put_messages(struct writing *w)
     const struct turn_message *m = w->r->messages, *run, *end, *told;
     while (m != NULL && wire_is_system(m))
         m = m->next;
-    run = told = m; /* system messages before `told` are written */
+    run = told = m; /* system messages before `told` have their place */
     put(w, ",\"messages\":[");
     size_t empty = w->out.buf->tail;
     for (; m != NULL; m = end) {
@@ -335,12 +371,15 @@ static bool put_messages(struct writing *w)
             run = m;
             continue;
         }
-        if (!put_user(w, run, m, end) || !put_mid_system(w, told, end))
+        if (!put_user(w, run, m, end))
             return false;
-        run = told = end;
+        run = end;
+        if (!has_content(m, end))
+            continue; /* it was not written either */
+        if (!put_mid_system(w, told, end))
+            return false;
+        told = end;
     }
-    if (!put_mid_system(w, told, NULL))
-        return false;
     if (w->out.buf->tail == empty)
         return turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
                            "it holds nothing but system messages");
@@ -370,7 +409,7 @@ static bool can_think(const struct writing *w, enum turn_effort effort)
 static void put_thinking(struct writing *w)
 {
     bool by_budget = takes(w, FACT_THINKING_BUDGET);
-    enum turn_effort effort = wire_effort(w->r, w->o);
+    enum turn_effort effort = wire_effort(w->r);
     if (by_budget && wire_thinks_freely(w->r))
         effort = EFFORT_HIGH; /* what a model does that is left to itself */
     if (effort == EFFORT_UNSAID && !wire_thinks_freely(w->r))
@@ -397,7 +436,7 @@ static void put_thinking(struct writing *w)
 static bool put_output_config(struct writing *w)
 {
     const struct turn_request *r = w->r;
-    enum turn_effort effort = wire_effort(r, w->o);
+    enum turn_effort effort = wire_effort(r);
     bool has_effort = w->thinks && !takes(w, FACT_THINKING_BUDGET) && effort != EFFORT_UNSAID;
     if (r->format == FORMAT_JSON)
         return refuse(w, span_text(w->r->names->format),
@@ -407,7 +446,7 @@ static bool put_output_config(struct writing *w)
     put(w, ",\"output_config\":{");
     if (has_effort) {
         put(w, "\"effort\":\"");
-        put(w, turn_effort_word(effort == EFFORT_MINIMAL ? EFFORT_LOW : effort));
+        put(w, wire_effort_word(w->o, effort));
         put(w, "\"");
     }
     if (r->format == FORMAT_SCHEMA) {
@@ -526,7 +565,7 @@ static void put_rest(struct writing *w)
         json_out_raw(&w->out, w->r->user);
         put(w, "}");
     }
-    if (takes(w, FACT_CACHE_PREFIX))
+    if (takes(w, FACT_CACHE_PREFIX) && !wire_has_cache_control(w->r))
         put(w, ",\"cache_control\":{\"type\":\"ephemeral\"}");
     if (w->r->stream)
         put(w, ",\"stream\":true");
@@ -557,7 +596,7 @@ bool messages_wire_write(const struct turn_request *r, const struct wire_options
     if (r->last_message == NULL)
         return turn_refuse(why, FAULT_INVALID_REQUEST, span_text(r->names->messages),
                            "it is empty");
-    if (!check_expressible(&w))
+    if (!check_expressible(&w) || !wire_check_roles(r, why))
         return false;
     strip_prefill(r);
     put_head(&w);

@@ -68,18 +68,22 @@ static bool is_reasoning(const struct turn_part *p)
 }
 
 /* Keeps of a message's reasoning what can go on; false when nothing is left of the message. */
-static bool keep_message(struct turn_message *m, struct span family)
+static bool keep_message(struct turn_message *m, struct span family, struct turn_notes *unread)
 {
     bool was_empty = m->parts == NULL;
     struct turn_part **link = &m->parts;
     while (*link != NULL) {
         struct turn_part *p = *link;
+        bool said = p->text.len > 0 || p->proof.len > 0;
         if (is_reasoning(p))
             keep_part(p, family);
-        if (is_reasoning(p) && p->text.len == 0 && p->proof.len == 0)
+        if (is_reasoning(p) && p->text.len == 0 && p->proof.len == 0) {
+            if (said)
+                turn_note_dropped(unread, "reasoning");
             *link = p->next;
-        else
+        } else {
             link = &p->next;
+        }
     }
     return m->parts != NULL || was_empty;
 }
@@ -89,7 +93,7 @@ void proof_keep(struct turn_request *r, struct span family)
     struct turn_message *before = NULL;
     for (struct turn_message *m = r->messages; m != NULL; m = m->next) {
         bool is_only = before == NULL && m->next == NULL;
-        if (keep_message(m, family) || is_only) {
+        if (keep_message(m, family, &r->unread) || is_only) {
             before = m;
             continue;
         }

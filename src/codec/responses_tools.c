@@ -22,9 +22,10 @@ static bool read_tool_members(struct reading *g, struct span tool, struct turn_t
             t->description = json_raw(w.value);
         else if (json_walk_is(&w, "strict") && w.kind != JSON_NULL)
             t->strict = w.kind == JSON_TRUE ? STRICT_YES : STRICT_NO;
-        else if (json_walk_is(&w, "format") && w.kind == JSON_OBJECT)
-            t->format = w.value;
-        else if (!json_walk_is(&w, "parameters")) {
+        else if (json_walk_is(&w, "format") && w.kind == JSON_OBJECT) {
+            t->grammar = reading_text_of(w.value, "definition");
+            t->syntax = reading_text_of(w.value, "syntax");
+        } else if (!json_walk_is(&w, "parameters")) {
             if (!json_walk_is(&w, "type"))
                 reading_unread(g, "tools[].", &w);
         } else if (!reading_object(g, &w, reading_path(g, t->path, "parameters"), &t->schema))
@@ -70,7 +71,8 @@ static bool read_web_search(struct reading *g, struct span tool, struct tool_lis
     struct turn_tool *t = add_tool(g, &l->end, path);
     if (t == NULL)
         return false;
-    return web_search_read_responses(g, tool, t) && remember(g, l, t);
+    web_search_read_responses(g, tool, t);
+    return remember(g, l, t);
 }
 
 /* A namespace groups functions; their names are called without it. */
@@ -172,6 +174,8 @@ static bool read_choice(struct reading *g, const struct json_walk *w, const stru
             return read_allowed(g, w->value, names);
         g->r->choice = CHOICE_NAMED;
         g->r->choice_name = reading_text_of(w->value, "name");
+        if (span_starts(reading_text_of(w->value, "type"), SPAN_LIT("web_search")))
+            return true; /* the tool without a name */
         return g->r->choice_name.len > 0 ||
                reading_refuse(g, SPAN_LIT("tool_choice"),
                               "only a function or a custom tool can be "

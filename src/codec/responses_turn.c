@@ -253,8 +253,8 @@ static bool read_reasoning(struct reading *g, const struct item *i, struct span 
     return true;
 }
 
-/* No part of the conversation: what OpenAI's own tools did, which nobody else could go on from and whose
- * outcome is in the texts; and additional_tools, which is read with the tools. */
+/* No part of the conversation: what OpenAI's own tools did, which nobody else could go on from; and
+ * additional_tools, which is read with the tools. */
 static bool is_passed_over(struct span type)
 {
     static const char *const types[] = {
@@ -285,8 +285,11 @@ static bool read_item(struct reading *g, struct span value, struct span path)
         return read_output(g, &i, true, path);
     if (span_eq(i.type, SPAN_LIT("reasoning")))
         return read_reasoning(g, &i, path);
-    if (is_passed_over(i.type))
+    if (is_passed_over(i.type)) {
+        if (!span_eq(i.type, SPAN_LIT("additional_tools")))
+            turn_note_dropped(&g->r->unread, "what ran at OpenAI");
         return true;
+    }
     return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
                        "items of type \"%.*s\" cannot be taken to this model",
                        SPAN_FMT(span_sub(i.type, 0, 64)));

@@ -3,6 +3,8 @@
 #include "turn_writing.h"
 #include "web_search.h"
 #include "wire_effort.h"
+#include "wire_history.h"
+#include "wire_tools.h"
 
 #include "sluice/codec/call_id.h"
 #include "sluice/codec/raw_text.h"
@@ -105,8 +107,10 @@ static bool put_message(struct writing *w, const struct turn_message *m, const c
 
 static void put_reasoning(struct writing *w, const struct turn_part *p)
 {
-    if (p->proof.len == 0) /* what cannot be proved is not taken back */
+    if (p->proof.len == 0) { /* what cannot be proved is not taken back */
+        turn_note_dropped(w->notes, "reasoning");
         return;
+    }
     put_comma(w);
     put(w, "{\"type\":\"reasoning\"");
     put_string(w, "id", p->id);
@@ -156,8 +160,9 @@ static bool put_assistant(struct writing *w, const struct turn_message *m)
         case PART_REASONING:
             put_reasoning(w, p);
             break;
-        case PART_REDACTED:
-            break; /* of another family's */
+        case PART_REDACTED: /* of another family's */
+            turn_note_dropped(w->notes, "reasoning");
+            break;
         case PART_CALL:
             put_call(w, p);
             break;
@@ -227,6 +232,24 @@ static bool put_input(struct writing *w)
 
 /* --- tools ---------------------------------------------------------------------------------------- */
 
+static void put_function(struct writing *w, const struct turn_tool *t)
+{
+    put_lexeme(w, "parameters",
+               t->schema.len > 0 ? t->schema : SPAN_LIT("{\"type\":\"object\",\"properties\":{}}"));
+    /* Left out it would mean yes here, and no where the request comes from. */
+    put(w, t->strict == STRICT_YES ? ",\"strict\":true" : ",\"strict\":false");
+}
+
+static void put_grammar(struct writing *w, const struct turn_tool *t)
+{
+    if (t->grammar.len == 0)
+        return;
+    put(w, ",\"format\":{\"type\":\"grammar\"");
+    put_string(w, "syntax", t->syntax);
+    put_string(w, "definition", t->grammar);
+    put(w, "}");
+}
+
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
     put_comma(w);
@@ -235,17 +258,25 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
     put(w, t->is_custom ? "{\"type\":\"custom\"" : "{\"type\":\"function\"");
     put_string(w, "name", t->name);
     put_string(w, "description", t->description);
-    if (t->is_custom) {
-        put_lexeme(w, "format", t->format);
-    } else {
-        put_lexeme(w, "parameters",
-                   t->schema.len > 0 ? t->schema
-                                     : SPAN_LIT("{\"type\":\"object\",\"properties\":{}}"));
-        /* Left out it would mean yes here, and no where the request comes from. */
-        put(w, t->strict == STRICT_YES ? ",\"strict\":true" : ",\"strict\":false");
-    }
+    if (t->is_custom)
+        put_grammar(w, t);
+    else
+        put_function(w, t);
     put(w, "}");
     return true;
+}
+
+/* A tool that may or must be called, by kind and name. */
+static void put_reference(struct writing *w, struct span name)
+{
+    const struct turn_tool *t = wire_tool_named(w->r, name);
+    if (t != NULL && t->search != NULL) {
+        put(w, "{\"type\":\"web_search\"}");
+        return;
+    }
+    put(w, t != NULL && t->is_custom ? "{\"type\":\"custom\"" : "{\"type\":\"function\"");
+    put_string(w, "name", name);
+    put(w, "}");
 }
 
 static void put_allowed(struct writing *w)
@@ -255,9 +286,7 @@ static void put_allowed(struct writing *w)
     put(w, ",\"tools\":[");
     for (const struct turn_tool *t = w->r->allowed; t != NULL; t = t->next) {
         put_comma(w);
-        put(w, "{\"type\":\"function\"");
-        put_string(w, "name", t->name);
-        put(w, "}");
+        put_reference(w, t->name);
     }
     put(w, "]}");
 }
@@ -272,9 +301,8 @@ static void put_choice(struct writing *w)
     if (w->r->allowed != NULL) {
         put_allowed(w);
     } else if (w->r->choice == CHOICE_NAMED) {
-        put(w, ",\"tool_choice\":{\"type\":\"function\"");
-        put_string(w, "name", w->r->choice_name);
-        put(w, "}");
+        put(w, ",\"tool_choice\":");
+        put_reference(w, w->r->choice_name);
     } else if (w->r->choice != CHOICE_UNSAID) {
         put(w, words[w->r->choice]);
     }
@@ -283,18 +311,18 @@ static void put_choice(struct writing *w)
                                              : ",\"parallel_tool_calls\":true");
 }
 
-static void put_tools(struct writing *w)
+static bool put_tools(struct writing *w)
 {
     if (w->r->tools == NULL)
-        return;
+        return true;
     put(w, ",\"tools\":[");
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->cache_control.len > 0)
-            turn_note_dropped(w->notes, "cache_control");
-        put_tool(w, t);
+        if (!put_tool(w, t))
+            return false;
     }
     put(w, "]");
     put_choice(w);
+    return true;
 }
 
 /* --- parameters ----------------------------------------------------------------------------------- */
@@ -320,7 +348,7 @@ static void put_limits(struct writing *w)
 
 static void put_reasoning_options(struct writing *w)
 {
-    enum turn_effort effort = wire_effort(w->r, w->o);
+    enum turn_effort effort = wire_effort(w->r);
     bool wanted = effort != EFFORT_UNSAID || w->r->thinking_is_adaptive;
     if (!wanted)
         return;
@@ -333,7 +361,7 @@ static void put_reasoning_options(struct writing *w)
     put(w, ",\"reasoning\":{");
     if (effort != EFFORT_UNSAID) {
         put(w, "\"effort\":\"");
-        put(w, turn_effort_word(effort));
+        put(w, wire_effort_word(w->o, effort));
         put(w, "\"");
     }
     if (!w->r->thinking_is_hidden) {
@@ -402,17 +430,14 @@ static void note_dropped(struct writing *w)
         {r->metadata, "metadata"},
         {r->service_tier, "service_tier"},
         {r->context_management, "context_management"},
+        {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
     };
     for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
             turn_note_dropped(w->notes, fields[i].name);
     }
-    for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
-        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->cache_control.len > 0)
-                turn_note_dropped(w->notes, "cache_control");
-        }
-    }
+    if (wire_has_cache_control(r))
+        turn_note_dropped(w->notes, "cache_control");
 }
 
 bool responses_wire_write(const struct turn_request *r, const struct wire_options *o,
@@ -425,9 +450,8 @@ bool responses_wire_write(const struct turn_request *r, const struct wire_option
         return false;
     put(&w, "{\"model\":");
     json_out_bytes(&w.out, o->model);
-    if (!put_input(&w))
+    if (!put_input(&w) || !put_tools(&w))
         return false;
-    put_tools(&w);
     put_limits(&w);
     put_reasoning_options(&w);
     put_text_options(&w);

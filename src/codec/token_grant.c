@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <yyjson.h>
 
-enum { LIFETIME_S = 3600, SHORTEST_S = 2 };
+enum { LIFETIME_S = 3600, SHORTEST_S = 2, TOKEN_MAX = 8192 /* it goes into a head */ };
 
 #define SCOPE "https://www.googleapis.com/auth/cloud-platform"
 #define GRANT_TYPE "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
@@ -79,7 +79,8 @@ static bool read_token(yyjson_val *root, struct token_answer *out)
     yyjson_val *token = yyjson_obj_get(root, "access_token");
     yyjson_val *lifetime = yyjson_obj_get(root, "expires_in");
     struct span text = span_of(yyjson_get_str(token), yyjson_get_len(token));
-    if (!yyjson_is_str(token) || !is_token(text) || buf_add(&out->token, text) < 0) {
+    if (!yyjson_is_str(token) || !is_token(text) || text.len > TOKEN_MAX ||
+        buf_add(&out->token, text) < 0) {
         snprintf(out->problem, sizeof out->problem, "the token endpoint's answer holds no token");
         return false;
     }

@@ -72,6 +72,7 @@ static bool add_result(struct pairing *p, const struct turn_message *m)
                            "the tool call %.*s has a result already",
                            SPAN_FMT(span_sub(result->id, 0, 100)));
     result->id = c->next->id;
+    result->is_custom = c->next->is_custom; /* not every protocol says so twice */
     c->next->result = result;
     c->next = c->next->twin;
     return true;

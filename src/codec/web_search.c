@@ -29,26 +29,24 @@ static struct span filled(struct span object, const char *key)
     return json_array_is_filled(list) ? list : SPAN_NONE;
 }
 
-bool web_search_read_chat(struct reading *g, struct span options, struct turn_tool *t)
+void web_search_read_chat(struct reading *g, struct span options, struct turn_tool *t)
 {
     struct turn_search *s = begin(g, t);
     s->context_size = reading_text_of(options, "search_context_size");
     read_place(member(member(options, "user_location", JSON_OBJECT), "approximate", JSON_OBJECT),
                s);
-    return true;
 }
 
-bool web_search_read_messages(struct reading *g, struct span tool, struct turn_tool *t)
+void web_search_read_messages(struct reading *g, struct span tool, struct turn_tool *t)
 {
     struct turn_search *s = begin(g, t);
     s->allowed_domains = filled(tool, "allowed_domains");
     s->blocked_domains = filled(tool, "blocked_domains");
     s->max_uses = member(tool, "max_uses", JSON_NUMBER);
     read_place(member(tool, "user_location", JSON_OBJECT), s);
-    return true;
 }
 
-bool web_search_read_responses(struct reading *g, struct span tool, struct turn_tool *t)
+void web_search_read_responses(struct reading *g, struct span tool, struct turn_tool *t)
 {
     struct json_member m;
     struct turn_search *s = begin(g, t);
@@ -57,7 +55,6 @@ bool web_search_read_responses(struct reading *g, struct span tool, struct turn_
     s->allowed_domains = filled(member(tool, "filters", JSON_OBJECT), "allowed_domains");
     s->blocked_domains = filled(member(tool, "filters", JSON_OBJECT), "blocked_domains");
     read_place(member(tool, "user_location", JSON_OBJECT), s);
-    return true;
 }
 
 /* --- writing -------------------------------------------------------------------------------------- */

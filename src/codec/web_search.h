@@ -13,18 +13,22 @@
 #include "turn_reading.h"
 #include "turn_writing.h"
 
-/* Makes `t` a search, from what the client wrote. False with a 400 for what nobody else has. */
-bool web_search_read_chat(struct reading *g, struct span options, struct turn_tool *t);
-bool web_search_read_messages(struct reading *g, struct span tool, struct turn_tool *t);
-bool web_search_read_responses(struct reading *g, struct span tool, struct turn_tool *t);
+/* Makes `t` a search, from what the client wrote. */
+void web_search_read_chat(struct reading *g, struct span options, struct turn_tool *t);
+void web_search_read_messages(struct reading *g, struct span tool, struct turn_tool *t);
+void web_search_read_responses(struct reading *g, struct span tool, struct turn_tool *t);
 
 /* Can anybody but OpenAI do this? Notes it when not. */
 bool web_search_is_possible(struct writing *w, const struct turn_tool *t);
 
-/* One element of `tools`, or chat's `"web_search_options":{…}`. */
-bool web_search_put_chat(struct writing *w, const struct turn_tool *t);
-bool web_search_put_messages(struct writing *w, const struct turn_tool *t);
-bool web_search_put_responses(struct writing *w, const struct turn_tool *t);
-bool web_search_put_gemini(struct writing *w, const struct turn_tool *t);
+/* One element of `tools`, or chat's `"web_search_options":{…}`. False with a 400. */
+bool web_search_put_chat(struct writing *w, const struct turn_tool *t)
+    __attribute__((warn_unused_result));
+bool web_search_put_messages(struct writing *w, const struct turn_tool *t)
+    __attribute__((warn_unused_result));
+bool web_search_put_responses(struct writing *w, const struct turn_tool *t)
+    __attribute__((warn_unused_result));
+bool web_search_put_gemini(struct writing *w, const struct turn_tool *t)
+    __attribute__((warn_unused_result));
 
 #endif

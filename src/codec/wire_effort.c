@@ -7,16 +7,21 @@ static bool takes(const struct wire_options *o, enum model_fact fact)
     return (o->facts & (unsigned)fact) != 0;
 }
 
-enum turn_effort wire_effort(const struct turn_request *r, const struct wire_options *o)
+enum turn_effort wire_effort(const struct turn_request *r)
 {
-    enum turn_effort e = r->effort;
-    if (e == EFFORT_UNSAID && r->thinking_budget.len > 0)
-        e = turn_effort_of_budget(r);
-    if (takes(o, FACT_THINKING_BUDGET)) /* of which xhigh is a share like any other */
-        return e;
+    bool is_number = r->effort == EFFORT_UNSAID && r->thinking_budget.len > 0;
+    return is_number ? turn_effort_of_budget(r) : r->effort;
+}
+
+const char *wire_effort_word(const struct wire_options *o, enum turn_effort e)
+{
     if (e == EFFORT_MAX && !takes(o, FACT_EFFORT_MAX))
         e = EFFORT_XHIGH;
-    return e == EFFORT_XHIGH && !takes(o, FACT_EFFORT_XHIGH) ? EFFORT_HIGH : e;
+    if (e == EFFORT_XHIGH && !takes(o, FACT_EFFORT_XHIGH))
+        e = EFFORT_HIGH;
+    if (e == EFFORT_MINIMAL && !takes(o, FACT_EFFORT_MINIMAL))
+        e = EFFORT_LOW;
+    return turn_effort_word(e);
 }
 
 bool wire_takes_effort(const struct wire_options *o, enum turn_effort e)

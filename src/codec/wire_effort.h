@@ -4,9 +4,11 @@
 
 #include "sluice/codec/turn_wire.h"
 
-/* The word asked for, or the one nearest to the number of tokens asked for; a word beyond those the
- * model knows becomes the highest it knows. EFFORT_UNSAID: neither. */
-enum turn_effort wire_effort(const struct turn_request *r, const struct wire_options *o);
+/* The word asked for, or the one nearest to the number of tokens asked for; EFFORT_UNSAID: neither. */
+enum turn_effort wire_effort(const struct turn_request *r);
+
+/* The word the model knows that is nearest below, or "low". */
+const char *wire_effort_word(const struct wire_options *o, enum turn_effort e);
 
 /* Can the model be told that? */
 bool wire_takes_effort(const struct wire_options *o, enum turn_effort e);

@@ -1,6 +1,5 @@
 #include "wire_history.h"
 
-#include "sluice/base/map.h"
 #include "sluice/format/json_walk.h"
 
 bool wire_is_system(const struct turn_message *m)
@@ -16,28 +15,45 @@ const struct turn_message *wire_run_end(const struct turn_message *m)
     return m;
 }
 
-int wire_each_called(struct writing *w, void (*each)(struct writing *w, struct span name))
+static bool is_marked(const struct turn_part *p)
 {
-    struct map names = {0};
-    int rc = w->out.rc;
-    for (const struct turn_message *m = w->r->messages; rc == 0 && m != NULL; m = m->next) {
-        for (struct turn_part *p = m->parts; rc == 0 && p != NULL; p = p->next) {
-            if (p->kind != PART_CALL || map_get(&names, p->name) != NULL)
-                continue;
-            rc = map_put(&names, p->name, p);
-            each(w, p->name);
-        }
-    }
-    map_fini(&names);
-    return rc != 0 ? rc : w->out.rc;
+    bool is_any = p->cache_control.len > 0;
+    for (const struct turn_part *i = p->inside; i != NULL; i = i->next)
+        is_any |= i->cache_control.len > 0;
+    return is_any;
 }
 
-bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t)
+bool wire_has_cache_control(const struct turn_request *r)
 {
-    const struct turn_tool *a = r->allowed;
-    while (a != NULL && !span_eq(a->name, t->name))
-        a = a->next;
-    return r->allowed == NULL || a != NULL;
+    for (const struct turn_tool *t = r->tools; t != NULL; t = t->next) {
+        if (t->cache_control.len > 0)
+            return true;
+    }
+    for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (is_marked(p))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool may_say(const struct turn_message *m, const struct turn_part *p)
+{
+    bool is_media = p->kind == PART_IMAGE || p->kind == PART_DOCUMENT || p->kind == PART_AUDIO;
+    return !is_media || (m->role != ROLE_ASSISTANT && !wire_is_system(m));
+}
+
+bool wire_check_roles(const struct turn_request *r, struct fault *why)
+{
+    for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
+        for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
+            if (!may_say(m, p))
+                return turn_refuse(why, FAULT_UNSUPPORTED_PARAMETER, p->path,
+                                   "for this model only users and tools may show more than text");
+        }
+    }
+    return true;
 }
 
 bool wire_check_answer(const struct turn_request *r, struct fault *why)
@@ -60,23 +76,4 @@ bool wire_check_answer(const struct turn_request *r, struct fault *why)
     }
     return path == NULL ||
            turn_refuse(why, FAULT_UNSUPPORTED_PARAMETER, span_text(path), "%s", problem);
-}
-
-struct span wire_grammar_of(const struct turn_tool *t)
-{
-    struct json_member m;
-    struct span format = t->format;
-    if (format.len > 0 && json_get(format, "grammar", &m)) /* Chat has it one level deeper */
-        format = json_value(format, &m);
-    return format.len > 0 && json_get(format, "definition", &m) ? json_raw(json_value(format, &m))
-                                                                : SPAN_NONE;
-}
-
-void wire_put_grammar(struct json_out *o, struct span description, struct span grammar)
-{
-    json_out_lit(o, "\"");
-    json_out_span(o, description);
-    json_out_lit(o, "\\n\\nThe input must follow this grammar:\\n");
-    json_out_span(o, grammar);
-    json_out_lit(o, "\"");
 }

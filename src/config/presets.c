@@ -30,9 +30,9 @@ const struct preset presets[] = {
     /* The URL follows from the region and the project. */
     {"vertex", "google-vertex", NULL, NULL, PROTOCOL_VERTEX, AUTH_BEARER, NULL, false, 0, 0},
     BEARER("deepseek", NULL, "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1", REPLAYS, 0),
+    /* These are strict about members that a model does not know. */
     BEARER("groq", NULL, "GROQ_API_KEY", "https://api.groq.com/openai/v1", FACT_COMPLETION_TOKENS,
-           0),
-    /* Strict about members it does not know. */
+           FACT_REASONING),
     BEARER("mistral", NULL, "MISTRAL_API_KEY", "https://api.mistral.ai/v1", FACT_SHORT_CALL_IDS,
            FACT_REASONING),
     BEARER("openrouter", NULL, "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", FACT_TOP_K, 0),
@@ -43,7 +43,7 @@ const struct preset presets[] = {
     BEARER("moonshot", NULL, "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1", REPLAYS, 0),
     BEARER("zai", "z-ai", "ZAI_API_KEY", "https://api.z.ai/api/paas/v4", REPLAYS, 0),
     BEARER("cerebras", NULL, "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1",
-           FACT_COMPLETION_TOKENS, 0),
+           FACT_COMPLETION_TOKENS, FACT_REASONING),
     BEARER("perplexity", NULL, "PERPLEXITY_API_KEY", "https://api.perplexity.ai", FACT_TOP_K, 0),
     BEARER("cohere", NULL, "COHERE_API_KEY", "https://api.cohere.ai/compatibility/v1", 0, 0),
     BEARER("nvidia", NULL, "NVIDIA_API_KEY", "https://integrate.api.nvidia.com/v1", 0, 0),

@@ -240,6 +240,11 @@ static bool is_loopback_host(const char *host)
            strcmp(host, "::1") == 0;
 }
 
+static bool is_clear_text(const struct provider_options *p)
+{
+    return !p->https && p->host != NULL && !is_loopback_host(p->host);
+}
+
 void provider_finish(struct reader *r, const struct node *n, void *at)
 {
     struct provider_options *p = at;
@@ -276,6 +281,9 @@ void provider_finish(struct reader *r, const struct node *n, void *at)
         find_credential(r, n, p, known);
     if (p->auth == AUTH_NONE && node_get(n, "api_key") != NULL)
         reader_warning_in(r, n, "api_key", "is not sent to anybody (auth is none)");
-    if (p->auth != AUTH_NONE && !p->https && p->host != NULL && !is_loopback_host(p->host))
+    if ((p->auth != AUTH_NONE || p->google.tokens != NULL) && is_clear_text(p))
         reader_warning_in(r, n, "base_url", "the key travels in clear text (use https://)");
+    if (p->google.tokens != NULL && is_clear_text(p->google.tokens))
+        reader_warning_in(r, n, "google",
+                          "tokens travel in clear text (the key's token_uri is not https://)");
 }

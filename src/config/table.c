@@ -215,6 +215,8 @@ static const struct option fact_rows[] = {
     FACT("reasoning", FACT_REASONING, "It can be told how hard to think."),
     FACT("thinking_budget", FACT_THINKING_BUDGET, "By a number of tokens, not by a word."),
     FACT("thinking_off", FACT_THINKING_OFF, "And not to think at all."),
+    FACT("effort_minimal", FACT_EFFORT_MINIMAL,
+         "It knows the word `minimal`; otherwise it gets `low`."),
     FACT("effort_xhigh", FACT_EFFORT_XHIGH, "It knows the word `xhigh`; otherwise it gets `high`."),
     FACT("effort_max", FACT_EFFORT_MAX, "It knows the word `max`; otherwise the one below."),
     FACT("sampling", FACT_SAMPLING, "It takes `temperature` and `top_p`."),

@@ -23,6 +23,12 @@ struct signing {
     bool is_signed;
 };
 
+struct bearer {
+    unsigned refs;
+    struct buf line;
+    struct secret secret; /* what `line` carries */
+};
+
 struct access_token {
     unsigned refs;
     struct loop *loop;
@@ -34,8 +40,8 @@ struct access_token {
     struct ticket *ticket;
     struct client *client;
     struct deadline deadline; /* of the whole request for a token */
-    struct buf form, answer, line;
-    struct secret token; /* what `line` carries */
+    struct buf form, answer;
+    struct bearer *bearer; /* NULL: none yet */
     unsigned status;
     uint64_t asked_ms, renew_ms, expires_ms, retry_ms; /* on the loop's clock */
     struct token_wait *waiting;
@@ -102,30 +108,38 @@ static void stop(struct access_token *t)
     t->step = IDLE;
 }
 
+static void lose(struct access_token *t, const char *problem)
+{
+    if (t->problem[0] == '\0') /* one line a change */
+        log_warn("access token lost", "provider=%s problem=\"%s\"", t->provider->name, problem);
+    snprintf(t->problem, sizeof t->problem, "no access token: %s", problem);
+}
+
 static void fail(struct access_token *t, const char *problem)
 {
     stop(t);
     t->retry_ms = loop_now_ms(t->loop) + RETRY_MS;
-    if (t->problem[0] == '\0') /* one line a change */
-        log_warn("access token lost", "provider=%s problem=\"%s\"", t->provider->name, problem);
-    snprintf(t->problem, sizeof t->problem, "no access token: %s", problem);
+    lose(t, problem);
     tell_all(t, t->problem);
 }
 
-static bool keep_line(struct access_token *t, struct span token)
+static bool keep_bearer(struct access_token *t, struct span token)
 {
-    wipe(&t->line);
-    secret_fini(&t->token);
-    return secret_init(&t->token, token) == 0 &&
-           buf_add_text(&t->line, "Authorization: Bearer ") == 0 && buf_add(&t->line, token) == 0 &&
-           buf_add_text(&t->line, "\r\n") == 0;
+    struct bearer *b = xcalloc(1, sizeof *b);
+    b->refs = 1;
+    bool is_kept = secret_init(&b->secret, token) == 0 &&
+                   buf_add_text(&b->line, "Authorization: Bearer ") == 0 &&
+                   buf_add(&b->line, token) == 0 && buf_add_text(&b->line, "\r\n") == 0;
+    bearer_unref(is_kept ? t->bearer : b);
+    t->bearer = is_kept ? b : t->bearer;
+    return is_kept;
 }
 
 static void take_answer(struct access_token *t)
 {
     struct token_answer answer;
     bool is_read = token_answer_read(t->status, buf_span(&t->answer), &answer);
-    if (is_read && keep_line(t, buf_span(&answer.token))) {
+    if (is_read && keep_bearer(t, buf_span(&answer.token))) {
         t->renew_ms = t->asked_ms + answer.lifetime_s * 800;
         t->expires_ms = t->asked_ms + answer.lifetime_s * 1000;
         if (t->problem[0] != '\0')
@@ -301,8 +315,7 @@ void access_token_unref(struct access_token *t)
         return;
     stop(t); /* nobody waits: whoever could holds a reference */
     pool_unref(t->pool);
-    wipe(&t->line);
-    secret_fini(&t->token);
+    bearer_unref(t->bearer);
     snapshot_unref(t->snapshot);
     free(t);
 }
@@ -318,7 +331,7 @@ bool access_token_serves(const struct access_token *t, const struct provider_opt
 enum token_state access_token_take(struct access_token *t, struct token_wait *w)
 {
     uint64_t now = loop_now_ms(t->loop);
-    bool is_alive = t->line.at != NULL && now < t->expires_ms;
+    bool is_alive = t->bearer != NULL && now < t->expires_ms;
     bool may_ask = t->step == IDLE && now >= t->retry_ms;
     if (may_ask && (!is_alive || now >= t->renew_ms))
         start(t);
@@ -330,22 +343,44 @@ enum token_state access_token_take(struct access_token *t, struct token_wait *w)
     return TOKEN_LATER;
 }
 
-struct span access_token_line(const struct access_token *t)
-{
-    return t == NULL ? SPAN_NONE : buf_span(&t->line);
-}
-
-const struct secret *access_token_secret(const struct access_token *t)
-{
-    return &t->token;
-}
-
 const char *access_token_problem(const struct access_token *t)
 {
     return t->problem;
 }
 
-void access_token_forget(struct access_token *t)
+/* --- one token ------------------------------------------------------------------------------------ */
+
+struct bearer *access_token_bearer(struct access_token *t)
 {
+    if (t->bearer != NULL)
+        t->bearer->refs++;
+    return t->bearer;
+}
+
+void bearer_unref(struct bearer *b)
+{
+    if (b == NULL || --b->refs > 0)
+        return;
+    wipe(&b->line);
+    secret_fini(&b->secret);
+    free(b);
+}
+
+struct span bearer_line(const struct bearer *b)
+{
+    return b == NULL ? SPAN_NONE : buf_span(&b->line);
+}
+
+const struct secret *bearer_secret(const struct bearer *b)
+{
+    return &b->secret;
+}
+
+void access_token_forget(struct access_token *t, const struct bearer *refused)
+{
+    if (t->bearer != refused || t->expires_ms == 0)
+        return;
     t->expires_ms = 0;
+    t->retry_ms = t->asked_ms + RETRY_MS; /* a provider that takes none costs one a second */
+    lose(t, "the provider refused the last one");
 }

@@ -33,12 +33,17 @@ enum token_state {
 enum token_state access_token_take(struct access_token *t, struct token_wait *w);
 void token_wait_cancel(struct token_wait *w); /* idempotent */
 
-/* "Authorization: Bearer …" with CR LF, valid during this turn; empty for NULL. A credential. */
-struct span access_token_line(const struct access_token *t);
-/* The token alone: for finding it where it must not be. */
-const struct secret *access_token_secret(const struct access_token *t);
 const char *access_token_problem(const struct access_token *t);
-/* The provider refused it: the next request needs another. */
-void access_token_forget(struct access_token *t);
+
+/* One token: whoever sent it keeps it until the answer is over, to find it where it must not be. */
+struct bearer;
+struct bearer *access_token_bearer(struct access_token *t); /* a reference; NULL: there is none */
+void bearer_unref(struct bearer *b);                        /* NULL is fine */
+/* "Authorization: Bearer …" with CR LF, and the token alone. Credentials. */
+struct span bearer_line(const struct bearer *b); /* empty for NULL */
+const struct secret *bearer_secret(const struct bearer *b);
+
+/* The provider refused it: unless there is another one by now, the next request needs one. */
+void access_token_forget(struct access_token *t, const struct bearer *refused);
 
 #endif

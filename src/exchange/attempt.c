@@ -50,8 +50,7 @@ static void fail_deadline(struct attempt *a, const char *what, const char *optio
 
 const struct secret *attempt_secret(const struct attempt *a)
 {
-    return a->provider->token != NULL ? access_token_secret(a->provider->token)
-                                      : &a->target->provider->credential;
+    return a->bearer != NULL ? bearer_secret(a->bearer) : &a->target->provider->credential;
 }
 
 /* --- deadlines -------------------------------------------------------------------------------- */
@@ -103,7 +102,7 @@ static struct span request_head(const struct attempt *a, struct span fields, str
         a->provider->constant,
         fields,
         own,
-        access_token_line(a->provider->token),
+        bearer_line(a->bearer),
         SPAN_LIT("Content-Length: "),
         span_of(digits + first, sizeof digits - first),
     };
@@ -277,13 +276,19 @@ static void start_demo(struct attempt *a)
                                                    : buf_span(&x->body.bytes));
 }
 
+static void carry_token(struct attempt *a)
+{
+    a->bearer = access_token_bearer(a->provider->token);
+    take_connection(a);
+}
+
 static void on_token(struct token_wait *w, const char *problem)
 {
     struct attempt *a = (struct attempt *)((char *)w - offsetof(struct attempt, token_wait));
     if (problem != NULL)
         attempt_fail(a, RESULT_CONNECT_FAILED, FAULT_UPSTREAM, problem);
     else
-        take_connection(a);
+        carry_token(a);
 }
 
 static void take_token(struct attempt *a)
@@ -291,7 +296,7 @@ static void take_token(struct attempt *a)
     a->token_wait.done = on_token;
     switch (access_token_take(a->provider->token, &a->token_wait)) {
     case TOKEN_READY:
-        take_connection(a);
+        carry_token(a);
         break;
     case TOKEN_LATER:
         become(a, ATTEMPT_CONNECTING);
@@ -382,6 +387,8 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     deadline_clear(&a->deadline);
     metric_add(a->provider->attempts[result], 1);
     token_wait_cancel(&a->token_wait);
+    bearer_unref(a->bearer);
+    a->bearer = NULL;
     if (a->ticket != NULL)
         ticket_cancel(a->ticket);
     if (a->client != NULL)
@@ -447,7 +454,7 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
     x->relayed = arena_keep(&x->sending, relayed);
     a->upstream_request_id = arena_keep(&x->arena, span_sub(id, 0, 128));
     if (head->status == 401 && a->provider->token != NULL)
-        access_token_forget(a->provider->token);
+        access_token_forget(a->provider->token, a->bearer);
     if (head->status >= 300 && head->status < 400) {
         fail_status(a, ", a redirect, which is not followed: check its base_url");
         return false;

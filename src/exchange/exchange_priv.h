@@ -60,6 +60,7 @@ struct attempt {
     struct provider_runtime *provider;
     enum attempt_state state;
     struct token_wait token_wait;
+    struct bearer *bearer; /* what the request carries; NULL: the provider's own credential */
     struct ticket *ticket;
     struct client *client;
     struct demo *demo;

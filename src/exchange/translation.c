@@ -33,8 +33,8 @@ static void translate(void *arg)
     t->has_failed = !t->dialect.client->read(t->body, &t->arena, &t->request, &t->why);
     if (t->has_failed)
         return;
-    t->notes = t->request.unread;
     proof_keep(&t->request, t->dialect.upstream->family);
+    t->notes = t->request.unread;
     t->has_failed = !t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire,
                                                 &t->notes, &t->why);
     if (t->is_signed && !t->has_failed)

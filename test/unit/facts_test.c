@@ -11,15 +11,15 @@ static struct target of(enum protocol protocol, const char *model,
 }
 
 /* One letter for each fact that matters of the family, in the order of the enum. */
-static void write_facts(unsigned facts, char out[8])
+static void write_facts(unsigned facts, char out[9])
 {
     static const struct {
         unsigned fact;
         char letter;
-    } letters[] = {{FACT_REASONING, 'r'},      {FACT_THINKING_BUDGET, 'b'},
-                   {FACT_THINKING_OFF, 'o'},   {FACT_EFFORT_XHIGH, 'x'},
-                   {FACT_EFFORT_MAX, 'm'},     {FACT_SAMPLING, 's'},
-                   {FACT_SYSTEM_ANYWHERE, 'a'}};
+    } letters[] = {{FACT_REASONING, 'r'},       {FACT_THINKING_BUDGET, 'b'},
+                   {FACT_THINKING_OFF, 'o'},    {FACT_EFFORT_XHIGH, 'x'},
+                   {FACT_EFFORT_MAX, 'm'},      {FACT_SAMPLING, 's'},
+                   {FACT_SYSTEM_ANYWHERE, 'a'}, {FACT_EFFORT_MINIMAL, 'i'}};
     size_t n = 0;
     for (unsigned i = 0; i < ROWS(letters); i++)
         if (facts & letters[i].fact)
@@ -50,7 +50,7 @@ static void models_are_known_by_name(void **state)
         {PROTOCOL_ANTHROPIC, "claude-3-7-sonnet-latest", "rbos"},
         {PROTOCOL_ANTHROPIC, "glm-4.6", "rbos"},
         {PROTOCOL_GEMINI, "gemini-3-pro-preview", "rs"},
-        {PROTOCOL_GEMINI, "gemini-3-flash", "ros"},
+        {PROTOCOL_GEMINI, "gemini-3-flash", "rosi"},
         {PROTOCOL_GEMINI, "gemini-2.5-flash-lite", "rbos"},
         {PROTOCOL_VERTEX, "gemini-2.5-pro", "rbs"},
         {PROTOCOL_GEMINI, "gemini-2.0-flash", "s"},
@@ -58,11 +58,21 @@ static void models_are_known_by_name(void **state)
         {PROTOCOL_OPENAI, "gpt-4.1", "s"},
         {PROTOCOL_OPENAI, "o3-mini", "r"},
         {PROTOCOL_OPENAI, "foo3", "rs"},
-        {PROTOCOL_OPENAI, "gpt-5", "r"},
-        {PROTOCOL_OPENAI, "gpt-5-2025-08-07", "r"},
-        {PROTOCOL_OPENAI, "gpt-5-mini", "r"},
+        {PROTOCOL_OPENAI, "gpt-5", "ri"},
+        {PROTOCOL_OPENAI, "gpt-5-2025-08-07", "ri"},
+        {PROTOCOL_OPENAI, "gpt-5-mini", "ri"},
         {PROTOCOL_OPENAI, "gpt-5.1", "ro"},
         {PROTOCOL_OPENAI, "gpt-5.2", "rox"},
+        {PROTOCOL_OPENAI, "gpt-5:online", "ri"},
+        {PROTOCOL_OPENAI, "gpt-5.2-pro", "rx"},
+        {PROTOCOL_OPENAI, "gpt-5.2-codex", "rx"},
+        {PROTOCOL_OPENAI, "gpt-5.1-codex-max", "rx"},
+        {PROTOCOL_OPENAI, "openai/o3", "r"},
+        {PROTOCOL_OPENAI, "AIDC-AI/Marco-o1", "rs"},
+        {PROTOCOL_OPENAI, "grok-4.1-fast-reasoning", "s"},
+        {PROTOCOL_OPENAI, "x-ai/grok-4.3", "rs"},
+        {PROTOCOL_OPENAI, "anthropic/claude-sonnet-4", "rbos"},
+        {PROTOCOL_VERTEX, "claude-opus-4-8@20260528", "roxm"},
         {PROTOCOL_OPENAI, "gpt-5-chat-latest", "oxs"},
         {PROTOCOL_OPENAI, "openai/gpt-oss-120b", "rs"},
         {PROTOCOL_OPENAI, "deepseek-v4-pro", "rms"},
@@ -72,7 +82,7 @@ static void models_are_known_by_name(void **state)
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct provider_options p;
         struct target t = of(rows[i].protocol, rows[i].model, &p);
-        char facts[8];
+        char facts[9];
         write_facts(facts_of(&t), facts);
         if (strcmp(facts, rows[i].facts) != 0)
             print_error("%s: %s\n", rows[i].model, facts);

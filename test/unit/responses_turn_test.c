@@ -275,18 +275,19 @@ static void tools_are_read_wherever_they_are_told(void **state)
     (void)state;
     static const char *const names[] = {"f", "p", "", "n1", "n2", "late"};
     struct read t;
-    take(&t,
-         "{\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"description\":\"d\",\"strict\":"
-         "false,\"parameters\":{\"type\":\"object\"}},"
-         "{\"type\":\"custom\",\"name\":\"p\",\"format\":{\"type\":\"grammar\"}},"
-         "{\"type\":\"web_search\",\"external_web_access\":true},"
-         "{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":"
-         "\"n1\"},{\"type\":\"custom\",\"name\":\"n2\"}]}],"
-         "\"input\":[{\"role\":\"user\",\"content\":\"q\"},"
-         "{\"type\":\"additional_tools\",\"role\":\"developer\",\"tools\":["
-         "{\"type\":\"web_search\"},{\"type\":\"namespace\",\"name\":\"n\",\"tools\":["
-         "{\"type\":\"function\",\"name\":\"n1\"},{\"type\":\"function\",\"name\":\"late\"}]}]},"
-         "{\"type\":\"additional_tools\",\"tools\":[{\"type\":\"function\",\"name\":\"late\"}]}]}");
+    take(
+        &t,
+        "{\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"description\":\"d\",\"strict\":"
+        "false,\"parameters\":{\"type\":\"object\"}},"
+        "{\"type\":\"custom\",\"name\":\"p\",\"format\":{\"type\":\"grammar\",\"syntax\":\"lark\",\"definition\":\"start: X\"}},"
+        "{\"type\":\"web_search\",\"external_web_access\":true},"
+        "{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":"
+        "\"n1\"},{\"type\":\"custom\",\"name\":\"n2\"}]}],"
+        "\"input\":[{\"role\":\"user\",\"content\":\"q\"},"
+        "{\"type\":\"additional_tools\",\"role\":\"developer\",\"tools\":["
+        "{\"type\":\"web_search\"},{\"type\":\"namespace\",\"name\":\"n\",\"tools\":["
+        "{\"type\":\"function\",\"name\":\"n1\"},{\"type\":\"function\",\"name\":\"late\"}]}]},"
+        "{\"type\":\"additional_tools\",\"tools\":[{\"type\":\"function\",\"name\":\"late\"}]}]}");
     assert_true(t.is_read);
     assert_names(t.r.tools, names, ROWS(names));
     const struct turn_tool *tool = t.r.tools;
@@ -294,7 +295,7 @@ static void tools_are_read_wherever_they_are_told(void **state)
     assert_int_equal(tool->strict, STRICT_NO);
     tool = tool->next;
     assert_true(tool->is_custom);
-    assert_span(tool->format, "{\"type\":\"grammar\"}");
+    assert_span(tool->grammar, "start: X");
     tool = tool->next;
     assert_non_null(tool->search);
     assert_int_equal(tool->next->strict, STRICT_UNSAID);

@@ -120,6 +120,10 @@ static void openais_think_as_the_model_can(void **state)
          NULL},
         {API_CHAT, UPSTREAM_RESPONSES, PLAIN | FACT_EFFORT_XHIGH, EFFORT("max"),
          "\"effort\":\"xhigh\"", NULL, NULL},
+        {API_CHAT, UPSTREAM_RESPONSES, PLAIN, EFFORT("minimal"), "\"effort\":\"low\"", NULL, NULL},
+        {API_CHAT, UPSTREAM_RESPONSES, PLAIN | FACT_EFFORT_MINIMAL, EFFORT("minimal"),
+         "\"effort\":\"minimal\"", NULL, NULL},
+        {API_CHAT, UPSTREAM_RESPONSES, BUDGET, EFFORT("max"), "\"effort\":\"high\"", NULL, NULL},
         {API_CHAT, UPSTREAM_RESPONSES, PLAIN, EFFORT("none"), NULL, "effort", "reasoning"},
         {API_CHAT, UPSTREAM_RESPONSES, PLAIN | OFF, EFFORT("none"), "\"effort\":\"none\"", NULL,
          NULL},
@@ -161,7 +165,7 @@ static void histories_are_told_as_the_model_wants(void **state)
     const struct row rows[] = {
         {API_MESSAGES, UPSTREAM_CHAT, PLAIN, plain, "\"id\":\"toolu_1\"", "reasoning_content",
          NULL},
-        {API_MESSAGES, UPSTREAM_CHAT, PLAIN, thought, NULL, "reasoning_content", NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, PLAIN, thought, NULL, "reasoning_content", "reasoning"},
         {API_MESSAGES, UPSTREAM_CHAT, PLAIN | FACT_REPLAYS_REASONING, thought,
          "\"reasoning_content\":\"hm\",\"tool_calls\"", NULL, NULL},
         {API_MESSAGES, UPSTREAM_CHAT, PLAIN | FACT_REPLAYS_REASONING, plain,
@@ -173,6 +177,11 @@ static void histories_are_told_as_the_model_wants(void **state)
     };
     check(rows, ROWS(rows));
 }
+
+#define USER "{\"role\":\"user\",\"content\":\"hi\"}"
+#define ASSISTANT "{\"role\":\"assistant\",\"content\":\"ho\"}"
+#define SYSTEM "{\"role\":\"system\",\"content\":\"now\"}"
+#define TALK(more) "{\"model\":\"m\",\"messages\":[" USER "," more "]}"
 
 static void system_messages_stay_where_they_may(void **state)
 {
@@ -186,11 +195,107 @@ static void system_messages_stay_where_they_may(void **state)
          "\"system\":[", NULL},
         {API_CHAT, UPSTREAM_MESSAGES, PLAIN, body, "\"system\":[", "\"role\":\"system\"",
          "place of system messages"},
+        {API_CHAT, UPSTREAM_MESSAGES, PLAIN | FACT_SYSTEM_ANYWHERE,
+         TALK(ASSISTANT "," SYSTEM "," USER), "\"text\":\"hi\"}]},{\"role\":\"system\"",
+         "\"system\":[", "place of system messages"},
+        {API_CHAT, UPSTREAM_MESSAGES, PLAIN | FACT_SYSTEM_ANYWHERE, TALK(ASSISTANT "," SYSTEM),
+         "\"system\":[", "{\"role\":\"system\"", "place of system messages"},
+        {API_CHAT, UPSTREAM_MESSAGES, PLAIN | FACT_SYSTEM_ANYWHERE,
+         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\"}," SYSTEM "," USER
+         "]}",
+         "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]},{\"role\":\"system\"",
+         "\"system\":[", NULL},
+        {API_CHAT, UPSTREAM_MESSAGES, PLAIN | FACT_SYSTEM_ANYWHERE,
+         TALK(ASSISTANT "," SYSTEM "," ASSISTANT "," USER), "{\"role\":\"system\"", "\"system\":[",
+         "place of system messages"},
         {API_CHAT, UPSTREAM_MESSAGES, PLAIN | FACT_CACHE_PREFIX, CHAT(""), "\"cache_control\"",
          NULL, NULL},
+        {API_MESSAGES, UPSTREAM_MESSAGES, PLAIN | FACT_CACHE_PREFIX,
+         MESSAGES(",\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"},"
+                  "\"cache_control\":{\"type\":\"ephemeral\"}}]"),
+         "\"cache_control\"", "],\"cache_control\":", NULL},
         {API_CHAT, UPSTREAM_MESSAGES, PLAIN, CHAT(""), NULL, "\"cache_control\"", NULL},
     };
     check(rows, ROWS(rows));
+}
+
+#define GRAMMAR "\"syntax\":\"lark\",\"definition\":\"start: X\""
+#define CHAT_CUSTOM                                                                                \
+    "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"p\",\"format\":{\"type\":\"grammar\"," \
+    "\"grammar\":{" GRAMMAR "}}}}]"
+#define SEARCH \
+    ",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"max_uses\":3}]"
+#define FORCED SEARCH ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}"
+
+static void tools_are_spelt_as_each_protocol_does(void **state)
+{
+    (void)state;
+    static const char custom_history[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"go\"},{\"role\":"
+        "\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"custom\",\"custom\":{\"name\":"
+        "\"p\",\"input\":\"x\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"r\"}]," CHAT_CUSTOM
+        "}";
+    static const char responses_custom[] =
+        "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"custom\",\"name\":\"p\","
+        "\"format\":{\"type\":\"grammar\"," GRAMMAR "}}],\"tool_choice\":{\"type\":\"custom\","
+        "\"name\":\"p\"}}";
+    static const struct row rows[] = {
+        {API_CHAT, UPSTREAM_RESPONSES, PLAIN, custom_history, "\"custom_tool_call_output\"",
+         "\"function_call_output\"", NULL},
+        {API_CHAT, UPSTREAM_RESPONSES, PLAIN, CHAT("," CHAT_CUSTOM),
+         "\"format\":{\"type\":\"grammar\"," GRAMMAR "}", NULL, NULL},
+        {API_CHAT, UPSTREAM_RESPONSES, PLAIN,
+         CHAT("," CHAT_CUSTOM ",\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":\"p\"}}"),
+         "\"tool_choice\":{\"type\":\"custom\",\"name\":\"p\"}", NULL, NULL},
+        {API_RESPONSES, UPSTREAM_CHAT, PLAIN | FACT_CUSTOM_TOOLS, responses_custom,
+         "\"format\":{\"type\":\"grammar\",\"grammar\":{" GRAMMAR "}}", NULL, NULL},
+        {API_MESSAGES, UPSTREAM_RESPONSES, PLAIN, MESSAGES(FORCED),
+         "\"tool_choice\":{\"type\":\"web_search\"}", NULL, "max_uses"},
+        {API_MESSAGES, UPSTREAM_MESSAGES, PLAIN, MESSAGES(FORCED),
+         "\"max_uses\":3}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}", NULL,
+         NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, PLAIN, MESSAGES(FORCED), NULL, "web_search", "web search"},
+        {API_RESPONSES, UPSTREAM_MESSAGES, PLAIN,
+         "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"web_search\",\"filters\":{"
+         "\"allowed_domains\":[\"a.org\"]},\"user_location\":{\"type\":\"approximate\",\"city\":"
+         "\"Oslo\"}}],\"tool_choice\":{\"type\":\"web_search\"}}",
+         "{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"allowed_domains\":"
+         "[\"a.org\"],\"user_location\":{\"type\":\"approximate\",\"city\":\"Oslo\"}}],"
+         "\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}",
+         NULL, NULL},
+        {API_CHAT, UPSTREAM_RESPONSES, PLAIN,
+         CHAT(
+             ",\"web_search_options\":{\"search_context_size\":\"low\",\"user_location\":{\"type\":"
+             "\"approximate\",\"approximate\":{\"country\":\"NO\"}}}"),
+         "{\"type\":\"web_search\",\"search_context_size\":\"low\",\"user_location\":{\"type\":"
+         "\"approximate\",\"country\":\"NO\"}}",
+         NULL, NULL},
+    };
+    check(rows, ROWS(rows));
+}
+
+/* Refused, and nothing of it goes out half written. */
+static void domains_that_must_not_be_asked_are_a_promise(void **state)
+{
+    (void)state;
+    static const enum upstream_api apis[] = {UPSTREAM_RESPONSES, UPSTREAM_GEMINI, UPSTREAM_CHAT};
+    static const char body[] = MESSAGES(
+        ",\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}},{\"type\":"
+        "\"web_search_20250305\",\"name\":\"web_search\",\"blocked_domains\":[\"a.org\"]}]");
+    for (unsigned i = 0; i < ROWS(apis); i++) {
+        struct wire_options o = {.model = SPAN_LIT("m"), .facts = PLAIN | FACT_WEB_SEARCH};
+        struct turn_notes notes = {.n = 0};
+        struct turn_request r;
+        struct arena a;
+        struct fault why;
+        struct buf out = {0};
+        arena_init(&a, NULL, 512);
+        assert_true(client_codec_for(API_MESSAGES)->read(span_text(body), &a, &r, &why));
+        assert_row(i, !upstream_codec_for(apis[i])->write(&r, &o, &a, &out, &notes, &why));
+        assert_string_equal(why.param, "tools[1]");
+        arena_fini(&a);
+        buf_fini(&out);
+    }
 }
 
 int main(void)
@@ -202,6 +307,8 @@ int main(void)
         cmocka_unit_test(sampling_is_left_out_where_it_is_refused),
         cmocka_unit_test(histories_are_told_as_the_model_wants),
         cmocka_unit_test(system_messages_stay_where_they_may),
+        cmocka_unit_test(tools_are_spelt_as_each_protocol_does),
+        cmocka_unit_test(domains_that_must_not_be_asked_are_a_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

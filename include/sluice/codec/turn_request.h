@@ -69,7 +69,7 @@ struct turn_tool {
     struct turn_tool *next;
     struct span name, description; /* raw */
     struct span schema;            /* lexeme of the parameters' schema, empty: none */
-    struct span format;            /* lexeme: what a custom tool's text must look like */
+    struct span grammar, syntax;   /* raw: what a custom tool's text must follow; empty: nothing */
     enum { STRICT_UNSAID, STRICT_NO, STRICT_YES } strict;
     struct span cache_control;  /* lexeme */
     bool is_custom;             /* free text instead of JSON */

@@ -9,8 +9,9 @@ enum model_fact {
     FACT_REASONING = 1 << 0,       /* it can be told how hard to think */
     FACT_THINKING_BUDGET = 1 << 1, /* by a number of tokens instead of a word */
     FACT_THINKING_OFF = 1 << 2,    /* and not to think at all */
-    FACT_EFFORT_XHIGH = 1 << 3,    /* the words it knows beyond "high" */
+    FACT_EFFORT_XHIGH = 1 << 3,    /* words it knows beyond low, medium and high */
     FACT_EFFORT_MAX = 1 << 4,
+    FACT_EFFORT_MINIMAL = 1 << 14,
     FACT_SAMPLING = 1 << 5,           /* temperature, top_p, top_k */
     FACT_TOP_K = 1 << 6,              /* chat: top_k among them */
     FACT_SYSTEM_ANYWHERE = 1 << 7,    /* messages: system messages at their places */
@@ -29,6 +30,6 @@ struct fact_options {
 
 /* As a configuration calls it: "reasoning". */
 const char *model_fact_name(enum model_fact fact);
-enum { MODEL_FACTS = 14 };
+enum { MODEL_FACTS = 15 };
 
 #endif
