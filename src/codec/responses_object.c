@@ -401,8 +401,8 @@ void responses_put_object(struct json_out *o, const struct answer_identity *who,
     json_out_lit(o, "\",\"object\":\"response\",\"created_at\":");
     json_out_u64(o, who->created);
     json_out_lit(o, ",\"completed_at\":");
-    if (status == RESPONSE_COMPLETED)
-        json_out_u64(o, who->created);
+    if (status == RESPONSE_COMPLETED) /* the clock may have been set back meanwhile */
+        json_out_u64(o, who->ended > who->created ? who->ended : who->created);
     else
         json_out_lit(o, "null");
     json_out_lit(o, ",\"status\":");

@@ -120,6 +120,8 @@ static bool take_event(void *arg, const struct turn_event *e)
     }
     account(x, e);
     t->has_ended = e->kind == TURN_END;
+    if (t->has_ended)
+        t->who.ended = clock_unix_ms() / 1000;
     if (e->kind == TURN_PROOF || e->kind == TURN_REDACTED)
         return write_proof(x, e);
     return write_event(x, e);

@@ -75,6 +75,21 @@ def test_responses_client_hears_an_event_in_a_silence(patient, upstream):
     assert "event: keepalive" in text and numbers == list(range(len(numbers)))
 
 
+def test_response_says_when_it_was_complete(patient, upstream):
+    async def slow(x) -> None:
+        await x.stream_head()
+        await x.chunk(chat_chunk("You said: hello"))
+        await x.sleep(1.1)
+        await x.chunk(chat_chunk("", "stop") + b"data: [DONE]\n\n")
+        await x.last_chunk()
+
+    upstream.scripts["pausing"] = slow
+    text = stream(patient, "responses", "chat/pausing")
+    last = json.loads(text.rpartition("data: ")[2])["response"]
+    assert last["status"] == "completed"
+    assert 1 <= last["completed_at"] - last["created_at"] <= 5
+
+
 async def breaking(x) -> None:
     await x.stream_head()
     if "/messages" in x.request.target:
