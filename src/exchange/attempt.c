@@ -146,7 +146,22 @@ static void send_passing(struct attempt *a)
                       n + 1); /* what the socket refuses is kept: bounded by the body */
 }
 
-/* A body of our own; nothing the client's head says to its own kind of server goes along. */
+static bool takes_betas(const struct attempt *a)
+{
+    return a->dialect.upstream == upstream_codec_for(UPSTREAM_MESSAGES);
+}
+
+/* Of what the client's head says, only that goes along with a body of ours that is about the body. */
+static struct span translated_fields(const struct attempt *a)
+{
+    static const struct span json = {(const uint8_t *)"Content-Type: application/json\r\n", 32};
+    struct exchange *x = a->x;
+    if (x->betas.len == 0 || !takes_betas(a))
+        return json;
+    return span_text(arena_printf(&x->sending, "%.*santhropic-beta: %.*s\r\n", SPAN_FMT(json),
+                                  SPAN_FMT(x->betas)));
+}
+
 static void send_translated(struct attempt *a)
 {
     struct span spans[3];
@@ -155,7 +170,7 @@ static void send_translated(struct attempt *a)
                           ? signature_lines(a->target->provider, a->path,
                                             translation_sha256(a->translation))
                           : span_text(a->dialect.version);
-    spans[0] = request_head(a, SPAN_LIT("Content-Type: application/json\r\n"), own, body.len);
+    spans[0] = request_head(a, translated_fields(a), own, body.len);
     spans[1] = body;
     note_sent(a);
     (void)client_send(a->client, spans, 2);
@@ -319,14 +334,18 @@ static void reach(struct attempt *a)
 }
 
 /* What a translation had to leave out, for the answer's head. */
-static void note_dropped(struct exchange *x, const struct turn_notes *notes)
+static void note_dropped(struct attempt *a)
 {
-    char list[512];
+    struct exchange *x = a->x;
+    struct turn_notes notes = *translation_notes(a->translation);
+    char list[512] = "";
     int n = 0;
-    for (unsigned i = 0; i < notes->n && n < (int)sizeof list; i++)
+    if (x->betas.len > 0 && !takes_betas(a))
+        turn_note_dropped(&notes, "anthropic-beta");
+    for (unsigned i = 0; i < notes.n && n < (int)sizeof list; i++)
         n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", i > 0 ? ", " : "",
-                      notes->dropped[i]);
-    x->dropped = arena_keep(&x->sending, span_text(notes->n > 0 ? list : ""));
+                      notes.dropped[i]);
+    x->dropped = arena_keep(&x->sending, span_text(list));
 }
 
 void attempt_translated(struct attempt *a)
@@ -339,7 +358,7 @@ void attempt_translated(struct attempt *a)
         exchange_fail(a->x, &why);
         return;
     }
-    note_dropped(a->x, translation_notes(a->translation));
+    note_dropped(a);
     reach(a);
 }
 

@@ -106,6 +106,14 @@ static bool is_safe_id(struct span id)
     return true;
 }
 
+/* The field may be there several times. */
+static void add_betas(struct exchange *x, struct span more)
+{
+    const char *between = x->betas.len > 0 ? "," : "";
+    x->betas = span_text(
+        arena_printf(&x->arena, "%.*s%s%.*s", SPAN_FMT(x->betas), between, SPAN_FMT(more)));
+}
+
 static void read_head(struct exchange *x, const struct http_head *head)
 {
     struct span connection = head_get(head, FIELD_CONNECTION);
@@ -121,6 +129,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
             x->client_request_id = arena_keep(&x->arena, f->value);
         if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-version")))
             x->says_version = true;
+        if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-beta")))
+            add_betas(x, f->value);
         if (id == FIELD_TRACE && f->name.len == 11 && f->value.len >= 55) /* W3C traceparent */
             x->trace_id = arena_keep(&x->arena, span_sub(f->value, 3, 32));
         if (text == NULL || !is_forwarded(id) ||

@@ -143,6 +143,7 @@ struct exchange {
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
     struct span forward;            /* field lines of the request for the upstream; in `sending` */
+    struct span betas;              /* what anthropic-beta among them lists */
     bool says_version;              /* anthropic-version is among them */
     struct span dropped;            /* what the translation left out, a list; in `sending` */
     struct span fields;             /* field lines every answer carries; in `sending` */

@@ -224,10 +224,20 @@ def test_conversation_moves_to_the_clients_own_protocol(claude, upstream):
     assert first.content[0].signature.startswith("sluice1.openai.")
     history = HELLO + [{"role": "assistant", "content": [b.model_dump() for b in first.content]},
                        {"role": "user", "content": "go on"}]
-    moved = claude.messages.create(model="messages/good", max_tokens=2000, messages=history)
+    moved = claude.messages.create(model="messages/good", max_tokens=2000, messages=history,
+                                   extra_headers={"anthropic-beta": "new-2026-11-01"})
     assert moved.content[-1].text == "You said: go on"
+    assert upstream.requests[-1].headers["anthropic-beta"] == "new-2026-11-01"
     sent = upstream.requests[-1].json["messages"]
     assert [b["type"] for b in sent[1]["content"]] == ["text"]
+
+
+def test_betas_go_to_who_may_know_them(claude, upstream):
+    answer = claude.messages.with_raw_response.create(
+        model="gemini/good", max_tokens=2000, messages=HELLO,
+        extra_headers={"anthropic-beta": "new-2026-11-01,other-2026-11-02"})
+    assert answer.headers["x-sluice-dropped"] == "anthropic-beta"
+    assert "anthropic-beta" not in upstream.requests[-1].headers
 
 
 def test_signature_of_a_call_comes_back_to_gemini(claude, upstream):
