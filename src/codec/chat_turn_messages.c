@@ -343,9 +343,6 @@ static bool read_message(struct reading *g, struct span value, struct span path)
     struct message m;
     if (!read_members(g, value, path, &m))
         return false;
-    if (m.name.len > 0 && !span_eq(m.role, SPAN_LIT("function")) &&
-        !span_eq(m.role, SPAN_LIT("tool")))
-        turn_note_dropped(&g->r->unread, "messages[].name");
     if (span_eq(m.role, SPAN_LIT("user")))
         return read_plain(g, ROLE_USER, &m, path);
     if (span_eq(m.role, SPAN_LIT("assistant")))

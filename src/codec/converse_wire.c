@@ -208,7 +208,9 @@ static bool put_result(struct writing *w, const struct turn_part *p)
     put_raw(w, "toolUseId", call_id_for_messages(w->a, p->id));
     put(w, ",\"content\":[");
     for (const struct turn_part *i = p->inside; i != NULL; i = i->next) {
-        if (!put_block(w, i)) /* cache points stand outside of results */
+        if (i->cache_control.len > 0) /* cache points stand outside of results */
+            turn_note_dropped(w->notes, "cache_control");
+        if (!put_block(w, i))
             return false;
     }
     put(w, p->is_error ? "],\"status\":\"error\"}}" : "]}}");
@@ -514,6 +516,7 @@ static void note_dropped(struct writing *w)
         if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
             turn_note_dropped(w->notes, fields[i].name);
     }
+    wire_note_names(w->r, w->notes);
 }
 
 bool converse_wire_write(const struct turn_request *r, const struct wire_options *o,

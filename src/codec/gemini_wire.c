@@ -511,6 +511,7 @@ static void note_dropped(struct writing *w)
         if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
             turn_note_dropped(w->notes, fields[i].name);
     }
+    wire_note_names(w->r, w->notes);
 }
 
 bool gemini_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,

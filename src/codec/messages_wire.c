@@ -554,6 +554,7 @@ static void note_dropped(struct writing *w)
         if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
             turn_note_dropped(w->notes, fields[i].name);
     }
+    wire_note_names(w->r, w->notes);
 }
 
 static void put_rest(struct writing *w)

@@ -438,6 +438,7 @@ static void note_dropped(struct writing *w)
     }
     if (wire_has_cache_control(r))
         turn_note_dropped(w->notes, "cache_control");
+    wire_note_names(w->r, w->notes);
 }
 
 bool responses_wire_write(const struct turn_request *r, const struct wire_options *o,

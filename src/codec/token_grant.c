@@ -2,9 +2,9 @@
 
 #include "sluice/base/digest.h"
 #include "sluice/base/rsa.h"
+#include "sluice/config/secret_json.h"
 
 #include <stdio.h>
-#include <yyjson.h>
 
 enum { LIFETIME_S = 3600, SHORTEST_S = 2, TOKEN_MAX = 8192 /* it goes into a head */ };
 
@@ -95,9 +95,8 @@ static bool read_token(yyjson_val *root, struct token_answer *out)
 bool token_answer_read(unsigned status, struct span body, struct token_answer *out)
 {
     *out = (struct token_answer){0};
-    yyjson_doc *doc = yyjson_read((const char *)body.at, body.len, 0);
-    yyjson_val *root = yyjson_doc_get_root(doc);
-    bool is_read = status == 200 ? read_token(root, out) : read_error(status, root, out);
-    yyjson_doc_free(doc);
+    struct secret_json json = secret_json_read(body);
+    bool is_read = status == 200 ? read_token(json.root, out) : read_error(status, json.root, out);
+    secret_json_fini(&json);
     return is_read;
 }

@@ -38,6 +38,14 @@ bool wire_has_cache_control(const struct turn_request *r)
     return false;
 }
 
+void wire_note_names(const struct turn_request *r, struct turn_notes *notes)
+{
+    for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {
+        if (m->name.len > 0)
+            turn_note_dropped(notes, "messages[].name");
+    }
+}
+
 static bool may_say(const struct turn_message *m, const struct turn_part *p)
 {
     bool is_media = p->kind == PART_IMAGE || p->kind == PART_DOCUMENT || p->kind == PART_AUDIO;

@@ -15,6 +15,9 @@ const struct turn_message *wire_run_end(const struct turn_message *m);
 /* Does the client mark what is to be cached, anywhere? */
 bool wire_has_cache_control(const struct turn_request *r);
 
+/* For upstreams that do not call anybody by name. */
+void wire_note_names(const struct turn_request *r, struct turn_notes *notes);
+
 /* Who may say what: only text in system messages, no media from the assistant. False with a 400. */
 bool wire_check_roles(const struct turn_request *r, struct fault *why);
 

@@ -3,8 +3,7 @@
 #include "address.h"
 
 #include "sluice/base/rsa.h"
-
-#include <yyjson.h>
+#include "sluice/config/secret_json.h"
 
 static bool is_plain(struct span text)
 {
@@ -67,10 +66,10 @@ static const char *read_members(struct reader *r, yyjson_val *root, struct googl
 
 const char *service_account_read(struct reader *r, struct google_options *g)
 {
-    struct span text = secret_reveal(&g->credentials);
-    yyjson_doc *doc = yyjson_read((const char *)text.at, text.len, 0);
-    const char *problem = doc == NULL ? "not JSON: the key of a service account is a JSON file"
-                                      : read_members(r, yyjson_doc_get_root(doc), g);
-    yyjson_doc_free(doc);
+    struct secret_json json = secret_json_read(secret_reveal(&g->credentials));
+    const char *problem = json.root == NULL
+                              ? "not JSON: the key of a service account is a JSON file"
+                              : read_members(r, json.root, g);
+    secret_json_fini(&json);
     return problem;
 }
