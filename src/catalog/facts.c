@@ -121,7 +121,7 @@ static unsigned facts_of_protocol(const struct provider_options *p)
     case PROTOCOL_BEDROCK: /* each maker has its own members for reasoning */
         return FACT_SAMPLING | FACT_THINKING_BUDGET;
     case PROTOCOL_OPENAI:
-        return FACT_REASONING | FACT_SAMPLING |
+        return FACT_REASONING | FACT_SAMPLING | FACT_CACHE_KEY |
                (p->has_responses ? FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS : 0);
     default:
         return FACT_REASONING | FACT_SAMPLING;

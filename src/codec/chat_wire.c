@@ -11,13 +11,6 @@
 
 /* --- parts ---------------------------------------------------------------------------------------- */
 
-/* What Claude Code puts before its prompt changes with every request, and would keep any provider
- * from ever reading the prompt from its cache. */
-static bool is_billing_header(const struct turn_part *p)
-{
-    return span_starts(p->text, SPAN_LIT("x-anthropic-billing-header:"));
-}
-
 static bool is_left_out(const struct writing *w, const struct turn_part *p)
 {
     switch (p->kind) {
@@ -138,7 +131,7 @@ static void put_texts(struct writing *w, const struct turn_part *parts, const ch
     bool is_first = true;
     put(w, "\"");
     for (const struct turn_part *p = parts; p != NULL; p = p->next) {
-        if (p->kind != PART_TEXT || p->text.len == 0 || is_billing_header(p))
+        if (p->kind != PART_TEXT || p->text.len == 0)
             continue;
         if (!is_first)
             put(w, between);
@@ -458,12 +451,10 @@ static void put_rest(struct writing *w)
     const struct turn_request *r = w->r;
     if (r->user.len > 0) {
         put(w, ",\"user\":");
-        json_out_raw(&w->out, r->user);
+        json_out_raw(&w->out, wire_bounded_id(w->a, r->user));
     }
-    if (r->cache_key.len > 0) {
-        put(w, ",\"prompt_cache_key\":");
-        json_out_raw(&w->out, r->cache_key);
-    }
+    if (takes(w, FACT_CACHE_KEY))
+        put_string(w, "prompt_cache_key", wire_cache_key(w->a, r));
     put_lexeme(w, "verbosity", r->verbosity);
     put_lexeme(w, "prediction", r->prediction);
     if (r->stream)
@@ -481,6 +472,8 @@ static void note_dropped(struct writing *w)
         turn_note_dropped(w->notes, "metadata");
     if (json_is_true(r->store))
         turn_note_dropped(w->notes, "store");
+    if (r->cache_key.len > 0 && !takes(w, FACT_CACHE_KEY))
+        turn_note_dropped(w->notes, "prompt_cache_key");
     if (wire_has_cache_control(r))
         turn_note_dropped(w->notes, "cache_control");
 }

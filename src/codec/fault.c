@@ -8,6 +8,7 @@ struct kind_words {
 static const struct kind_words words[] = {
     [FAULT_INVALID_REQUEST] = {400, "invalid_request_error", "INVALID_REQUEST"},
     [FAULT_UNSUPPORTED_PARAMETER] = {400, "unsupported_parameter", "UNSUPPORTED_PARAMETER"},
+    [FAULT_CONTEXT_LENGTH] = {400, "context_length_exceeded", "CONTEXT_LENGTH_EXCEEDED"},
     [FAULT_INVALID_API_KEY] = {401, "invalid_api_key", "INVALID_API_KEY"},
     [FAULT_KEY_SCOPE] = {403, "key_scope", "KEY_SCOPE"},
     [FAULT_MODEL_NOT_FOUND] = {404, "model_not_found", "MODEL_NOT_FOUND"},
@@ -71,19 +72,36 @@ static const char *messages_type(const struct fault *f)
     return status >= 500 ? "api_error" : "invalid_request_error";
 }
 
+/* Clients look for these, and shorten the conversation: Anthropic's for the words, OpenAI's for a code
+ * (which is the status otherwise). */
+static const char *too_long_words(const struct fault *f, enum api_protocol api)
+{
+    static const char phrase[] = "prompt is too long";
+    bool is_due = f->kind == FAULT_CONTEXT_LENGTH && is_anthropics(api);
+    return is_due && strstr(f->message, phrase) == NULL ? "prompt is too long: " : "";
+}
+
+static int write_code(const struct fault *f, enum api_protocol api, struct buf *out)
+{
+    if (f->kind == FAULT_CONTEXT_LENGTH && !is_anthropics(api))
+        return buf_addf(out, "\",\"code\":\"%s\"", words[f->kind].type);
+    return buf_addf(out, "\",\"code\":%u", fault_status(f));
+}
+
 /* `"message":…,"type":…,"param":…,"code":…,"reason":…` */
 static int write_members(const struct fault *f, enum api_protocol api, struct buf *out)
 {
-    int rc = write_text(out, "\"message\":\"", f->message);
+    int rc = buf_addf(out, "\"message\":\"%s", too_long_words(f, api));
+    if (rc == 0)
+        rc = write_text(out, "", f->message);
     if (rc == 0)
         rc = buf_addf(out, "\",\"type\":\"%s\"",
                       is_anthropics(api) ? messages_type(f) : fault_type(f));
     if (rc == 0)
         rc = write_text(out, ",\"param\":\"", f->param == NULL ? "" : f->param);
     if (rc == 0)
-        rc = buf_addf(out, "\",\"code\":%u,\"reason\":\"%s\"", fault_status(f),
-                      words[f->kind].reason);
-    return rc;
+        rc = write_code(f, api, out);
+    return rc == 0 ? buf_addf(out, ",\"reason\":\"%s\"", words[f->kind].reason) : rc;
 }
 
 static int write_attempts(const struct fault_attempt *a, unsigned n, struct buf *out)
@@ -153,6 +171,8 @@ const char *fault_openai_code(const struct fault *f)
     case FAULT_UPSTREAM_UNAVAILABLE:
     case FAULT_OVERLOADED:
         return "server_is_overloaded";
+    case FAULT_CONTEXT_LENGTH:
+        return "context_length_exceeded";
     case FAULT_INVALID_REQUEST:
     case FAULT_UNSUPPORTED_PARAMETER:
         return "invalid_prompt";

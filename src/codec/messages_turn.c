@@ -328,6 +328,23 @@ static bool read_messages(struct reading *g, struct span messages)
            reading_refuse(g, SPAN_LIT("messages"), "it holds nothing to answer");
 }
 
+/* Claude Code's first line of the system prompt is another one each time, which no cache of a prefix
+ * survives (protocols.md §6.7). */
+void messages_turn_forget_billing(struct turn_request *r)
+{
+    struct turn_message *m = r->messages;
+    struct turn_part *p = m != NULL && m->role == ROLE_SYSTEM ? m->parts : NULL;
+    if (p == NULL || p->kind != PART_TEXT ||
+        !span_starts(p->text, SPAN_LIT("x-anthropic-billing-header:")))
+        return;
+    size_t line = span_find(p->text, SPAN_LIT("\\n"));
+    p->text = line == SIZE_MAX ? SPAN_NONE : span_skip(p->text, line + 2);
+    if (p->text.len == 0)
+        m->parts = p->next;
+    if (m->parts == NULL && m->next != NULL)
+        r->messages = m->next;
+}
+
 static bool read_system(struct reading *g, const struct json_walk *w)
 {
     if (w->kind == JSON_NULL)
@@ -552,6 +569,7 @@ static bool read_parts(struct reading *g, const struct parts *p)
 {
     if (p->metadata.len > 0)
         g->r->user = reading_text_of(p->metadata, "user_id");
+    g->r->caches_by_user = true; /* it stays the same all through a conversation */
     return read_system(g, &p->system) && read_messages(g, p->messages) && read_tools(g, p->tools) &&
            (p->choice.len == 0 || read_choice(g, p->choice)) &&
            (p->thinking.len == 0 || read_thinking_options(g, p->thinking)) &&

@@ -153,7 +153,10 @@ static void put_start(struct messages_writer *w, struct json_out *o)
     json_out_lit(o, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{");
     put_identity(o, w->who);
     json_out_lit(o, ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,");
-    put_usage(o, &w->usage);
+    struct usage usage = w->usage;
+    if (usage.prompt == 0)
+        usage.prompt = w->who->prompt;
+    put_usage(o, &usage);
     json_out_lit(o, "}}\n\n");
 }
 

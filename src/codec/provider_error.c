@@ -22,7 +22,7 @@ static const struct {
     CLASS("UNAVAILABLE", FAULT_UPSTREAM_UNAVAILABLE),
     CLASS("invalid_request", FAULT_INVALID_REQUEST),
     CLASS("invalid_prompt", FAULT_INVALID_REQUEST),
-    CLASS("context_length", FAULT_INVALID_REQUEST),
+    CLASS("context_length", FAULT_CONTEXT_LENGTH),
     CLASS("INVALID_ARGUMENT", FAULT_INVALID_REQUEST),
     CLASS("validation", FAULT_INVALID_REQUEST),
     CLASS("timeout", FAULT_UPSTREAM_TIMEOUT),
@@ -35,6 +35,23 @@ static bool classify(struct span word, struct fault *out)
             out->kind = classes[i].kind;
             return true;
         }
+    }
+    return false;
+}
+
+/* What each says when a conversation is too long; most have no word for it but these. */
+static bool is_too_long(const char *message)
+{
+    static const char *const phrases[] = {
+        "prompt is too long",    "maximum context length",
+        "context window",        "context length",
+        "Input is too long",     "input is too long",
+        "too many input tokens", "exceeds the maximum number of tokens",
+        "input token count",     "exceed context limit",
+    };
+    for (unsigned i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        if (strstr(message, phrases[i]) != NULL)
+            return true;
     }
     return false;
 }
@@ -77,6 +94,9 @@ void provider_error_read(struct span error, struct fault *out)
         (void)classify(status, out);
     if (span_eq(code, SPAN_LIT("429")))
         out->kind = FAULT_UPSTREAM_RATE_LIMITED;
+    if ((out->kind == FAULT_INVALID_REQUEST || out->kind == FAULT_UPSTREAM) &&
+        is_too_long(out->message))
+        out->kind = FAULT_CONTEXT_LENGTH;
     if (out->message[0] == '\0')
         snprintf(out->message, sizeof out->message, "the provider reported an error and no reason");
 }

@@ -456,8 +456,8 @@ bool responses_wire_write(const struct turn_request *r, const struct wire_option
     put_limits(&w);
     put_reasoning_options(&w);
     put_text_options(&w);
-    put_string(&w, "user", r->user);
-    put_string(&w, "prompt_cache_key", r->cache_key);
+    put_string(&w, "safety_identifier", wire_bounded_id(a, r->user));
+    put_string(&w, "prompt_cache_key", wire_cache_key(a, r));
     put(&w, ",\"store\":false,\"include\":[\"reasoning.encrypted_content\"]");
     put(&w, r->stream ? ",\"stream\":true}" : "}");
     note_dropped(&w);

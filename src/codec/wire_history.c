@@ -1,5 +1,6 @@
 #include "wire_history.h"
 
+#include "sluice/base/digest.h"
 #include "sluice/format/json_walk.h"
 
 bool wire_is_system(const struct turn_message *m)
@@ -36,6 +37,24 @@ bool wire_has_cache_control(const struct turn_request *r)
         }
     }
     return false;
+}
+
+struct span wire_bounded_id(struct arena *a, struct span raw)
+{
+    enum { ID_MAX = 64 };
+    uint8_t digest[SHA256_BYTES];
+    if (raw.len <= ID_MAX)
+        return raw;
+    char *hex = arena_alloc(a, 2 * SHA256_BYTES + 1);
+    digest_sha256(raw, digest);
+    digest_hex(digest, SHA256_BYTES, hex);
+    return span_of(hex, 2 * SHA256_BYTES);
+}
+
+struct span wire_cache_key(struct arena *a, const struct turn_request *r)
+{
+    bool is_user = r->cache_key.len == 0 && r->caches_by_user;
+    return wire_bounded_id(a, is_user ? r->user : r->cache_key);
 }
 
 void wire_note_names(const struct turn_request *r, struct turn_notes *notes)

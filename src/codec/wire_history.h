@@ -15,6 +15,12 @@ const struct turn_message *wire_run_end(const struct turn_message *m);
 /* Does the client mark what is to be cached, anywhere? */
 bool wire_has_cache_control(const struct turn_request *r);
 
+/* An id of the client's in at most 64 characters, as OpenAI takes them; a longer one becomes its hash. */
+struct span wire_bounded_id(struct arena *a, struct span raw);
+
+/* What tells conversations apart for the upstream's cache, bounded; empty: nothing does. */
+struct span wire_cache_key(struct arena *a, const struct turn_request *r);
+
 /* For upstreams that do not call anybody by name. */
 void wire_note_names(const struct turn_request *r, struct turn_notes *notes);
 

@@ -230,6 +230,7 @@ static const struct option fact_rows[] = {
     FACT("max_completion_tokens", FACT_COMPLETION_TOKENS, "Chat: what it calls `max_tokens`."),
     FACT("short_call_ids", FACT_SHORT_CALL_IDS,
          "Chat: ids of calls must have nine letters and digits."),
+    FACT("prompt_cache_key", FACT_CACHE_KEY, "Chat: it takes `prompt_cache_key`."),
     FACT("cache_prefix", FACT_CACHE_PREFIX,
          "Messages: ask for prompt caching when the client does not."),
 };

@@ -351,11 +351,15 @@ static void note_dropped(struct attempt *a)
 void attempt_translated(struct attempt *a)
 {
     const struct fault *problem = translation_fault(a->translation);
-    if (problem != NULL) { /* another provider would have to be asked the same */
-        struct fault why = *problem;
-        if (why.param != NULL) /* the translation goes with the attempt */
-            why.param = (const char *)arena_keep(&a->x->arena, span_text(why.param)).at;
-        exchange_fail(a->x, &why);
+    if (problem != NULL) {
+        struct attempt_failure f = {
+            .result = RESULT_UNSUPPORTED,
+            .next_may_help = problem->kind == FAULT_UNSUPPORTED_PARAMETER,
+            .fault = *problem,
+        };
+        if (f.fault.param != NULL) /* the translation goes with the attempt */
+            f.fault.param = (const char *)arena_keep(&a->x->arena, span_text(f.fault.param)).at;
+        exchange_attempt_failed(a->x, &f);
         return;
     }
     note_dropped(a);

@@ -1,5 +1,7 @@
 #include "lanes.h"
 
+#include "sluice/codec/provider_error.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@ static bool next_may_help(unsigned status)
 {
     switch (status) {
     case 401:
+    case 402:
     case 403:
     case 404:
     case 408:
@@ -74,17 +77,13 @@ static void describe(struct exchange *x, struct span body, char *out, size_t siz
              x->attempt.status, (int)len, len > 0 ? text : "");
 }
 
-/* Anthropic's clients shorten a conversation that is too long when they are told so in these words. */
-static void say_too_long(struct exchange *x, struct span body, struct fault *f)
+/* Anybody's words for it; those of the client's protocol are found again when the fault is written. */
+static bool is_too_long(struct span body)
 {
-    static const char phrase[] = "prompt is too long";
-    char said[sizeof f->message];
-    bool is_said = span_find(body, SPAN_LIT("context_length_exceeded")) != SIZE_MAX ||
-                   span_find(body, SPAN_LIT("maximum context length")) != SIZE_MAX;
-    if (x->kind->api != API_MESSAGES || !is_said || strstr(f->message, phrase) != NULL)
-        return;
-    memcpy(said, f->message, sizeof said);
-    snprintf(f->message, sizeof f->message, "%s: %.350s", phrase, said);
+    struct json_member m;
+    struct fault f;
+    provider_error_read(json_get(body, "error", &m) ? json_value(body, &m) : body, &f);
+    return f.kind == FAULT_CONTEXT_LENGTH;
 }
 
 static bool is_error_envelope(struct span body)
@@ -111,10 +110,22 @@ static void relay_error(struct exchange *x, struct span body)
     exchange_finish(x);
 }
 
+/* Not every server that speaks Anthropic's protocol counts tokens, too. */
+static bool cannot_count(const struct exchange *x)
+{
+    unsigned status = x->attempt.status;
+    return x->kind->api == API_COUNT_TOKENS && (status == 404 || status == 405 || status == 501);
+}
+
 void error_lane_end(struct exchange *x)
 {
     struct span body = buf_span(&x->lane.held);
     unsigned status = x->attempt.status;
+    if (cannot_count(x)) {
+        attempt_end(&x->attempt, RESULT_STATUS_4XX);
+        exchange_count_here(x);
+        return;
+    }
     struct attempt_failure f = {
         .result = status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX,
         .next_may_help = next_may_help(status),
@@ -122,10 +133,9 @@ void error_lane_end(struct exchange *x)
     };
     read_retry_after(x, &f.fault);
     describe(x, body, f.fault.message, sizeof f.fault.message);
-    say_too_long(x, body, &f.fault);
     bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
-    bool is_ours = status == 401 ||
-                   status >= 500; /* our credential, or the provider's own trouble */
+    bool is_ours = status == 401 || status == 402 ||
+                   status >= 500; /* our credential or account, or the provider's own trouble */
     bool is_same_protocol = x->attempt.dialect.upstream == NULL;
     if (is_last && !is_ours && !x->head_sent && is_same_protocol && is_error_envelope(body)) {
         relay_error(x, body);
@@ -141,6 +151,13 @@ void error_lane_end(struct exchange *x)
         snprintf(f.fault.message, sizeof f.fault.message,
                  "provider %s: it refused the gateway's own credential (401): check its api_key",
                  x->attempt.target->provider->name);
+    } else if (status == 402) {
+        snprintf(f.fault.message, sizeof f.fault.message,
+                 "provider %s: it wants to be paid first (402): check the account",
+                 x->attempt.target->provider->name);
+    } else if (!is_ours && is_too_long(body)) {
+        f.fault.kind = FAULT_CONTEXT_LENGTH;
+        f.next_may_help = true; /* one that can read more */
     } else if (!is_ours) {
         f.fault.status = status; /* not JSON: our envelope, their status */
         f.fault.kind = FAULT_INVALID_REQUEST;

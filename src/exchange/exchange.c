@@ -304,8 +304,7 @@ static void attempt_next(struct exchange *x)
     attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
 }
 
-/* The provider has no counter of its own: an estimate, which says that it is one. */
-static void count_here(struct exchange *x)
+void exchange_count_here(struct exchange *x)
 {
     enum { READ_MAX = 4 * 1024 * 1024 }; /* more would hold the loop for too long */
     struct span body = buf_span(&x->body.bytes);
@@ -337,7 +336,7 @@ static void route(struct exchange *x)
     if (x->kind->api == API_COUNT_TOKENS &&
         !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target.provider,
                         x->plan.attempts[0].target.upstream_model, &dialect)) {
-        count_here(x);
+        exchange_count_here(x);
         return;
     }
     if (x->plan.n > ATTEMPTS_MAX)

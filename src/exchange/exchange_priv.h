@@ -180,6 +180,8 @@ struct exchange {
 };
 
 /* The attempt cannot go on: the next one, or the end. */
+/* An estimate of a prompt's tokens, which says that it is one: the provider has no counter. */
+void exchange_count_here(struct exchange *x);
 void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f);
 /* Sends the answer's head, with the upstream's fields where there are any. */
 void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,

@@ -38,8 +38,8 @@ const char *outcome_name(enum outcome o)
 
 const char *attempt_result_name(enum attempt_result r)
 {
-    static const char *const names[] = {"ok",  "connect_failed", "timeout",  "4xx",
-                                        "5xx", "broken",         "cancelled"};
+    static const char *const names[] = {"ok",  "connect_failed", "timeout",   "4xx",
+                                        "5xx", "broken",         "cancelled", "unsupported"};
     return names[r];
 }
 

@@ -4,7 +4,9 @@
 
 #include "sluice/base/digest.h"
 #include "sluice/catalog/facts.h"
+#include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
+#include "sluice/codec/token_estimate.h"
 #include "sluice/net/offload.h"
 
 #include <stdlib.h>
@@ -19,9 +21,10 @@ struct translation {
     struct arena arena;
     struct turn_request request;
     struct turn_notes notes;
+    uint64_t prompt_tokens; /* about */
     struct buf wire;
     struct fault why;
-    bool has_failed, is_signed;
+    bool has_failed, is_signed, tells_prompt;
     uint8_t sha256[SHA256_BYTES];
     struct offload *job; /* while it is on another thread */
     struct body kept;    /* once the exchange is gone */
@@ -33,8 +36,12 @@ static void translate(void *arg)
     t->has_failed = !t->dialect.client->read(t->body, &t->arena, &t->request, &t->why);
     if (t->has_failed)
         return;
+    if (t->dialect.upstream != upstream_codec_for(UPSTREAM_MESSAGES))
+        messages_turn_forget_billing(&t->request);
     proof_keep(&t->request, t->dialect.upstream->family);
     t->notes = t->request.unread;
+    if (t->tells_prompt)
+        t->prompt_tokens = token_estimate(&t->request);
     t->has_failed = !t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire,
                                                 &t->notes, &t->why);
     if (t->is_signed && !t->has_failed)
@@ -79,6 +86,7 @@ void translation_start(struct attempt *a)
     arena_init(&t->arena, NULL, ARENA_BLOCK);
     t->options = options_for(a, &t->arena);
     t->is_signed = a->target->provider->aws.access_key != NULL;
+    t->tells_prompt = a->x->kind->api == API_MESSAGES && a->x->wants_stream;
     a->translation = t;
     if (t->body.len > ON_LOOP_MAX) {
         t->job = offload_start(a->x->gateway->loop, translate, on_translated, free_translation, t);
@@ -113,6 +121,11 @@ struct span translation_wire(const struct translation *t)
 const uint8_t *translation_sha256(const struct translation *t)
 {
     return t->sha256;
+}
+
+uint64_t translation_prompt_tokens(const struct translation *t)
+{
+    return t->prompt_tokens;
 }
 
 const struct turn_request *translation_request(const struct translation *t)

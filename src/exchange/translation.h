@@ -22,6 +22,7 @@ const struct fault *translation_fault(const struct translation *t);
 struct span translation_wire(const struct translation *t);
 const uint8_t *translation_sha256(
     const struct translation *t); /* of the wire, where it is signed */
+uint64_t translation_prompt_tokens(const struct translation *t); /* about; 0: nobody asked */
 const struct turn_request *translation_request(const struct translation *t);
 const struct turn_notes *translation_notes(const struct translation *t);
 

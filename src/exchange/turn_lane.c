@@ -148,6 +148,7 @@ static struct answer_identity identify(struct exchange *x)
     struct answer_identity who = {
         .id = span_of(x->request_id, 32),
         .created = x->opened_unix_ms / 1000,
+        .prompt = translation_prompt_tokens(x->attempt.translation),
         .wants_usage = x->wants_usage || x->wants_cost,
     };
     if (buf_add_json(&model, x->attempt.target->model_id) == 0)

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "wire"))
 import provider_clouds  # noqa: E402
 import provider_converse  # noqa: E402
 import raw  # noqa: E402
-from fixtures import upstream  # noqa: E402,F401
+from fixtures import start, upstream  # noqa: E402,F401
 from gateway import Gateway  # noqa: E402
 from token_endpoint import TokenEndpoint  # noqa: E402
 

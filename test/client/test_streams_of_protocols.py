@@ -133,14 +133,126 @@ def test_errors_of_a_provider_reach_each_client_in_its_form(patient, upstream):
                                          400: "invalid_request_error"}[status]
 
 
-def test_claude_code_is_told_that_the_prompt_is_too_long(patient, upstream):
-    """It looks for the words, whoever the provider is, and shortens the conversation."""
+TOO_LONG = {
+    "OpenAI": {"error": {"message": "This model's maximum context length is 8192 tokens.",
+                         "code": "context_length_exceeded"}},
+    "vLLM": {"error": {"message": "maximum context length is 8192 tokens, you asked for 9000"}},
+    "Anthropic": {"type": "error", "error": {
+        "type": "invalid_request_error", "message": "prompt is too long: 9 tokens > 8 maximum"}},
+    "Google": {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message":
+               "The input token count (9) exceeds the maximum number of tokens allowed (8)."}},
+    "AWS": {"message": "Input is too long for requested model."},
+}
+
+
+@pytest.mark.parametrize("whose", TOO_LONG)
+def test_clients_are_told_that_the_prompt_is_too_long(patient, upstream, whose):
+    """They look for words or for a code, whoever the provider is, and shorten the conversation."""
     async def too_long(x):
-        await x.reply(400, json.dumps({"error": {
-            "message": "This model's maximum context length is 8192 tokens.",
-            "code": "context_length_exceeded"}}).encode())
+        await x.reply(400, json.dumps(TOO_LONG[whose]).encode())
 
     upstream.scripts["overloaded"] = too_long
     body = json.dumps(BODIES["messages"] | {"model": "chat/overloaded"}).encode()
     answer = patient.ask(raw.request_bytes("POST", "/v1/messages", body))
-    assert answer.status == 400 and answer.json["error"]["message"].startswith("prompt is too long")
+    assert answer.status == 400 and "prompt is too long" in answer.json["error"]["message"]
+    assert answer.json["error"]["type"] == "invalid_request_error"
+    body = json.dumps(BODIES["responses"] | {"model": "chat/overloaded"}).encode()
+    answer = patient.ask(raw.request_bytes("POST", "/v1/responses", body))
+    assert answer.status == 400 and answer.json["error"]["code"] == "context_length_exceeded"
+
+
+def test_stream_that_fails_for_its_length_says_so(patient, upstream):
+    async def too_long(x):
+        await x.stream_head()
+        await x.chunk(chat_chunk("You said"))
+        await x.chunk(b"data: " + json.dumps(TOO_LONG["vLLM"]).encode() + b"\n\n")
+        await x.last_chunk()
+
+    upstream.scripts["breaking"] = too_long
+    assert "prompt is too long: " in stream(patient, "messages", "chat/breaking")
+    assert '"code":"context_length_exceeded"' in stream(patient, "responses", "chat/breaking")
+
+
+def test_prompt_is_counted_before_anybody_knows(patient, upstream):
+    """Chat upstreams tell usage at the end; a Messages client wants it at the start."""
+    upstream.scripts.pop("pausing", None)
+    text = stream(patient, "messages", "chat/pausing")
+    events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+    assert 1 <= events[0]["message"]["usage"]["input_tokens"] <= 20
+
+
+BILLING = "x-anthropic-billing-header: cc_version=2; cch=%d;"
+
+
+@pytest.mark.parametrize("system,kept", [
+    (BILLING + "\nBe brief.", "Be brief."),
+    ([{"type": "text", "text": BILLING}, {"type": "text", "text": "Be brief."}], "Be brief."),
+    (BILLING, ""),
+])
+def test_billing_line_stays_with_anthropic(protocols, upstream, system, kept):
+    """It changes with each request, which no cache of a prefix survives; the rest must stay."""
+    for model in ("chat/good", "responses/good", "gemini/good", "bedrock/good"):
+        body = json.dumps(BODIES["messages"] | {"model": model, "system": system}).encode()
+        answer = protocols.ask(raw.request_bytes("POST", "/v1/messages", body))
+        assert answer.status == 200, answer.body
+        sent = upstream.requests[-1].body.decode()
+        assert "billing" not in sent and kept in sent, sent
+        assert kept or "system" not in sent and '"instructions"' not in sent, sent
+    body = json.dumps(BODIES["messages"] | {"model": "messages/good", "system": system}).encode()
+    assert protocols.ask(raw.request_bytes("POST", "/v1/messages", body)).status == 200
+    assert "billing" in upstream.requests[-1].body.decode()
+
+
+def test_tokens_are_counted_where_the_provider_cannot(protocols, upstream):
+    async def no_counter(x):
+        await x.reply(404, b'{"error":{"message":"Not Found"}}')
+
+    upstream.scripts["good"] = no_counter
+    try:
+        body = json.dumps({"model": "messages/good", "messages": BODIES["messages"]["messages"]})
+        answer = protocols.ask(raw.request_bytes("POST", "/v1/messages/count_tokens",
+                                                 body.encode()))
+    finally:
+        del upstream.scripts["good"]
+    assert answer.status == 200 and answer.json["estimated"] is True, answer.body
+    assert 5 <= answer.json["input_tokens"] <= 15
+
+
+def test_provider_that_wants_to_be_paid_is_not_the_clients_fault(patient, upstream):
+    async def unpaid(x):
+        await x.reply(402, b'{"error":{"message":"Insufficient Balance","type":"unknown_error"}}')
+
+    upstream.scripts["overloaded"] = unpaid
+    for path in BODIES:
+        body = json.dumps(BODIES[path] | {"model": "chat/overloaded"}).encode()
+        answer = patient.ask(raw.request_bytes("POST", f"/v1/{path}", body))
+        assert answer.status == 502 and "check the account" in answer.json["error"]["message"]
+
+
+def test_long_ids_of_users_are_hashed(protocols, upstream):
+    """Claude Code's are longer than OpenAI takes; the same one is always the same."""
+    ids = []
+    for _ in range(2):
+        body = BODIES["messages"] | {"model": "chat/good", "metadata": {"user_id": "u" * 150}}
+        answer = protocols.ask(raw.request_bytes("POST", "/v1/messages", json.dumps(body).encode()))
+        assert answer.status == 200, answer.body
+        sent = upstream.requests[-1].json
+        ids += [sent["user"], sent["prompt_cache_key"]]
+    assert len(ids[0]) == 64 and len(set(ids)) == 1
+
+
+def test_endpoint_that_cannot_be_told_leaves_it_to_the_next(start, upstream):
+    """Bedrock's Converse has no JSON schema; the model's other endpoint has."""
+    providers = {
+        "bedrock": {"protocol": "bedrock", "base_url": upstream.base_url, "api_key": "k"},
+        "claude": {"protocol": "anthropic", "base_url": upstream.base_url, "api_key": "k"}}
+    ends = [{"provider": name, "upstream_model": "good"} for name in providers]
+    gw = start(providers=providers, models={
+        "both": {"endpoints": ends}, "one": {"endpoints": ends[:1]}})
+    schema = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+    answer = gw.chat("both", response_format=schema)
+    assert answer.status == 200 and answer.headers["x-sluice-provider"] == "claude"
+    assert answer.headers["x-sluice-attempts"] == "2"
+    answer = gw.chat("one", response_format=schema)
+    assert answer.status == 400 and answer.json["error"]["param"] == "response_format"
+    assert gw.metric("sluice_upstream_attempts_total", result="unsupported") == 2

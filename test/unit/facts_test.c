@@ -97,15 +97,18 @@ static void each_word_overrules_the_one_before(void **state)
     struct fact_options said = {.known = FACT_SAMPLING | FACT_TOP_K, .yes = FACT_SAMPLING};
     struct target t = of(PROTOCOL_OPENAI, "o3", &p);
     p.has_responses = true;
-    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS);
+    assert_int_equal(facts_of(&t),
+                     FACT_REASONING | FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS | FACT_CACHE_KEY);
     p.preset_yes = FACT_TOP_K | FACT_SAMPLING; /* of the provider; the name knows better */
     p.preset_no = FACT_CUSTOM_TOOLS;
-    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_TOP_K);
+    assert_int_equal(facts_of(&t),
+                     FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_TOP_K | FACT_CACHE_KEY);
     p.facts = said;
-    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_SAMPLING);
+    assert_int_equal(facts_of(&t),
+                     FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_SAMPLING | FACT_CACHE_KEY);
     struct fact_options of_endpoint = {.known = FACT_SAMPLING, .yes = FACT_TOP_K};
     t.facts = &of_endpoint;
-    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS);
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_CACHE_KEY);
 }
 
 static void longest_answers_are_known(void **state)

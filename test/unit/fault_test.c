@@ -37,6 +37,7 @@ static void every_kind_has_the_status_and_type_of_the_contract(void **state)
         {FAULT_NOT_FOUND, 404, "not_found"},
         {FAULT_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
         {FAULT_TIMEOUT, 408, "timeout"},
+        {FAULT_CONTEXT_LENGTH, 400, "context_length_exceeded"},
         {FAULT_PAYLOAD_TOO_LARGE, 413, "payload_too_large"},
         {FAULT_UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type"},
         {FAULT_RATE_LIMIT, 429, "rate_limit_exceeded"},

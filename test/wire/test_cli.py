@@ -261,8 +261,10 @@ models:
     told = json.loads(run("models", "--json", cwd=tmp_path).stdout)["models"]
     facts = {m["id"]: {name for name, yes in m["endpoints"][0]["facts"].items() if yes}
              for m in told}
-    assert facts["plain"] == {"reasoning", "top_k", "sampling", "short_call_ids"}
-    assert facts["known"] == {"reasoning", "sampling", "replays_reasoning", "effort_max"}
+    assert facts["plain"] == {"reasoning", "top_k", "sampling", "short_call_ids",
+                              "prompt_cache_key"}
+    assert facts["known"] == {"reasoning", "sampling", "replays_reasoning", "effort_max",
+                              "prompt_cache_key"}
     shown = run("config", "show", cwd=tmp_path).stdout
     assert "facts: { sampling: false, top_k: true }" in shown
     assert "facts: { sampling: true, short_call_ids: true }" in shown

@@ -8,8 +8,9 @@ struct answer_identity {
     struct span id;    /* letters and digits; each protocol puts its prefix before it */
     struct span model; /* raw inside of a JSON string: the model as the client named it */
     uint64_t created;  /* Unix seconds */
-    uint64_t ended;    /* the same; known when TURN_END is written, 0 before */
     bool wants_usage;  /* chat streams: the client asked for the usage chunk */
+    uint64_t ended;    /* Unix seconds, too; known when TURN_END is written, 0 before */
+    uint64_t prompt;   /* tokens, about: for messages streams, which tell before anybody knows */
 };
 
 #endif

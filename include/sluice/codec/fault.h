@@ -38,7 +38,8 @@ enum fault_kind {
     FAULT_NO_PROVIDER,
     FAULT_OVERLOADED, /* the process holds all it may */
     FAULT_SHUTTING_DOWN,
-    FAULT_TRANSPORT, /* malformed HTTP; carries its own status */
+    FAULT_TRANSPORT,      /* malformed HTTP; carries its own status */
+    FAULT_CONTEXT_LENGTH, /* the conversation is longer than the model can read */
 };
 
 struct fault {

@@ -13,4 +13,7 @@
 bool messages_turn_read(struct span body, struct arena *a, struct turn_request *out,
                         struct fault *why);
 
+/* For upstreams that are not Anthropic's: without the line that names the client for billing. */
+void messages_turn_forget_billing(struct turn_request *r);
+
 #endif

@@ -136,6 +136,7 @@ struct turn_request {
 
     struct span user;      /* raw: who the end user is */
     struct span cache_key; /* raw */
+    bool caches_by_user;   /* `user` would do as one */
     struct span metadata, service_tier, store, prediction, verbosity, modalities, audio,
         context_management; /* lexemes */
 

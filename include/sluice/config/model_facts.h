@@ -20,6 +20,7 @@ enum model_fact {
     FACT_CUSTOM_TOOLS = 1 << 10,      /* chat: tools of free text; else they become functions */
     FACT_COMPLETION_TOKENS = 1 << 11, /* chat: max_completion_tokens; else max_tokens */
     FACT_SHORT_CALL_IDS = 1 << 12,    /* chat: nine letters and digits, no more and no less */
+    FACT_CACHE_KEY = 1 << 15,         /* chat: prompt_cache_key */
     FACT_CACHE_PREFIX = 1 << 13,      /* messages: ask for caching when the client said nothing */
 };
 
@@ -30,6 +31,6 @@ struct fact_options {
 
 /* As a configuration calls it: "reasoning". */
 const char *model_fact_name(enum model_fact fact);
-enum { MODEL_FACTS = 15 };
+enum { MODEL_FACTS = 16 };
 
 #endif

@@ -29,6 +29,7 @@ enum attempt_result {
     RESULT_STATUS_5XX,
     RESULT_BROKEN, /* reset, truncated, malformed */
     RESULT_CANCELLED,
+    RESULT_UNSUPPORTED, /* it cannot be told what the client asks */
     ATTEMPT_RESULTS,
 };
 const char *attempt_result_name(enum attempt_result r);
