@@ -330,7 +330,7 @@ static void put_fault(struct chat_writer *w, const struct fault *f, struct json_
     id[n] = '\0';
     w->is_over = true;
     if (o->rc == 0)
-        o->rc = fault_write_stream(f, API_CHAT, id, 0, o->buf);
+        o->rc = fault_write_stream(f, API_CHAT, id, NULL, o->buf);
 }
 
 static void put_content(struct chat_writer *w, const struct turn_event *e, struct json_out *o)

@@ -149,7 +149,7 @@ static void put_fault(struct completions_writer *w, const struct fault *f, struc
     memcpy(id, w->who->id.at, n);
     id[n] = '\0';
     w->is_over = true;
-    o->rc = fault_write_stream(f, API_COMPLETIONS, id, 0, o->buf);
+    o->rc = fault_write_stream(f, API_COMPLETIONS, id, NULL, o->buf);
 }
 
 int completions_writer_event(struct completions_writer *w, const struct turn_event *e,

@@ -1,5 +1,7 @@
 #include "sluice/codec/fault.h"
 
+#include "sluice/format/json_walk.h"
+
 struct kind_words {
     unsigned status;
     const char *type, *reason;
@@ -181,16 +183,40 @@ const char *fault_openai_code(const struct fault *f)
     }
 }
 
-/* What is known of the response by then is little; its items have gone out already. */
-static int write_responses_end(const struct fault *f, const char *request_id, uint64_t sequence,
-                               struct buf *out)
+/* The response as it was begun, which is now another's end; of the items that have gone out already it
+ * holds none. */
+static int write_begun(struct span begun, struct buf *out)
+{
+    struct json_walk w;
+    int rc = 0;
+    json_walk_init(&w, begun);
+    while (rc == 0 && json_walk_next(&w)) {
+        if (json_walk_is(&w, "status") || json_walk_is(&w, "error"))
+            continue;
+        rc = buf_addf(out, "\"%.*s\":", SPAN_FMT(w.key));
+        if (rc == 0)
+            rc = buf_add(out, w.value);
+        if (rc == 0)
+            rc = buf_add_byte(out, ',');
+    }
+    return rc;
+}
+
+static int write_responses_end(const struct fault *f, const char *request_id,
+                               const struct fault_place *place, struct buf *out)
 {
     int rc = buf_addf(out,
                       "event: response.failed\ndata: {\"type\":\"response.failed\","
-                      "\"sequence_number\":%llu,\"response\":{\"id\":\"resp_%s\","
-                      "\"object\":\"response\",\"status\":\"failed\",\"output\":[],"
-                      "\"error\":{\"code\":\"%s\"",
-                      (unsigned long long)sequence + 1, request_id, fault_openai_code(f));
+                      "\"sequence_number\":%llu,\"response\":{",
+                      (unsigned long long)place->sequence + 1);
+    if (rc == 0)
+        rc = place->begun.len > 0
+                 ? write_begun(place->begun, out)
+                 : buf_addf(out, "\"id\":\"resp_%s\",\"object\":\"response\",\"output\":[],",
+                            request_id);
+    if (rc == 0)
+        rc = buf_addf(out, "\"status\":\"failed\",\"error\":{\"code\":\"%s\"",
+                      fault_openai_code(f));
     if (rc == 0)
         rc = write_text(out, ",\"message\":\"", f->message);
     if (rc == 0)
@@ -199,13 +225,14 @@ static int write_responses_end(const struct fault *f, const char *request_id, ui
 }
 
 int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
-                       uint64_t sequence, struct buf *out)
+                       const struct fault_place *place, struct buf *out)
 {
+    static const struct fault_place nowhere = {.sequence = 0};
     switch (api) {
     case API_MESSAGES:
         return write_messages_end(f, request_id, out);
     case API_RESPONSES:
-        return write_responses_end(f, request_id, sequence, out);
+        return write_responses_end(f, request_id, place != NULL ? place : &nowhere, out);
     default:
         return write_chat_end(f, api, request_id, out);
     }

@@ -65,12 +65,15 @@ static void conclude(struct seen *s)
                span_eq(s->type, SPAN_LIT("response.incomplete"))) {
         s->e.kind = EVENT_DONE;
         look_inside(s);
+    } else if (span_eq(s->type, SPAN_LIT("response.created"))) {
+        s->e.begun = s->response;
     } else if (span_eq(s->type, SPAN_LIT("error"))) {
         s->e.kind = EVENT_ERROR;
     } else if (s->delta.len > 0 || span_eq(s->type, SPAN_LIT("response.output_item.added"))) {
         s->e.has_content = true;
         s->e.content = s->delta;
     }
+    s->e.is_last = has_failed;
     if (has_failed || (s->type.len == 0 && s->e.error.len > 0))
         s->e.kind = EVENT_ERROR;
 }

@@ -1,5 +1,7 @@
 #include "lanes.h"
 
+#include "sluice/codec/provider_error.h"
+
 #include <string.h>
 
 /* An event stream is passed on in whole events, all that one read completed in one write: the meter
@@ -77,6 +79,8 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
     struct pass_lane *l = &x->lane;
     struct passing_event e = l->passing->look(l->prefix, data);
     l->sequence = e.sequence;
+    if (e.begun.len > 0 && l->begun.len == 0)
+        l->begun = arena_keep(&x->arena, e.begun);
     if (e.kind == EVENT_CHUNK && span_eq(name, SPAN_LIT("error"))) /* Groq */
         e.kind = EVENT_ERROR;
     switch (e.kind) {
@@ -90,6 +94,9 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
             return VERDICT_FAILED;
         }
         l->errored = true; /* the client reads it in the provider's words */
+        l->done = e.is_last;
+        l->reported = ARENA_NEW(&x->arena, struct fault);
+        provider_error_read(e.error.len > 0 ? e.error : data, l->reported);
         x->outcome = OUTCOME_UPSTREAM_ERROR;
         x->error_type = "upstream_error";
         return VERDICT_PASS;
@@ -198,6 +205,12 @@ static void end_stream(struct exchange *x, struct emitter *e)
         return;
     }
     open_answer(x);
+    if (!l->done && l->errored && x->kind->api == API_RESPONSES) {
+        emitter_flush(e);
+        lane_end_with_fault(x, l->reported); /* an error event is no end there */
+        lane_finish(x);
+        return;
+    }
     if (!l->done && (!l->errored || l->passing->terminates_errors))
         emit(e, l->passing->terminator);
     sink_end(x->sink, e->out, e->n);

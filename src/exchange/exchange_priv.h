@@ -37,6 +37,8 @@ struct pass_lane {
     const struct passing *passing; /* how the protocol says what the meter needs */
     struct openai_prefix *prefix;  /* arena */
     uint64_t sequence;             /* Responses: number of the last event */
+    struct span begun;             /* Responses: what response.created held, in the arena */
+    struct fault *reported;        /* what the provider's error event said; NULL: none came */
     struct turn_lane *turn;        /* LANE_TURN */
     struct buf held;               /* an unfinished event, or the whole document */
 };

@@ -256,3 +256,44 @@ def test_endpoint_that_cannot_be_told_leaves_it_to_the_next(start, upstream):
     answer = gw.chat("one", response_format=schema)
     assert answer.status == 400 and answer.json["error"]["param"] == "response_format"
     assert gw.metric("sluice_upstream_attempts_total", result="unsupported") == 2
+
+
+CREATED = {"type": "response.created", "sequence_number": 0, "response": {
+    "id": "resp_own", "object": "response", "created_at": 1, "status": "in_progress",
+    "error": None, "model": "m", "output": [], "tools": [], "metadata": {"a": "b"}}}
+DELTA = {"type": "response.output_text.delta", "sequence_number": 1, "item_id": "i",
+         "output_index": 0, "content_index": 0, "delta": "You said"}
+FLAT_ERROR = {"type": "error", "sequence_number": 2, "code": "server_error", "message": "it broke"}
+
+
+def named(event: dict) -> bytes:
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+@pytest.mark.parametrize("end", ["reset", "error", "eof"])
+def test_passing_response_always_ends_as_one(protocols, upstream, end):
+    """The provider broke off, or stopped behind an error: the response that began is told its end."""
+    async def broken(x):
+        await x.stream_head()
+        await x.chunk(named(CREATED) + named(DELTA))
+        if end == "error":
+            await x.chunk(named(FLAT_ERROR))
+        if end == "reset":
+            await x.sleep(0.1)
+            x.reset()
+        else:
+            await x.last_chunk()
+
+    upstream.scripts["good"] = broken
+    try:
+        text = stream(protocols, "responses", "responses/good")
+    finally:
+        del upstream.scripts["good"]
+    last = json.loads(text.rpartition("data: ")[2])
+    assert text.count("event: response.failed\n") == 1 and last["type"] == "response.failed"
+    assert last["sequence_number"] == (3 if end == "error" else 2)
+    response = last["response"]
+    assert response == CREATED["response"] | {"status": "failed", "error": response["error"]}
+    assert response["error"]["code"] == "server_error"
+    if end == "error":
+        assert response["error"]["message"] == "it broke"

@@ -64,10 +64,17 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
                      const struct fault_attempt *attempts, unsigned nattempts, struct buf *out)
     __attribute__((warn_unused_result));
 
+/* Where in a Responses stream it fails. */
+struct fault_place {
+    uint64_t sequence; /* number of the last event */
+    struct span begun; /* the object of response.created as it was sent; empty: unknown */
+};
+
 /* What ends a stream after its first byte: the in-band error and the protocol's terminator.
- * `sequence`: number of the last event of a Responses stream; `request_id` may be NULL on Messages. */
+ * `request_id` may be NULL on Messages, `place` anywhere but on Responses. */
 int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
-                       uint64_t sequence, struct buf *out) __attribute__((warn_unused_result));
+                       const struct fault_place *place, struct buf *out)
+    __attribute__((warn_unused_result));
 
 /* The word OpenAI's clients act on inside a stream: "rate_limit_exceeded", "server_error", … */
 const char *fault_openai_code(const struct fault *f);

@@ -27,6 +27,8 @@ struct passing_event {
     bool is_empty;                     /* {} */
     bool has_request_id, has_provider; /* members of these names are there already */
     uint64_t sequence;                 /* Responses: the event's number */
+    struct span begun;                 /* Responses: the object of response.created */
+    bool is_last;                      /* EVENT_ERROR: it ends the stream, too */
 };
 
 struct openai_prefix; /* what the chunks of one Chat stream have in common: openai_stream.h */
