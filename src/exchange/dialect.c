@@ -112,6 +112,25 @@ bool dialect_translate(enum api_protocol api, const struct provider_options *p, 
     return true;
 }
 
+bool dialect_adapt(enum api_protocol api, struct dialect *d)
+{
+    switch (api) {
+    case API_CHAT:
+        d->upstream = upstream_codec_for(UPSTREAM_CHAT);
+        break;
+    case API_MESSAGES:
+        d->upstream = upstream_codec_for(UPSTREAM_MESSAGES);
+        break;
+    case API_RESPONSES:
+        d->upstream = upstream_codec_for(UPSTREAM_RESPONSES);
+        break;
+    default:
+        return false;
+    }
+    d->client = client_codec_for(api);
+    return true;
+}
+
 bool dialect_choose(enum api_protocol api, const struct provider_options *p, struct span model,
                     struct dialect *out)
 {

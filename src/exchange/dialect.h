@@ -24,6 +24,10 @@ bool dialect_choose(enum api_protocol api, const struct provider_options *p, str
 bool dialect_translate(enum api_protocol api, const struct provider_options *p, struct span model,
                        struct dialect *out);
 
+/* Makes what passes a translation into the same protocol, for an answer in another form than was asked
+ * for. False where there is none. */
+bool dialect_adapt(enum api_protocol api, struct dialect *d);
+
 /* The path of a request for this model, in the arena when it has to be made. */
 struct span dialect_path(const struct dialect *d, const struct provider_options *p,
                          struct span model, bool is_stream, struct arena *a);

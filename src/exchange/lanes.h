@@ -42,7 +42,8 @@ bool event_lane_broken(struct exchange *x);
 void document_lane_open(struct exchange *x, const struct http_head *head);
 void document_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
 
-void turn_lane_open(struct exchange *x, bool is_stream);
+/* `reads_stream`: what the provider sent; the client gets what it asked for. */
+void turn_lane_open(struct exchange *x, bool reads_stream);
 void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
 /* The upstream broke: false when nobody can tell whether that was all. */
 bool turn_lane_broken(struct exchange *x);

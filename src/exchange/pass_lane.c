@@ -75,6 +75,12 @@ static bool is_stream_type(struct span type)
            span_ieq(type, SPAN_LIT("application/vnd.amazon.eventstream"));
 }
 
+/* Some providers only stream, some cannot: the same protocol is read and written anew then. */
+static bool adapt(struct exchange *x)
+{
+    return x->attempt.dialect.upstream != NULL || dialect_adapt(x->kind->api, &x->attempt.dialect);
+}
+
 void lane_open(struct exchange *x, const struct http_head *head)
 {
     struct pass_lane *l = &x->lane;
@@ -82,7 +88,7 @@ void lane_open(struct exchange *x, const struct http_head *head)
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
-    } else if (x->wants_stream != is_stream) {
+    } else if (x->wants_stream != is_stream && !adapt(x)) {
         lane_fail(x, is_stream ? "it streamed an answer that was not to be streamed"
                                : "it answered a request for a stream with something else");
     } else if (x->attempt.dialect.upstream != NULL) {

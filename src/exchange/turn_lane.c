@@ -28,12 +28,12 @@ struct turn_lane {
     };
     struct unique_calls calls;
     struct custom_tool custom;
-    struct buf wrapped; /* the proof of reasoning under way */
-    struct buf mended;  /* an event that was no UTF-8 */
-    bool is_stream;
-    bool has_failed;    /* the upstream's fault is in `fault` */
-    bool has_ended;     /* the answer is complete, and written */
-    bool out_of_memory; /* a writer was */
+    struct buf wrapped;               /* the proof of reasoning under way */
+    struct buf mended;                /* an event that was no UTF-8 */
+    bool reads_stream, writes_stream; /* as a rule both or none */
+    bool has_failed;                  /* the upstream's fault is in `fault` */
+    bool has_ended;                   /* the answer is complete, and written */
+    bool out_of_memory;               /* a writer was */
     struct fault fault;
     void *reader, *writer; /* behind this struct */
 };
@@ -91,7 +91,7 @@ static bool write_event(struct exchange *x, const struct turn_event *e)
 {
     struct turn_lane *t = x->lane.turn;
     const struct client_codec *c = t->dialect->client;
-    int rc = t->is_stream ? c->event(t->writer, e, &out) : c->whole_event(t->writer, e);
+    int rc = t->writes_stream ? c->event(t->writer, e, &out) : c->whole_event(t->writer, e);
     t->out_of_memory |= rc < 0;
     return rc == 0;
 }
@@ -148,7 +148,8 @@ static struct answer_identity identify(struct exchange *x)
     struct answer_identity who = {
         .id = span_of(x->request_id, 32),
         .created = x->opened_unix_ms / 1000,
-        .prompt = translation_prompt_tokens(x->attempt.translation),
+        .prompt =
+            x->attempt.translation == NULL ? 0 : translation_prompt_tokens(x->attempt.translation),
         .wants_usage = x->wants_usage || x->wants_cost,
     };
     if (buf_add_json(&model, x->attempt.target->model_id) == 0)
@@ -178,11 +179,12 @@ static size_t aligned(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
-void turn_lane_open(struct exchange *x, bool is_stream)
+void turn_lane_open(struct exchange *x, bool reads_stream)
 {
     const struct dialect *d = &x->attempt.dialect;
     const struct client_codec *c = d->client;
-    size_t writer_size = is_stream ? c->writer_size : c->whole_size;
+    bool writes_stream = x->wants_stream;
+    size_t writer_size = writes_stream ? c->writer_size : c->whole_size;
     size_t reader_at = aligned(sizeof(struct turn_lane));
     size_t writer_at = reader_at + aligned(d->upstream->reader_size);
     uint8_t *room = xcalloc(1, writer_at + writer_size);
@@ -192,7 +194,8 @@ void turn_lane_open(struct exchange *x, bool is_stream)
     *t = (struct turn_lane){
         .dialect = d,
         .who = identify(x),
-        .is_stream = is_stream,
+        .reads_stream = reads_stream,
+        .writes_stream = writes_stream,
         .reader = room + reader_at,
         .writer = room + writer_at,
     };
@@ -203,9 +206,10 @@ void turn_lane_open(struct exchange *x, bool is_stream)
     else
         event_stream_init(&t->binary, EVENT_STREAM_MESSAGE_MAX);
     unique_calls_init(&t->calls);
-    watch_custom_tools(x, t);
+    if (x->attempt.translation != NULL)
+        watch_custom_tools(x, t);
     d->upstream->init(t->reader, t->who.id, on_event, x);
-    if (is_stream)
+    if (writes_stream)
         c->init(t->writer, &t->who, request, &x->sending);
     else
         c->whole_init(t->writer, &t->who, request, &x->sending);
@@ -215,7 +219,7 @@ void turn_lane_free(struct turn_lane *t)
 {
     const struct client_codec *c = t->dialect->client;
     t->dialect->upstream->fini(t->reader);
-    if (t->is_stream)
+    if (t->writes_stream)
         c->fini(t->writer);
     else
         c->whole_fini(t->writer);
@@ -349,16 +353,6 @@ static void read_end(struct turn_lane *t)
         up->end(t->reader);
 }
 
-static void stream_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
-{
-    struct turn_lane *t = x->lane.turn;
-    for (unsigned i = 0; i < n; i++)
-        read_events(t, spans[i]);
-    if (last && !is_over(t))
-        read_end(t);
-    give(x, last);
-}
-
 /* --- whole answers --------------------------------------------------------------------------------- */
 
 /* The document, with the members every answer of ours has behind its brace. */
@@ -381,6 +375,38 @@ static void send_document(struct exchange *x)
     lane_finish(x);
 }
 
+static void give_document(struct exchange *x, bool last)
+{
+    struct turn_lane *t = x->lane.turn;
+    bool is_whole = t->has_ended && !t->out_of_memory;
+    if (is_whole && !last)
+        deadline_set(&x->attempt.deadline, DONE_GRACE_MS);
+    else if (is_whole && t->dialect->client->whole_write(t->writer, &out) == 0)
+        send_document(x);
+    else if (last || is_over(t))
+        fail(x);
+    empty_out();
+}
+
+/* What the reader has said so far goes to the client in the form it asked for. */
+static void give_either(struct exchange *x, bool last)
+{
+    if (x->lane.turn->writes_stream)
+        give(x, last);
+    else
+        give_document(x, last);
+}
+
+static void stream_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+{
+    struct turn_lane *t = x->lane.turn;
+    for (unsigned i = 0; i < n; i++)
+        read_events(t, spans[i]);
+    if (last && !is_over(t))
+        read_end(t);
+    give_either(x, last);
+}
+
 static void document_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
 {
     struct turn_lane *t = x->lane.turn;
@@ -394,16 +420,12 @@ static void document_data(struct exchange *x, const struct span *spans, unsigned
     if (!last)
         return;
     t->dialect->upstream->whole(t->reader, readable(t, buf_span(&l->held)));
-    if (t->has_ended && !t->out_of_memory && t->dialect->client->whole_write(t->writer, &out) == 0)
-        send_document(x);
-    else
-        fail(x);
-    empty_out();
+    give_either(x, true);
 }
 
 void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
 {
-    if (x->lane.turn->is_stream)
+    if (x->lane.turn->reads_stream)
         stream_data(x, spans, n, last);
     else
         document_data(x, spans, n, last);
@@ -414,18 +436,18 @@ void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bo
 bool turn_lane_broken(struct exchange *x)
 {
     struct turn_lane *t = x->lane.turn;
-    if (!t->is_stream)
+    if (!t->reads_stream)
         return false;
     if (!is_over(t))
         read_end(t); /* it may have been all there was to say */
-    give(x, true);
+    give_either(x, true);
     return true;
 }
 
 bool turn_lane_ping(struct exchange *x)
 {
     struct turn_lane *t = x->lane.turn;
-    if (!t->is_stream || t->dialect->client->ping == NULL ||
+    if (!t->writes_stream || t->dialect->client->ping == NULL ||
         t->dialect->client->ping(t->writer, &out) < 0 || buf_len(&out) == 0)
         return false;
     struct span frame = buf_span(&out);
@@ -437,7 +459,7 @@ bool turn_lane_ping(struct exchange *x)
 bool turn_lane_end_with_fault(struct exchange *x, const struct fault *why)
 {
     struct turn_event e = {.kind = TURN_FAULT, .fault = why};
-    if (!x->lane.turn->is_stream || !write_event(x, &e))
+    if (!x->lane.turn->writes_stream || !write_event(x, &e))
         return false;
     struct span rest = buf_span(&out);
     sink_end(x->sink, &rest, rest.len > 0);

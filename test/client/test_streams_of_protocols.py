@@ -5,7 +5,9 @@ import json
 
 import pytest
 
+import provider
 import provider_messages
+import provider_responses
 import raw
 from conftest import PROTOCOLS
 from gateway import Gateway
@@ -297,3 +299,38 @@ def test_passing_response_always_ends_as_one(protocols, upstream, end):
     assert response["error"]["code"] == "server_error"
     if end == "error":
         assert response["error"]["message"] == "it broke"
+
+
+async def other_form(x) -> None:
+    """Streams what was to be whole, and the other way around."""
+    body, target = x.request.json, x.request.target
+    protocol = provider_messages if "/messages" in target else \
+        provider_responses if "/responses" in target else provider
+    if not body.get("stream"):
+        events = provider.chat_events if protocol is provider else protocol.events
+        await x.stream_head()
+        for each in events(body):
+            await x.chunk(each)
+        await x.last_chunk()
+    else:
+        whole = {provider: provider.chat_completion, provider_messages: provider_messages.message,
+                 provider_responses: provider_responses.response}[protocol]
+        await x.reply(200, json.dumps(whole(body)).encode())
+
+
+@pytest.mark.parametrize("upstream_protocol", ["chat", "messages", "responses"])
+@pytest.mark.parametrize("path", BODIES)
+def test_client_gets_the_form_it_asked_for(protocols, upstream, path, upstream_protocol):
+    upstream.scripts["good"] = other_form
+    model = f"{upstream_protocol}/good"
+    try:
+        text = stream(protocols, path, model)
+        answer = protocols.ask(raw.request_bytes("POST", f"/v1/{path}", json.dumps(
+            BODIES[path] | {"model": model}).encode()))
+    finally:
+        del upstream.scripts["good"]
+    end = {"messages": "event: message_stop\n", "responses": "event: response.completed\n",
+           "chat/completions": "data: [DONE]\n\n"}[path]
+    assert end in text and "hello" in text, text
+    assert answer.status == 200 and "You said: hello" in answer.body.decode(), answer.body
+    assert answer.headers["content-type"] == "application/json"

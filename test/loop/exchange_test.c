@@ -289,7 +289,7 @@ enum trouble {
     SWITCHES,
     SAYS_ERROR,
     SENDS_NO_JSON,
-    STREAMS_UNASKED,
+    STREAMS_NOTHING,
     ENDS_EMPTY,
     COMPRESSES,
     IS_SILENT,
@@ -336,11 +336,11 @@ static void make_trouble(struct peer *p, enum trouble what, bool stream)
             say_document(p, "200 OK", "<html>");
         }
         break;
-    case STREAMS_UNASKED:
+    case STREAMS_NOTHING: /* and the other way around: the form alone would be no trouble */
         if (stream)
-            say_document(p, "200 OK", DOCUMENT);
+            say_document(p, "200 OK", "[1]");
         else
-            peer_write(p, SSE_HEAD);
+            peer_write(p, SSE_HEAD "0\r\n\r\n");
         break;
     case ENDS_EMPTY:
         peer_write(p, stream ? SSE_HEAD "0\r\n\r\n" : "HTTP/1.1 204 None\r\n\r\n");
