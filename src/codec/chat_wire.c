@@ -420,12 +420,12 @@ static void put_effort(struct writing *w)
         return;
     if (effort == EFFORT_NONE && !takes(w, FACT_REASONING))
         return; /* it does not think anyway */
-    if (!wire_takes_effort(w->o, effort)) {
+    if (!wire_takes_effort(w, effort)) {
         turn_note_dropped(w->notes, "reasoning");
         return;
     }
     put(w, ",\"reasoning_effort\":\"");
-    put(w, wire_effort_word(w->o, effort));
+    put(w, wire_effort_word(w, effort));
     put(w, "\"");
 }
 

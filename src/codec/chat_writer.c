@@ -324,13 +324,9 @@ static void put_end(struct chat_writer *w, struct json_out *o)
 
 static void put_fault(struct chat_writer *w, const struct fault *f, struct json_out *o)
 {
-    char id[65];
-    size_t n = w->who->id.len < sizeof id - 1 ? w->who->id.len : sizeof id - 1;
-    memcpy(id, w->who->id.at, n);
-    id[n] = '\0';
     w->is_over = true;
     if (o->rc == 0)
-        o->rc = fault_write_stream(f, API_CHAT, id, NULL, o->buf);
+        o->rc = fault_write_stream(f, API_CHAT, w->who->id, NULL, o->buf);
 }
 
 static void put_content(struct chat_writer *w, const struct turn_event *e, struct json_out *o)

@@ -144,12 +144,8 @@ static void put_end(struct completions_writer *w, struct json_out *o)
 
 static void put_fault(struct completions_writer *w, const struct fault *f, struct json_out *o)
 {
-    char id[65];
-    size_t n = w->who->id.len < sizeof id - 1 ? w->who->id.len : sizeof id - 1;
-    memcpy(id, w->who->id.at, n);
-    id[n] = '\0';
     w->is_over = true;
-    o->rc = fault_write_stream(f, API_COMPLETIONS, id, NULL, o->buf);
+    o->rc = fault_write_stream(f, API_COMPLETIONS, w->who->id, NULL, o->buf);
 }
 
 int completions_writer_event(struct completions_writer *w, const struct turn_event *e,

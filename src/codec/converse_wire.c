@@ -256,45 +256,10 @@ static bool put_run(struct writing *w, const struct turn_message *calls,
 
 static bool put_messages(struct writing *w)
 {
-    const struct turn_message *m = w->r->messages;
-    while (m != NULL && wire_is_system(m))
-        m = m->next;
-    const struct turn_message *calls = m;
     put(w, "{\"messages\":[");
-    size_t empty = w->out.buf->tail;
-    while (m != NULL) {
-        const struct turn_message *end = wire_run_end(m);
-        if (!put_run(w, calls, m, end))
-            return false;
-        calls = m->role == ROLE_ASSISTANT ? m : end;
-        m = end;
-    }
-    if (w->out.buf->tail == empty)
-        return turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
-                           "it holds nothing but system messages");
+    if (!wire_put_runs(w, put_run))
+        return false;
     put(w, "]");
-    return true;
-}
-
-static bool put_system(struct writing *w)
-{
-    bool is_leading = true;
-    size_t before = w->out.buf->tail;
-    put(w, ",\"system\":[");
-    size_t empty = w->out.buf->tail;
-    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        is_leading = is_leading && wire_is_system(m);
-        if (!wire_is_system(m))
-            continue;
-        if (!is_leading)
-            turn_note_dropped(w->notes, "place of system messages");
-        if (!put_parts(w, m->parts))
-            return false;
-    }
-    if (w->out.buf->tail == empty)
-        w->out.buf->tail = before;
-    else
-        put(w, "]");
     return true;
 }
 
@@ -411,7 +376,7 @@ static uint64_t budget_of(const struct writing *w, enum turn_effort effort)
 static bool can_think(const struct writing *w, enum turn_effort effort)
 {
     bool is_forced = w->r->choice == CHOICE_REQUIRED || w->r->choice == CHOICE_NAMED;
-    return !is_forced && wire_takes_effort(w->o, effort) &&
+    return !is_forced && wire_takes_effort(w, effort) &&
            !(takes(w, FACT_THINKING_BUDGET) && budget_of(w, effort) < BUDGET_MIN);
 }
 
@@ -440,7 +405,7 @@ static void put_thinking(struct writing *w)
     if (effort == EFFORT_UNSAID)
         return;
     put(w, ",\"output_config\":{");
-    put_raw(w, "effort", span_text(wire_effort_word(w->o, effort)));
+    put_raw(w, "effort", span_text(wire_effort_word(w, effort)));
     put(w, "}");
 }
 
@@ -495,10 +460,7 @@ static void put_config(struct writing *w)
 static void note_dropped(struct writing *w)
 {
     const struct turn_request *r = w->r;
-    const struct {
-        struct span said;
-        const char *name;
-    } fields[] = {
+    const struct wire_said fields[] = {
         {r->seed, "seed"},
         {r->presence_penalty, "presence_penalty"},
         {r->frequency_penalty, "frequency_penalty"},
@@ -512,10 +474,7 @@ static void note_dropped(struct writing *w)
         {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
         {r->allowed != NULL ? SPAN_LIT("tools") : SPAN_NONE, "tools that are not allowed"},
     };
-    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
-            turn_note_dropped(w->notes, fields[i].name);
-    }
+    wire_note_said(w, fields, sizeof fields / sizeof fields[0]);
     wire_note_names(w->r, w->notes);
 }
 
@@ -530,7 +489,7 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
     if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
         return refuse(&w, span_text(r->names->format), "this model cannot be held to JSON");
     if (!wire_check_answer(r, why) || !wire_check_roles(r, why) || !put_messages(&w) ||
-        !put_system(&w) || !put_tools(&w))
+        !wire_put_system(&w, ",\"system\":[", "]", put_parts) || !put_tools(&w))
         return false;
     put_additional(&w);
     put_config(&w);

@@ -135,7 +135,7 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
     return rc;
 }
 
-static int write_chat_end(const struct fault *f, enum api_protocol api, const char *request_id,
+static int write_chat_end(const struct fault *f, enum api_protocol api, struct span request_id,
                           struct buf *out)
 {
     const char *choice = api == API_COMPLETIONS
@@ -143,24 +143,24 @@ static int write_chat_end(const struct fault *f, enum api_protocol api, const ch
                              : "{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}";
     const char *object = api == API_COMPLETIONS ? "text_completion" : "chat.completion.chunk";
     int rc = buf_addf(out,
-                      "data: {\"id\":\"gen-%s\",\"object\":\"%s\",\"choices\":[%s],\"error\":{",
-                      request_id, object, choice);
+                      "data: {\"id\":\"gen-%.*s\",\"object\":\"%s\",\"choices\":[%s],\"error\":{",
+                      SPAN_FMT(request_id), object, choice);
     if (rc == 0)
         rc = write_members(f, api, out);
     if (rc == 0)
-        rc = buf_addf(out, "},\"request_id\":\"%s\"}\n\ndata: [DONE]\n\n", request_id);
+        rc = buf_addf(out, "},\"request_id\":\"%.*s\"}\n\ndata: [DONE]\n\n", SPAN_FMT(request_id));
     return rc;
 }
 
-static int write_messages_end(const struct fault *f, const char *request_id, struct buf *out)
+static int write_messages_end(const struct fault *f, struct span request_id, struct buf *out)
 {
     int rc = buf_add_text(out, "event: error\ndata: {\"type\":\"error\",\"error\":{");
     if (rc == 0)
         rc = write_members(f, API_MESSAGES, out);
     if (rc == 0)
         rc = buf_add_text(out, "}");
-    if (rc == 0 && request_id != NULL)
-        rc = buf_addf(out, ",\"request_id\":\"%s\"", request_id);
+    if (rc == 0 && request_id.len > 0)
+        rc = buf_addf(out, ",\"request_id\":\"%.*s\"", SPAN_FMT(request_id));
     return rc == 0 ? buf_add_text(out, "}\n\n") : rc;
 }
 
@@ -202,7 +202,7 @@ static int write_begun(struct span begun, struct buf *out)
     return rc;
 }
 
-static int write_responses_end(const struct fault *f, const char *request_id,
+static int write_responses_end(const struct fault *f, struct span request_id,
                                const struct fault_place *place, struct buf *out)
 {
     int rc = buf_addf(out,
@@ -212,8 +212,8 @@ static int write_responses_end(const struct fault *f, const char *request_id,
     if (rc == 0)
         rc = place->begun.len > 0
                  ? write_begun(place->begun, out)
-                 : buf_addf(out, "\"id\":\"resp_%s\",\"object\":\"response\",\"output\":[],",
-                            request_id);
+                 : buf_addf(out, "\"id\":\"resp_%.*s\",\"object\":\"response\",\"output\":[],",
+                            SPAN_FMT(request_id));
     if (rc == 0)
         rc = buf_addf(out, "\"status\":\"failed\",\"error\":{\"code\":\"%s\"",
                       fault_openai_code(f));
@@ -224,7 +224,7 @@ static int write_responses_end(const struct fault *f, const char *request_id,
     return rc;
 }
 
-int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
+int fault_write_stream(const struct fault *f, enum api_protocol api, struct span request_id,
                        const struct fault_place *place, struct buf *out)
 {
     static const struct fault_place nowhere = {.sequence = 0};

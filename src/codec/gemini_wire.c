@@ -231,45 +231,10 @@ static bool put_run(struct writing *w, const struct turn_message *calls,
 
 static bool put_contents(struct writing *w)
 {
-    const struct turn_message *m = w->r->messages;
-    while (m != NULL && wire_is_system(m))
-        m = m->next;
-    const struct turn_message *calls = m;
     put(w, "{\"contents\":[");
-    size_t empty = w->out.buf->tail;
-    while (m != NULL) {
-        const struct turn_message *end = wire_run_end(m);
-        if (!put_run(w, calls, m, end))
-            return false;
-        calls = m->role == ROLE_ASSISTANT ? m : end;
-        m = end;
-    }
-    if (w->out.buf->tail == empty)
-        return turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
-                           "it holds nothing but system messages");
+    if (!wire_put_runs(w, put_run))
+        return false;
     put(w, "]");
-    return true;
-}
-
-static bool put_system(struct writing *w)
-{
-    bool is_leading = true;
-    size_t before = w->out.buf->tail;
-    put(w, ",\"systemInstruction\":{\"parts\":[");
-    size_t empty = w->out.buf->tail;
-    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        is_leading = is_leading && wire_is_system(m);
-        if (!wire_is_system(m))
-            continue;
-        if (!is_leading)
-            turn_note_dropped(w->notes, "place of system messages");
-        if (!put_parts(w, m->parts))
-            return false;
-    }
-    if (w->out.buf->tail == empty)
-        w->out.buf->tail = before;
-    else
-        put(w, "]}");
     return true;
 }
 
@@ -401,7 +366,7 @@ static const char *level_of(const struct writing *w, enum turn_effort e)
 {
     if (e == EFFORT_NONE)
         return takes(w, FACT_THINKING_OFF) ? "minimal" : "low";
-    return wire_effort_word(w->o, e);
+    return wire_effort_word(w, e);
 }
 
 static void put_thinking_config(struct writing *w, enum turn_effort effort)
@@ -494,10 +459,7 @@ static bool put_config(struct writing *w)
 static void note_dropped(struct writing *w)
 {
     const struct turn_request *r = w->r;
-    const struct {
-        struct span said;
-        const char *name;
-    } fields[] = {
+    const struct wire_said fields[] = {
         {r->prediction, "prediction"},
         {r->verbosity, "verbosity"},
         {r->metadata, "metadata"},
@@ -507,10 +469,7 @@ static void note_dropped(struct writing *w)
         {r->cache_key, "prompt_cache_key"},
         {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
     };
-    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
-            turn_note_dropped(w->notes, fields[i].name);
-    }
+    wire_note_said(w, fields, sizeof fields / sizeof fields[0]);
     wire_note_names(w->r, w->notes);
 }
 
@@ -520,7 +479,8 @@ bool gemini_wire_write(const struct turn_request *r, const struct wire_options *
     struct writing w = {
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
     if (!wire_check_answer(r, why) || !wire_check_roles(r, why) || !put_contents(&w) ||
-        !put_system(&w) || !put_tools(&w) || !put_config(&w))
+        !wire_put_system(&w, ",\"systemInstruction\":{\"parts\":[", "]}", put_parts) ||
+        !put_tools(&w) || !put_config(&w))
         return false;
     note_dropped(&w);
     if (w.out.rc == 0)

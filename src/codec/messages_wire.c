@@ -402,7 +402,7 @@ static bool is_forced(const struct turn_request *r)
 
 static bool can_think(const struct writing *w, enum turn_effort effort)
 {
-    return !is_forced(w->r) && wire_takes_effort(w->o, effort) &&
+    return !is_forced(w->r) && wire_takes_effort(w, effort) &&
            !(takes(w, FACT_THINKING_BUDGET) && budget_of(w, effort) < BUDGET_MIN);
 }
 
@@ -446,7 +446,7 @@ static bool put_output_config(struct writing *w)
     put(w, ",\"output_config\":{");
     if (has_effort) {
         put(w, "\"effort\":\"");
-        put(w, wire_effort_word(w->o, effort));
+        put(w, wire_effort_word(w, effort));
         put(w, "\"");
     }
     if (r->format == FORMAT_SCHEMA) {
@@ -534,10 +534,7 @@ static bool check_expressible(struct writing *w)
 static void note_dropped(struct writing *w)
 {
     const struct turn_request *r = w->r;
-    const struct {
-        struct span said;
-        const char *name;
-    } fields[] = {
+    const struct wire_said fields[] = {
         {r->seed, "seed"},
         {r->presence_penalty, "presence_penalty"},
         {r->frequency_penalty, "frequency_penalty"},
@@ -550,10 +547,7 @@ static void note_dropped(struct writing *w)
         {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
         {r->allowed != NULL ? SPAN_LIT("tools") : SPAN_NONE, "tools that are not allowed"},
     };
-    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
-            turn_note_dropped(w->notes, fields[i].name);
-    }
+    wire_note_said(w, fields, sizeof fields / sizeof fields[0]);
     wire_note_names(w->r, w->notes);
 }
 

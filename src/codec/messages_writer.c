@@ -345,7 +345,7 @@ static void put_error(struct messages_writer *w, const struct fault *f, struct j
 {
     w->is_over = true;
     if (o->rc == 0)
-        o->rc = fault_write_stream(f, API_MESSAGES, NULL, NULL, o->buf);
+        o->rc = fault_write_stream(f, API_MESSAGES, SPAN_NONE, NULL, o->buf);
 }
 
 static void hold(struct messages_writer *w, const struct turn_event *e, struct json_out *o)

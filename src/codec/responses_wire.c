@@ -354,14 +354,14 @@ static void put_reasoning_options(struct writing *w)
         return;
     if (effort == EFFORT_NONE && !takes(w, FACT_REASONING))
         return; /* it does not think anyway */
-    if (!wire_takes_effort(w->o, effort)) {
+    if (!wire_takes_effort(w, effort)) {
         turn_note_dropped(w->notes, "reasoning");
         return;
     }
     put(w, ",\"reasoning\":{");
     if (effort != EFFORT_UNSAID) {
         put(w, "\"effort\":\"");
-        put(w, wire_effort_word(w->o, effort));
+        put(w, wire_effort_word(w, effort));
         put(w, "\"");
     }
     if (!w->r->thinking_is_hidden) {
@@ -418,10 +418,7 @@ static bool check_expressible(struct writing *w)
 static void note_dropped(struct writing *w)
 {
     const struct turn_request *r = w->r;
-    const struct {
-        struct span said;
-        const char *name;
-    } fields[] = {
+    const struct wire_said fields[] = {
         {r->seed, "seed"},
         {r->top_k, "top_k"},
         {r->presence_penalty, "presence_penalty"},
@@ -432,10 +429,7 @@ static void note_dropped(struct writing *w)
         {r->context_management, "context_management"},
         {json_is_true(r->store) ? r->store : SPAN_NONE, "store"},
     };
-    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
-            turn_note_dropped(w->notes, fields[i].name);
-    }
+    wire_note_said(w, fields, sizeof fields / sizeof fields[0]);
     if (wire_has_cache_control(r))
         turn_note_dropped(w->notes, "cache_control");
     wire_note_names(w->r, w->notes);

@@ -2,31 +2,26 @@
 
 #include "sluice/format/json_scan.h"
 
-static bool takes(const struct wire_options *o, enum model_fact fact)
-{
-    return (o->facts & (unsigned)fact) != 0;
-}
-
 enum turn_effort wire_effort(const struct turn_request *r)
 {
     bool is_number = r->effort == EFFORT_UNSAID && r->thinking_budget.len > 0;
     return is_number ? turn_effort_of_budget(r) : r->effort;
 }
 
-const char *wire_effort_word(const struct wire_options *o, enum turn_effort e)
+const char *wire_effort_word(const struct writing *w, enum turn_effort e)
 {
-    if (e == EFFORT_MAX && !takes(o, FACT_EFFORT_MAX))
+    if (e == EFFORT_MAX && !takes(w, FACT_EFFORT_MAX))
         e = EFFORT_XHIGH;
-    if (e == EFFORT_XHIGH && !takes(o, FACT_EFFORT_XHIGH))
+    if (e == EFFORT_XHIGH && !takes(w, FACT_EFFORT_XHIGH))
         e = EFFORT_HIGH;
-    if (e == EFFORT_MINIMAL && !takes(o, FACT_EFFORT_MINIMAL))
+    if (e == EFFORT_MINIMAL && !takes(w, FACT_EFFORT_MINIMAL))
         e = EFFORT_LOW;
     return turn_effort_word(e);
 }
 
-bool wire_takes_effort(const struct wire_options *o, enum turn_effort e)
+bool wire_takes_effort(const struct writing *w, enum turn_effort e)
 {
-    return takes(o, FACT_REASONING) && (e != EFFORT_NONE || takes(o, FACT_THINKING_OFF));
+    return takes(w, FACT_REASONING) && (e != EFFORT_NONE || takes(w, FACT_THINKING_OFF));
 }
 
 uint64_t wire_budget(const struct turn_request *r, enum turn_effort e, uint64_t most)

@@ -57,6 +57,54 @@ struct span wire_cache_key(struct arena *a, const struct turn_request *r)
     return wire_bounded_id(a, is_user ? r->user : r->cache_key);
 }
 
+bool wire_put_runs(struct writing *w, wire_run_fn put_run)
+{
+    const struct turn_message *m = w->r->messages, *calls, *end;
+    size_t empty = w->out.buf->tail;
+    while (m != NULL && wire_is_system(m))
+        m = m->next;
+    for (calls = m; m != NULL; m = end) {
+        end = wire_run_end(m);
+        if (!put_run(w, calls, m, end))
+            return false;
+        calls = m->role == ROLE_ASSISTANT ? m : end;
+    }
+    return w->out.buf->tail != empty ||
+           turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
+                       "it holds nothing but system messages");
+}
+
+bool wire_put_system(struct writing *w, const char *open, const char *close,
+                     bool (*put_parts)(struct writing *w, const struct turn_part *p))
+{
+    bool is_leading = true;
+    size_t before = w->out.buf->tail;
+    put(w, open);
+    size_t empty = w->out.buf->tail;
+    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        is_leading = is_leading && wire_is_system(m);
+        if (!wire_is_system(m))
+            continue;
+        if (!is_leading)
+            turn_note_dropped(w->notes, "place of system messages");
+        if (!put_parts(w, m->parts))
+            return false;
+    }
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, close);
+    return true;
+}
+
+void wire_note_said(struct writing *w, const struct wire_said *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fields[i].said.len > 0 && !span_eq(fields[i].said, SPAN_LIT("\"auto\"")))
+            turn_note_dropped(w->notes, fields[i].name);
+    }
+}
+
 void wire_note_names(const struct turn_request *r, struct turn_notes *notes)
 {
     for (const struct turn_message *m = r->messages; m != NULL; m = m->next) {

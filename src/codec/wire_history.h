@@ -18,8 +18,26 @@ bool wire_has_cache_control(const struct turn_request *r);
 /* An id of the client's in at most 64 characters, as OpenAI takes them; a longer one becomes its hash. */
 struct span wire_bounded_id(struct arena *a, struct span raw);
 
+/* Every run with `put_run`, told where the run of calls before it begins: the run itself on the first and
+ * where the last one was the user's. False with a 400 when nothing was written, or when `put_run` said so. */
+typedef bool (*wire_run_fn)(struct writing *w, const struct turn_message *calls,
+                            const struct turn_message *m, const struct turn_message *end);
+bool wire_put_runs(struct writing *w, wire_run_fn put_run);
+
+/* The parts of all system messages between `open` and `close`, or nothing when they come to nothing. */
+bool wire_put_system(struct writing *w, const char *open, const char *close,
+                     bool (*put_parts)(struct writing *w, const struct turn_part *p));
+
 /* What tells conversations apart for the upstream's cache, bounded; empty: nothing does. */
 struct span wire_cache_key(struct arena *a, const struct turn_request *r);
+
+/* A member the upstream has no word for, and what the client said of it: empty when nothing. */
+struct wire_said {
+    struct span said;
+    const char *name;
+};
+/* Notes those that were said, unless what was said is "auto". */
+void wire_note_said(struct writing *w, const struct wire_said *fields, size_t n);
 
 /* For upstreams that do not call anybody by name. */
 void wire_note_names(const struct turn_request *r, struct turn_notes *notes);

@@ -152,7 +152,7 @@ void lane_end_with_fault(struct exchange *x, const struct fault *why)
         return;
     int rc = x->lane.inside_event ? buf_add_text(&text, "\n\n") : 0;
     if (rc == 0)
-        rc = fault_write_stream(why, x->kind->api, x->request_id,
+        rc = fault_write_stream(why, x->kind->api, span_text(x->request_id),
                                 &(struct fault_place){x->lane.sequence, x->lane.begun}, &text);
     if (rc < 0) {
         sink_abort(x->sink, "out of memory");

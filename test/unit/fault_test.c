@@ -119,7 +119,7 @@ static void a_stream_ends_with_the_error_in_a_chunk_and_done(void **state)
         struct fault f = {.kind = FAULT_UPSTREAM_TIMEOUT};
         struct buf out = {0};
         snprintf(f.message, sizeof(f.message), "%s", hostile[i / ROWS(rows)]);
-        assert_int_equal(fault_write_stream(&f, rows[r].api, "0123", NULL, &out), 0);
+        assert_int_equal(fault_write_stream(&f, rows[r].api, SPAN_LIT("0123"), NULL, &out), 0);
         struct span text = buf_span(&out), done = SPAN_LIT("\n\ndata: [DONE]\n\n");
         assert_row(i, span_starts(text, SPAN_LIT("data: {")));
         size_t end = span_find(text, SPAN_LIT("\n"));

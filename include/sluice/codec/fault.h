@@ -71,8 +71,8 @@ struct fault_place {
 };
 
 /* What ends a stream after its first byte: the in-band error and the protocol's terminator.
- * `request_id` may be NULL on Messages, `place` anywhere but on Responses. */
-int fault_write_stream(const struct fault *f, enum api_protocol api, const char *request_id,
+ * `request_id` may be empty on Messages, `place` anywhere but on Responses. */
+int fault_write_stream(const struct fault *f, enum api_protocol api, struct span request_id,
                        const struct fault_place *place, struct buf *out)
     __attribute__((warn_unused_result));
 
