@@ -10,6 +10,7 @@ enum { OUTPUT_TOKENS = 8192 }; /* what every model in use can do */
 #define CLAUDE_NEW (FACT_SYSTEM_ANYWHERE | EFFORTS)
 
 #define MANUAL (FACT_THINKING_BUDGET | FACT_SAMPLING)
+#define THINKS (FACT_REASONING | FACT_ENCRYPTED_REASONING)
 #define NEWER (FACT_THINKING_OFF | FACT_EFFORT_XHIGH)
 
 static const struct {
@@ -49,9 +50,9 @@ static const struct {
     {"gemma", 0, FACT_REASONING, 0},
 
     /* OpenAI's: those that reason do not sample, the others cannot be told to. */
-    {"gpt-3-5", 0, FACT_REASONING, 0},
-    {"gpt-4", 0, FACT_REASONING, 0},
-    {"chatgpt-4o", 0, FACT_REASONING, 0},
+    {"gpt-3-5", 0, THINKS, 0},
+    {"gpt-4", 0, THINKS, 0},
+    {"chatgpt-4o", 0, THINKS, 0},
     {"^o1", FACT_REASONING, FACT_SAMPLING, 0},
     {"^o3", FACT_REASONING, FACT_SAMPLING, 0},
     {"^o4", FACT_REASONING, FACT_SAMPLING, 0},
@@ -66,7 +67,7 @@ static const struct {
     {"gpt-5-2-pro", 0, FACT_THINKING_OFF, 0},
     {"codex", 0, FACT_THINKING_OFF, 0},
     {"codex-max", FACT_EFFORT_XHIGH, 0, 0},
-    {"gpt-5-chat", FACT_SAMPLING, FACT_REASONING, 0},
+    {"gpt-5-chat", FACT_SAMPLING, THINKS, 0},
     {"gpt-oss", FACT_REASONING | FACT_SAMPLING, 0, 0},
     {"search-preview", FACT_WEB_SEARCH, FACT_REASONING | FACT_SAMPLING, 0},
     {"search-api", FACT_WEB_SEARCH, FACT_REASONING | FACT_SAMPLING, 0},
@@ -122,7 +123,11 @@ static unsigned facts_of_protocol(const struct provider_options *p)
         return FACT_SAMPLING | FACT_THINKING_BUDGET;
     case PROTOCOL_OPENAI:
         return FACT_REASONING | FACT_SAMPLING | FACT_CACHE_KEY |
-               (p->has_responses ? FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS : 0);
+               (p->has_responses
+                    ? FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS | FACT_ENCRYPTED_REASONING
+                    : 0);
+    case PROTOCOL_RESPONSES:
+        return FACT_REASONING | FACT_SAMPLING | FACT_ENCRYPTED_REASONING;
     default:
         return FACT_REASONING | FACT_SAMPLING;
     }

@@ -121,13 +121,36 @@ static bool is_gateway_only(struct span key)
 /* The first letters that any member we look at can begin with; keys written with escapes pass too. */
 static bool may_concern_us(struct span key)
 {
-    return key.len > 0 && memchr("mspuic\\", key.at[0], 7) != NULL;
+    return key.len > 0 && memchr("mspuicb\\", key.at[0], 8) != NULL;
 }
 
 /* Do streams of this API say their usage in a chunk that has to be asked for? */
 static bool has_usage_chunk(enum api_protocol api)
 {
     return api == API_CHAT || api == API_COMPLETIONS;
+}
+
+/* Responses are stored unless they say otherwise; those made in the background have to be. */
+static bool read_keeping(struct openai_request *r, struct span key, const struct json_member *m,
+                         struct fault *why)
+{
+    bool yes;
+    if (json_key_is(key, "include")) {
+        r->has_include = true;
+        return note(r, m, NOTED_INCLUDE, why);
+    }
+    if (json_key_is(key, "background")) {
+        if (!read_bool(m->kind, "background", &yes, why))
+            return false;
+        r->is_kept = r->is_kept && !yes;
+    }
+    if (json_key_is(key, "store")) {
+        if (!read_bool(m->kind, "store", &yes, why) || !note(r, m, NOTED_STORE, why))
+            return false;
+        r->has_store = true;
+        r->is_kept = r->is_kept && m->kind == JSON_NULL;
+    }
+    return true;
 }
 
 static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
@@ -151,6 +174,8 @@ static bool read_member(struct openai_request *r, struct span body, const struct
     if (json_key_is(key, "stream_options") &&
         api == API_MESSAGES) /* unknown there: contract 2.14 */
         return note(r, m, NOTED_GATEWAY_ONLY, why);
+    if (api == API_RESPONSES && !read_keeping(r, key, m, why))
+        return false;
     if (json_key_is(key, subjects[api]))
         r->has_subject = true;
     if (json_key_is(key, "messages") &&
@@ -175,7 +200,10 @@ static bool read_members(struct span body, enum api_protocol api, struct arena *
     struct span rest = body;
     enum json_status status;
 
-    *out = (struct openai_request){.needs_asking = has_usage_chunk(api)};
+    *out = (struct openai_request){
+        .needs_asking = has_usage_chunk(api),
+        .is_kept = api == API_RESPONSES,
+    };
     json_scan_init(&scan);
     while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER) {
         if (!read_member(out, body, &scan.member, api, a, why))
@@ -227,6 +255,17 @@ bool openai_request_is_complete(const struct openai_request *r, enum api_protoco
     return false;
 }
 
+/* Puts `first`, which ends in a comma, at the beginning of an object or an array. */
+static void insert_first(struct span body, const struct json_member *m, struct span first,
+                         struct json_splice *out)
+{
+    size_t at = m->value.start + 1;
+    bool is_empty = true; /* JSON's white space is more than HTTP's */
+    for (size_t i = at; i < m->value.end - 1 && is_empty; i++)
+        is_empty = memchr(" \t\r\n", body.at[i], 4) != NULL;
+    splice_insert(out, at, is_empty ? span_sub(first, 0, first.len - 1) : first);
+}
+
 /* stream_options with include_usage: true, whatever it held before. */
 static void ask_for_usage(const struct openai_request *r, struct span body,
                           const struct json_member *options, struct json_splice *out)
@@ -238,15 +277,7 @@ static void ask_for_usage(const struct openai_request *r, struct span body,
         size_t at = (size_t)(r->include_usage.at - body.at);
         splice_replace(out, at, at + r->include_usage.len, SPAN_LIT("true"));
     } else {
-        struct span inside = span_trim(span_sub(body, options->value.start + 1,
-                                                options->value.end - options->value.start - 2));
-        bool empty = true; /* JSON's white space is more than HTTP's */
-        for (size_t i = 0; i < inside.len && empty; i++)
-            empty = inside.at[i] == '\n' || inside.at[i] == '\r' || inside.at[i] == ' ' ||
-                    inside.at[i] == '\t';
-        splice_insert(out, options->value.start + 1,
-                      empty ? SPAN_LIT("\"include_usage\":true")
-                            : SPAN_LIT("\"include_usage\":true,"));
+        insert_first(body, options, SPAN_LIT("\"include_usage\":true,"), out);
     }
 }
 
@@ -261,36 +292,54 @@ static struct span quoted(struct span text, struct arena *a)
 }
 
 /* The body does not name the model: the path did. */
-static void insert_model(const struct openai_request *r, const struct openai_naming *naming,
+static void insert_model(const struct openai_request *r, const struct openai_wanted *wanted,
                          struct arena *a, struct json_splice *out)
 {
-    if (naming->instead.len > 0) {
-        splice_insert(out, r->open, naming->instead);
+    if (wanted->instead.len > 0) {
+        splice_insert(out, r->open, wanted->instead);
     } else {
         splice_insert(out, r->open, SPAN_LIT("\"model\":"));
-        splice_insert(out, r->open, quoted(naming->model, a));
+        splice_insert(out, r->open, quoted(wanted->model, a));
     }
     splice_insert(out, r->open, SPAN_LIT(","));
 }
 
 static void replace_model(const struct openai_request *r, const struct json_member *m,
-                          const struct openai_naming *naming, struct arena *a,
+                          const struct openai_wanted *wanted, struct arena *a,
                           struct json_splice *out)
 {
-    if (naming->instead.len > 0) /* the key's quotes included */
-        splice_replace(out, m->key.start - 1, m->value.end, naming->instead);
-    else if (!span_eq(r->model, naming->model))
-        splice_replace(out, m->value.start, m->value.end, quoted(naming->model, a));
+    if (wanted->instead.len > 0) /* the key's quotes included */
+        splice_replace(out, m->key.start - 1, m->value.end, wanted->instead);
+    else if (!span_eq(r->model, wanted->model))
+        splice_replace(out, m->value.start, m->value.end, quoted(wanted->model, a));
+}
+
+#define ENCRYPTED "\"reasoning.encrypted_content\""
+
+/* What the provider will not remember has to come along with the answer. */
+static void ask_for_reasoning(struct span body, const struct json_member *include,
+                              struct json_splice *out)
+{
+    if (include->kind != JSON_ARRAY)
+        splice_replace(out, include->value.start, include->value.end, SPAN_LIT("[" ENCRYPTED "]"));
+    else if (span_find(json_value(body, include), SPAN_LIT(ENCRYPTED)) == SIZE_MAX)
+        insert_first(body, include, SPAN_LIT(ENCRYPTED ","), out);
 }
 
 void openai_request_splice(const struct openai_request *r, struct span body,
-                           const struct openai_naming *naming, struct arena *a,
+                           const struct openai_wanted *wanted, struct arena *a,
                            struct json_splice *out)
 {
     bool asked = !r->stream || r->wants_usage || !r->needs_asking;
+    bool forgets = r->is_kept && wanted->keeps_nothing;
+    bool encrypts = forgets && wanted->encrypts_reasoning;
     out->nedits = 0;
     if (r->lacks_model)
-        insert_model(r, naming, a, out);
+        insert_model(r, wanted, a, out);
+    if (forgets && !r->has_store)
+        splice_insert(out, r->open, SPAN_LIT("\"store\":false,"));
+    if (encrypts && !r->has_include)
+        splice_insert(out, r->open, SPAN_LIT("\"include\":[" ENCRYPTED "],"));
     if (!asked && !r->has_options) {
         splice_insert(out, r->open, SPAN_LIT("\"stream_options\":{\"include_usage\":true},"));
         asked = true;
@@ -299,12 +348,20 @@ void openai_request_splice(const struct openai_request *r, struct span body,
         const struct json_member *m = &r->noted[i].member;
         switch (r->noted[i].role) {
         case NOTED_MODEL:
-            replace_model(r, m, naming, a, out);
+            replace_model(r, m, wanted, a, out);
             break;
         case NOTED_STREAM_OPTIONS:
             if (!asked)
                 ask_for_usage(r, body, m, out);
             asked = true;
+            break;
+        case NOTED_STORE:
+            if (forgets)
+                splice_replace(out, m->value.start, m->value.end, SPAN_LIT("false"));
+            break;
+        case NOTED_INCLUDE:
+            if (encrypts)
+                ask_for_reasoning(body, m, out);
             break;
         case NOTED_GATEWAY_ONLY:
             splice_remove_member(out, m);

@@ -290,6 +290,10 @@ static bool read_item(struct reading *g, struct span value, struct span path)
             turn_note_dropped(&g->r->unread, "what ran at OpenAI");
         return true;
     }
+    if (span_eq(i.type, SPAN_LIT("item_reference")))
+        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
+                           "nothing is stored here: send the item itself; a client that says "
+                           "store: false does");
     return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
                        "items of type \"%.*s\" cannot be taken to this model",
                        SPAN_FMT(span_sub(i.type, 0, 64)));

@@ -452,7 +452,9 @@ bool responses_wire_write(const struct turn_request *r, const struct wire_option
     put_text_options(&w);
     put_string(&w, "safety_identifier", wire_bounded_id(a, r->user));
     put_string(&w, "prompt_cache_key", wire_cache_key(a, r));
-    put(&w, ",\"store\":false,\"include\":[\"reasoning.encrypted_content\"]");
+    put(&w, ",\"store\":false");
+    if (takes(&w, FACT_ENCRYPTED_REASONING))
+        put(&w, ",\"include\":[\"reasoning.encrypted_content\"]");
     put(&w, r->stream ? ",\"stream\":true}" : "}");
     note_dropped(&w);
     if (w.out.rc == 0)

@@ -231,6 +231,8 @@ static const struct option fact_rows[] = {
     FACT("short_call_ids", FACT_SHORT_CALL_IDS,
          "Chat: ids of calls must have nine letters and digits."),
     FACT("prompt_cache_key", FACT_CACHE_KEY, "Chat: it takes `prompt_cache_key`."),
+    FACT("encrypted_reasoning", FACT_ENCRYPTED_REASONING,
+         "Responses: it gives its reasoning encrypted, to be sent back."),
     FACT("cache_prefix", FACT_CACHE_PREFIX,
          "Messages: ask for prompt caching when the client does not."),
 };
@@ -264,6 +266,12 @@ static const struct option provider_rows[] = {
      .doc =
          "An `openai` provider that answers `/responses` too: Responses clients reach it as they "
          "are, untranslated. On for the presets openai, azure and xai."},
+    {"stores_responses", &type_bool, MEMBER(struct provider_options, stores_responses),
+     .fallback = "false",
+     .doc =
+         "A Responses request that does not say `store` is kept by the provider, as OpenAI does. "
+         "Off: sluice adds `store: false`, and asks for the reasoning encrypted, so that the "
+         "client can send it back."},
     {"base_url", &type_text, MEMBER(struct provider_options, base_url),
      .doc =
          "`https://host/v1`, `http://host:8000/v1` or `unix:/path:/v1`. Left out: the preset's."},

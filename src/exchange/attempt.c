@@ -1,6 +1,7 @@
 #include "exchange_priv.h"
 #include "signature.h"
 
+#include "sluice/catalog/facts.h"
 #include "sluice/codec/proof.h"
 #include "sluice/http/inflate.h"
 
@@ -133,11 +134,14 @@ static void send_passing(struct attempt *a)
     struct span spans[2 * SPLICE_EDITS_MAX + 2];
     size_t total;
 
-    const struct openai_naming naming = {
+    const struct openai_wanted wanted = {
         .model = a->target->upstream_model,
         .instead = span_text(a->dialect.model_instead),
+        .keeps_nothing = !a->target->provider->stores_responses,
+        .encrypts_reasoning = x->request->is_kept &&
+                              (facts_of(a->target) & FACT_ENCRYPTED_REASONING) != 0,
     };
-    openai_request_splice(x->request, body, &naming, &x->sending, &splice);
+    openai_request_splice(x->request, body, &wanted, &x->sending, &splice);
     unsigned n = splice_spans(&splice, body, spans + 1, &total);
     spans[0] = request_head(a, x->forward,
                             x->says_version ? SPAN_NONE : span_text(a->dialect.version), total);

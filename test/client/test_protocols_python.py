@@ -152,6 +152,19 @@ def test_responses_reasoning_comes_back(oai, upstream, model):
     assert PROOFS[model] in sent and "sluice1." not in sent
 
 
+def test_responses_are_not_kept_unless_somebody_says_so(oai, upstream):
+    """The loop of OpenAI's guides: what came goes back as it is. It works without a memory."""
+    ask = dict(model="responses/good", reasoning={"effort": "high"})
+    answer = oai.responses.create(input=HELLO, **ask)
+    assert upstream.requests[-1].json["store"] is False
+    again = oai.responses.create(input=HELLO + answer.output + HELLO, **ask)
+    assert again.output_text == "You said: hello"
+    assert PROOFS["responses/good"] in upstream.requests[-1].body.decode()
+    oai.responses.create(input=HELLO, store=True, **ask)
+    sent = upstream.requests[-1].json
+    assert sent["store"] is True and "include" not in sent
+
+
 def test_custom_tool_of_a_chat_model(oai):
     """Free text travels as a function's argument, and comes back as text."""
     answer = oai.responses.create(model="responses/good", input="hello",

@@ -22,8 +22,8 @@ static struct buf spliced(const struct openai_request *r, struct span body, stru
     struct span spans[2 * SPLICE_EDITS_MAX + 1];
     struct buf out = {0};
     size_t total;
-    const struct openai_naming naming = {.model = SPAN_LIT(UPSTREAM)};
-    openai_request_splice(r, body, &naming, a, &splice);
+    const struct openai_wanted wanted = {.model = SPAN_LIT(UPSTREAM)};
+    openai_request_splice(r, body, &wanted, a, &splice);
     unsigned n = splice_spans(&splice, body, spans, &total);
     for (unsigned i = 0; i < n; i++)
         must(buf_add(&out, spans[i]) == 0);

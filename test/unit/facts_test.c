@@ -11,15 +11,15 @@ static struct target of(enum protocol protocol, const char *model,
 }
 
 /* One letter for each fact that matters of the family, in the order of the enum. */
-static void write_facts(unsigned facts, char out[9])
+static void write_facts(unsigned facts, char out[10])
 {
     static const struct {
         unsigned fact;
         char letter;
-    } letters[] = {{FACT_REASONING, 'r'},       {FACT_THINKING_BUDGET, 'b'},
-                   {FACT_THINKING_OFF, 'o'},    {FACT_EFFORT_XHIGH, 'x'},
-                   {FACT_EFFORT_MAX, 'm'},      {FACT_SAMPLING, 's'},
-                   {FACT_SYSTEM_ANYWHERE, 'a'}, {FACT_EFFORT_MINIMAL, 'i'}};
+    } letters[] = {
+        {FACT_REASONING, 'r'},       {FACT_THINKING_BUDGET, 'b'}, {FACT_THINKING_OFF, 'o'},
+        {FACT_EFFORT_XHIGH, 'x'},    {FACT_EFFORT_MAX, 'm'},      {FACT_SAMPLING, 's'},
+        {FACT_SYSTEM_ANYWHERE, 'a'}, {FACT_EFFORT_MINIMAL, 'i'},  {FACT_ENCRYPTED_REASONING, 'e'}};
     size_t n = 0;
     for (unsigned i = 0; i < ROWS(letters); i++)
         if (facts & letters[i].fact)
@@ -78,11 +78,15 @@ static void models_are_known_by_name(void **state)
         {PROTOCOL_OPENAI, "deepseek-v4-pro", "rms"},
         {PROTOCOL_OPENAI, "llama-3.3-70b", "rs"},
         {PROTOCOL_OPENAI, "", "rs"},
+        {PROTOCOL_RESPONSES, "gpt-5-mini", "rie"},
+        {PROTOCOL_RESPONSES, "gpt-4o-mini", "s"}, /* refuses to encrypt what it has not */
+        {PROTOCOL_RESPONSES, "gpt-5-chat-latest", "oxs"},
+        {PROTOCOL_RESPONSES, "grok-4", "se"},
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct provider_options p;
         struct target t = of(rows[i].protocol, rows[i].model, &p);
-        char facts[9];
+        char facts[10];
         write_facts(facts_of(&t), facts);
         if (strcmp(facts, rows[i].facts) != 0)
             print_error("%s: %s\n", rows[i].model, facts);
@@ -97,10 +101,10 @@ static void each_word_overrules_the_one_before(void **state)
     struct fact_options said = {.known = FACT_SAMPLING | FACT_TOP_K, .yes = FACT_SAMPLING};
     struct target t = of(PROTOCOL_OPENAI, "o3", &p);
     p.has_responses = true;
-    assert_int_equal(facts_of(&t),
-                     FACT_REASONING | FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS | FACT_CACHE_KEY);
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS |
+                                       FACT_CACHE_KEY | FACT_ENCRYPTED_REASONING);
     p.preset_yes = FACT_TOP_K | FACT_SAMPLING; /* of the provider; the name knows better */
-    p.preset_no = FACT_CUSTOM_TOOLS;
+    p.preset_no = FACT_CUSTOM_TOOLS | FACT_ENCRYPTED_REASONING;
     assert_int_equal(facts_of(&t),
                      FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_TOP_K | FACT_CACHE_KEY);
     p.facts = said;

@@ -29,19 +29,24 @@ static void let_go(struct bench *b)
 }
 
 /* What the provider gets; the caller frees it. */
-static struct buf spliced_as(struct bench *b, const char *upstream_model, const char *instead)
+static struct buf spliced_for(struct bench *b, const struct openai_wanted *wanted)
 {
     struct json_splice splice;
     struct span spans[2 * SPLICE_EDITS_MAX + 1];
     struct buf out = {0};
     size_t total;
-    const struct openai_naming naming = {span_text(upstream_model), span_text(instead)};
-    openai_request_splice(&b->request, b->text, &naming, &b->arena, &splice);
+    openai_request_splice(&b->request, b->text, wanted, &b->arena, &splice);
     unsigned n = splice_spans(&splice, b->text, spans, &total);
     for (unsigned i = 0; i < n; i++)
         assert_int_equal(buf_add(&out, spans[i]), 0);
     assert_int_equal(buf_len(&out), total);
     return out;
+}
+
+static struct buf spliced_as(struct bench *b, const char *upstream_model, const char *instead)
+{
+    return spliced_for(b, &(struct openai_wanted){.model = span_text(upstream_model),
+                                                  .instead = span_text(instead)});
 }
 
 static struct buf spliced(struct bench *b, const char *upstream_model)
@@ -51,6 +56,7 @@ static struct buf spliced(struct bench *b, const char *upstream_model)
 
 /* --- what is refused ----------------------------------------------------------------------------- */
 
+#define SEALED "\"reasoning.encrypted_content\""
 #define MESSAGES "\"messages\":[{}]"
 #define ELEVEN                                                                                   \
     "\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null," \
@@ -112,6 +118,9 @@ static void a_bad_request_is_refused_by_the_name_of_its_member(void **state)
         {"{\"model\":\"m\",\"usage\":true}", "usage", "must be an object", API_CHAT},
         {"{\"model\":\"m\",\"usage\":{\"include\":\"yes\"}}", "usage.include",
          "must be true or false", API_CHAT},
+        {"{\"model\":\"m\",\"store\":\"no\"}", "store", "must be true or false", API_RESPONSES},
+        {"{\"model\":\"m\",\"background\":1}", "background", "must be true or false",
+         API_RESPONSES},
         {"{" ELEVEN ELEVEN ELEVEN "\"model\":\"m\"}", "", "repeated too often", API_CHAT},
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
@@ -277,6 +286,52 @@ static void the_same_request_can_be_made_for_several_upstreams(void **state)
     let_go(&b);
 }
 
+/* Contract D-47: nobody keeps what nobody asked to keep. */
+static void a_response_is_kept_only_where_somebody_said_so(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *forgotten, *encrypted;
+        enum api_protocol api;
+    } rows[] = {
+        {"{\"model\":\"m\",\"store\":true}", NULL, NULL, API_RESPONSES},
+        {"{\"model\":\"m\",\"store\":false,\"include\":[]}", NULL, NULL, API_RESPONSES},
+        {"{\"model\":\"m\",\"background\":true}", NULL, NULL, API_RESPONSES},
+        {"{\"model\":\"m\",\"messages\":[1],\"include\":[]}", NULL, NULL, API_CHAT},
+        {"{\"model\":\"m\"}", "{\"store\":false,\"model\":\"m\"}",
+         "{\"store\":false,\"include\":[" SEALED "],\"model\":\"m\"}", API_RESPONSES},
+        {"{\"store\":null,\"model\":\"m\",\"background\":false}",
+         "{\"store\":false,\"model\":\"m\",\"background\":false}",
+         "{\"include\":[" SEALED "],\"store\":false,\"model\":\"m\",\"background\":false}",
+         API_RESPONSES},
+        {"{\"include\":[ ],\"model\":\"m\"}", "{\"store\":false,\"include\":[ ],\"model\":\"m\"}",
+         "{\"store\":false,\"include\":[" SEALED " ],\"model\":\"m\"}", API_RESPONSES},
+        {"{\"include\":null,\"model\":\"m\"}", "{\"store\":false,\"include\":null,\"model\":\"m\"}",
+         "{\"store\":false,\"include\":[" SEALED "],\"model\":\"m\"}", API_RESPONSES},
+        {"{\"include\":[\"a\"],\"model\":\"m\"}",
+         "{\"store\":false,\"include\":[\"a\"],\"model\":\"m\"}",
+         "{\"store\":false,\"include\":[" SEALED ",\"a\"],\"model\":\"m\"}", API_RESPONSES},
+        {"{\"include\":[" SEALED "],\"model\":\"m\"}",
+         "{\"store\":false,\"include\":[" SEALED "],\"model\":\"m\"}",
+         "{\"store\":false,\"include\":[" SEALED "],\"model\":\"m\"}", API_RESPONSES},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b;
+        assert_row(i, read_body(&b, rows[i].body, rows[i].api));
+        struct openai_wanted wanted = {.model = SPAN_LIT("m")};
+        const char *const results[] = {rows[i].body, rows[i].forgotten, rows[i].encrypted};
+        for (unsigned k = 0; k < ROWS(results); k++) {
+            wanted.keeps_nothing = k > 0;
+            wanted.encrypts_reasoning = k != 1;
+            struct buf out = spliced_for(&b, &wanted);
+            const char *expected = results[k] != NULL ? results[k] : rows[i].body;
+            assert_row(i, span_eq(buf_span(&out), span_text(expected)));
+            buf_fini(&out);
+        }
+        let_go(&b);
+    }
+}
+
 /* As many members of ours as are noted, and the usage asked for: the list of edits has room. */
 static void the_most_edits_a_request_can_need_fit(void **state)
 {
@@ -336,6 +391,7 @@ int main(void)
         cmocka_unit_test(members_are_found_however_they_are_written),
         cmocka_unit_test(only_what_is_ours_changes),
         cmocka_unit_test(the_same_request_can_be_made_for_several_upstreams),
+        cmocka_unit_test(a_response_is_kept_only_where_somebody_said_so),
         cmocka_unit_test(the_most_edits_a_request_can_need_fit),
         cmocka_unit_test(a_member_may_stand_in_the_models_place),
     };

@@ -26,7 +26,9 @@ def last_user_text(body: dict) -> str:
 
 
 def answer_items(body: dict) -> list[dict]:
-    reasoning = [{"type": "reasoning", "id": "rs_wire", "encrypted_content": "ZW5jcnlwdGVk",
+    asks = "reasoning.encrypted_content" in (body.get("include") or [])
+    proof = {"encrypted_content": "ZW5jcnlwdGVk"} if asks else {}
+    reasoning = [{"type": "reasoning", "id": "rs_wire", **proof,
                   "summary": [{"type": "summary_text", "text": "hm, let me see"}]}] \
         if body.get("reasoning") else []
     last = items_of(body)[-1].get("type", "")

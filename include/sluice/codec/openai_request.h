@@ -13,7 +13,13 @@
 /* Each member we act on once, with room for some repetition. */
 #define OPENAI_NOTED_MAX 12
 
-enum noted_role { NOTED_MODEL, NOTED_STREAM_OPTIONS, NOTED_GATEWAY_ONLY };
+enum noted_role {
+    NOTED_MODEL,
+    NOTED_STREAM_OPTIONS,
+    NOTED_STORE,
+    NOTED_INCLUDE,
+    NOTED_GATEWAY_ONLY,
+};
 
 struct openai_request {
     struct span model; /* decoded; in the body when it has no escapes, else in the arena */
@@ -24,7 +30,10 @@ struct openai_request {
     bool has_subject;  /* what the request is about is there: messages, prompt or input */
     bool has_options;  /* stream_options is there */
     bool needs_asking; /* a stream of this API says its usage only when it is asked to */
-    size_t open;       /* offset behind the opening brace */
+    bool is_kept;   /* Responses: by the provider, for nobody said otherwise (store, background) */
+    bool has_store; /* store is there, null perhaps */
+    bool has_include; /* include is there, null perhaps */
+    size_t open;      /* offset behind the opening brace */
     struct {
         struct json_member member;
         enum noted_role role;
@@ -46,17 +55,18 @@ bool openai_request_read_for(struct span model, struct span body, enum api_proto
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
                                 struct fault *why);
 
-/* What the upstream's body says about the model. */
-struct openai_naming {
-    struct span model; /* as the upstream calls it */
-    struct span
-        instead; /* a whole member in its place, where the path names the model; else empty */
+/* What the upstream's body is to say. */
+struct openai_wanted {
+    struct span model;       /* as the upstream calls it */
+    struct span instead;     /* a whole member in its place, where the path names the model */
+    bool keeps_nothing;      /* a Responses request that leaves it open is not to be stored */
+    bool encrypts_reasoning; /* ... and what it thought is to come along, for the next turn */
 };
 
 /* The edits that turn the client's body into the one for an upstream. Replacement text is made in
  * the arena. */
 void openai_request_splice(const struct openai_request *r, struct span body,
-                           const struct openai_naming *naming, struct arena *a,
+                           const struct openai_wanted *wanted, struct arena *a,
                            struct json_splice *out);
 
 #endif

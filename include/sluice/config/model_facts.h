@@ -12,16 +12,17 @@ enum model_fact {
     FACT_EFFORT_XHIGH = 1 << 3,    /* words it knows beyond low, medium and high */
     FACT_EFFORT_MAX = 1 << 4,
     FACT_EFFORT_MINIMAL = 1 << 14,
-    FACT_SAMPLING = 1 << 5,           /* temperature, top_p, top_k */
-    FACT_TOP_K = 1 << 6,              /* chat: top_k among them */
-    FACT_SYSTEM_ANYWHERE = 1 << 7,    /* messages: system messages at their places */
-    FACT_REPLAYS_REASONING = 1 << 8,  /* chat: wants reasoning_content of earlier turns back */
-    FACT_WEB_SEARCH = 1 << 9,         /* chat: web_search_options */
-    FACT_CUSTOM_TOOLS = 1 << 10,      /* chat: tools of free text; else they become functions */
-    FACT_COMPLETION_TOKENS = 1 << 11, /* chat: max_completion_tokens; else max_tokens */
-    FACT_SHORT_CALL_IDS = 1 << 12,    /* chat: nine letters and digits, no more and no less */
-    FACT_CACHE_KEY = 1 << 15,         /* chat: prompt_cache_key */
-    FACT_CACHE_PREFIX = 1 << 13,      /* messages: ask for caching when the client said nothing */
+    FACT_SAMPLING = 1 << 5,             /* temperature, top_p, top_k */
+    FACT_TOP_K = 1 << 6,                /* chat: top_k among them */
+    FACT_SYSTEM_ANYWHERE = 1 << 7,      /* messages: system messages at their places */
+    FACT_REPLAYS_REASONING = 1 << 8,    /* chat: wants reasoning_content of earlier turns back */
+    FACT_WEB_SEARCH = 1 << 9,           /* chat: web_search_options */
+    FACT_CUSTOM_TOOLS = 1 << 10,        /* chat: tools of free text; else they become functions */
+    FACT_COMPLETION_TOKENS = 1 << 11,   /* chat: max_completion_tokens; else max_tokens */
+    FACT_SHORT_CALL_IDS = 1 << 12,      /* chat: nine letters and digits, no more and no less */
+    FACT_CACHE_KEY = 1 << 15,           /* chat: prompt_cache_key */
+    FACT_ENCRYPTED_REASONING = 1 << 16, /* responses: can be told to give it, for the next turn */
+    FACT_CACHE_PREFIX = 1 << 13,        /* messages: ask for caching when the client said nothing */
 };
 
 /* As far as somebody said so: only the bits in `known` count. */
@@ -31,6 +32,6 @@ struct fact_options {
 
 /* As a configuration calls it: "reasoning". */
 const char *model_fact_name(enum model_fact fact);
-enum { MODEL_FACTS = 16 };
+enum { MODEL_FACTS = 17 };
 
 #endif

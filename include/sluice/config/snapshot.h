@@ -115,6 +115,7 @@ struct provider_options {
     unsigned connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     unsigned pool_max, pool_idle_timeout_ms;
     bool has_responses;             /* `responses`: it answers the Responses protocol beside Chat */
+    bool stores_responses;          /* a Responses request that does not say so may be kept */
     unsigned preset_yes, preset_no; /* facts of all its models that are known without being told */
     struct fact_options facts;      /* and those that were written */
     bool any_model; /* `any_model`: any model "name/…" is offered, as without a file */
