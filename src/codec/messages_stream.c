@@ -63,6 +63,11 @@ static void conclude(struct seen *s)
         s->e.kind = EVENT_ERROR;
 }
 
+int messages_put_ping(struct buf *out)
+{
+    return buf_add_text(out, "event: ping\ndata: {\"type\": \"ping\"}\n\n");
+}
+
 struct passing_event messages_event_look(struct span data)
 {
     struct seen s = {.e = {.kind = EVENT_CHUNK}};

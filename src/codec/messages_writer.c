@@ -1,5 +1,6 @@
 #include "sluice/codec/messages_writer.h"
 
+#include "sluice/codec/messages_stream.h"
 #include "sluice/format/json_out.h"
 
 #include <errno.h>
@@ -453,7 +454,7 @@ int messages_writer_ping(const struct messages_writer *w, struct buf *out)
 {
     if (!w->has_started || w->is_over)
         return 0;
-    return buf_add_text(out, "event: ping\ndata: {\"type\": \"ping\"}\n\n");
+    return messages_put_ping(out);
 }
 
 /* --- whole -------------------------------------------------------------------------------------- */

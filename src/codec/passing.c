@@ -33,6 +33,12 @@ static bool delta_brings_a_token(struct span delta)
     return delta.len > 0;
 }
 
+static int ping_messages(uint64_t sequence, struct buf *out)
+{
+    (void)sequence;
+    return messages_put_ping(out);
+}
+
 #define LITERAL(text) {(const uint8_t *)(text), sizeof(text) - 1}
 
 static const struct passing chat = {
@@ -48,11 +54,14 @@ static const struct passing messages = {
     .read_usage = usage_read_messages,
     .brings_token = block_brings_a_token,
     .terminator = LITERAL("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
+    .ping = ping_messages,
 };
 static const struct passing responses = {
     .look = look_at_responses,
     .read_usage = usage_read_responses,
     .brings_token = delta_brings_a_token,
+    /* The number is that of the event before, as the provider's next one has to follow upon it. */
+    .ping = responses_put_keepalive,
 };
 
 const struct passing *passing_for(enum api_protocol api)

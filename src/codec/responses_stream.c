@@ -78,6 +78,13 @@ static void conclude(struct seen *s)
         s->e.kind = EVENT_ERROR;
 }
 
+int responses_put_keepalive(uint64_t sequence, struct buf *out)
+{
+    return buf_addf(out,
+                    "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":%llu}\n\n",
+                    (unsigned long long)sequence);
+}
+
 struct passing_event responses_event_look(struct span data)
 {
     struct seen s = {.e = {.kind = EVENT_CHUNK}};

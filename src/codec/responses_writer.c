@@ -1,6 +1,7 @@
 #include "sluice/codec/responses_writer.h"
 
 #include "sluice/codec/raw_text.h"
+#include "sluice/codec/responses_stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -524,13 +525,9 @@ int responses_writer_event(struct responses_writer *w, const struct turn_event *
 
 int responses_writer_ping(struct responses_writer *w, struct buf *out)
 {
-    struct json_out o = json_out_to(out);
     if (!w->has_started || w->is_over)
         return 0;
-    json_out_lit(&o, "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":");
-    json_out_u64(&o, w->sequence++);
-    end(&o);
-    return o.rc;
+    return responses_put_keepalive(w->sequence++, out);
 }
 
 int responses_write_whole(const struct turn_answer *a, const struct answer_identity *who,

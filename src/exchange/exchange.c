@@ -73,12 +73,14 @@ static void on_keepalive(struct deadline *d)
     if (!x->head_sent)
         exchange_send_head(x, 200, "text/event-stream; charset=utf-8", LENGTH_NEVER);
     metric_add(x->gateway->instruments.stalls[STALL_UPSTREAM], 1);
+    x->signs_of_life++;
     lane_show_life(x);
     deadline_set(d, x->deployment->snapshot->server.sse_keepalive_ms);
 }
 
 void exchange_note_activity(struct exchange *x)
 {
+    x->signs_of_life = 0;
     deadline_set(&x->keepalive, x->deployment->snapshot->server.sse_keepalive_ms);
 }
 

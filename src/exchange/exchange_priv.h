@@ -161,6 +161,7 @@ struct exchange {
     struct pass_lane lane;
 
     struct deadline total, keepalive;
+    unsigned signs_of_life; /* since the client last got anything else */
 
     /* what the record will say */
     char request_id[33];

@@ -163,17 +163,38 @@ void lane_end_with_fault(struct exchange *x, const struct fault *why)
     buf_fini(&text);
 }
 
-/* A comment: a sign of life for what stands in between. Clients that count only events get one of
- * those where their protocol has any and an answer has begun (protocols.md §2.3). */
+/* Clients of Messages count events only and lose patience after seconds. Those of Responses do so after
+ * minutes, and their event is in no grammar: real silence only (protocols.md §2.3, §14). */
+static bool wants_event(const struct exchange *x)
+{
+    enum { RESPONSES_EVENT_EVERY = 6 };
+    return x->kind->api != API_RESPONSES || x->signs_of_life % RESPONSES_EVENT_EVERY == 0;
+}
+
+static bool passing_ping(struct exchange *x)
+{
+    struct pass_lane *l = &x->lane;
+    struct buf made = {0};
+    bool is_made = x->state == EXCHANGE_ANSWERING && !l->done && l->passing->ping != NULL &&
+                   l->passing->ping(l->sequence, &made) == 0;
+    if (is_made) {
+        struct span frame = buf_span(&made);
+        (void)sink_data(x->sink, &frame, 1);
+    }
+    buf_fini(&made);
+    return is_made;
+}
+
+/* An event where the client's protocol has one for it and an answer has begun; else a comment, which is
+ * for what stands in between. */
 void lane_show_life(struct exchange *x)
 {
-    struct span frame = SPAN_LIT(": SLUICE PROCESSING\n\n");
-    struct pass_lane *l = &x->lane;
-    if (l->inside_event || (l->kind == LANE_TURN && turn_lane_ping(x)))
+    static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
+    enum lane_kind kind = x->lane.kind;
+    if (x->lane.inside_event)
         return;
-    bool may_ping = x->kind->api == API_MESSAGES && l->kind == LANE_EVENTS &&
-                    x->state == EXCHANGE_ANSWERING && !l->done;
-    if (may_ping)
-        frame = SPAN_LIT("event: ping\ndata: {\"type\": \"ping\"}\n\n");
-    (void)sink_data(x->sink, &frame, 1);
+    if (wants_event(x) &&
+        ((kind == LANE_TURN && turn_lane_ping(x)) || (kind == LANE_EVENTS && passing_ping(x))))
+        return;
+    (void)sink_data(x->sink, &comment, 1);
 }

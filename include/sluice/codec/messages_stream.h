@@ -8,4 +8,7 @@
 
 struct passing_event messages_event_look(struct span data);
 
+/* Appends a ping: allowed from message_start to message_stop. */
+int messages_put_ping(struct buf *out) __attribute__((warn_unused_result));
+
 #endif

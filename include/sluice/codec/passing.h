@@ -42,6 +42,8 @@ struct passing {
     bool (*brings_token)(struct span content);
     /* What ends a stream whose provider left that out after all content had come. */
     struct span terminator;
+    /* Appends an event that only shows life, behind the one with this number; NULL: a comment will do. */
+    int (*ping)(uint64_t sequence, struct buf *out);
     bool terminates_errors; /* it follows an error event, too */
     bool has_usage_chunk;   /* usage comes in a chunk of its own, and only when asked for */
 };

@@ -7,4 +7,8 @@
 
 struct passing_event responses_event_look(struct span data);
 
+/* Appends a keepalive, which is in no grammar: OpenAI sends it, and its clients expect it, from
+ * response.created to the end (protocols.md §2.3). */
+int responses_put_keepalive(uint64_t sequence, struct buf *out) __attribute__((warn_unused_result));
+
 #endif
