@@ -213,9 +213,7 @@ void caller_close(struct caller *c)
     pool_unref(c->pool);
     dial_cache_free(c->loop);
     loop_free(c->loop);
-    if (c->request.at != NULL)
-        explicit_bzero(c->request.at, c->request.cap); /* the key was in its head */
-    buf_fini(&c->request);
+    buf_fini_wiped(&c->request); /* the key was in its head */
     free(c);
 }
 

@@ -15,6 +15,13 @@ void buf_fini(struct buf *b)
     *b = (struct buf){0};
 }
 
+void buf_fini_wiped(struct buf *b)
+{
+    if (b->at != NULL)
+        explicit_bzero(b->at, b->cap); /* a memset before free may be optimised away */
+    buf_fini(b);
+}
+
 /* Puts the unread bytes at the front of memory of exactly `cap` bytes. */
 static int move_to(struct buf *b, size_t cap)
 {

@@ -104,8 +104,7 @@ static int signing_key(const struct sigv4_credentials *who, const struct sigv4_s
     if (buf_addf(&first, "AWS4%.*s", SPAN_FMT(who->secret_key)) < 0)
         return -ENOMEM;
     digest_hmac_sha256(buf_span(&first), moment_day(m), key);
-    explicit_bzero(first.at, first.cap);
-    buf_fini(&first);
+    buf_fini_wiped(&first);
     const struct span steps[] = {scope->region, scope->service, SPAN_LIT("aws4_request")};
     for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         uint8_t next[SHA256_BYTES];

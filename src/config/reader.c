@@ -264,9 +264,7 @@ static bool secret_from_file(struct reader *r, const struct node *at, const char
         reader_error(r, at, "%s %s", where, why.text);
     else
         ok = keep_secret(r, at, without_line_end(buf_span(&text)), form, out);
-    if (text.at != NULL)
-        explicit_bzero(text.at, text.cap);
-    buf_fini(&text);
+    buf_fini_wiped(&text);
     return ok;
 }
 

@@ -112,9 +112,7 @@ static void read_snapshot(struct reader *r, const struct load_options *o)
         if (root != NULL)
             object_read(r, &root_object, root, s);
     }
-    if (text.at != NULL)
-        explicit_bzero(text.at, text.cap); /* keys may stand in it */
-    buf_fini(&text);
+    buf_fini_wiped(&text); /* keys may stand in it */
     if (r->findings->errors == 0 && hash_snapshot(s) < 0)
         reader_error(r, NULL, "out of memory");
 }

@@ -48,13 +48,6 @@ struct access_token {
     char problem[320];
 };
 
-static void wipe(struct buf *b)
-{
-    if (b->at != NULL)
-        explicit_bzero(b->at, b->cap);
-    buf_fini(b);
-}
-
 /* --- those who wait ------------------------------------------------------------------------------- */
 
 void token_wait_cancel(struct token_wait *w)
@@ -103,8 +96,8 @@ static void stop(struct access_token *t)
     t->job = NULL;
     t->ticket = NULL;
     t->client = NULL;
-    wipe(&t->form);
-    wipe(&t->answer);
+    buf_fini_wiped(&t->form);
+    buf_fini_wiped(&t->answer);
     t->step = IDLE;
 }
 
@@ -150,7 +143,7 @@ static void take_answer(struct access_token *t)
     } else {
         fail(t, is_read ? "out of memory" : answer.problem);
     }
-    wipe(&answer.token);
+    buf_fini_wiped(&answer.token);
 }
 
 static bool on_head(void *owner, const struct http_head *head)
@@ -240,7 +233,7 @@ static void sign(void *arg)
 static void free_signing(void *arg)
 {
     struct signing *s = arg;
-    wipe(&s->form);
+    buf_fini_wiped(&s->form);
     snapshot_unref(s->snapshot);
     free(s);
 }
@@ -361,7 +354,7 @@ void bearer_unref(struct bearer *b)
 {
     if (b == NULL || --b->refs > 0)
         return;
-    wipe(&b->line);
+    buf_fini_wiped(&b->line);
     secret_fini(&b->secret);
     free(b);
 }

@@ -34,7 +34,5 @@ struct span signature_lines(const struct provider_options *p, struct span path,
 
 void signature_free_buffer(void)
 {
-    if (lines.at != NULL)
-        explicit_bzero(lines.at, lines.cap);
-    buf_fini(&lines);
+    buf_fini_wiped(&lines);
 }

@@ -28,6 +28,9 @@ static inline size_t buf_len(const struct buf *b)
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_fini(struct buf *b);
 
+/* The same for one that held a secret: nothing of it stays behind. */
+void buf_fini_wiped(struct buf *b);
+
 /* Room for `more` bytes at the tail, moving unread bytes to the front when that is enough. */
 int buf_reserve(struct buf *b, size_t more) __attribute__((warn_unused_result));
 
