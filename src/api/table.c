@@ -224,7 +224,8 @@ static struct span cors_lines(const struct call *call, struct span origin, bool 
     else
         n += snprintf(out + n, 768 - (size_t)n,
                       "Access-Control-Expose-Headers: X-Request-Id, X-Sluice-Model, "
-                      "X-Sluice-Provider, X-Sluice-Attempts, Server-Timing, Retry-After, "
+                      "X-Sluice-Provider, X-Sluice-Attempts, X-Sluice-Dropped, "
+                      "Server-Timing, Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, "
                       "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Tier\r\n");
     return span_of(out, (size_t)n);
 }
@@ -366,8 +367,6 @@ static void on_refuse(void *ctx, void *request, struct sink *sink,
     struct api *api = ctx;
     struct fault why = {.kind = kind_of(problem), .status = problem->status};
     snprintf(why.message, sizeof why.message, "%s", problem->what);
-    if (why.kind == FAULT_OVERLOADED)
-        why.retry_after_s = 1;
     if (request != NULL) {
         exchange_fail(request, &why);
         return;

@@ -32,7 +32,7 @@ static void on_tick(struct deadline *d)
         deadline_set(&p->drain, TICK_MS);
         return;
     }
-    struct fault why = {.kind = FAULT_SHUTTING_DOWN, .retry_after_s = 1};
+    struct fault why = {.kind = FAULT_SHUTTING_DOWN};
     snprintf(why.message, sizeof why.message, "the gateway is shutting down; try again");
     log_warn("drain limit reached", "requests=%u", p->gateway.inflight);
     exchange_fail_all(&p->gateway, &why);

@@ -233,37 +233,19 @@ static void finish(struct converse_reader *r)
 
 /* --- errors --------------------------------------------------------------------------------------- */
 
-static enum fault_kind kind_of(struct span type)
-{
-    static const struct {
-        struct span type;
-        enum fault_kind kind;
-    } kinds[] = {
-#define KIND(text, kind) {{(const uint8_t *)(text), sizeof(text) - 1}, kind}
-        KIND("throttlingException", FAULT_UPSTREAM_RATE_LIMITED),
-        KIND("serviceUnavailableException", FAULT_UPSTREAM_UNAVAILABLE),
-        KIND("validationException", FAULT_INVALID_REQUEST),
-        KIND("modelTimeoutException", FAULT_UPSTREAM_TIMEOUT),
-    };
-    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (span_ieq(type, kinds[i].type))
-            return kinds[i].kind;
-    }
-    return FAULT_UPSTREAM;
-}
-
 /* `body` has the message: {"message":"…"}. */
 static void fail_with(struct converse_reader *r, struct span type, struct span body)
 {
     struct fault f;
     provider_error_read(body, &f);
-    f.kind = kind_of(type);
+    if (f.kind != FAULT_CONTEXT_LENGTH) /* a validationException, more exactly */
+        f.kind = provider_error_kind(type);
     emit(r, &(struct turn_event){.kind = TURN_FAULT, .fault = &f});
 }
 
 void converse_reader_error(struct converse_reader *r, struct span code, struct span message)
 {
-    struct fault f = {.kind = kind_of(code)};
+    struct fault f = {.kind = provider_error_kind(code)};
     snprintf(f.message, sizeof f.message, "%.*s: %.*s", SPAN_FMT(span_sub(code, 0, 64)),
              SPAN_FMT(span_sub(message, 0, 300)));
     emit(r, &(struct turn_event){.kind = TURN_FAULT, .fault = &f});

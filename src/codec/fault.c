@@ -5,30 +5,37 @@
 struct kind_words {
     unsigned status;
     const char *type, *reason;
+    unsigned retry_after_ms; /* when nobody said how long it will take */
 };
 
+/* Contract 0.4; where it has no word for what a provider says, protocols.md §9.2. */
 static const struct kind_words words[] = {
-    [FAULT_INVALID_REQUEST] = {400, "invalid_request_error", "INVALID_REQUEST"},
-    [FAULT_UNSUPPORTED_PARAMETER] = {400, "unsupported_parameter", "UNSUPPORTED_PARAMETER"},
-    [FAULT_CONTEXT_LENGTH] = {400, "context_length_exceeded", "CONTEXT_LENGTH_EXCEEDED"},
-    [FAULT_INVALID_API_KEY] = {401, "invalid_api_key", "INVALID_API_KEY"},
-    [FAULT_KEY_SCOPE] = {403, "key_scope", "KEY_SCOPE"},
-    [FAULT_MODEL_NOT_FOUND] = {404, "model_not_found", "MODEL_NOT_FOUND"},
-    [FAULT_NOT_FOUND] = {404, "not_found", "NOT_FOUND"},
-    [FAULT_METHOD_NOT_ALLOWED] = {405, "method_not_allowed", "METHOD_NOT_ALLOWED"},
-    [FAULT_PAYLOAD_TOO_LARGE] = {413, "payload_too_large", "PAYLOAD_TOO_LARGE"},
-    [FAULT_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type", "UNSUPPORTED_MEDIA_TYPE"},
-    [FAULT_TIMEOUT] = {408, "timeout", "TIMEOUT"},
-    [FAULT_RATE_LIMIT] = {429, "rate_limit_exceeded", "RATE_LIMIT_EXCEEDED"},
-    [FAULT_UPSTREAM_RATE_LIMITED] = {429, "upstream_rate_limited", "UPSTREAM_RATE_LIMITED"},
-    [FAULT_INTERNAL] = {500, "internal_error", "INTERNAL_ERROR"},
-    [FAULT_UPSTREAM] = {502, "upstream_error", "UPSTREAM_ERROR"},
-    [FAULT_UPSTREAM_TIMEOUT] = {504, "timeout", "UPSTREAM_TIMEOUT"},
-    [FAULT_UPSTREAM_UNAVAILABLE] = {503, "upstream_unavailable", "UPSTREAM_UNAVAILABLE"},
-    [FAULT_NO_PROVIDER] = {503, "no_provider_available", "NO_PROVIDER_AVAILABLE"},
-    [FAULT_OVERLOADED] = {503, "overloaded", "OVERLOADED"},
-    [FAULT_SHUTTING_DOWN] = {503, "shutting_down", "SHUTTING_DOWN"},
-    [FAULT_TRANSPORT] = {400, "invalid_request_error", "INVALID_REQUEST"},
+    [FAULT_INVALID_REQUEST] = {400, "invalid_request_error", "INVALID_REQUEST", 0},
+    [FAULT_UNSUPPORTED_PARAMETER] = {400, "unsupported_parameter", "UNSUPPORTED_PARAMETER", 0},
+    [FAULT_CONTEXT_LENGTH] = {400, "context_length_exceeded", "CONTEXT_LENGTH_EXCEEDED", 0},
+    [FAULT_INVALID_API_KEY] = {401, "invalid_api_key", "INVALID_API_KEY", 0},
+    [FAULT_KEY_SCOPE] = {403, "key_scope", "KEY_SCOPE", 0},
+    [FAULT_PERMISSION] = {403, "permission_error", "PERMISSION_ERROR", 0},
+    [FAULT_MODERATION] = {403, "moderation_flagged", "MODERATION_FLAGGED", 0},
+    [FAULT_MODEL_NOT_FOUND] = {404, "model_not_found", "MODEL_NOT_FOUND", 0},
+    [FAULT_NOT_FOUND] = {404, "not_found", "NOT_FOUND", 0},
+    [FAULT_METHOD_NOT_ALLOWED] = {405, "method_not_allowed", "METHOD_NOT_ALLOWED", 0},
+    [FAULT_TIMEOUT] = {408, "timeout", "TIMEOUT", 0},
+    [FAULT_PAYLOAD_TOO_LARGE] = {413, "payload_too_large", "PAYLOAD_TOO_LARGE", 0},
+    [FAULT_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type", "UNSUPPORTED_MEDIA_TYPE", 0},
+    [FAULT_UNPROCESSABLE] = {422, "unprocessable_entity", "UNPROCESSABLE_ENTITY", 0},
+    [FAULT_RATE_LIMIT] = {429, "rate_limit_exceeded", "RATE_LIMIT_EXCEEDED", 1000},
+    [FAULT_UPSTREAM_RATE_LIMITED] = {429, "upstream_rate_limited", "UPSTREAM_RATE_LIMITED", 1000},
+    [FAULT_INTERNAL] = {500, "internal_error", "INTERNAL_ERROR", 0},
+    [FAULT_UPSTREAM] = {502, "upstream_error", "UPSTREAM_ERROR", 0},
+    [FAULT_UPSTREAM_CREDENTIAL] = {502, "upstream_error", "UPSTREAM_CREDENTIAL", 0},
+    [FAULT_UPSTREAM_QUOTA] = {502, "insufficient_quota", "UPSTREAM_QUOTA", 0},
+    [FAULT_UPSTREAM_TIMEOUT] = {504, "timeout", "UPSTREAM_TIMEOUT", 0},
+    [FAULT_UPSTREAM_UNAVAILABLE] = {503, "upstream_unavailable", "UPSTREAM_UNAVAILABLE", 30000},
+    [FAULT_NO_PROVIDER] = {503, "no_provider_available", "NO_PROVIDER_AVAILABLE", 0},
+    [FAULT_OVERLOADED] = {503, "overloaded", "OVERLOADED", 1000},
+    [FAULT_SHUTTING_DOWN] = {503, "shutting_down", "SHUTTING_DOWN", 1000},
+    [FAULT_TRANSPORT] = {400, "invalid_request_error", "INVALID_REQUEST", 0},
 };
 
 unsigned fault_status(const struct fault *f)
@@ -39,6 +46,17 @@ unsigned fault_status(const struct fault *f)
 const char *fault_type(const struct fault *f)
 {
     return words[f->kind].type;
+}
+
+unsigned fault_retry_after_ms(const struct fault *f)
+{
+    return f->retry_after_ms != 0 ? f->retry_after_ms : words[f->kind].retry_after_ms;
+}
+
+bool fault_is_lasting(const struct fault *f)
+{
+    return f->kind == FAULT_UPSTREAM_CREDENTIAL || f->kind == FAULT_UPSTREAM_QUOTA ||
+           f->kind == FAULT_NO_PROVIDER;
 }
 
 static int write_text(struct buf *out, const char *before, const char *text)
@@ -67,6 +85,8 @@ static const char *messages_type(const struct fault *f)
         {529, "overloaded_error"},
     };
     unsigned status = fault_status(f);
+    if (f->kind == FAULT_UPSTREAM_QUOTA)
+        return "billing_error";
     for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (types[i].status == status)
             return types[i].type;
@@ -166,20 +186,20 @@ static int write_messages_end(const struct fault *f, struct span request_id, str
 
 const char *fault_openai_code(const struct fault *f)
 {
+    unsigned status = fault_status(f);
     switch (f->kind) {
-    case FAULT_RATE_LIMIT:
-    case FAULT_UPSTREAM_RATE_LIMITED:
-        return "rate_limit_exceeded";
+    case FAULT_CONTEXT_LENGTH:
+        return "context_length_exceeded";
+    case FAULT_UPSTREAM_QUOTA:
+        return "insufficient_quota";
     case FAULT_UPSTREAM_UNAVAILABLE:
     case FAULT_OVERLOADED:
         return "server_is_overloaded";
-    case FAULT_CONTEXT_LENGTH:
-        return "context_length_exceeded";
-    case FAULT_INVALID_REQUEST:
-    case FAULT_UNSUPPORTED_PARAMETER:
-        return "invalid_prompt";
-    default:
-        return "server_error";
+    case FAULT_RATE_LIMIT:
+    case FAULT_UPSTREAM_RATE_LIMITED:
+        return "rate_limit_exceeded";
+    default: /* Codex asks again on any word but those above and the next */
+        return status < 500 && status != 408 && status != 409 ? "invalid_prompt" : "server_error";
     }
 }
 

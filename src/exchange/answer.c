@@ -78,14 +78,41 @@ static size_t add_limits(size_t at, const struct exchange *x)
     return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), SPAN_LIT("config"));
 }
 
+static bool is_anthropics(const struct exchange *x)
+{
+    return x->kind->api == API_MESSAGES || x->kind->api == API_COUNT_TOKENS;
+}
+
+/* The next of some field lines, with its end; its name without the colon. */
+static struct span next_line(struct span *lines, struct span *name)
+{
+    struct span from = *lines, rest;
+    size_t len = from.len;
+    (void)span_cut(lines, '\n');
+    struct span line = span_sub(from, 0, len - lines->len);
+    rest = line;
+    *name = span_cut(&rest, ':');
+    return line;
+}
+
+static bool has_line(struct span lines, struct span name)
+{
+    struct span each;
+    while (lines.len > 0) {
+        (void)next_line(&lines, &each);
+        if (span_ieq(each, name))
+            return true;
+    }
+    return false;
+}
+
 struct span answer_fields(const struct exchange *x, const char *content_type)
 {
     size_t at = add_field(0, SPAN_LIT("Content-Type: "), span_text(content_type));
     if (x->is_stream && span_starts(span_text(content_type), SPAN_LIT("text/event-stream")))
         at = add(at, SPAN_LIT("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"));
     at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
-    if (x->kind->api == API_MESSAGES ||
-        x->kind->api == API_COUNT_TOKENS) /* the name Anthropic's SDKs look for */
+    if (is_anthropics(x) && !has_line(x->relayed, SPAN_LIT("request-id")))
         at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
     if (x->has_admitted)
         at = add_limits(at, x);
@@ -106,12 +133,17 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
     return span_of(room, at);
 }
 
-static bool is_relayed(enum field_id id)
+/* An error passes with the number its provider's support will ask for (Anthropic's field; OpenAI's has
+ * the name of ours, and is in the log). Else Request-Id is our own number, too. */
+static bool is_relayed(const struct http_head *head, const struct http_field *f)
 {
-    switch (id) {
+    switch (f->id) {
     case FIELD_OTHER:
+        return !span_ieq(f->name, SPAN_LIT("cache-control"));
     case FIELD_RETRY_AFTER:
         return true;
+    case FIELD_REQUEST_ID:
+        return head->status >= 400 && span_ieq(f->name, SPAN_LIT("request-id"));
     default:
         return false;
     }
@@ -124,12 +156,9 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
     size_t at = 0;
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
-        enum field_id id = f->id;
-        if (id == FIELD_REQUEST_ID)
+        if (f->id == FIELD_REQUEST_ID)
             *upstream_request_id = f->value;
-        if (!is_relayed(id) || span_ieq(f->name, SPAN_LIT("cache-control")) ||
-            span_ieq(f->name, SPAN_LIT("request-id")) || /* Anthropic's; ours has that name too */
-            (connection.len > 0 && connection_names(connection, f->name)) ||
+        if (!is_relayed(head, f) || (connection.len > 0 && connection_names(connection, f->name)) ||
             f->name.len + f->value.len + 4 > FIELDS_ROOM - OURS_ROOM - at)
             continue;
         at = add(at, f->name);
@@ -140,4 +169,80 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
     if (secret_is_set(scrub))
         secret_scrub(scrub, room, at);
     return span_of(room, at);
+}
+
+/* --- with errors ---------------------------------------------------------------------------------- */
+
+static size_t add_wait(size_t at, unsigned ms)
+{
+    at = add(at, SPAN_LIT("Retry-After: "));
+    at = add_number(at, ms / 1000 + (ms % 1000 != 0));
+    at = add(at, SPAN_LIT("\r\nRetry-After-Ms: "));
+    at = add_number(at, ms);
+    return add(at, SPAN_LIT("\r\n"));
+}
+
+struct span answer_with_wait(struct exchange *x, unsigned retry_after_ms)
+{
+    struct span lines = x->relayed, name;
+    size_t at = 0;
+    while (lines.len > 0) {
+        struct span line = next_line(&lines, &name);
+        if (!span_ieq(name, SPAN_LIT("retry-after")) && !span_ieq(name, SPAN_LIT("retry-after-ms")))
+            at = add(at, line);
+    }
+    at = add_wait(at, retry_after_ms);
+    return arena_keep(&x->sending, span_of(room, at));
+}
+
+static bool begins_with(struct span name, struct span prefix)
+{
+    return span_ieq(span_sub(name, 0, prefix.len), prefix);
+}
+
+/* Limits of a provider that spells them as the client's own would. */
+static bool is_known_limit(const struct exchange *x, struct span name)
+{
+    if (is_anthropics(x))
+        return begins_with(name, SPAN_LIT("anthropic-ratelimit-"));
+    return begins_with(name, SPAN_LIT("x-ratelimit-")) || begins_with(name, SPAN_LIT("x-codex-"));
+}
+
+/* Has all been tried that could be, and nobody said that waiting helps? SDKs ask again on any 408 and
+ * 5xx, and each time every endpoint would be asked once more. */
+static bool is_pointless_to_retry(const struct exchange *x, const struct fault *why)
+{
+    switch (why->kind) {
+    case FAULT_TIMEOUT:
+        return x->nattempts > 0; /* it would take as long again */
+    case FAULT_UPSTREAM:
+    case FAULT_UPSTREAM_TIMEOUT:
+        return x->ntried > 1 && x->retry_after_ms == 0;
+    default:
+        return fault_is_lasting(why);
+    }
+}
+
+static unsigned wait_of(const struct exchange *x, const struct fault *why)
+{
+    bool is_providers = why->kind == FAULT_UPSTREAM_RATE_LIMITED ||
+                        why->kind == FAULT_UPSTREAM_UNAVAILABLE;
+    return is_providers && x->retry_after_ms != 0 ? x->retry_after_ms : fault_retry_after_ms(why);
+}
+
+struct span answer_fault_fields(struct exchange *x, const struct fault *why)
+{
+    struct span lines = x->relayed, name;
+    unsigned wait_ms = wait_of(x, why);
+    size_t at = 0;
+    while (lines.len > 0) {
+        struct span line = next_line(&lines, &name);
+        if (is_known_limit(x, name))
+            at = add(at, line);
+    }
+    if (wait_ms > 0)
+        at = add_wait(at, wait_ms);
+    else if (is_pointless_to_retry(x, why))
+        at = add(at, SPAN_LIT("X-Should-Retry: false\r\n"));
+    return arena_keep(&x->sending, span_of(room, at));
 }

@@ -1,14 +1,19 @@
 #include "lanes.h"
 
+#include "sluice/base/wait.h"
 #include "sluice/codec/provider_error.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "sluice/http/retry_after.h"
 
 /* What the provider answers with a status of 400 or more: its own body for the client when the
  * request is at fault, a reason to try another endpoint when the provider is. */
 
 enum { ERROR_MAX = 64 * 1024 };
+
+void error_lane_open(struct exchange *x, const struct http_head *head)
+{
+    x->lane.retry_after_ms = retry_after_read(head, clock_unix_ms());
+    x->lane.error_word = arena_keep(&x->sending, head_value(head, "x-amzn-errortype"));
+}
 
 /* Statuses after which another endpoint may do better (contract 2.1, fallback loop). */
 static bool next_may_help(unsigned status)
@@ -20,6 +25,7 @@ static bool next_may_help(unsigned status)
     case 404:
     case 408:
     case 409:
+    case 424:
     case 425:
     case 429:
         return true;
@@ -28,81 +34,22 @@ static bool next_may_help(unsigned status)
     }
 }
 
-/* A whole number in a field of the provider's answer; 0 when it is not there, or a date. */
-static unsigned number_in(const struct exchange *x, struct span name_and_colon)
-{
-    struct span lines = x->relayed;
-    while (lines.len > 0) {
-        struct span line = span_cut(&lines, '\n');
-        uint64_t n;
-        if (span_ieq(span_sub(line, 0, name_and_colon.len), name_and_colon) &&
-            span_to_u64(
-                span_trim(span_sub(line, name_and_colon.len, line.len - name_and_colon.len - 1)),
-                &n))
-            return n < 86400000 ? (unsigned)n : 86400000;
-    }
-    return 0;
-}
-
-static void read_retry_after(const struct exchange *x, struct fault *f)
-{
-    f->retry_after_ms = number_in(x, SPAN_LIT("retry-after-ms:"));
-    f->retry_after_s = number_in(x, SPAN_LIT("retry-after:"));
-    if (f->retry_after_s == 0)
-        f->retry_after_s = (f->retry_after_ms + 999) / 1000;
-}
-
-/* The provider's message when it has one, else the first printable part of what it sent. */
-static void describe(struct exchange *x, struct span body, char *out, size_t size)
-{
-    struct json_member error, message;
-    char text[240];
-    long len = -1;
-    if (json_get(body, "error", &error)) {
-        struct span value = json_value(body, &error);
-        if (error.kind == JSON_STRING)
-            len = json_string(value, text, sizeof text);
-        else if (json_get(value, "message", &message))
-            len = json_string(json_value(value, &message), text, sizeof text);
-    } else if (json_get(body, "message", &message)) { /* AWS */
-        len = json_string(json_value(body, &message), text, sizeof text);
-    }
-    if (len < 0) {
-        len = 0;
-        for (size_t i = 0; i < body.len && len < (long)sizeof text - 1; i++)
-            text[len++] = body.at[i] >= ' ' && body.at[i] < 0x7f ? (char)body.at[i] : ' ';
-    }
-    secret_scrub(attempt_secret(&x->attempt), (uint8_t *)text, (size_t)len);
-    snprintf(out, size, "provider %s: it answered %u: %.*s", x->attempt.target->provider->name,
-             x->attempt.status, (int)len, len > 0 ? text : "");
-}
-
-/* Anybody's words for it; those of the client's protocol are found again when the fault is written. */
-static bool is_too_long(struct span body)
-{
-    struct json_member m;
-    struct fault f;
-    provider_error_read(json_get(body, "error", &m) ? json_value(body, &m) : body, &f);
-    return f.kind == FAULT_CONTEXT_LENGTH;
-}
-
-static bool is_error_envelope(struct span body)
-{
-    struct json_member m;
-    return json_get(body, "error", &m) && (m.kind == JSON_OBJECT || m.kind == JSON_STRING);
-}
-
 /* A fault of the request's, or one every endpoint would have: the provider's own body, unmodified. */
-static void relay_error(struct exchange *x, struct span body)
+static void relay_error(struct exchange *x, struct span body, const struct fault *said)
 {
-    unsigned status = x->attempt.status;
-    x->outcome = status == 429 ? OUTCOME_RATE_LIMITED : OUTCOME_CLIENT_ERROR;
-    x->error_type = status == 429 ? "upstream_rate_limited" : "upstream_error";
+    bool is_limited = said->kind == FAULT_UPSTREAM_RATE_LIMITED;
+    x->outcome = is_limited               ? OUTCOME_RATE_LIMITED
+                 : fault_is_lasting(said) ? OUTCOME_UPSTREAM_ERROR
+                                          : OUTCOME_CLIENT_ERROR;
+    x->error_type = is_limited ? fault_type(said) : "upstream_error";
+    if (is_limited && x->retry_after_ms != 0 &&
+        wait_shorter(x->retry_after_ms, said->retry_after_ms) != said->retry_after_ms)
+        x->relayed = answer_with_wait(x, x->retry_after_ms); /* another endpoint is free earlier */
     struct buf copy = {0};
     if (buf_add(&copy, body) == 0)
         secret_scrub(attempt_secret(&x->attempt), copy.at, copy.tail);
     body = buf_span(&copy);
-    exchange_send_head(x, status, "application/json", LENGTH_UNKNOWN);
+    exchange_send_head(x, x->attempt.status, "application/json", LENGTH_UNKNOWN);
     exchange_commit(x);
     sink_end(x->sink, &body, 1);
     buf_fini(&copy);
@@ -117,6 +64,12 @@ static bool cannot_count(const struct exchange *x)
     return x->kind->api == API_COUNT_TOKENS && (status == 404 || status == 405 || status == 501);
 }
 
+/* About our credential or account, or the provider's own trouble: nothing a client could act on. */
+static bool is_ours(unsigned status)
+{
+    return status == 401 || status == 402 || status == 424 || status >= 500;
+}
+
 void error_lane_end(struct exchange *x)
 {
     struct span body = buf_span(&x->lane.held);
@@ -129,39 +82,19 @@ void error_lane_end(struct exchange *x)
     struct attempt_failure f = {
         .result = status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX,
         .next_may_help = next_may_help(status),
-        .fault = {.kind = FAULT_UPSTREAM},
     };
-    read_retry_after(x, &f.fault);
-    describe(x, body, f.fault.message, sizeof f.fault.message);
+    bool has_envelope = provider_error_read_answer(status, x->lane.error_word, body, &f.fault);
+    if (x->lane.retry_after_ms != 0)
+        f.fault.retry_after_ms = x->lane.retry_after_ms;
+    bool passes = x->attempt.dialect.upstream == NULL && has_envelope && !is_ours(status);
+    f.next_may_help |= fault_is_lasting(&f.fault) ||
+                       (!passes && f.fault.kind == FAULT_CONTEXT_LENGTH);
     bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
-    bool is_ours = status == 401 || status == 402 ||
-                   status >= 500; /* our credential or account, or the provider's own trouble */
-    bool is_same_protocol = x->attempt.dialect.upstream == NULL;
-    if (is_last && !is_ours && !x->head_sent && is_same_protocol && is_error_envelope(body)) {
-        relay_error(x, body);
+    if (passes && is_last && !x->head_sent) {
+        relay_error(x, body, &f.fault);
         return;
     }
-    if (status == 503 || status == 529) {
-        f.fault.kind = FAULT_UPSTREAM_UNAVAILABLE;
-        if (f.fault.retry_after_s == 0)
-            f.fault.retry_after_s = 30;
-    } else if (status == 429) {
-        f.fault.kind = FAULT_UPSTREAM_RATE_LIMITED;
-    } else if (status == 401) {
-        snprintf(f.fault.message, sizeof f.fault.message,
-                 "provider %s: it refused the gateway's own credential (401): check its api_key",
-                 x->attempt.target->provider->name);
-    } else if (status == 402) {
-        snprintf(f.fault.message, sizeof f.fault.message,
-                 "provider %s: it wants to be paid first (402): check the account",
-                 x->attempt.target->provider->name);
-    } else if (!is_ours && is_too_long(body)) {
-        f.fault.kind = FAULT_CONTEXT_LENGTH;
-        f.next_may_help = true; /* one that can read more */
-    } else if (!is_ours) {
-        f.fault.status = status; /* not JSON: our envelope, their status */
-        f.fault.kind = FAULT_INVALID_REQUEST;
-    }
+    lane_sign(x, &f.fault);
     exchange_attempt_failed(x, &f);
 }
 

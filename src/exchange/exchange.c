@@ -2,6 +2,7 @@
 #include "signature.h"
 
 #include "sluice/base/log.h"
+#include "sluice/base/wait.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/token_estimate.h"
 
@@ -365,10 +366,9 @@ static void on_admitted(void *arg, const struct admit_answer *answer)
         route(x);
         return;
     }
-    struct fault why = {.kind = FAULT_RATE_LIMIT, .retry_after_s = answer->retry_after_s};
+    struct fault why = {.kind = FAULT_RATE_LIMIT, .retry_after_ms = answer->retry_after_s * 1000};
     if (answer->quality == STORE_LOST) {
-        why.kind = FAULT_OVERLOADED;
-        why.retry_after_s = 1;
+        why = (struct fault){.kind = FAULT_OVERLOADED};
         snprintf(why.message, sizeof why.message,
                  "the store that counts requests cannot be reached, and store.on_error is reject");
     } else {
@@ -422,7 +422,7 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
         /* Kept until the provider has answered: a dead connection may cost a second sending. */
         int rc = body_add(&x->body, body);
         if (rc < 0) {
-            why = (struct fault){.kind = FAULT_OVERLOADED, .retry_after_s = 1};
+            why = (struct fault){.kind = FAULT_OVERLOADED};
             snprintf(why.message, sizeof why.message, "too many request bodies are in flight");
             exchange_fail(x, &why);
             return;
@@ -458,9 +458,17 @@ static void note_failed_attempt(struct exchange *x, const struct attempt_failure
     };
 }
 
+/* Whichever endpoint is free first will do: a retry asks all of them again. */
+static void note_wait(struct exchange *x, const struct fault *f)
+{
+    if (f->kind == FAULT_UPSTREAM_RATE_LIMITED || f->kind == FAULT_UPSTREAM_UNAVAILABLE)
+        x->retry_after_ms = wait_shorter(x->retry_after_ms, f->retry_after_ms);
+}
+
 void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f)
 {
     note_failed_attempt(x, f);
+    note_wait(x, &f->fault);
     attempt_end(&x->attempt, f->result);
     bool may_go_on = x->state == EXCHANGE_ATTEMPTING && f->next_may_help;
     if (may_go_on && x->nattempts < x->plan.n)
@@ -520,6 +528,8 @@ static enum outcome outcome_of(const struct fault *why)
     case FAULT_UPSTREAM_RATE_LIMITED:
         return OUTCOME_RATE_LIMITED;
     case FAULT_UPSTREAM:
+    case FAULT_UPSTREAM_CREDENTIAL:
+    case FAULT_UPSTREAM_QUOTA:
     case FAULT_UPSTREAM_TIMEOUT:
     case FAULT_UPSTREAM_UNAVAILABLE:
         return OUTCOME_UPSTREAM_ERROR;
@@ -537,14 +547,8 @@ static enum outcome outcome_of(const struct fault *why)
 static void answer_with_fault(struct exchange *x, const struct fault *why)
 {
     struct buf body = {0};
-    char line[64];
-    x->relayed = x->dropped = SPAN_NONE; /* the answer is ours */
-    if (why->retry_after_s > 0) {
-        int n = snprintf(line, sizeof line, "Retry-After: %u\r\nRetry-After-Ms: %u\r\n",
-                         why->retry_after_s,
-                         why->retry_after_ms > 0 ? why->retry_after_ms : why->retry_after_s * 1000);
-        x->relayed = arena_keep(&x->sending, span_of(line, (size_t)n));
-    }
+    x->relayed = answer_fault_fields(x, why);
+    x->dropped = SPAN_NONE;
     if (fault_write_body(why, x->kind->api, x->request_id, x->tried, x->ntried, &body) < 0)
         buf_clear(&body);
     exchange_send_head(x, fault_status(why), "application/json", LENGTH_UNKNOWN);

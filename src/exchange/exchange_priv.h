@@ -39,6 +39,8 @@ struct pass_lane {
     uint64_t sequence;             /* Responses: number of the last event */
     struct span begun;             /* Responses: what response.created held, in the arena */
     struct fault *reported;        /* what the provider's error event said; NULL: none came */
+    unsigned retry_after_ms;       /* LANE_ERROR: as the head has it; 0: it does not say */
+    struct span error_word;        /* LANE_ERROR: the class of the error, where the head names it */
     struct turn_lane *turn;        /* LANE_TURN */
     struct buf held;               /* an unfinished event, or the whole document */
 };
@@ -157,6 +159,7 @@ struct exchange {
     unsigned nattempts;          /* started so far; the current one is the last */
     struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */
     unsigned ntried;
+    unsigned retry_after_ms; /* the shortest wait any of them asked for; 0: none did */
     struct attempt attempt;
     struct pass_lane lane;
 
@@ -215,6 +218,11 @@ void turn_lane_free_buffer(void);
 struct span answer_fields(const struct exchange *x, const char *content_type);
 struct span answer_forwardable(const struct http_head *head, const struct secret *scrub,
                                struct span *upstream_request_id);
+/* What goes along with an error of ours, in `sending`: the provider's limits where the client knows
+ * their names, and whether to ask again, and when. */
+struct span answer_fault_fields(struct exchange *x, const struct fault *why);
+/* `relayed` with this wait in place of the provider's, in `sending`. */
+struct span answer_with_wait(struct exchange *x, unsigned retry_after_ms);
 
 /* settle.c */
 void settle(struct exchange *x);

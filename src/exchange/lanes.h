@@ -29,6 +29,8 @@ void emitter_flush(struct emitter *e);
 void lane_fail(struct exchange *x, const char *problem);
 /* It says so itself: the `error` member of a body or an event with status 200. */
 void lane_fail_with_error(struct exchange *x, struct span error);
+/* Makes what the provider said something to tell a client: who said it, and nothing secret. */
+void lane_sign(struct exchange *x, struct fault *said);
 /* A finish_reason was seen. */
 void lane_note_finish(struct exchange *x, struct span word);
 /* Everything has been handed to the sink. */
@@ -53,6 +55,7 @@ bool turn_lane_ping(struct exchange *x);
 bool turn_lane_end_with_fault(struct exchange *x, const struct fault *why);
 void turn_lane_free(struct turn_lane *t);
 
+void error_lane_open(struct exchange *x, const struct http_head *head);
 void error_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
 void error_lane_end(struct exchange *x); /* what came will do */
 

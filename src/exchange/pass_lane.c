@@ -1,5 +1,7 @@
 #include "lanes.h"
 
+#include "sluice/codec/provider_error.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -27,19 +29,39 @@ void lane_note_finish(struct exchange *x, struct span word)
     x->lane.finished = true;
 }
 
-/* What an error event says, as a fault; the provider's own words, bounded. */
+void lane_sign(struct exchange *x, struct fault *said)
+{
+    unsigned status = x->attempt.status;
+    const char *name = x->attempt.target->provider->name;
+    char words[sizeof said->message], how[32] = "";
+    snprintf(words, sizeof words, "%s", said->message);
+    secret_scrub(attempt_secret(&x->attempt), (uint8_t *)words, strlen(words));
+    if (status >= 400)
+        snprintf(how, sizeof how, " (%u)", status);
+    switch (said->kind) {
+    case FAULT_UPSTREAM_CREDENTIAL:
+        snprintf(said->message, sizeof said->message,
+                 "provider %s: it refused the gateway's own credential%s: check its api_key", name,
+                 how);
+        break;
+    case FAULT_UPSTREAM_QUOTA:
+        snprintf(said->message, sizeof said->message,
+                 "provider %s: it wants to be paid first%s: check the account", name, how);
+        break;
+    default:
+        if (status >= 400)
+            snprintf(how, sizeof how, "it answered %u: ", status);
+        snprintf(said->message, sizeof said->message, "provider %s: %s%.*s", name, how,
+                 PROVIDER_WORDS_MAX, words);
+    }
+}
+
 void lane_fail_with_error(struct exchange *x, struct span error)
 {
-    char message[240], problem[320];
-    struct json_member m;
-    long len = -1;
-    if (json_get(error, "message", &m))
-        len = json_string(json_value(error, &m), message, sizeof message - 1);
-    if (len >= 0)
-        secret_scrub(attempt_secret(&x->attempt), (uint8_t *)message, (size_t)len);
-    snprintf(problem, sizeof problem, "it answered with an error: %.*s", len >= 0 ? (int)len : 10,
-             len >= 0 ? message : "no message");
-    lane_fail(x, problem);
+    struct attempt_failure f = {.result = RESULT_BROKEN, .next_may_help = true};
+    provider_error_read(error, &f.fault);
+    lane_sign(x, &f.fault);
+    exchange_attempt_failed(x, &f);
 }
 
 void emitter_flush(struct emitter *e)
@@ -88,6 +110,7 @@ void lane_open(struct exchange *x, const struct http_head *head)
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
+        error_lane_open(x, head);
     } else if (x->wants_stream != is_stream && !adapt(x)) {
         lane_fail(x, is_stream ? "it streamed an answer that was not to be streamed"
                                : "it answered a request for a stream with something else");
@@ -145,9 +168,24 @@ void lane_reset(struct pass_lane *l)
     l->kind = LANE_NONE;
 }
 
+/* Inside a stream there are no fields to say it with; Codex looks for it among the words. */
+static void say_wait(const struct exchange *x, struct fault *f)
+{
+    size_t len = strlen(f->message);
+    if (f->kind != FAULT_UPSTREAM_RATE_LIMITED || x->retry_after_ms == 0 ||
+        strstr(f->message, "try again in") != NULL)
+        return;
+    snprintf(f->message + len, sizeof f->message - len, "; try again in %u.%03us",
+             x->retry_after_ms / 1000, x->retry_after_ms % 1000);
+}
+
 void lane_end_with_fault(struct exchange *x, const struct fault *why)
 {
     struct buf text = {0};
+    struct fault told = *why;
+    if (x->kind->api == API_RESPONSES)
+        say_wait(x, &told);
+    why = &told;
     if (x->lane.kind == LANE_TURN && turn_lane_end_with_fault(x, why))
         return;
     int rc = x->lane.inside_event ? buf_add_text(&text, "\n\n") : 0;

@@ -239,15 +239,11 @@ void turn_lane_free(struct turn_lane *t)
 static void fail(struct exchange *x)
 {
     struct turn_lane *t = x->lane.turn;
-    struct attempt_failure f = {
-        .result = RESULT_BROKEN,
-        .next_may_help = t->fault.kind != FAULT_INVALID_REQUEST,
-        .fault = t->fault,
-    };
-    snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %.300s",
-             x->attempt.target->provider->name,
-             t->out_of_memory ? "its answer cannot be held: out of memory" : t->fault.message);
-    secret_scrub(attempt_secret(&x->attempt), (uint8_t *)f.fault.message, strlen(f.fault.message));
+    struct attempt_failure f = {.result = RESULT_BROKEN, .fault = t->fault};
+    if (t->out_of_memory)
+        f.fault = (struct fault){.kind = FAULT_OVERLOADED, .message = "its answer cannot be held"};
+    f.next_may_help = f.fault.kind != FAULT_INVALID_REQUEST;
+    lane_sign(x, &f.fault);
     exchange_attempt_failed(x, &f);
 }
 

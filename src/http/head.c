@@ -1,8 +1,5 @@
 #include "sluice/http/head.h"
 
-#include <stdio.h>
-#include <time.h>
-
 struct field_name {
     struct span name;
     enum field_id id;
@@ -222,17 +219,4 @@ const char *http_reason(unsigned status)
     default:
         return status < 400 ? "OK" : "Error";
     }
-}
-
-void http_date(uint64_t unix_seconds, char out[30])
-{
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t t = (time_t)unix_seconds;
-    struct tm tm;
-    gmtime_r(&t, &tm); /* not strftime: its names follow the locale */
-    snprintf(out, 30, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday % 7], tm.tm_mday % 100,
-             months[tm.tm_mon % 12], (tm.tm_year + 1900) % 10000, tm.tm_hour % 100, tm.tm_min % 100,
-             tm.tm_sec % 100);
 }

@@ -2,6 +2,7 @@
 
 #include "sluice/base/arena.h"
 #include "sluice/base/log.h"
+#include "sluice/http/date.h"
 
 #include <assert.h>
 #include <errno.h>

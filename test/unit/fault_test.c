@@ -21,40 +21,98 @@ static yyjson_doc *parse(struct span text)
     return doc;
 }
 
-static void every_kind_has_the_status_and_type_of_the_contract(void **state)
+static bool has_type_in_body(const struct fault *f, enum api_protocol api, const char *type)
+{
+    struct buf out = {0};
+    assert_int_equal(fault_write_body(f, api, "0123", NULL, 0, &out), 0);
+    yyjson_doc *doc = parse(buf_span(&out));
+    yyjson_val *root = yyjson_doc_get_root(doc), *error = yyjson_obj_get(root, "error");
+    bool is_so = strcmp(text_of(error, "type"), type) == 0;
+    bool is_anthropics = api == API_MESSAGES || api == API_COUNT_TOKENS;
+    is_so &= is_anthropics == (strcmp(text_of(root, "type"), "error") == 0);
+    yyjson_doc_free(doc);
+    buf_fini(&out);
+    return is_so;
+}
+
+/* A body's error.type for each of the two families, and what a Responses stream that fails says. */
+static void every_kind_has_its_words_in_every_protocol(void **state)
 {
     (void)state;
     static const struct {
         enum fault_kind kind;
-        unsigned status;
-        const char *type;
+        unsigned own_status, status;
+        const char *type, *messages, *code;
     } rows[] = {
-        {FAULT_INVALID_REQUEST, 400, "invalid_request_error"},
-        {FAULT_UNSUPPORTED_PARAMETER, 400, "unsupported_parameter"},
-        {FAULT_INVALID_API_KEY, 401, "invalid_api_key"},
-        {FAULT_KEY_SCOPE, 403, "key_scope"},
-        {FAULT_MODEL_NOT_FOUND, 404, "model_not_found"},
-        {FAULT_NOT_FOUND, 404, "not_found"},
-        {FAULT_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
-        {FAULT_TIMEOUT, 408, "timeout"},
-        {FAULT_CONTEXT_LENGTH, 400, "context_length_exceeded"},
-        {FAULT_PAYLOAD_TOO_LARGE, 413, "payload_too_large"},
-        {FAULT_UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type"},
-        {FAULT_RATE_LIMIT, 429, "rate_limit_exceeded"},
-        {FAULT_UPSTREAM_RATE_LIMITED, 429, "upstream_rate_limited"},
-        {FAULT_INTERNAL, 500, "internal_error"},
-        {FAULT_UPSTREAM, 502, "upstream_error"},
-        {FAULT_NO_PROVIDER, 503, "no_provider_available"},
-        {FAULT_UPSTREAM_UNAVAILABLE, 503, "upstream_unavailable"},
-        {FAULT_UPSTREAM_TIMEOUT, 504, "timeout"},
+        {FAULT_INVALID_REQUEST, 0, 400, "invalid_request_error", "invalid_request_error",
+         "invalid_prompt"},
+        {FAULT_INVALID_REQUEST, 409, 409, "invalid_request_error", "invalid_request_error",
+         "server_error"},
+        {FAULT_UNSUPPORTED_PARAMETER, 0, 400, "unsupported_parameter", "invalid_request_error",
+         "invalid_prompt"},
+        {FAULT_CONTEXT_LENGTH, 0, 400, "context_length_exceeded", "invalid_request_error",
+         "context_length_exceeded"},
+        {FAULT_INVALID_API_KEY, 0, 401, "invalid_api_key", "authentication_error",
+         "invalid_prompt"},
+        {FAULT_KEY_SCOPE, 0, 403, "key_scope", "permission_error", "invalid_prompt"},
+        {FAULT_PERMISSION, 0, 403, "permission_error", "permission_error", "invalid_prompt"},
+        {FAULT_MODERATION, 0, 403, "moderation_flagged", "permission_error", "invalid_prompt"},
+        {FAULT_MODEL_NOT_FOUND, 0, 404, "model_not_found", "not_found_error", "invalid_prompt"},
+        {FAULT_NOT_FOUND, 0, 404, "not_found", "not_found_error", "invalid_prompt"},
+        {FAULT_METHOD_NOT_ALLOWED, 0, 405, "method_not_allowed", "invalid_request_error",
+         "invalid_prompt"},
+        {FAULT_TIMEOUT, 0, 408, "timeout", "timeout_error", "server_error"},
+        {FAULT_PAYLOAD_TOO_LARGE, 0, 413, "payload_too_large", "request_too_large",
+         "invalid_prompt"},
+        {FAULT_UNSUPPORTED_MEDIA_TYPE, 0, 415, "unsupported_media_type", "invalid_request_error",
+         "invalid_prompt"},
+        {FAULT_UNPROCESSABLE, 0, 422, "unprocessable_entity", "invalid_request_error",
+         "invalid_prompt"},
+        {FAULT_RATE_LIMIT, 0, 429, "rate_limit_exceeded", "rate_limit_error",
+         "rate_limit_exceeded"},
+        {FAULT_UPSTREAM_RATE_LIMITED, 0, 429, "upstream_rate_limited", "rate_limit_error",
+         "rate_limit_exceeded"},
+        {FAULT_TRANSPORT, 431, 431, "invalid_request_error", "invalid_request_error",
+         "invalid_prompt"},
+        {FAULT_INTERNAL, 0, 500, "internal_error", "api_error", "server_error"},
+        {FAULT_UPSTREAM, 0, 502, "upstream_error", "api_error", "server_error"},
+        {FAULT_UPSTREAM_CREDENTIAL, 0, 502, "upstream_error", "api_error", "server_error"},
+        {FAULT_UPSTREAM_QUOTA, 0, 502, "insufficient_quota", "billing_error", "insufficient_quota"},
+        {FAULT_NO_PROVIDER, 0, 503, "no_provider_available", "overloaded_error", "server_error"},
+        {FAULT_UPSTREAM_UNAVAILABLE, 0, 503, "upstream_unavailable", "overloaded_error",
+         "server_is_overloaded"},
+        {FAULT_OVERLOADED, 0, 503, "overloaded", "overloaded_error", "server_is_overloaded"},
+        {FAULT_SHUTTING_DOWN, 0, 503, "shutting_down", "overloaded_error", "server_error"},
+        {FAULT_UPSTREAM_TIMEOUT, 0, 504, "timeout", "timeout_error", "server_error"},
+        {FAULT_UPSTREAM_TIMEOUT, 408, 408, "timeout", "timeout_error", "server_error"},
     };
+    static const enum api_protocol openais[] = {API_CHAT, API_COMPLETIONS, API_EMBEDDINGS,
+                                                API_RESPONSES, API_OTHER};
+    static const enum api_protocol anthropics[] = {API_MESSAGES, API_COUNT_TOKENS};
     for (unsigned i = 0; i < ROWS(rows); i++) {
-        struct fault f = {.kind = rows[i].kind};
+        struct fault f = {.kind = rows[i].kind, .status = rows[i].own_status, .message = "m"};
         assert_row(i, fault_status(&f) == rows[i].status);
         assert_row(i, strcmp(fault_type(&f), rows[i].type) == 0);
+        for (unsigned k = 0; k < ROWS(openais); k++)
+            assert_row(i, has_type_in_body(&f, openais[k], rows[i].type));
+        for (unsigned k = 0; k < ROWS(anthropics); k++)
+            assert_row(i, has_type_in_body(&f, anthropics[k], rows[i].messages));
+        assert_row(i, strcmp(fault_openai_code(&f), rows[i].code) == 0);
     }
-    struct fault own = {.kind = FAULT_TRANSPORT, .status = 431};
-    assert_int_equal(fault_status(&own), 431);
+}
+
+static void what_may_pass_says_when_and_what_will_not_says_so(void **state)
+{
+    (void)state;
+    for (enum fault_kind kind = 0; kind <= FAULT_UPSTREAM_QUOTA; kind++) {
+        struct fault f = {.kind = kind};
+        unsigned status = fault_status(&f), wait_ms = fault_retry_after_ms(&f);
+        bool may_pass = status == 429 || (status == 503 && kind != FAULT_NO_PROVIDER);
+        assert_row(kind, may_pass == (wait_ms >= 1000));
+        assert_row(kind, !may_pass || !fault_is_lasting(&f));
+        f.retry_after_ms = 20;
+        assert_row(kind, fault_retry_after_ms(&f) == 20);
+    }
 }
 
 static const char *const hostile[] = {
@@ -139,7 +197,8 @@ static void a_stream_ends_with_the_error_in_a_chunk_and_done(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_has_the_status_and_type_of_the_contract),
+        cmocka_unit_test(every_kind_has_its_words_in_every_protocol),
+        cmocka_unit_test(what_may_pass_says_when_and_what_will_not_says_so),
         cmocka_unit_test(a_body_is_the_envelope_whatever_the_message),
         cmocka_unit_test(a_stream_ends_with_the_error_in_a_chunk_and_done),
     };

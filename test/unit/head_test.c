@@ -116,25 +116,6 @@ static void a_connection_field_names_what_is_for_this_hop(void **state)
                           rows[i].named);
 }
 
-static void dates_are_those_of_http(void **state)
-{
-    (void)state;
-    static const struct {
-        uint64_t unix_seconds;
-        const char *text;
-    } rows[] = {
-        {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
-        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"}, /* RFC 9110 §5.6.7 */
-        {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
-        {4102444799, "Thu, 31 Dec 2099 23:59:59 GMT"},
-    };
-    char out[30];
-    for (unsigned i = 0; i < ROWS(rows); i++) {
-        http_date(rows[i].unix_seconds, out);
-        assert_row(i, strcmp(out, rows[i].text) == 0);
-    }
-}
-
 static void every_status_has_a_reason(void **state)
 {
     (void)state;
@@ -149,7 +130,6 @@ int main(void)
         cmocka_unit_test(fields_are_known_by_name_in_any_case),
         cmocka_unit_test(the_first_field_of_a_name_is_found),
         cmocka_unit_test(a_connection_field_names_what_is_for_this_hop),
-        cmocka_unit_test(dates_are_those_of_http),
         cmocka_unit_test(every_status_has_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

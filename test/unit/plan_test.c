@@ -52,7 +52,7 @@ static void a_plan_keeps_the_order_and_the_reach_of_the_key(void **state)
         struct arena arena;
         struct plan plan;
         struct fault why;
-        char got[512] = "";
+        char got[700] = "";
         size_t at = 0;
         arena_init(&arena, NULL, 256);
         struct span model = span_text(rows[i].model);

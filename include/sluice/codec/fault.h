@@ -40,15 +40,19 @@ enum fault_kind {
     FAULT_SHUTTING_DOWN,
     FAULT_TRANSPORT,      /* malformed HTTP; carries its own status */
     FAULT_CONTEXT_LENGTH, /* the conversation is longer than the model can read */
+    FAULT_PERMISSION,     /* the provider does not let anybody do this; from here on its words */
+    FAULT_MODERATION,
+    FAULT_UNPROCESSABLE,
+    FAULT_UPSTREAM_CREDENTIAL, /* the gateway's own is refused: no business of the client's */
+    FAULT_UPSTREAM_QUOTA,      /* the gateway's own account is used up: likewise */
 };
 
 struct fault {
     enum fault_kind kind;
     unsigned status;         /* 0: the kind's own */
     const char *param;       /* JSON path of the member at fault, NULL: unknown */
-    unsigned retry_after_s;  /* 0: none */
-    unsigned retry_after_ms; /* the same, when it is known more exactly; 0: not */
-    char message[400];       /* one sentence, and what to do; no secrets */
+    unsigned retry_after_ms; /* 0: the kind's own */
+    char message[640];       /* one sentence, and what to do; no secrets */
 };
 
 struct fault_attempt {
@@ -58,6 +62,10 @@ struct fault_attempt {
 
 unsigned fault_status(const struct fault *f);
 const char *fault_type(const struct fault *f); /* "invalid_request_error", … */
+/* When asking again has a point; 0: nobody can say. */
+unsigned fault_retry_after_ms(const struct fault *f);
+/* Until the gateway's operator has done something, asking again has none. */
+bool fault_is_lasting(const struct fault *f);
 
 /* The whole body of an error answer. `attempts` may be NULL. */
 int fault_write_body(const struct fault *f, enum api_protocol api, const char *request_id,

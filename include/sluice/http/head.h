@@ -93,7 +93,4 @@ enum field_id field_identify(struct span name);
 const char *http_reason(unsigned status); /* "Not Found" */
 const char *http_method_name(enum http_method m);
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7); `out` needs 30 bytes. */
-void http_date(uint64_t unix_seconds, char out[30]);
-
 #endif
