@@ -11,6 +11,7 @@ import provider_converse  # noqa: E402
 import raw  # noqa: E402
 from fixtures import start, upstream  # noqa: E402,F401
 from gateway import Gateway  # noqa: E402
+from misbehaviour import ERRORS  # noqa: E402
 from token_endpoint import TokenEndpoint  # noqa: E402
 
 LIMITED = "sk-wire-limited-to-two"
@@ -59,6 +60,8 @@ def protocols(upstream, tmp_path_factory):
     models["gemini/known"] = {"provider": "gemini", "upstream_model": "gemini-3-pro"}
     models |= {f"{name}/good": {"provider": provider, "upstream_model": model}
                for name, (provider, model) in CLOUDS.items()}
+    models |= {f"{name}/status-{code}": {"provider": name, "upstream_model": f"status-{code}"}
+               for name in ("chat", "messages") for code in ERRORS}
     models["my-bot"] = {"alias": ["messages/good"]}
     providers["deepseek"] = {"base_url": upstream.base_url, "api_key": "sk-up"}  # a preset
     models["deepseek/good"] = {"provider": "deepseek", "upstream_model": "thinker"}

@@ -390,3 +390,36 @@ def test_errors_are_of_the_sdks_own_kind(oai, claude, model):
     with pytest.raises(anthropic.AuthenticationError):
         claude.with_options(api_key="sk-wrong").messages.create(model=model, max_tokens=1,
                                                                 messages=HELLO)
+
+
+TRANSLATED = {400: "BadRequestError", 401: "InternalServerError", 403: "PermissionDeniedError",
+              404: "NotFoundError", 409: "ConflictError", 422: "UnprocessableEntityError",
+              429: "RateLimitError", 500: "InternalServerError", 503: "InternalServerError",
+              529: "InternalServerError"}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("status", TRANSLATED)
+def test_translated_errors_are_of_the_sdks_own_kind(oai, claude, status, streamed):
+    name = TRANSLATED[status]
+    said = dict(stream=streamed, messages=HELLO)
+    with pytest.raises(getattr(openai, name)):
+        oai.chat.completions.create(model=f"messages/status-{status}", **said)
+    with pytest.raises(getattr(openai, name)):
+        oai.responses.create(model=f"messages/status-{status}", input="x", stream=streamed)
+    with pytest.raises(getattr(anthropic, name)) as caught:
+        claude.messages.create(model=f"chat/status-{status}", max_tokens=9, **said)
+    assert caught.value.request_id
+
+
+def test_sdks_do_not_repeat_what_cannot_help(protocols, upstream):
+    """They ask again on a 502, unless they are told not to."""
+    ask = {"max_retries": 2, "api_key": raw.KEY}
+    before = len(upstream.requests)
+    with openai.OpenAI(base_url=protocols.base_url, **ask) as client:
+        with pytest.raises(openai.InternalServerError):
+            client.chat.completions.create(model="messages/status-401", messages=HELLO)
+    with anthropic.Anthropic(base_url=protocols.base_url.removesuffix("/v1"), **ask) as client:
+        with pytest.raises(anthropic.InternalServerError):
+            client.messages.create(model="chat/status-401", max_tokens=9, messages=HELLO)
+    assert len(upstream.requests) == before + 2

@@ -243,6 +243,20 @@ def test_all_endpoints_failed_so_nobody_need_try_again(gateway, upstream):
     assert later.status == 502 and "x-should-retry" not in later.headers
 
 
+def test_model_whose_provider_has_nothing_of_the_kind_need_not_be_asked_again(gateway):
+    body = json.dumps({"model": "messages/slot-000", "input": "x"}).encode()
+    answer = gateway.ask(raw.request_bytes("POST", "/v1/embeddings", body))
+    assert_envelope(answer, 503, "no_provider_available")
+    assert answer.headers["x-should-retry"] == "false" and wait_of(answer) == (None, None)
+
+
+def test_request_that_took_all_its_time_need_not_take_it_again(start, upstream):
+    gw = start(server={"request_timeout": "300ms"})
+    answer = gw.chat(upstream.play(misbehaviour.silent))
+    assert_envelope(answer, 408, "timeout")
+    assert answer.headers["x-should-retry"] == "false"
+
+
 def test_codex_reads_the_wait_among_the_words_of_a_stream(gateway, upstream):
     """Behind the first event there are no fields to say it with."""
     async def script(x):

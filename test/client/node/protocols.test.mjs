@@ -147,3 +147,21 @@ for (const useResponsesApi of [false, true]) {
         assert.equal((await bound.invoke(history)).text, 'You said: hello');
     });
 }
+
+const classes = {
+    400: 'BadRequestError', 401: 'InternalServerError', 403: 'PermissionDeniedError', 404: 'NotFoundError',
+    409: 'ConflictError', 422: 'UnprocessableEntityError', 429: 'RateLimitError', 503: 'InternalServerError',
+};
+test('errors of a provider of another protocol are of the class of their status', async () => {
+    const openai = new OpenAI({ baseURL: BASE_URL, ...options });
+    const anthropic = new Anthropic({ baseURL: ROOT, ...options });
+    const messages = [{ role: 'user', content: 'hello' }];
+    for (const [status, kind] of Object.entries(classes)) {
+        const model = `messages/status-${status}`;
+        await assert.rejects(openai.chat.completions.create({ model, messages }), OpenAI[kind], model);
+        await assert.rejects(openai.responses.create({ model, input: 'x' }), OpenAI[kind], model);
+        await assert.rejects(
+            anthropic.messages.create({ model: `chat/status-${status}`, max_tokens: 9, messages }),
+            Anthropic[kind], `chat/status-${status}`);
+    }
+});
