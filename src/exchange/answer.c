@@ -112,7 +112,8 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
     if (x->is_stream && span_starts(span_text(content_type), SPAN_LIT("text/event-stream")))
         at = add(at, SPAN_LIT("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"));
     at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
-    if (is_anthropics(x) && !has_line(x->relayed, SPAN_LIT("request-id")))
+    bool has_theirs = x->status >= 400 && has_line(x->relayed, SPAN_LIT("request-id"));
+    if (is_anthropics(x) && !has_theirs) /* the name Anthropic's SDKs look for */
         at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
     if (x->has_admitted)
         at = add_limits(at, x);

@@ -83,6 +83,7 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
         l->begun = arena_keep(&x->arena, e.begun);
     if (e.kind == EVENT_CHUNK && span_eq(name, SPAN_LIT("error"))) /* Groq */
         e.kind = EVENT_ERROR;
+    struct span error = e.error.len > 0 ? e.error : data;
     switch (e.kind) {
     case EVENT_CHUNK:
         return look_at_chunk(x, &e, data, instead);
@@ -90,13 +91,13 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
         return look_at_end(out, &e, data);
     case EVENT_ERROR:
         if (x->state == EXCHANGE_ATTEMPTING && x->events == 0) {
-            lane_fail_with_error(x, e.error);
+            lane_fail_with_error(x, error);
             return VERDICT_FAILED;
         }
         l->errored = true; /* the client reads it in the provider's words */
         l->done = e.is_last;
         l->reported = ARENA_NEW(&x->arena, struct fault);
-        provider_error_read(e.error.len > 0 ? e.error : data, l->reported);
+        provider_error_read(error, l->reported);
         x->outcome = OUTCOME_UPSTREAM_ERROR;
         x->error_type = "upstream_error";
         return VERDICT_PASS;

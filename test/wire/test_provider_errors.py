@@ -128,6 +128,27 @@ def test_account_without_money_is_left_for_the_next_endpoint(gateway, upstream):
     assert ask(gateway, "chat", model).status == 200
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_error_inside_a_200_has_its_class_too(gateway, upstream, stream):
+    """Some have no other status; the same protocol makes no difference."""
+    body = provider.error("slow down", "requests", None, "rate_limit_exceeded")
+
+    async def script(x):
+        if stream:
+            await x.stream_head()
+            await x.chunk(b"data: " + body + b"\n\n")
+            await x.last_chunk()
+        else:
+            await x.reply(200, body)
+
+    model = upstream.play(script)
+    for client, kind in (("chat", "upstream_rate_limited"), ("messages", "rate_limit_error")):
+        answer = ask(gateway, client, f"chat/{model}", stream=stream)
+        assert assert_envelope(answer, 429, kind)["message"] == "provider chat: slow down"
+    left = play(upstream, "chat+chat", script, provider.behave)
+    assert ask(gateway, "chat", left, stream=stream).status == 200
+
+
 def test_key_that_google_refuses_with_a_400_is_ours(gateway, upstream):
     body = {"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT",
                       "details": [{"reason": "API_KEY_INVALID"}]}}

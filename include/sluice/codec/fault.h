@@ -40,7 +40,8 @@ enum fault_kind {
     FAULT_SHUTTING_DOWN,
     FAULT_TRANSPORT,      /* malformed HTTP; carries its own status */
     FAULT_CONTEXT_LENGTH, /* the conversation is longer than the model can read */
-    FAULT_PERMISSION,     /* the provider does not let anybody do this; from here on its words */
+    /* what only a provider says */
+    FAULT_PERMISSION,
     FAULT_MODERATION,
     FAULT_UNPROCESSABLE,
     FAULT_UPSTREAM_CREDENTIAL, /* the gateway's own is refused: no business of the client's */
