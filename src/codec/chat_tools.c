@@ -32,8 +32,8 @@ static void put_custom_tool(struct writing *w, const struct turn_tool *t)
 static bool put_wrapped_tool(struct writing *w, const struct turn_tool *t)
 {
     struct span grammar = t->grammar;
-    if (grammar.len > 0 && !w->o->wraps_grammars)
-        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
+    if (!wire_may_wrap(w, t))
+        return false;
     put(w, "{\"type\":\"function\",\"function\":{\"name\":");
     json_out_raw(&w->out, t->name);
     if (grammar.len > 0) {

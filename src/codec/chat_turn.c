@@ -177,9 +177,10 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
 
 static const struct turn_names names = {"messages", "stop", "response_format"};
 
-bool chat_turn_read(struct span body, struct arena *a, struct turn_request *out, struct fault *why)
+bool chat_turn_read(struct span body, const struct translation_options *o, struct arena *a,
+                    struct turn_request *out, struct fault *why)
 {
-    struct reading g = {.a = a, .r = out, .why = why};
+    struct reading g = {.o = o, .a = a, .r = out, .why = why};
     struct parts p = {.choice = {.kind = JSON_NULL}};
     struct json_walk w;
     *out = (struct turn_request){.names = &names, .parallel = PARALLEL_UNSAID};
@@ -192,7 +193,7 @@ bool chat_turn_read(struct span body, struct arena *a, struct turn_request *out,
         out->max_tokens = p.max_tokens;
     return chat_turn_read_messages(&g, p.messages) &&
            chat_turn_read_tools(&g, p.tools, p.functions, p.search) &&
-           chat_turn_read_choice(&g, &p.choice) &&
+           chat_turn_read_choice(&g, &p.choice) && reading_check_choice(&g) &&
            (p.format.len == 0 || read_format(&g, p.format)) &&
            (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning)) &&
            turn_pair_calls(out, a, why);

@@ -51,14 +51,14 @@ static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***e
 {
     struct json_member m;
     struct span type = reading_text_of(tool, "type");
+    bool is_custom = span_eq(type, SPAN_LIT("custom"));
+    if (!is_custom && !span_eq(type, SPAN_LIT("function")))
+        return reading_unknown_tool(g, type, path);
     struct turn_tool *t = turn_add_tool(g->r, end, g->a);
     if (t == NULL)
         return reading_refuse(g, path, "there are more tools than can be read");
     t->path = path;
-    t->is_custom = span_eq(type, SPAN_LIT("custom"));
-    if (!t->is_custom && !span_eq(type, SPAN_LIT("function")))
-        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
-                           "this model knows function and custom tools only");
+    t->is_custom = is_custom;
     read_beside(g, tool, t);
     const char *member = t->is_custom ? "custom" : "function";
     t->path = reading_path(g, path, member);

@@ -52,13 +52,13 @@ static void forget_unread(struct turn_notes *notes, const char *name)
     notes->n = kept;
 }
 
-bool completions_turn_read(struct span body, struct arena *a, struct turn_request *out,
-                           struct fault *why)
+bool completions_turn_read(struct span body, const struct translation_options *o, struct arena *a,
+                           struct turn_request *out, struct fault *why)
 {
-    struct reading g = {.a = a, .r = out, .why = why};
+    struct reading g = {.o = o, .a = a, .r = out, .why = why};
     struct span prompt = SPAN_NONE;
     struct json_walk w;
-    if (!chat_turn_read(body, a, out, why)) /* its parameters have the same names */
+    if (!chat_turn_read(body, o, a, out, why)) /* its parameters have the same names */
         return false;
     json_walk_init(&w, body);
     while (json_walk_next(&w)) {

@@ -280,8 +280,8 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
         return true;
     }
     struct span grammar = t->grammar;
-    if (grammar.len > 0 && !w->o->wraps_grammars)
-        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
+    if (!wire_may_wrap(w, t))
+        return false;
     if (t->strict == STRICT_YES)
         turn_note_dropped(w->notes, "strict");
     put_comma(w);

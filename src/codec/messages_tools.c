@@ -10,8 +10,8 @@
 static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
 {
     struct span grammar = t->grammar;
-    if (grammar.len > 0 && !w->o->wraps_grammars)
-        return refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
+    if (!wire_may_wrap(w, t))
+        return false;
     if (grammar.len > 0) {
         turn_note_dropped(w->notes, "grammar of a custom tool");
         put(w, ",\"description\":");

@@ -1,8 +1,7 @@
 #include "sluice/codec/messages_turn.h"
 
+#include "messages_turn_tools.h"
 #include "turn_calls.h"
-#include "turn_reading.h"
-#include "web_search.h"
 
 /* --- content blocks ------------------------------------------------------------------------------ */
 
@@ -156,6 +155,16 @@ static bool read_compaction(struct reading *g, struct span block, struct turn_pa
     return p != NULL;
 }
 
+/* What a search for tools of the client's own found: its name, for the tool itself is offered. */
+static bool read_tool_reference(struct reading *g, struct span block, struct turn_part ***end,
+                                struct span path)
+{
+    struct turn_part *p = reading_add_part(g, end, PART_TEXT, path);
+    if (p != NULL)
+        p->text = reading_text_of(block, "tool_name");
+    return p != NULL;
+}
+
 /* Any block but a tool's result. */
 static bool read_block(struct reading *g, struct span block, struct span type,
                        struct turn_part ***end, struct span path)
@@ -174,6 +183,8 @@ static bool read_block(struct reading *g, struct span block, struct span type,
         return read_tool_use(g, block, end, path);
     if (span_eq(type, SPAN_LIT("search_result")))
         return read_search_result(g, block, end, path);
+    if (span_eq(type, SPAN_LIT("tool_reference")))
+        return read_tool_reference(g, block, end, path);
     if (span_eq(type, SPAN_LIT("compaction")))
         return read_compaction(g, block, end, path);
     if (is_foreign(type)) {
@@ -353,92 +364,6 @@ static bool read_system(struct reading *g, const struct json_walk *w)
     return m != NULL && read_content(g, w, &m->parts, SPAN_LIT("system"));
 }
 
-/* --- tools ---------------------------------------------------------------------------------------- */
-
-static bool read_tool_member(struct reading *g, const struct json_walk *w, struct turn_tool *t)
-{
-    if (json_walk_is(w, "name"))
-        return reading_string(g, w, reading_path(g, t->path, "name"), &t->name);
-    if (json_walk_is(w, "description") && w->kind != JSON_NULL)
-        return reading_string(g, w, reading_path(g, t->path, "description"), &t->description);
-    if (json_walk_is(w, "input_schema"))
-        return reading_object(g, w, reading_path(g, t->path, "input_schema"), &t->schema);
-    if (json_walk_is(w, "defer_loading") && w->kind == JSON_TRUE)
-        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER,
-                           reading_path(g, t->path, "defer_loading"),
-                           "only Anthropic's models look for tools themselves");
-    if (json_walk_is(w, "cache_control") && w->kind == JSON_OBJECT)
-        t->cache_control = w->value;
-    else if (json_walk_is(w, "strict") && w->kind != JSON_NULL)
-        t->strict = w->kind == JSON_TRUE ? STRICT_YES : STRICT_NO;
-    else if (!json_walk_is(w, "type"))
-        reading_unread(g, "tools[].", w);
-    return true;
-}
-
-static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***end,
-                      struct span path)
-{
-    struct json_walk w;
-    struct span type = reading_text_of(tool, "type");
-    struct turn_tool *t = turn_add_tool(g->r, end, g->a);
-    if (t == NULL)
-        return reading_refuse(g, path, "there are more tools than can be read");
-    t->path = path;
-    if (span_starts(type, SPAN_LIT("web_search_"))) {
-        web_search_read_messages(g, tool, t);
-        return true;
-    }
-    if (type.len > 0 && !span_eq(type, SPAN_LIT("custom")))
-        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
-                           "the tool %.*s runs at Anthropic, and this model does not",
-                           SPAN_FMT(span_sub(type, 0, 64)));
-    json_walk_init(&w, tool);
-    while (json_walk_next(&w)) {
-        if (!read_tool_member(g, &w, t))
-            return false;
-    }
-    if (!json_walk_is_complete(&w) || t->name.len == 0)
-        return reading_refuse(g, path, "a tool is an object with a name");
-    return true;
-}
-
-static bool read_tools(struct reading *g, struct span tools)
-{
-    struct turn_tool **end = &g->r->tools;
-    struct span tool;
-    size_t cursor = 0;
-    for (unsigned i = 0; json_each(tools, &cursor, &tool); i++) {
-        if (!read_tool(g, tool, &end, turn_path(g->a, SPAN_NONE, "tools[%u]", i)))
-            return false;
-    }
-    return true;
-}
-
-static bool read_choice(struct reading *g, struct span choice)
-{
-    struct json_member m;
-    struct span type = reading_text_of(choice, "type");
-    if (span_eq(type, SPAN_LIT("auto"))) {
-        g->r->choice = CHOICE_AUTO;
-    } else if (span_eq(type, SPAN_LIT("any"))) {
-        g->r->choice = CHOICE_REQUIRED;
-    } else if (span_eq(type, SPAN_LIT("none"))) {
-        g->r->choice = CHOICE_NONE;
-    } else if (span_eq(type, SPAN_LIT("tool"))) {
-        g->r->choice = CHOICE_NAMED;
-        g->r->choice_name = reading_text_of(choice, "name");
-        if (g->r->choice_name.len == 0)
-            return reading_refuse(g, SPAN_LIT("tool_choice.name"), "it names the tool to call");
-    } else {
-        return reading_refuse(g, SPAN_LIT("tool_choice.type"),
-                              "it must be auto, any, tool or none");
-    }
-    if (json_get(choice, "disable_parallel_tool_use", &m))
-        g->r->parallel = m.kind == JSON_TRUE ? PARALLEL_NO : PARALLEL_YES;
-    return true;
-}
-
 /* --- thinking and output -------------------------------------------------------------------------- */
 
 static bool read_thinking_options(struct reading *g, struct span thinking)
@@ -570,8 +495,8 @@ static bool read_parts(struct reading *g, const struct parts *p)
     if (p->metadata.len > 0)
         g->r->user = reading_text_of(p->metadata, "user_id");
     g->r->caches_by_user = true; /* it stays the same all through a conversation */
-    return read_system(g, &p->system) && read_messages(g, p->messages) && read_tools(g, p->tools) &&
-           (p->choice.len == 0 || read_choice(g, p->choice)) &&
+    return read_system(g, &p->system) && read_messages(g, p->messages) &&
+           messages_turn_read_tools(g, p->tools, p->choice) &&
            (p->thinking.len == 0 || read_thinking_options(g, p->thinking)) &&
            (p->output_config.len == 0 || read_output_config(g, p->output_config)) &&
            (p->output_format.len == 0 ||
@@ -580,10 +505,10 @@ static bool read_parts(struct reading *g, const struct parts *p)
 
 static const struct turn_names names = {"messages", "stop_sequences", "output_config.format"};
 
-bool messages_turn_read(struct span body, struct arena *a, struct turn_request *out,
-                        struct fault *why)
+bool messages_turn_read(struct span body, const struct translation_options *o, struct arena *a,
+                        struct turn_request *out, struct fault *why)
 {
-    struct reading g = {.a = a, .r = out, .why = why};
+    struct reading g = {.o = o, .a = a, .r = out, .why = why};
     struct parts p = {.system = {.kind = JSON_NULL}};
     struct json_walk w;
     *out = (struct turn_request){.names = &names, .parallel = PARALLEL_UNSAID};

@@ -22,7 +22,10 @@ static bool read_tool_members(struct reading *g, struct span tool, struct turn_t
             t->description = json_raw(w.value);
         else if (json_walk_is(&w, "strict") && w.kind != JSON_NULL)
             t->strict = w.kind == JSON_TRUE ? STRICT_YES : STRICT_NO;
-        else if (json_walk_is(&w, "format") && w.kind == JSON_OBJECT) {
+        else if (json_walk_is(&w, "defer_loading") && w.kind == JSON_TRUE) {
+            if (!reading_deferred(g, &w, t->path))
+                return false;
+        } else if (json_walk_is(&w, "format") && w.kind == JSON_OBJECT) {
             t->grammar = reading_text_of(w.value, "definition");
             t->syntax = reading_text_of(w.value, "syntax");
         } else if (!json_walk_is(&w, "parameters")) {
@@ -104,9 +107,9 @@ static bool read_tool(struct reading *g, struct span tool, struct tool_list *l, 
         return read_namespace(g, tool, l, path);
     if (span_starts(type, SPAN_LIT("web_search")))
         return read_web_search(g, tool, l, path);
-    return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
-                       "the tool \"%.*s\" runs at OpenAI, and this model does not",
-                       SPAN_FMT(span_sub(type, 0, 64)));
+    if (span_eq(type, SPAN_LIT("tool_search")))
+        return reading_tool_search(g, type, path);
+    return reading_unknown_tool(g, type, path);
 }
 
 static bool read_tools(struct reading *g, struct span tools, struct tool_list *l, struct span above)
@@ -208,7 +211,8 @@ bool responses_tools_read(struct reading *g, struct span tools, const struct jso
                           const struct json_walk *choice)
 {
     struct tool_list l = {.end = &g->r->tools};
-    bool is_read = read_all(g, tools, input, &l) && read_choice(g, choice, &l.names);
+    bool is_read = read_all(g, tools, input, &l) && read_choice(g, choice, &l.names) &&
+                   reading_check_choice(g);
     map_fini(&l.names);
     return is_read;
 }

@@ -469,10 +469,10 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
 
 static const struct turn_names names = {"input", "stop", "text.format"};
 
-bool responses_turn_read(struct span body, struct arena *a, struct turn_request *out,
-                         struct fault *why)
+bool responses_turn_read(struct span body, const struct translation_options *o, struct arena *a,
+                         struct turn_request *out, struct fault *why)
 {
-    struct reading g = {.a = a, .r = out, .why = why};
+    struct reading g = {.o = o, .a = a, .r = out, .why = why};
     struct parts p = {.input = {.kind = JSON_NULL}, .choice = {.kind = JSON_NULL}};
     struct json_walk w;
     *out = (struct turn_request){.names = &names, .parallel = PARALLEL_UNSAID};

@@ -1,5 +1,7 @@
 #include "turn_reading.h"
 
+#include "wire_tools.h"
+
 bool reading_refuse(struct reading *g, struct span path, const char *problem)
 {
     return turn_refuse(g->why, FAULT_INVALID_REQUEST, path, "%s", problem);
@@ -131,15 +133,14 @@ static bool says_nothing(const struct json_walk *w)
            (w->kind == JSON_STRING && w->value.len == 2);
 }
 
-void reading_unread(struct reading *g, const char *where, const struct json_walk *w)
+/* `where` and the client's own word behind it. */
+static void note(struct reading *g, const char *where, struct span word)
 {
     char name[80];
     size_t n = strlen(where);
-    if (says_nothing(w))
-        return;
     memcpy(name, where, n);
-    for (size_t i = 0; i < w->key.len && n < sizeof name - 1; i++) { /* it goes into a header */
-        uint8_t c = w->key.at[i];
+    for (size_t i = 0; i < word.len && n < sizeof name - 1; i++) { /* it goes into a header */
+        uint8_t c = word.at[i];
         bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                         (c >= '0' && c <= '9') || c == '_' || c == '-';
         name[n++] = is_plain ? (char)c : '?';
@@ -147,4 +148,53 @@ void reading_unread(struct reading *g, const char *where, const struct json_walk
     name[n] = '\0';
     if (!turn_is_noted(&g->r->unread, name))
         turn_note_dropped(&g->r->unread, arena_printf(g->a, "%s", name));
+}
+
+void reading_unread(struct reading *g, const char *where, const struct json_walk *w)
+{
+    if (!says_nothing(w))
+        note(g, where, w->key);
+}
+
+static void leave_tool(struct reading *g, struct span type)
+{
+    g->lacks_tools = true;
+    note(g, "tools: ", type);
+}
+
+bool reading_unknown_tool(struct reading *g, struct span type, struct span path)
+{
+    if (!g->o->drops_unknown_tools)
+        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "type"),
+                           "this model has no tool of type \"%.*s\"",
+                           SPAN_FMT(span_sub(type, 0, 64)));
+    leave_tool(g, type);
+    return true;
+}
+
+bool reading_tool_search(struct reading *g, struct span type, struct span path)
+{
+    if (g->o->rejects_deferred_tools)
+        return reading_unknown_tool(g, type, path);
+    leave_tool(g, type);
+    return true;
+}
+
+bool reading_deferred(struct reading *g, const struct json_walk *w, struct span path)
+{
+    if (g->o->rejects_deferred_tools)
+        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER,
+                           turn_path(g->a, path, ".%.*s", SPAN_FMT(span_sub(w->key, 0, 64))),
+                           "this model is told of all its tools, and calls them itself");
+    reading_unread(g, "tools[].", w);
+    return true;
+}
+
+bool reading_check_choice(struct reading *g)
+{
+    const struct turn_request *r = g->r;
+    bool is_lost = (r->choice == CHOICE_NAMED && wire_tool_named(r, r->choice_name) == NULL) ||
+                   (r->choice == CHOICE_REQUIRED && r->tools == NULL);
+    return !g->lacks_tools || !is_lost ||
+           reading_refuse(g, SPAN_LIT("tool_choice"), "this model has no such tool");
 }

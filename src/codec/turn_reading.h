@@ -6,9 +6,11 @@
 #include "sluice/format/json_walk.h"
 
 struct reading {
+    const struct translation_options *o;
     struct arena *a;
     struct turn_request *r;
     struct fault *why;
+    bool lacks_tools; /* some were left out */
 };
 
 /* Each returns true when the value is what it should be, else false with a 400 for `path`. */
@@ -27,6 +29,15 @@ bool reading_bool(struct reading *g, const struct json_walk *w, struct span path
 bool reading_is_gateways(const struct json_walk *w);
 /* A member that is nobody's: noted by its name behind `where`, unless its value says nothing. */
 void reading_unread(struct reading *g, const char *where, const struct json_walk *w);
+
+/* A tool of this type is in no other protocol: refused by its path, or left out and noted. */
+bool reading_unknown_tool(struct reading *g, struct span type, struct span path);
+/* A tool that searches for tools: where all are offered it would find nothing more. */
+bool reading_tool_search(struct reading *g, struct span type, struct span path);
+/* A member of a tool that keeps it from the model until another tool finds or calls it. */
+bool reading_deferred(struct reading *g, const struct json_walk *w, struct span path);
+/* After all tools and the choice were read: is what must be called still there? */
+bool reading_check_choice(struct reading *g);
 
 /* New elements; NULL with a 400 when there are too many. */
 struct turn_message *reading_add_message(struct reading *g, enum turn_role role, struct span path);

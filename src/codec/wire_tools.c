@@ -44,6 +44,12 @@ int wire_each_called(struct writing *w, void (*each)(struct writing *w, struct s
     return rc != 0 ? rc : w->out.rc;
 }
 
+bool wire_may_wrap(struct writing *w, const struct turn_tool *t)
+{
+    return t->grammar.len == 0 || !w->o->translation.rejects_grammars ||
+           refuse(w, t->path, "this model cannot be held to the grammar of a custom tool");
+}
+
 void wire_put_grammar(struct json_out *o, struct span description, struct span grammar)
 {
     json_out_lit(o, "\"");

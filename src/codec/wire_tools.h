@@ -18,6 +18,9 @@ bool wire_must_search(const struct turn_request *r);
  * history even where none can be called any more. 0, or -ENOMEM. */
 int wire_each_called(struct writing *w, void (*each)(struct writing *w, struct span name));
 
+/* May a custom tool become a function? False with a 400 when that would lose a grammar. */
+bool wire_may_wrap(struct writing *w, const struct turn_tool *t);
+
 /* A description, in quotes, that ends in the grammar a custom tool's text must follow: all that is
  * left of it where nobody enforces one. */
 void wire_put_grammar(struct json_out *o, struct span description, struct span grammar);

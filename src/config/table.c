@@ -309,6 +309,35 @@ const struct object provider_object = {
     .begin = provider_begin,
     .finish = provider_finish};
 
+/* ── translation ───────────────────────────────────────────────────────────────────────────────── */
+
+static const struct word unknown_tools_words[] = {{"reject", 0}, {"drop", 1}, {0}};
+
+static const struct word deferred_tools_words[] = {{"offer", 0}, {"reject", 1}, {0}};
+static const struct word custom_tools_words[] = {{"wrap", 0}, {"reject", 1}, {0}};
+
+static const struct option translation_rows[] = {
+    {"unknown_tools", &type_word, MEMBER(struct translation_options, drops_unknown_tools),
+     .words = unknown_tools_words, .fallback = "reject",
+     .doc = "A tool that only the client's own protocol has, as a provider's code interpreter: "
+            "refuse the request, or leave the tool out."},
+    {"deferred_tools", &type_word, MEMBER(struct translation_options, rejects_deferred_tools),
+     .words = deferred_tools_words, .fallback = "offer",
+     .doc = "Tools that the provider's own tool search would find (`defer_loading`) or its code "
+            "would call (`allowed_callers`): offer them to the model like any other, or refuse."},
+    {"custom_tools", &type_word, MEMBER(struct translation_options, rejects_grammars),
+     .words = custom_tools_words, .fallback = "wrap",
+     .doc =
+         "A custom tool's grammar, where the model cannot be held to one: put it into the tool's "
+         "description, or refuse. Codex needs `wrap`."},
+};
+static const struct object translation_object = {
+    "translation",
+    "What becomes of a request that is translated, where its provider has no word for what it says "
+    "and two answers are right. What is left out is told in `X-Sluice-Dropped`. "
+    "[protocols.md](protocols.md#your-choice) shows what each does.",
+    ROWS(translation_rows), .size = sizeof(struct translation_options)};
+
 /* ── models ──────────────────────────────────────────────────────────────────────────────────── */
 
 #define PRICE(key, bit, text) \
@@ -484,6 +513,9 @@ static const struct option root_rows[] = {
      .doc = "Limits and deadlines towards clients."},
     {"providers", &type_map, MEMBER(struct snapshot, providers), COUNT(struct snapshot, nproviders),
      .object = &provider_object, .doc = "Where models are."},
+    {"translation", &type_group, MEMBER(struct snapshot, translation),
+     .object = &translation_object,
+     .doc = "What becomes of what other protocols have no word for."},
     {"demo", &type_bool, MEMBER(struct snapshot, demo), .fallback = "true",
      .doc = "Offer `sluice/demo`, a built-in model that needs no account and says it is a demo."},
     {"models", &type_map, MEMBER(struct snapshot, models), COUNT(struct snapshot, nmodels),

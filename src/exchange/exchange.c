@@ -316,7 +316,8 @@ void exchange_count_here(struct exchange *x)
     char answer[96];
     uint64_t tokens = body.len * 2 / 7;
     if (body.len <= READ_MAX) {
-        if (!messages_turn_read(body, &x->sending, &r, &why)) {
+        if (!messages_turn_read(body, &x->deployment->snapshot->translation, &x->sending, &r,
+                                &why)) {
             exchange_fail(x, &why);
             return;
         }

@@ -33,7 +33,8 @@ struct translation {
 static void translate(void *arg)
 {
     struct translation *t = arg;
-    t->has_failed = !t->dialect.client->read(t->body, &t->arena, &t->request, &t->why);
+    t->has_failed = !t->dialect.client->read(t->body, &t->options.translation, &t->arena,
+                                             &t->request, &t->why);
     if (t->has_failed)
         return;
     if (t->dialect.upstream != upstream_codec_for(UPSTREAM_MESSAGES))
@@ -73,7 +74,7 @@ static struct wire_options options_for(const struct attempt *a, struct arena *ar
         .model_instead = span_text(a->dialect.model_instead),
         .default_max_tokens = facts_max_output(target),
         .facts = facts_of(target),
-        .wraps_grammars = true,
+        .translation = a->x->deployment->snapshot->translation,
     };
 }
 

@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "wire"))
 
+import protocol_table  # noqa: E402
 import provider_clouds  # noqa: E402
 import provider_converse  # noqa: E402
 import raw  # noqa: E402
@@ -45,8 +46,13 @@ def cloud_providers(upstream, tokens) -> dict:
 
 
 @pytest.fixture(scope="module")
-def protocols(upstream, tmp_path_factory):
-    """A gateway whose models speak one protocol each: chat/good, messages/good, …, azure/good."""
+def tokens():
+    endpoint = TokenEndpoint().start()
+    yield endpoint
+    endpoint.stop()
+
+
+def protocol_configuration(upstream, tokens) -> dict:
     providers = {name: {"protocol": protocol, "base_url": upstream.base_url, "api_key": "sk-up"}
                  for name, protocol in PROTOCOLS.items()}
     providers["bedrock"] |= {"aws": {
@@ -65,12 +71,26 @@ def protocols(upstream, tmp_path_factory):
     models["my-bot"] = {"alias": ["messages/good"]}
     providers["deepseek"] = {"base_url": upstream.base_url, "api_key": "sk-up"}  # a preset
     models["deepseek/good"] = {"provider": "deepseek", "upstream_model": "thinker"}
-    tokens = TokenEndpoint().start()
-    gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url, models=models,
-                 providers=providers | cloud_providers(upstream, tokens)).start()
+    return {"models": models, "providers": providers | cloud_providers(upstream, tokens)}
+
+
+@pytest.fixture(scope="module")
+def protocols(upstream, tokens, tmp_path_factory):
+    """A gateway whose models speak one protocol each: chat/good, messages/good, …, azure/good."""
+    gw = Gateway(tmp_path_factory.mktemp("protocols"), upstream.base_url,
+                 **protocol_configuration(upstream, tokens)).start()
     yield gw
     gw.stop()
-    tokens.stop()
+
+
+@pytest.fixture(scope="module")
+def otherwise(upstream, tokens, tmp_path_factory):
+    """The same, with every choice of `translation` made the other way."""
+    gw = Gateway(tmp_path_factory.mktemp("otherwise"), upstream.base_url,
+                 translation=protocol_table.OTHER_WORDS,
+                 **protocol_configuration(upstream, tokens)).start()
+    yield gw
+    gw.stop()
 
 
 @pytest.fixture(scope="module")

@@ -169,12 +169,35 @@ CLIENTS = {
 }
 
 
+# What `translation` decides: each option with its two words, the default first, and requests that show
+# the difference, as client, upstream, name and members.
+CHOICES = {
+    "unknown_tools": ("reject", "drop", [
+        ("messages", "chat", "`tools`, of Anthropic's own",
+         {"tools": [{"type": "bash_20250124", "name": "bash"}]}),
+        ("responses", "messages", "`tools`, of OpenAI's own",
+         {"tools": [{"type": "code_interpreter"}]}),
+        ("chat", "gemini", "`tools`, of a type nobody knows", {"tools": [{"type": "retrieval"}]})]),
+    "deferred_tools": ("offer", "reject", [
+        ("messages", "chat", "`defer_loading` of a tool",
+         {"tools": [{"name": "f", "input_schema": TEXT, "defer_loading": True}]}),
+        ("messages", "responses", "`allowed_callers` of a tool, without `direct`",
+         {"tools": [{"name": "f", "input_schema": TEXT,
+                     "allowed_callers": ["code_execution_20250825"]}]})]),
+    "custom_tools": ("wrap", "reject", [
+        ("responses", "messages", "`tools`, custom with a grammar", {"tools": [
+            {"type": "custom", "name": "f", "format": {
+                "type": "grammar", "syntax": "lark", "definition": "start: X"}}]})]),
+}
+OTHER_WORDS = {option: other for option, (_, other, _) in CHOICES.items()}
+
+
 def outcome(gw, upstream, path: str, base: dict, members: dict, target: str) -> str:
     """What became of the members: "→ `name`" (where they arrived), "dropped", "400 `param`"."""
     def send(body: dict):
         before = len(upstream.requests)
         answer = gw.ask(raw.request_bytes("POST", path, json.dumps(
-            {"model": MODELS[target]} | body).encode()))
+            {"model": MODELS.get(target, target)} | body).encode()))
         sent = upstream.requests[before:]
         return answer, sent[-1].json if sent else {}
 
@@ -199,4 +222,16 @@ def tables(gw, upstream) -> str:
             cells = [outcome(gw, upstream, path, base, members, t) for t in others]
             out.append(f"| {name} | " + " | ".join(cells) + " |")
         out.append("")
+    return "\n".join(out)
+
+
+def choices(gw, otherwise, upstream) -> str:
+    """The table of `translation`: the same requests through a gateway of either word."""
+    out = ["| `translation` | a request | by default | otherwise |", "|---|---|---|---|"]
+    for option, (word, other, requests) in CHOICES.items():
+        for client, target, name, members in requests:
+            path, base, _ = CLIENTS[client]
+            words = [f"`{w}`: {outcome(g, upstream, path, base, members, target)}"
+                     for w, g in ((word, gw), (other, otherwise))]
+            out.append(f"| `{option}` | {client} to {target}, {name} | {' | '.join(words)} |")
     return "\n".join(out)

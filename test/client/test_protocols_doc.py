@@ -21,9 +21,11 @@ def with_tables(page: str, tables: str) -> str:
     return page
 
 
-def test_tables_of_the_page_are_what_happens(protocols, upstream):
+def test_tables_of_the_page_are_what_happens(protocols, otherwise, upstream):
     page = PAGE.read_text()
-    made = with_tables(page, protocol_table.tables(protocols, upstream))
+    tables = protocol_table.tables(protocols, upstream)
+    choices = protocol_table.choices(protocols, otherwise, upstream)
+    made = with_tables(with_tables(page, tables), choices)
     if "SLUICE_UPDATE_DOCS" in os.environ:
         PAGE.write_text(made)
         return

@@ -29,13 +29,24 @@ static bool is_json(struct buf *out)
     return doc != NULL;
 }
 
-static void write_for(enum upstream_api to, unsigned facts, const struct turn_request *r,
-                      struct arena *a)
+/* As an operator might have chosen: each of its members is a bool. */
+static struct translation_options choose(unsigned seed)
+{
+    struct translation_options o;
+    uint8_t bools[sizeof o];
+    for (size_t i = 0; i < sizeof o; i++)
+        bools[i] = seed >> i & 1;
+    memcpy(&o, bools, sizeof o);
+    return o;
+}
+
+static void write_for(enum upstream_api to, unsigned facts, struct translation_options translation,
+                      const struct turn_request *r, struct arena *a)
 {
     const struct wire_options options = {.model = SPAN_LIT("m\"odel"),
                                          .default_max_tokens = 2000,
                                          .facts = facts,
-                                         .wraps_grammars = true};
+                                         .translation = translation};
     struct turn_notes notes = {.n = 0};
     struct buf out = {0};
     struct fault why = {.kind = FAULT_INTERNAL};
@@ -55,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum api_protocol api = apis[data[0] % 3];
     unsigned facts = data[0] / 3 * 2654435761u >> 16; /* as if each were known of some model */
     struct span body = span_of(data + 1, size - 1);
+    struct translation_options translation = choose(data[0] * 2246822519u >> 12);
     for (enum upstream_api to = UPSTREAM_CHAT; to <= UPSTREAM_CONVERSE; to++) {
         struct arena a;
         struct openai_request seen;
@@ -63,9 +75,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         arena_init(&a, NULL, 1024);
         if (openai_request_read(body, api, &a, &seen, &why) &&
             openai_request_is_complete(&seen, api, &why)) {
-            if (client_codec_for(api)->read(body, &a, &r, &why)) {
+            if (client_codec_for(api)->read(body, &translation, &a, &r, &why)) {
                 proof_keep(&r, upstream_codec_for(to)->family);
-                write_for(to, facts, &r, &a);
+                write_for(to, facts, translation, &r, &a);
             } else {
                 must(why.message[0] != '\0');
             }

@@ -7,7 +7,8 @@
 
 #define PLAIN (FACT_REASONING | FACT_SAMPLING)
 
-typedef bool (*read_fn)(struct span, struct arena *, struct turn_request *, struct fault *);
+typedef bool (*read_fn)(struct span, const struct translation_options *, struct arena *,
+                        struct turn_request *, struct fault *);
 
 struct written {
     struct arena arena;
@@ -23,7 +24,7 @@ static void write_as_gemini(struct written *w, read_fn read, const char *body,
 {
     *w = (struct written){.ok = false};
     arena_init(&w->arena, NULL, 256);
-    if (!read(span_text(body), &w->arena, &w->request, &w->fault))
+    if (!read(span_text(body), &o->translation, &w->arena, &w->request, &w->fault))
         fail_msg("%s: %s", body, w->fault.message);
     w->ok = gemini_wire_write(&w->request, o, &w->arena, &w->body, &w->notes, &w->fault);
 }

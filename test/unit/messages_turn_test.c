@@ -20,7 +20,7 @@ static void turn(struct turned *t, struct span body)
         .model = {(const uint8_t *)"up", 2}, .default_max_tokens = 4096, .facts = PLAIN};
     *t = (struct turned){.is_read = false};
     arena_init(&t->arena, NULL, 256);
-    t->is_read = messages_turn_read(body, &t->arena, &t->request, &t->fault);
+    t->is_read = messages_turn_read(body, &options.translation, &t->arena, &t->request, &t->fault);
     t->is_written = t->is_read && messages_wire_write(&t->request, &options, &t->arena, &t->body,
                                                       &t->notes, &t->fault);
 }

@@ -157,7 +157,8 @@ static void replayed_reasoning_reaches_every_upstream_in_a_form_it_takes(void **
         struct fault why;
         struct history h;
         arena_init(&h.arena, NULL, 512);
-        assert_true(client_codec_for(API_RESPONSES)->read(span_text(body), &h.arena, &h.r, &why));
+        assert_true(client_codec_for(API_RESPONSES)
+                        ->read(span_text(body), &o.translation, &h.arena, &h.r, &why));
         proof_keep(&h.r, up->family);
         assert_true(up->write(&h.r, &o, &h.arena, &out, &notes, &why));
         assert_row(i, span_find(buf_span(&out), SPAN_LIT("sluice1")) == SIZE_MAX);

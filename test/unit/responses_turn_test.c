@@ -10,12 +10,15 @@ struct read {
     bool is_read;
 };
 
+static const struct translation_options defaults = {.drops_unknown_tools = false};
+
 static void take(struct read *t, const char *body)
 {
     memset(t, 0, sizeof *t);
     arena_init(&t->arena, NULL, 1024);
     t->body = exact_copy(span_text(body));
-    t->is_read = responses_turn_read(span_of(t->body, strlen(body)), &t->arena, &t->r, &t->why);
+    t->is_read = responses_turn_read(span_of(t->body, strlen(body)), &defaults, &t->arena, &t->r,
+                                     &t->why);
 }
 
 static void drop(struct read *t)

@@ -26,10 +26,12 @@ static void write_pairs(const struct turn_request *r, struct buf *out)
     }
 }
 
+static const struct translation_options defaults = {.drops_unknown_tools = false};
+
 static bool pair(const char *body, struct arena *a, struct turn_request *r, struct fault *why)
 {
     arena_init(a, NULL, 512);
-    return client_codec_for(API_CHAT)->read(span_text(body), a, r, why);
+    return client_codec_for(API_CHAT)->read(span_text(body), &defaults, a, r, why);
 }
 
 static void calls_find_their_results(void **state)

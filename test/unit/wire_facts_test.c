@@ -41,7 +41,8 @@ static void check(const struct row *rows, size_t n)
         struct fault why;
         struct buf out = {0};
         arena_init(&a, NULL, 512);
-        if (!client_codec_for(rows[i].client)->read(span_text(rows[i].body), &a, &r, &why) ||
+        if (!client_codec_for(rows[i].client)
+                 ->read(span_text(rows[i].body), &o.translation, &a, &r, &why) ||
             !upstream_codec_for(rows[i].upstream)->write(&r, &o, &a, &out, &notes, &why))
             fail_msg("row %zu: %s: %s", i, why.param, why.message);
         struct span got = buf_span(&out);
@@ -290,7 +291,8 @@ static void domains_that_must_not_be_asked_are_a_promise(void **state)
         struct fault why;
         struct buf out = {0};
         arena_init(&a, NULL, 512);
-        assert_true(client_codec_for(API_MESSAGES)->read(span_text(body), &a, &r, &why));
+        assert_true(
+            client_codec_for(API_MESSAGES)->read(span_text(body), &o.translation, &a, &r, &why));
         assert_row(i, !upstream_codec_for(apis[i])->write(&r, &o, &a, &out, &notes, &why));
         assert_string_equal(why.param, "tools[1]");
         arena_fini(&a);

@@ -11,8 +11,8 @@
 #include "sluice/codec/turn_request.h"
 
 /* `body` is valid JSON and outlives `out`. False with *why, a 400 that names the member. */
-bool completions_turn_read(struct span body, struct arena *a, struct turn_request *out,
-                           struct fault *why);
+bool completions_turn_read(struct span body, const struct translation_options *o, struct arena *a,
+                           struct turn_request *out, struct fault *why);
 
 struct completions_writer {
     const struct answer_identity *who;

@@ -10,8 +10,8 @@
 #include "sluice/codec/turn_request.h"
 
 /* `body` is valid JSON and outlives `out`. False with *why, a 400 that names the member. */
-bool messages_turn_read(struct span body, struct arena *a, struct turn_request *out,
-                        struct fault *why);
+bool messages_turn_read(struct span body, const struct translation_options *o, struct arena *a,
+                        struct turn_request *out, struct fault *why);
 
 /* For upstreams that are not Anthropic's: without the line that names the client for billing. */
 void messages_turn_forget_billing(struct turn_request *r);

@@ -45,7 +45,8 @@ struct upstream_codec {
 };
 
 struct client_codec {
-    bool (*read)(struct span body, struct arena *a, struct turn_request *out, struct fault *why);
+    bool (*read)(struct span body, const struct translation_options *o, struct arena *a,
+                 struct turn_request *out, struct fault *why);
 
     /* Writes an answer event by event. `w` points to writer_size zeroed bytes. `request` is the
      * client's body; it outlives the writer only where keeps_request says that it must. */

@@ -14,6 +14,7 @@
 
 #include "sluice/base/arena.h"
 #include "sluice/codec/fault.h"
+#include "sluice/config/translation_options.h"
 
 enum turn_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
 

@@ -13,13 +13,14 @@
 
 #include "sluice/codec/turn_request.h"
 #include "sluice/config/model_facts.h"
+#include "sluice/config/translation_options.h"
 
 struct wire_options {
     struct span model;           /* decoded: what the upstream calls it */
     struct span model_instead;   /* messages: a whole member in the model's place, or empty */
     uint64_t default_max_tokens; /* where a protocol must be told and the client did not */
     unsigned facts;              /* enum model_fact: what it takes */
-    bool wraps_grammars;         /* a custom tool's grammar goes into its description */
+    struct translation_options translation;
 };
 
 #endif

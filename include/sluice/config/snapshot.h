@@ -15,6 +15,7 @@
 #include "sluice/base/log.h"
 #include "sluice/base/secret.h"
 #include "sluice/config/model_facts.h"
+#include "sluice/config/translation_options.h"
 
 enum { SERVES_API = 1, SERVES_ADMIN = 2, SERVES_UI = 4, SERVES_HEALTH = 8, SERVES_METRICS = 16 };
 
@@ -196,6 +197,7 @@ struct snapshot {
     struct server_options server;
     struct provider_options *providers;
     unsigned nproviders;
+    struct translation_options translation;
     struct model_options *models;
     unsigned nmodels;
     struct key_options *keys;

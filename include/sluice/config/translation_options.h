@@ -1,0 +1,17 @@
+/* translation_options.h: what becomes of a request where a protocol has no word for what it says.
+ *
+ * Most of that follows from the protocols (protocols.md §6 to §10). These are the cases in which two
+ * answers are right and only the operator knows which: `translation` in the configuration. All false
+ * is the default, and what a translation does that nobody told anything. */
+#ifndef SLUICE_CONFIG_TRANSLATION_OPTIONS_H
+#define SLUICE_CONFIG_TRANSLATION_OPTIONS_H
+
+#include <stdbool.h>
+
+struct translation_options {
+    bool drops_unknown_tools;    /* tools only the client's own protocol has; else refused */
+    bool rejects_deferred_tools; /* tools to be found or called by other tools; else offered */
+    bool rejects_grammars;       /* of custom tools; else they go into the description */
+};
+
+#endif

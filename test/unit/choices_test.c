@@ -1,0 +1,192 @@
+/* What an operator chooses where a protocol has no word for what a client says: `translation` in the
+ * configuration. Rows without a choice say what happens by default. */
+#include "unit.h"
+
+#include "sluice/codec/turn_codec.h"
+
+#define CHAT(more) "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more "}"
+#define MESSAGES(more)                                                                                \
+    "{\"model\":\"m\",\"max_tokens\":4000,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more \
+    "}"
+#define RESPONSES(more) "{\"model\":\"m\",\"input\":\"hi\"" more "}"
+
+struct row {
+    enum api_protocol client;
+    enum upstream_api upstream;
+    struct translation_options choice;
+    const char *body;
+    const char *param;       /* of the 400; NULL: none */
+    const char *has, *lacks; /* what the upstream's body holds, and what not; NULL: either */
+    const char *dropped;     /* all the client is told, ", " between; NULL: nothing */
+};
+
+static bool turn(const struct row *row, struct arena *a, struct buf *out, struct turn_notes *notes,
+                 struct fault *why)
+{
+    const struct wire_options o = {.model = SPAN_LIT("m"),
+                                   .default_max_tokens = 4000,
+                                   .facts = FACT_REASONING | FACT_SAMPLING,
+                                   .translation = row->choice};
+    struct turn_request r;
+    if (!client_codec_for(row->client)->read(span_text(row->body), &o.translation, a, &r, why))
+        return false;
+    *notes = r.unread;
+    return upstream_codec_for(row->upstream)->write(&r, &o, a, out, notes, why);
+}
+
+static void check_notes(size_t i, const struct turn_notes *notes, const char *dropped)
+{
+    char told[400] = "";
+    for (unsigned n = 0; n < notes->n; n++)
+        snprintf(told + strlen(told), sizeof told - strlen(told), "%s%s", n > 0 ? ", " : "",
+                 notes->dropped[n]);
+    if (strcmp(told, dropped == NULL ? "" : dropped) != 0)
+        fail_msg("row %zu: dropped: %s", i, told);
+}
+
+static void check(const struct row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct turn_notes notes = {.n = 0};
+        struct fault why = {.param = NULL};
+        struct buf out = {0};
+        struct arena a;
+        arena_init(&a, NULL, 512);
+        bool is_written = turn(&rows[i], &a, &out, &notes, &why);
+        struct span got = buf_span(&out);
+        const char *param = is_written ? "-" : why.param, *due = rows[i].param;
+        if (param == NULL || strcmp(param, due == NULL ? "-" : due) != 0)
+            fail_msg("row %zu: %s: %s", i, param, why.message);
+        bool has = rows[i].has == NULL || span_find(got, span_text(rows[i].has)) != SIZE_MAX;
+        bool lacks = rows[i].lacks == NULL || span_find(got, span_text(rows[i].lacks)) == SIZE_MAX;
+        if (!has || !lacks)
+            fail_msg("row %zu: %.*s", i, SPAN_FMT(got));
+        if (is_written)
+            check_notes(i, &notes, rows[i].dropped);
+        arena_fini(&a);
+        buf_fini(&out);
+    }
+}
+
+#define DEFAULT {.drops_unknown_tools = false}
+#define DROP_TOOLS {.drops_unknown_tools = true}
+#define FUNCTION "{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}}"
+#define BASH "{\"type\":\"bash_20250124\",\"name\":\"bash\"}"
+
+static void tools_of_one_protocol_are_refused_or_left_out(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {API_MESSAGES, UPSTREAM_CHAT, DEFAULT, MESSAGES(",\"tools\":[" FUNCTION "," BASH "]"),
+         "tools[1].type", NULL, NULL, NULL},
+        {API_RESPONSES, UPSTREAM_MESSAGES, DEFAULT,
+         RESPONSES(",\"tools\":[{\"type\":\"computer_use\"}]"), "tools[0].type", NULL, NULL, NULL},
+        {API_CHAT, UPSTREAM_MESSAGES, DEFAULT, CHAT(",\"tools\":[{\"type\":\"retrieval\"}]"),
+         "tools[0].type", NULL, NULL, NULL},
+        /* what must be called must be there */
+        {API_MESSAGES, UPSTREAM_CHAT, DROP_TOOLS,
+         MESSAGES(",\"tools\":[" FUNCTION "," BASH
+                  "],\"tool_choice\":{\"type\":\"tool\",\"name\":\"bash\"}"),
+         "tool_choice", NULL, NULL, NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, DROP_TOOLS,
+         MESSAGES(",\"tools\":[" BASH "],\"tool_choice\":{\"type\":\"any\"}"), "tool_choice", NULL,
+         NULL, NULL},
+        {API_RESPONSES, UPSTREAM_CHAT, DROP_TOOLS,
+         RESPONSES(",\"tools\":[{\"type\":\"mcp\"}],\"tool_choice\":\"required\""), "tool_choice",
+         NULL, NULL, NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, DROP_TOOLS, MESSAGES(",\"tools\":[" FUNCTION "," BASH "]"),
+         NULL, "\"name\":\"f\"", "bash", "tools: bash_20250124"},
+        {API_MESSAGES, UPSTREAM_CONVERSE, DROP_TOOLS, MESSAGES(",\"tools\":[" BASH "]"), NULL, NULL,
+         "toolConfig", "tools: bash_20250124"},
+        {API_RESPONSES, UPSTREAM_MESSAGES, DROP_TOOLS,
+         RESPONSES(",\"tools\":[{\"type\":\"computer_use\"},{\"type\":\"custom\",\"name\":\"p\"}]"),
+         NULL, "\"name\":\"p\"", "computer", "tools: computer_use"},
+        {API_CHAT, UPSTREAM_GEMINI, DROP_TOOLS,
+         CHAT(",\"tools\":[{\"type\":\"a\\r\\nb\"}],\"tool_choice\":\"auto\""), NULL, NULL, "tools",
+         "tools: a?r?nb"},
+    };
+    check(rows, ROWS(rows));
+}
+
+#define REJECT_DEFERRED {.rejects_deferred_tools = true}
+#define DEFERRED ",\"tools\":[{\"name\":\"f\",\"input_schema\":{},\"defer_loading\":true}]"
+#define BY_CODE \
+    ",\"tools\":[{\"name\":\"f\",\"input_schema\":{},\"allowed_callers\":[\"code_execution\"]}]"
+#define BY_ALL                                                                         \
+    ",\"tools\":[{\"name\":\"f\",\"input_schema\":{},\"allowed_callers\":[\"direct\"," \
+    "\"code_execution\"]}]"
+#define FINDS_TOOLS ",\"tools\":[{\"type\":\"tool_search_tool_bm25_20251119\",\"name\":\"s\"}]"
+#define FOUND                                                                                     \
+    "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"     \
+    "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"find\"," \
+    "\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":"  \
+    "\"t\",\"content\":[{\"type\":\"tool_reference\",\"tool_name\":\"hammer\"}]}]}]}"
+
+/* Claude Code, told to search for tools: with a model that does not. */
+static void tools_that_were_to_be_found_are_offered_or_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {API_MESSAGES, UPSTREAM_CHAT, REJECT_DEFERRED, MESSAGES(DEFERRED), "tools[0].defer_loading",
+         NULL, NULL, NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, REJECT_DEFERRED, MESSAGES(BY_CODE),
+         "tools[0].allowed_callers", NULL, NULL, NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, REJECT_DEFERRED, MESSAGES(FINDS_TOOLS), "tools[0].type", NULL,
+         NULL, NULL},
+        {API_RESPONSES, UPSTREAM_CHAT, REJECT_DEFERRED,
+         RESPONSES(",\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"defer_loading\":true}]"),
+         "tools[0].defer_loading", NULL, NULL, NULL},
+        {API_RESPONSES, UPSTREAM_CHAT, REJECT_DEFERRED,
+         RESPONSES(",\"tools\":[{\"type\":\"tool_search\"}]"), "tools[0].type", NULL, NULL, NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, REJECT_DEFERRED, MESSAGES(BY_ALL), NULL, "\"name\":\"f\"",
+         NULL, NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, DEFAULT, MESSAGES(DEFERRED), NULL, "\"name\":\"f\"", NULL,
+         "tools[].defer_loading"},
+        {API_MESSAGES, UPSTREAM_RESPONSES, DEFAULT, MESSAGES(BY_CODE), NULL, "\"name\":\"f\"", NULL,
+         "tools[].allowed_callers"},
+        {API_MESSAGES, UPSTREAM_CHAT, DEFAULT, MESSAGES(FINDS_TOOLS), NULL, NULL, "tool",
+         "tools: tool_search_tool_bm25_20251119"},
+        {API_MESSAGES, UPSTREAM_CHAT, DEFAULT, FOUND, NULL, "\"content\":\"hammer\"", NULL, NULL},
+        {API_RESPONSES, UPSTREAM_CHAT, DEFAULT,
+         RESPONSES(",\"tools\":[{\"type\":\"tool_search\"},{\"type\":\"function\",\"name\":\"f\","
+                   "\"defer_loading\":true}]"),
+         NULL, "\"name\":\"f\"", NULL, "tools: tool_search, tools[].defer_loading"},
+    };
+    check(rows, ROWS(rows));
+}
+
+#define REJECT_GRAMMARS {.rejects_grammars = true}
+#define CUSTOM(more) ",\"tools\":[{\"type\":\"custom\",\"name\":\"p\"" more "}]"
+#define LARK ",\"format\":{\"type\":\"grammar\",\"syntax\":\"lark\",\"definition\":\"start: X\"}"
+
+static void grammars_nobody_enforces_are_described_or_refused(void **state)
+{
+    (void)state;
+    static const enum upstream_api apis[] = {UPSTREAM_CHAT, UPSTREAM_MESSAGES, UPSTREAM_GEMINI,
+                                             UPSTREAM_CONVERSE};
+    for (unsigned i = 0; i < ROWS(apis); i++) {
+        const struct row rows[] = {
+            {API_RESPONSES, apis[i], REJECT_GRAMMARS, RESPONSES(CUSTOM(LARK)), "tools[0]", NULL,
+             NULL, NULL},
+            {API_RESPONSES, apis[i], REJECT_GRAMMARS, RESPONSES(CUSTOM("")), NULL, "\"p\"", NULL,
+             NULL},
+            {API_RESPONSES, apis[i], DEFAULT, RESPONSES(CUSTOM(LARK)), NULL, "start: X", NULL,
+             "grammar of a custom tool"},
+        };
+        check(rows, ROWS(rows));
+    }
+    static const struct row native[] = {{API_RESPONSES, UPSTREAM_RESPONSES, REJECT_GRAMMARS,
+                                         RESPONSES(CUSTOM(LARK)), NULL,
+                                         "\"definition\":\"start: X\"", NULL, NULL}};
+    check(native, ROWS(native));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tools_of_one_protocol_are_refused_or_left_out),
+        cmocka_unit_test(tools_that_were_to_be_found_are_offered_or_refused),
+        cmocka_unit_test(grammars_nobody_enforces_are_described_or_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
