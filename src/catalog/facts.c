@@ -8,6 +8,7 @@ enum { OUTPUT_TOKENS = 8192 }; /* what every model in use can do */
 
 #define EFFORTS (FACT_EFFORT_XHIGH | FACT_EFFORT_MAX)
 #define CLAUDE_NEW (FACT_SYSTEM_ANYWHERE | EFFORTS)
+#define CLAUDE_OLD (CLAUDE_NEW | FACT_JSON_SCHEMA)
 
 #define MANUAL (FACT_THINKING_BUDGET | FACT_SAMPLING)
 #define THINKS (FACT_REASONING | FACT_ENCRYPTED_REASONING)
@@ -21,7 +22,7 @@ static const struct {
     uint64_t max_output; /* 0: as before */
 } models[] = {
     /* Anthropic's, wherever they are: thinking is adaptive since 4.6, sampling is gone since 4.7. */
-    {"claude", FACT_REASONING | FACT_THINKING_OFF | CLAUDE_NEW,
+    {"claude", FACT_REASONING | FACT_THINKING_OFF | FACT_JSON_SCHEMA | CLAUDE_NEW,
      FACT_THINKING_BUDGET | FACT_SAMPLING, 64000},
     {"claude-opus-4-7", 0, FACT_SYSTEM_ANYWHERE, 0},
     {"claude-opus-4-6", FACT_SAMPLING, FACT_SYSTEM_ANYWHERE | FACT_EFFORT_XHIGH, 0},
@@ -30,13 +31,13 @@ static const struct {
     {"claude-sonnet-4-5", MANUAL, CLAUDE_NEW, 0},
     {"claude-haiku-4-5", MANUAL, CLAUDE_NEW, 0},
     {"claude-opus-4-1", MANUAL, CLAUDE_NEW, 32000},
-    {"claude-opus-4-0", MANUAL, CLAUDE_NEW, 32000},
-    {"claude-opus-4-2025", MANUAL, CLAUDE_NEW, 32000},
-    {"claude-opus-4$", MANUAL, CLAUDE_NEW, 32000},
-    {"claude-sonnet-4-0", MANUAL, CLAUDE_NEW, 0},
-    {"claude-sonnet-4-2025", MANUAL, CLAUDE_NEW, 0},
-    {"claude-sonnet-4$", MANUAL, CLAUDE_NEW, 0},
-    {"claude-3", MANUAL, CLAUDE_NEW | FACT_REASONING, 4096},
+    {"claude-opus-4-0", MANUAL, CLAUDE_OLD, 32000},
+    {"claude-opus-4-2025", MANUAL, CLAUDE_OLD, 32000},
+    {"claude-opus-4$", MANUAL, CLAUDE_OLD, 32000},
+    {"claude-sonnet-4-0", MANUAL, CLAUDE_OLD, 0},
+    {"claude-sonnet-4-2025", MANUAL, CLAUDE_OLD, 0},
+    {"claude-sonnet-4$", MANUAL, CLAUDE_OLD, 0},
+    {"claude-3", MANUAL, CLAUDE_OLD | FACT_REASONING, 4096},
     {"claude-3-5", 0, 0, 8192},
     {"claude-3-7", FACT_REASONING, 0, 64000},
 
@@ -81,6 +82,18 @@ static const struct {
     /* Others'. */
     {"sonar", FACT_WEB_SEARCH, 0, 0},
     {"deepseek-v4", FACT_EFFORT_MAX, 0, 0},
+
+    /* As Bedrock calls those that it holds to schemas, beside Anthropic's. */
+    {"deepseek-v3", FACT_JSON_SCHEMA, 0, 0},
+    {"google-gemma-3", FACT_JSON_SCHEMA, 0, 0},
+    {"minimax-minimax", FACT_JSON_SCHEMA, 0, 0},
+    {"mistral-magistral", FACT_JSON_SCHEMA, 0, 0},
+    {"mistral-ministral", FACT_JSON_SCHEMA, 0, 0},
+    {"mistral-mistral-large-3", FACT_JSON_SCHEMA, 0, 0},
+    {"moonshot-kimi", FACT_JSON_SCHEMA, 0, 0},
+    {"nvidia-nemotron", FACT_JSON_SCHEMA, 0, 0},
+    {"openai-gpt-oss", FACT_JSON_SCHEMA, 0, 0},
+    {"qwen-qwen3", FACT_JSON_SCHEMA, 0, 0},
 };
 
 static bool is_word_part(uint8_t c)
@@ -118,18 +131,19 @@ static unsigned facts_of_protocol(const struct provider_options *p)
 {
     switch (p->protocol) {
     case PROTOCOL_ANTHROPIC: /* whoever offers this protocol knows its first form of thinking */
-        return FACT_REASONING | FACT_SAMPLING | FACT_THINKING_BUDGET | FACT_THINKING_OFF;
-    case PROTOCOL_BEDROCK: /* each maker has its own members for reasoning */
+        return FACT_REASONING | FACT_SAMPLING | FACT_THINKING_BUDGET | FACT_THINKING_OFF |
+               FACT_JSON_SCHEMA;
+    case PROTOCOL_BEDROCK: /* each maker has its own members for reasoning; few know schemas */
         return FACT_SAMPLING | FACT_THINKING_BUDGET;
     case PROTOCOL_OPENAI:
-        return FACT_REASONING | FACT_SAMPLING | FACT_CACHE_KEY |
+        return FACT_REASONING | FACT_SAMPLING | FACT_CACHE_KEY | FACT_JSON_SCHEMA |
                (p->has_responses
                     ? FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS | FACT_ENCRYPTED_REASONING
                     : 0);
     case PROTOCOL_RESPONSES:
-        return FACT_REASONING | FACT_SAMPLING | FACT_ENCRYPTED_REASONING;
+        return FACT_REASONING | FACT_SAMPLING | FACT_ENCRYPTED_REASONING | FACT_JSON_SCHEMA;
     default:
-        return FACT_REASONING | FACT_SAMPLING;
+        return FACT_REASONING | FACT_SAMPLING | FACT_JSON_SCHEMA;
     }
 }
 

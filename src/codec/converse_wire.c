@@ -282,7 +282,8 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
     struct span grammar = t->grammar;
     if (!wire_may_wrap(w, t))
         return false;
-    if (t->strict == STRICT_YES)
+    bool is_strict = t->strict == STRICT_YES && takes(w, FACT_JSON_SCHEMA);
+    if (t->strict == STRICT_YES && !is_strict)
         turn_note_dropped(w->notes, "strict");
     put_comma(w);
     put(w, "{\"toolSpec\":{");
@@ -294,6 +295,8 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
     } else if (t->description.len > 0) {
         put_raw(w, "description", t->description);
     }
+    if (is_strict)
+        put(w, ",\"strict\":true");
     if (t->is_custom)
         put_schema(w, SPAN_LIT("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
                                "\"string\"}},\"required\":[\"input\"]}"));
@@ -454,7 +457,22 @@ static void put_config(struct writing *w)
         put_lexeme(w, "topP", r->top_p);
     }
     put_stop(w);
-    put(w, "}}");
+    put(w, "}");
+}
+
+/* The schema is a text here. */
+static void put_format(struct writing *w)
+{
+    const struct turn_request *r = w->r;
+    if (r->format != FORMAT_SCHEMA)
+        return;
+    put(w,
+        ",\"outputConfig\":{\"textFormat\":{\"type\":\"json_schema\",\"structure\":{\"jsonSchema\":{"
+        "\"schema\":");
+    json_out_bytes(&w->out, r->format_schema);
+    put_string(w, "name", r->format_name);
+    put_string(w, "description", r->format_description);
+    put(w, "}}}}");
 }
 
 static void note_dropped(struct writing *w)
@@ -486,13 +504,16 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
     if (!json_u64(r->max_tokens, &w.max_tokens) || w.max_tokens == 0)
         w.max_tokens = o->default_max_tokens;
-    if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
-        return refuse(&w, span_text(r->names->format), "this model cannot be held to JSON");
+    if (r->format == FORMAT_JSON)
+        return refuse(&w, span_text(r->names->format),
+                      "this model has no json_object: use json_schema, or ask for JSON in words");
     if (!wire_check_answer(r, why) || !wire_check_roles(r, why) || !put_messages(&w) ||
         !wire_put_system(&w, ",\"system\":[", "]", put_parts) || !put_tools(&w))
         return false;
     put_additional(&w);
     put_config(&w);
+    put_format(&w);
+    put(&w, "}");
     note_dropped(&w);
     if (w.out.rc == 0)
         return true;

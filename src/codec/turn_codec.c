@@ -64,10 +64,10 @@ static void converse_error(void *r, struct span code, struct span message)
 
 /* A family is whose models can check a proof; Bedrock wraps Anthropic's, among others', in its own. */
 static const struct upstream_codec upstreams[] = {
-    [UPSTREAM_CHAT] = {UPSTREAM(chat, "chat")},
+    [UPSTREAM_CHAT] = {UPSTREAM(chat, "chat"), .knows_json_object = true},
     [UPSTREAM_MESSAGES] = {UPSTREAM(messages, "anthropic")},
-    [UPSTREAM_RESPONSES] = {UPSTREAM(responses, "openai")},
-    [UPSTREAM_GEMINI] = {UPSTREAM(gemini, "gemini")},
+    [UPSTREAM_RESPONSES] = {UPSTREAM(responses, "openai"), .knows_json_object = true},
+    [UPSTREAM_GEMINI] = {UPSTREAM(gemini, "gemini"), .knows_json_object = true},
     [UPSTREAM_CONVERSE] = {UPSTREAM(converse, "bedrock"), .framing = UPSTREAM_EVENT_STREAM,
                            .error = converse_error},
 };

@@ -29,7 +29,8 @@ const struct preset presets[] = {
      NULL, false, 0, 0},
     /* The URL follows from the region and the project. */
     {"vertex", "google-vertex", NULL, NULL, PROTOCOL_VERTEX, AUTH_BEARER, NULL, false, 0, 0},
-    BEARER("deepseek", NULL, "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1", REPLAYS, 0),
+    BEARER("deepseek", NULL, "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1", REPLAYS,
+           FACT_JSON_SCHEMA),
     /* These are strict about members that a model does not know. */
     BEARER("groq", NULL, "GROQ_API_KEY", "https://api.groq.com/openai/v1", FACT_COMPLETION_TOKENS,
            FACT_REASONING | FACT_CACHE_KEY),

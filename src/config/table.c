@@ -235,6 +235,7 @@ static const struct option fact_rows[] = {
          "Responses: it gives its reasoning encrypted, to be sent back."),
     FACT("cache_prefix", FACT_CACHE_PREFIX,
          "Messages: ask for prompt caching when the client does not."),
+    FACT("json_schema", FACT_JSON_SCHEMA, "Its answers can be held to a JSON schema."),
 };
 _Static_assert(sizeof fact_rows / sizeof fact_rows[0] == MODEL_FACTS, "each has a name");
 
@@ -316,6 +317,9 @@ static const struct word unknown_tools_words[] = {{"reject", 0}, {"drop", 1}, {0
 static const struct word deferred_tools_words[] = {{"offer", 0}, {"reject", 1}, {0}};
 static const struct word custom_tools_words[] = {{"wrap", 0}, {"reject", 1}, {0}};
 
+static const struct word json_object_words[] = {{"reject", 0}, {"instruct", 1}, {0}};
+static const struct word schemas_words[] = {{"reject", 0}, {"tool", 1}, {0}};
+
 static const struct option translation_rows[] = {
     {"unknown_tools", &type_word, MEMBER(struct translation_options, drops_unknown_tools),
      .words = unknown_tools_words, .fallback = "reject",
@@ -330,6 +334,15 @@ static const struct option translation_rows[] = {
      .doc =
          "A custom tool's grammar, where the model cannot be held to one: put it into the tool's "
          "description, or refuse. Codex needs `wrap`."},
+    {"json_object", &type_word, MEMBER(struct translation_options, instructs_json),
+     .words = json_object_words, .fallback = "reject",
+     .doc = "An answer that must be one JSON object, from Messages and Bedrock, which know schemas "
+            "only: refuse the request, or ask the model for it in words."},
+    {"schemas", &type_word, MEMBER(struct translation_options, forces_schemas),
+     .words = schemas_words, .fallback = "reject",
+     .doc = "A JSON schema for a model that cannot be held to one: refuse the request, or make the "
+            "model call a tool with that schema, and its arguments the answer. It does not think "
+            "then, and can call no other tool."},
 };
 static const struct object translation_object = {
     "translation",

@@ -6,6 +6,7 @@
 #include "sluice/catalog/facts.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
+#include "sluice/codec/structured_output.h"
 #include "sluice/codec/token_estimate.h"
 #include "sluice/net/offload.h"
 
@@ -43,7 +44,10 @@ static void translate(void *arg)
     t->notes = t->request.unread;
     if (t->tells_prompt)
         t->prompt_tokens = token_estimate(&t->request);
-    t->has_failed = !t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire,
+    t->has_failed = !structured_output_prepare(&t->request, &t->options,
+                                               t->dialect.upstream->knows_json_object, &t->arena,
+                                               &t->notes, &t->why) ||
+                    !t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire,
                                                 &t->notes, &t->why);
     if (t->is_signed && !t->has_failed)
         digest_sha256(buf_span(&t->wire), t->sha256);

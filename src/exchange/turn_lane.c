@@ -3,6 +3,7 @@
 #include "sluice/base/utf8.h"
 #include "sluice/codec/custom_tool.h"
 #include "sluice/codec/proof.h"
+#include "sluice/codec/structured_output.h"
 #include "sluice/codec/unique_calls.h"
 #include "sluice/format/event_stream.h"
 
@@ -28,6 +29,7 @@ struct turn_lane {
     };
     struct unique_calls calls;
     struct custom_tool custom;
+    struct structured_output structured;
     struct buf wrapped;               /* the proof of reasoning under way */
     struct buf mended;                /* an event that was no UTF-8 */
     bool reads_stream, writes_stream; /* as a rule both or none */
@@ -133,11 +135,17 @@ static bool unwrap_event(void *arg, const struct turn_event *e)
     return custom_tool_event(&x->lane.turn->custom, e, take_event, x);
 }
 
+static bool number_event(void *arg, const struct turn_event *e)
+{
+    struct exchange *x = arg;
+    return unique_calls_event(&x->lane.turn->calls, e, unwrap_event, x);
+}
+
 /* From the reader. */
 static bool on_event(void *arg, const struct turn_event *e)
 {
     struct exchange *x = arg;
-    return unique_calls_event(&x->lane.turn->calls, e, unwrap_event, x);
+    return structured_output_event(&x->lane.turn->structured, e, number_event, x);
 }
 
 /* --- life ------------------------------------------------------------------------------------------- */
@@ -174,6 +182,11 @@ static void watch_custom_tools(struct exchange *x, struct turn_lane *t)
     custom_tool_init(&t->custom, names, n);
 }
 
+static struct span answer_tool(struct exchange *x)
+{
+    return arena_keep(&x->arena, translation_request(x->attempt.translation)->answer_tool);
+}
+
 static size_t aligned(size_t n)
 {
     return (n + 15) & ~(size_t)15;
@@ -206,8 +219,10 @@ void turn_lane_open(struct exchange *x, bool reads_stream)
     else
         event_stream_init(&t->binary, EVENT_STREAM_MESSAGE_MAX);
     unique_calls_init(&t->calls);
-    if (x->attempt.translation != NULL)
+    if (x->attempt.translation != NULL) {
         watch_custom_tools(x, t);
+        structured_output_init(&t->structured, answer_tool(x));
+    }
     d->upstream->init(t->reader, t->who.id, on_event, x);
     if (writes_stream)
         c->init(t->writer, &t->who, request, &x->sending);
@@ -225,6 +240,7 @@ void turn_lane_free(struct turn_lane *t)
         c->whole_fini(t->writer);
     unique_calls_fini(&t->calls);
     custom_tool_fini(&t->custom);
+    structured_output_fini(&t->structured);
     buf_fini(&t->wrapped);
     buf_fini(&t->mended);
     if (t->dialect->upstream->framing == UPSTREAM_SSE)

@@ -64,6 +64,10 @@ def protocol_configuration(upstream, tokens) -> dict:
     models["bedrock/good"]["upstream_model"] = "eu.anthropic.claude-opus-4-6-good:0"
     models["messages/known"] = {"provider": "messages", "upstream_model": "claude-opus-4-6"}
     models["gemini/known"] = {"provider": "gemini", "upstream_model": "gemini-3-pro"}
+    # Models that cannot be held to a schema.
+    models["chat/old"] = {"provider": "chat", "upstream_model": "good", "facts": {"json_schema": False}}
+    models["messages/old"] = {"provider": "messages", "upstream_model": "claude-sonnet-4-0"}
+    models["bedrock/old"] = {"provider": "bedrock", "upstream_model": "amazon.nova-good:0"}
     models |= {f"{name}/good": {"provider": provider, "upstream_model": model}
                for name, (provider, model) in CLOUDS.items()}
     models |= {f"{name}/status-{code}": {"provider": name, "upstream_model": f"status-{code}"}

@@ -26,6 +26,8 @@ def function(**more) -> list:
     return [{"type": "function", "function": {"name": "f", "parameters": TEXT} | more}]
 
 
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": TEXT}}
+
 CALLED = [{"role": "user", "content": "go"},
           {"role": "assistant", "content": None, "tool_calls": [
               {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}]
@@ -52,8 +54,7 @@ CLIENTS = {
         "`prediction`": {"prediction": {"type": "content", "content": "x"}},
         "`modalities` with audio": {"modalities": ["text", "audio"]},
         "`reasoning_effort`": {"reasoning_effort": "high"},
-        "`response_format` json_schema": {"response_format": {
-            "type": "json_schema", "json_schema": {"name": "n", "schema": TEXT}}},
+        "`response_format` json_schema": {"response_format": SCHEMA},
         "`response_format` json_object": {"response_format": {"type": "json_object"}},
         "`tools`": {"tools": function()},
         "`tools`, custom": {"tools": [{"type": "custom", "custom": {"name": "f"}}]},
@@ -184,6 +185,19 @@ CHOICES = {
         ("messages", "responses", "`allowed_callers` of a tool, without `direct`",
          {"tools": [{"name": "f", "input_schema": TEXT,
                      "allowed_callers": ["code_execution_20250825"]}]})]),
+    "json_object": ("reject", "instruct", [
+        ("chat", "messages", "`response_format` json_object",
+         {"response_format": {"type": "json_object"}}),
+        ("responses", "bedrock", "`text.format` json_object",
+         {"text": {"format": {"type": "json_object"}}})]),
+    "schemas": ("reject", "tool", [
+        ("chat", "messages/old", "`response_format` json_schema", {"response_format": SCHEMA}),
+        ("messages", "bedrock/old", "`output_config.format`", {"output_config": {
+            "format": {"type": "json_schema", "schema": TEXT}}}),
+        ("responses", "chat/old", "`text.format` json_schema", {"text": {"format": {
+            "type": "json_schema", "name": "n", "schema": TEXT}}}),
+        ("chat", "messages/old", "`response_format` json_schema and `tools`",
+         {"response_format": SCHEMA, "tools": function()})]),
     "custom_tools": ("wrap", "reject", [
         ("responses", "messages", "`tools`, custom with a grammar", {"tools": [
             {"type": "custom", "name": "f", "format": {
@@ -233,5 +247,6 @@ def choices(gw, otherwise, upstream) -> str:
             path, base, _ = CLIENTS[client]
             words = [f"`{w}`: {outcome(g, upstream, path, base, members, target)}"
                      for w, g in ((word, gw), (other, otherwise))]
-            out.append(f"| `{option}` | {client} to {target}, {name} | {' | '.join(words)} |")
+            to = target.replace("/old", ", an older model")
+            out.append(f"| `{option}` | {client} to {to}, {name} | {' | '.join(words)} |")
     return "\n".join(out)

@@ -373,6 +373,61 @@ def test_vectors_come_in_the_form_that_is_asked_for(oai, upstream):
         del upstream.scripts["good"]
 
 
+# Structured output of models that cannot be held to a schema: a tool's arguments become the answer.
+
+OLD_MODELS = ["chat/old", "messages/old", "bedrock/old"]
+FORM = {"type": "json_schema", "schema": SCHEMA}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", OLD_MODELS)
+def test_a_tool_stands_in_for_a_schema(otherwise, model, streamed):
+    url = otherwise.base_url
+    with openai.OpenAI(base_url=url, api_key=raw.KEY, max_retries=0) as oai, anthropic.Anthropic(
+            base_url=url.removesuffix("/v1"), api_key=raw.KEY, max_retries=0) as claude:
+        by_chat = model != "chat/old" and chat_by_schema(oai, model, streamed)
+        if by_chat:  # the others pass what they are given
+            assert by_chat.choices[0].finish_reason == "stop"
+            assert not by_chat.choices[0].message.tool_calls
+            assert city_of(by_chat.choices[0].message.content) == "Tromsø"
+        response = responses_by_schema(oai, model, streamed)
+        assert [item.type for item in response.output] == ["message"]
+        assert response.status == "completed" and city_of(response.output_text) == "Tromsø"
+        if model != "messages/old":
+            message = messages_by_schema(claude, model, streamed)
+            assert message.stop_reason == "end_turn"
+            assert [block.type for block in message.content] == ["text"]
+            assert city_of(message.content[0].text) == "Tromsø"
+
+
+def chat_by_schema(oai, model: str, streamed: bool):
+    ask = dict(model=model, messages=HELLO, response_format={
+        "type": "json_schema", "json_schema": {"name": "city", "schema": SCHEMA}})
+    if not streamed:
+        return oai.chat.completions.create(**ask)
+    with oai.chat.completions.stream(**ask) as stream:
+        deltas = [e.delta for e in stream if e.type == "content.delta"]
+        assert len(deltas) > 1, "the answer came at once"
+        return stream.get_final_completion()
+
+
+def responses_by_schema(oai, model: str, streamed: bool):
+    ask = dict(model=model, input="hello", text={"format": FORM | {"name": "city"}})
+    if not streamed:
+        return oai.responses.create(**ask)
+    with oai.responses.stream(**ask) as stream:
+        stream.until_done()
+        return stream.get_final_response()
+
+
+def messages_by_schema(claude, model: str, streamed: bool):
+    ask = dict(model=model, max_tokens=100, messages=HELLO, output_config={"format": FORM})
+    if not streamed:
+        return claude.messages.create(**ask)
+    with claude.messages.stream(**ask) as stream:
+        return stream.get_final_message()
+
+
 # Errors, in the words each SDK knows.
 
 @pytest.mark.parametrize("model", MODELS)

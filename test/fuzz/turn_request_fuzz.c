@@ -1,6 +1,7 @@
 /* What a client asks, in any protocol, written for every upstream: refused with a reason, or JSON. */
 #include "sluice/codec/openai_request.h"
 #include "sluice/codec/proof.h"
+#include "sluice/codec/structured_output.h"
 #include "sluice/codec/turn_codec.h"
 
 #include <stdlib.h>
@@ -41,7 +42,7 @@ static struct translation_options choose(unsigned seed)
 }
 
 static void write_for(enum upstream_api to, unsigned facts, struct translation_options translation,
-                      const struct turn_request *r, struct arena *a)
+                      struct turn_request *r, struct arena *a)
 {
     const struct wire_options options = {.model = SPAN_LIT("m\"odel"),
                                          .default_max_tokens = 2000,
@@ -50,7 +51,9 @@ static void write_for(enum upstream_api to, unsigned facts, struct translation_o
     struct turn_notes notes = {.n = 0};
     struct buf out = {0};
     struct fault why = {.kind = FAULT_INTERNAL};
-    if (upstream_codec_for(to)->write(r, &options, a, &out, &notes, &why)) {
+    const struct upstream_codec *up = upstream_codec_for(to);
+    if (structured_output_prepare(r, &options, up->knows_json_object, a, &notes, &why) &&
+        up->write(r, &options, a, &out, &notes, &why)) {
         must(is_json(&out));
     } else {
         must(why.message[0] != '\0' && why.kind != FAULT_INTERNAL);

@@ -2,6 +2,7 @@
  * configuration. Rows without a choice say what happens by default. */
 #include "unit.h"
 
+#include "sluice/codec/structured_output.h"
 #include "sluice/codec/turn_codec.h"
 
 #define CHAT(more) "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more "}"
@@ -30,8 +31,10 @@ static bool turn(const struct row *row, struct arena *a, struct buf *out, struct
     struct turn_request r;
     if (!client_codec_for(row->client)->read(span_text(row->body), &o.translation, a, &r, why))
         return false;
+    const struct upstream_codec *up = upstream_codec_for(row->upstream);
     *notes = r.unread;
-    return upstream_codec_for(row->upstream)->write(&r, &o, a, out, notes, why);
+    return structured_output_prepare(&r, &o, up->knows_json_object, a, notes, why) &&
+           up->write(&r, &o, a, out, notes, why);
 }
 
 static void check_notes(size_t i, const struct turn_notes *notes, const char *dropped)
@@ -181,12 +184,104 @@ static void grammars_nobody_enforces_are_described_or_refused(void **state)
     check(native, ROWS(native));
 }
 
+#define INSTRUCT {.instructs_json = true}
+#define JSON_OBJECT ",\"response_format\":{\"type\":\"json_object\"}"
+
+static void one_json_object_can_be_asked_for_in_words(void **state)
+{
+    (void)state;
+    static const char told[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be brief\"},{\"role\":"
+        "\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"ho\"},{\"role\":"
+        "\"system\",\"content\":\"now\"}]" JSON_OBJECT "}";
+    static const struct row rows[] = {
+        {API_CHAT, UPSTREAM_MESSAGES, DEFAULT, CHAT(JSON_OBJECT), "response_format", NULL, NULL,
+         NULL},
+        {API_CHAT, UPSTREAM_CONVERSE, DEFAULT, CHAT(JSON_OBJECT), "response_format", NULL, NULL,
+         NULL},
+        {API_RESPONSES, UPSTREAM_MESSAGES, DEFAULT,
+         RESPONSES(",\"text\":{\"format\":{\"type\":\"json_object\"}}"), "text.format", NULL, NULL,
+         NULL},
+        {API_CHAT, UPSTREAM_MESSAGES, INSTRUCT,
+         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]" JSON_OBJECT "}",
+         "messages", NULL, NULL, NULL},
+        {API_CHAT, UPSTREAM_MESSAGES, INSTRUCT, CHAT(JSON_OBJECT), NULL,
+         "\"system\":[{\"type\":\"text\",\"text\":\"Answer with one JSON object", "output_config",
+         "guarantee of JSON"},
+        {API_CHAT, UPSTREAM_CONVERSE, INSTRUCT, told, NULL,
+         "\"system\":[{\"text\":\"be brief\"},{\"text\":\"Answer with one JSON object", NULL,
+         "guarantee of JSON, place of system messages"},
+        {API_RESPONSES, UPSTREAM_CHAT, INSTRUCT,
+         RESPONSES(",\"text\":{\"format\":{\"type\":\"json_object\"}}"), NULL,
+         "\"response_format\":{\"type\":\"json_object\"}", "Answer with", NULL},
+        {API_CHAT, UPSTREAM_GEMINI, INSTRUCT, CHAT(JSON_OBJECT), NULL, "application/json",
+         "Answer with", NULL},
+    };
+    check(rows, ROWS(rows));
+}
+
+#define FORCE {.forces_schemas = true}
+#define SCHEMA "{\"type\":\"object\",\"properties\":{\"a\":{}}}"
+#define BY_SCHEMA                                                                                       \
+    ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":" SCHEMA \
+    "}}"
+#define CHAT_TOOL(name) ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"" name "\"}}]"
+
+/* Models of which nobody knows that they can be held to one. */
+static void schemas_can_be_those_of_a_tool_that_is_called(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {API_CHAT, UPSTREAM_MESSAGES, DEFAULT, CHAT(BY_SCHEMA), "response_format", NULL, NULL,
+         NULL},
+        {API_CHAT, UPSTREAM_CONVERSE, DEFAULT, CHAT(BY_SCHEMA), "response_format", NULL, NULL,
+         NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, DEFAULT,
+         MESSAGES(",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":" SCHEMA
+                  "}}"),
+         "output_config.format", NULL, NULL, NULL},
+        /* one call cannot be two */
+        {API_CHAT, UPSTREAM_MESSAGES, FORCE, CHAT(BY_SCHEMA CHAT_TOOL("f")), "response_format",
+         NULL, NULL, NULL},
+        {API_CHAT, UPSTREAM_MESSAGES, FORCE, CHAT(BY_SCHEMA ",\"web_search_options\":{}"),
+         "response_format", NULL, NULL, NULL},
+        {API_CHAT, UPSTREAM_MESSAGES, FORCE, CHAT(BY_SCHEMA), NULL,
+         "\"name\":\"structured_output\",\"description\":\"Your answer, in its form.\","
+         "\"input_schema\":" SCHEMA "}],\"tool_choice\":{\"type\":\"tool\",\"name\":"
+         "\"structured_output\"}",
+         "output_config", "guarantee of a schema"},
+        {API_CHAT, UPSTREAM_CONVERSE, FORCE, CHAT(BY_SCHEMA), NULL,
+         "\"inputSchema\":{\"json\":" SCHEMA "}}}],\"toolChoice\":{\"tool\":{\"name\":"
+         "\"structured_output\"}}",
+         "outputConfig", "guarantee of a schema"},
+        {API_MESSAGES, UPSTREAM_CHAT, FORCE,
+         MESSAGES(",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":" SCHEMA
+                  "}}"),
+         NULL,
+         "\"parameters\":" SCHEMA "}}],\"tool_choice\":{\"type\":\"function\",\"function\":{"
+         "\"name\":\"structured_output\"}}",
+         "response_format", "guarantee of a schema"},
+        {API_RESPONSES, UPSTREAM_MESSAGES, FORCE,
+         RESPONSES(",\"reasoning\":{\"effort\":\"high\"},\"text\":{\"format\":{\"type\":"
+                   "\"json_schema\",\"name\":\"n\",\"schema\":" SCHEMA "}}"),
+         NULL, "\"structured_output\"", "thinking", "reasoning, guarantee of a schema"},
+        /* tools that must not be called are in nobody's way, but for their names */
+        {API_CHAT, UPSTREAM_MESSAGES, FORCE,
+         CHAT(BY_SCHEMA CHAT_TOOL("structured_output") ",\"tool_choice\":\"none\""), NULL,
+         "\"tool_choice\":{\"type\":\"tool\",\"name\":\"structured_output_\"}", NULL,
+         "guarantee of a schema"},
+    };
+    check(rows, ROWS(rows));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tools_of_one_protocol_are_refused_or_left_out),
         cmocka_unit_test(tools_that_were_to_be_found_are_offered_or_refused),
         cmocka_unit_test(grammars_nobody_enforces_are_described_or_refused),
+        cmocka_unit_test(one_json_object_can_be_asked_for_in_words),
+        cmocka_unit_test(schemas_can_be_those_of_a_tool_that_is_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

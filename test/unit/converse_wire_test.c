@@ -137,6 +137,36 @@ static void reasoning_and_cache_points_are_kept(void **state)
     written_fini(&w);
 }
 
+static void models_that_know_schemas_are_held_to_them(void **state)
+{
+    (void)state;
+    static const struct wire_options options = {.default_max_tokens = 4096,
+                                                .facts = PLAIN | FACT_JSON_SCHEMA};
+    static const struct {
+        const char *more, *wanted;
+    } rows[] = {
+        {",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"description\":"
+         "\"d\",\"schema\":{\"type\":\"object\"}}}",
+         HI
+         ",\"inferenceConfig\":{\"maxTokens\":4096},\"outputConfig\":{\"textFormat\":{\"type\":"
+         "\"json_schema\",\"structure\":{\"jsonSchema\":{\"schema\":\"{\\\"type\\\":\\\"object\\\"}\","
+         "\"name\":\"n\",\"description\":\"d\"}}}}}"},
+        {",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":true,\"parameters\":"
+         "{\"type\":\"object\"}}}]",
+         HI ",\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\",\"strict\":true,"
+            "\"inputSchema\":{\"json\":{\"type\":\"object\"}}}}]}" CONFIG},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct written w;
+        char body[600];
+        snprintf(body, sizeof body, "{\"model\":\"m\",\"messages\":[" USER "]%s}", rows[i].more);
+        write_as_converse(&w, chat_turn_read, body, &options);
+        assert_row(i, w.ok && w.notes.n == 0);
+        assert_span(buf_span(&w.body), rows[i].wanted);
+        written_fini(&w);
+    }
+}
+
 static void what_cannot_be_said_is_refused(void **state)
 {
     (void)state;
@@ -162,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chat_requests_become_messages),
         cmocka_unit_test(reasoning_and_cache_points_are_kept),
+        cmocka_unit_test(models_that_know_schemas_are_held_to_them),
         cmocka_unit_test(what_cannot_be_said_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

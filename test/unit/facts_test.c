@@ -102,17 +102,49 @@ static void each_word_overrules_the_one_before(void **state)
     struct target t = of(PROTOCOL_OPENAI, "o3", &p);
     p.has_responses = true;
     assert_int_equal(facts_of(&t), FACT_REASONING | FACT_CUSTOM_TOOLS | FACT_COMPLETION_TOKENS |
-                                       FACT_CACHE_KEY | FACT_ENCRYPTED_REASONING);
+                                       FACT_CACHE_KEY | FACT_JSON_SCHEMA |
+                                       FACT_ENCRYPTED_REASONING);
     p.preset_yes = FACT_TOP_K | FACT_SAMPLING; /* of the provider; the name knows better */
     p.preset_no = FACT_CUSTOM_TOOLS | FACT_ENCRYPTED_REASONING;
-    assert_int_equal(facts_of(&t),
-                     FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_TOP_K | FACT_CACHE_KEY);
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_TOP_K |
+                                       FACT_CACHE_KEY | FACT_JSON_SCHEMA);
     p.facts = said;
-    assert_int_equal(facts_of(&t),
-                     FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_SAMPLING | FACT_CACHE_KEY);
+    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_SAMPLING |
+                                       FACT_CACHE_KEY | FACT_JSON_SCHEMA);
     struct fact_options of_endpoint = {.known = FACT_SAMPLING, .yes = FACT_TOP_K};
     t.facts = &of_endpoint;
-    assert_int_equal(facts_of(&t), FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_CACHE_KEY);
+    assert_int_equal(facts_of(&t),
+                     FACT_REASONING | FACT_COMPLETION_TOKENS | FACT_CACHE_KEY | FACT_JSON_SCHEMA);
+}
+
+static void who_can_be_held_to_a_schema_is_known(void **state)
+{
+    (void)state;
+    static const struct {
+        enum protocol protocol;
+        const char *model;
+        bool can;
+    } rows[] = {
+        {PROTOCOL_ANTHROPIC, "claude-sonnet-4-20250514", false},
+        {PROTOCOL_ANTHROPIC, "claude-3-7-sonnet-latest", false},
+        {PROTOCOL_BEDROCK, "amazon.nova-pro-v1:0", false},
+        {PROTOCOL_BEDROCK, "us.anthropic.claude-3-5-haiku-20241022-v1:0", false},
+        {PROTOCOL_BEDROCK, "meta.llama3-1-70b-instruct-v1:0", false},
+        {PROTOCOL_ANTHROPIC, "claude-haiku-4-5", true},
+        {PROTOCOL_ANTHROPIC, "claude-opus-7", true},
+        {PROTOCOL_ANTHROPIC, "glm-4.6", true},
+        {PROTOCOL_BEDROCK, "eu.anthropic.claude-haiku-4-5-20251001-v1:0", true},
+        {PROTOCOL_BEDROCK, "qwen.qwen3-32b-v1:0", true},
+        {PROTOCOL_BEDROCK, "openai.gpt-oss-120b-1:0", true},
+        {PROTOCOL_OPENAI, "llama-3.3-70b", true},
+        {PROTOCOL_RESPONSES, "gpt-5", true},
+        {PROTOCOL_GEMINI, "gemini-3-pro", true},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct provider_options p;
+        struct target t = of(rows[i].protocol, rows[i].model, &p);
+        assert_row(i, ((facts_of(&t) & FACT_JSON_SCHEMA) != 0) == rows[i].can);
+    }
 }
 
 static void longest_answers_are_known(void **state)
@@ -139,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_are_known_by_name),
         cmocka_unit_test(each_word_overrules_the_one_before),
+        cmocka_unit_test(who_can_be_held_to_a_schema_is_known),
         cmocka_unit_test(longest_answers_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

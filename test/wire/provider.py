@@ -68,7 +68,10 @@ def tool_call(body: dict) -> dict | None:
         return None
     if messages and messages[-1].get("role") == "tool":
         return None
-    name = body["tools"][0]["function"]["name"]
+    choice = body.get("tool_choice")
+    chosen = choice["function"] if isinstance(choice, dict) and "function" in choice \
+        else body["tools"][0]["function"]
+    name = chosen["name"]
     return {"id": "call_wire0001", "type": "function",
             "function": {"name": name, "arguments": '{"city":"Tromsø"}'}}
 

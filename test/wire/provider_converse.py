@@ -28,7 +28,9 @@ def content(body: dict) -> list[dict]:
                                                         "signature": "YmVkcm9jaw=="}}}] \
         if body.get("additionalModelRequestFields", {}).get("thinking") else []
     if body.get("toolConfig") and not answered:
-        name = body["toolConfig"]["tools"][0]["toolSpec"]["name"]
+        chosen = body["toolConfig"].get("toolChoice", {}).get("tool") or \
+            body["toolConfig"]["tools"][0]["toolSpec"]
+        name = chosen["name"]
         return thinking + [{"toolUse": {"toolUseId": "tooluse_wire0001", "name": name,
                                         "input": {"city": "Tromsø"}}}]
     return thinking + [{"text": "You said: " + last_user_text(body)}]

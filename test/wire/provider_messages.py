@@ -28,8 +28,9 @@ def answer_blocks(body: dict) -> list[dict]:
         if body.get("thinking", {}).get("type") in ("adaptive", "enabled") else []
     if body.get("tools") and not has_result(body) and \
             body.get("tool_choice", {}).get("type") != "none":
-        return thinking + [{"type": "tool_use", "id": "toolu_wire0001",
-                            "name": body["tools"][0]["name"], "input": {"city": "Tromsø"}}]
+        name = body.get("tool_choice", {}).get("name", body["tools"][0]["name"])
+        return thinking + [{"type": "tool_use", "id": "toolu_wire0001", "name": name,
+                            "input": {"city": "Tromsø"}}]
     return thinking + [{"type": "text", "text": "You said: " + last_user_text(body)}]
 
 

@@ -26,7 +26,8 @@ enum upstream_framing {
 };
 
 struct upstream_codec {
-    struct span family; /* whose reasoning proofs it can check; see proof.h */
+    struct span family;     /* whose reasoning proofs it can check; see proof.h */
+    bool knows_json_object; /* it can be told to answer with one JSON object, of any form */
     /* Writes the body; as turn_wire.h says. */
     bool (*write)(const struct turn_request *r, const struct wire_options *o, struct arena *a,
                   struct buf *out, struct turn_notes *notes, struct fault *why);

@@ -134,6 +134,7 @@ struct turn_request {
     struct span format_name, format_description; /* raw */
     struct span format_schema;                   /* lexeme */
     bool format_strict;
+    struct span answer_tool; /* raw: its arguments are the answer (structured_output.h) */
 
     struct span user;      /* raw: who the end user is */
     struct span cache_key; /* raw */

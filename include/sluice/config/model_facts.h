@@ -23,6 +23,7 @@ enum model_fact {
     FACT_CACHE_KEY = 1 << 15,           /* chat: prompt_cache_key */
     FACT_ENCRYPTED_REASONING = 1 << 16, /* responses: can be told to give it, for the next turn */
     FACT_CACHE_PREFIX = 1 << 13,        /* messages: ask for caching when the client said nothing */
+    FACT_JSON_SCHEMA = 1 << 17,         /* its answers can be held to a schema */
 };
 
 /* As far as somebody said so: only the bits in `known` count. */
@@ -32,6 +33,6 @@ struct fact_options {
 
 /* As a configuration calls it: "reasoning". */
 const char *model_fact_name(enum model_fact fact);
-enum { MODEL_FACTS = 17 };
+enum { MODEL_FACTS = 18 };
 
 #endif

@@ -11,6 +11,8 @@
 struct translation_options {
     bool drops_unknown_tools;    /* tools only the client's own protocol has; else refused */
     bool rejects_deferred_tools; /* tools to be found or called by other tools; else offered */
+    bool instructs_json;         /* json_object in words where there is none; else refused */
+    bool forces_schemas;         /* a schema by a tool that must be called; else refused */
     bool rejects_grammars;       /* of custom tools; else they go into the description */
 };
 
