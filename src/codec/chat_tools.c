@@ -1,6 +1,6 @@
 #include "chat_tools.h"
 
-#include "web_search.h"
+#include "web_tool.h"
 #include "wire_tools.h"
 
 #include "sluice/format/json_walk.h"
@@ -74,7 +74,7 @@ static void put_choice(struct writing *w)
         [CHOICE_NONE] = ",\"tool_choice\":\"none\"",
         [CHOICE_REQUIRED] = ",\"tool_choice\":\"required\"",
     };
-    if (wire_must_search(w->r)) {
+    if (wire_must_use_web(w->r) != NULL) {
         put(w, ",\"tool_choice\":\"auto\""); /* search is no tool here */
     } else if (w->r->choice == CHOICE_NAMED) {
         put(w, is_native_custom(w, w->r->choice_name)
@@ -90,28 +90,31 @@ static void put_choice(struct writing *w)
                                              : ",\"parallel_tool_calls\":true");
 }
 
-/* Few upstreams search by themselves, and those that cannot refuse to be asked. */
-static bool put_web_search(struct writing *w)
+/* Few upstreams search by themselves, and those that cannot refuse to be asked. None fetches. */
+static bool put_web_tools(struct writing *w)
 {
-    const struct turn_tool *t = w->r->tools;
-    while (t != NULL && t->search == NULL)
-        t = t->next;
-    if (t == NULL || !web_search_is_possible(w, t))
-        return true;
-    if (!takes(w, FACT_WEB_SEARCH)) {
-        turn_note_dropped(w->notes, "web search");
-        return true;
+    bool has_search = false;
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (t->web == NULL || has_search)
+            continue;
+        if (t->web->kind == WEB_FETCH || t->web->is_offline || !takes(w, FACT_WEB_SEARCH)) {
+            web_tool_note(w, t);
+            continue;
+        }
+        if (!web_tool_put_chat(w, t))
+            return false;
+        has_search = true;
     }
-    if (wire_must_search(w->r))
+    if (has_search && wire_must_use_web(w->r) != NULL)
         turn_note_dropped(w->notes, "tool_choice"); /* it searches when it wants to */
-    return web_search_put_chat(w, t);
+    return true;
 }
 
 bool chat_put_tools(struct writing *w)
 {
     unsigned n = 0;
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->search != NULL || !wire_is_allowed(w->r, t))
+        if (t->web != NULL || !wire_is_allowed(w->r, t))
             continue;
         put(w, n++ == 0 ? ",\"tools\":[" : ",");
         if (!t->is_custom)
@@ -125,5 +128,5 @@ bool chat_put_tools(struct writing *w)
         put(w, "]");
         put_choice(w);
     }
-    return put_web_search(w);
+    return put_web_tools(w);
 }

@@ -122,7 +122,8 @@ static bool read_stop(struct reading *g, const struct json_walk *w)
 }
 
 struct parts {
-    struct span messages, tools, functions, search, max_tokens, reasoning, format;
+    struct span messages, max_tokens, reasoning, format;
+    struct chat_tool_members tools;
     struct json_walk choice;
     bool has_newer_max;
 };
@@ -158,15 +159,17 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     if (json_walk_is(w, "messages"))
         return reading_array(g, w, SPAN_LIT("messages"), &p->messages);
     if (json_walk_is(w, "tools"))
-        return reading_array(g, w, SPAN_LIT("tools"), &p->tools);
+        return reading_array(g, w, SPAN_LIT("tools"), &p->tools.tools);
     if (json_walk_is(w, "functions"))
-        return reading_array(g, w, SPAN_LIT("functions"), &p->functions);
+        return reading_array(g, w, SPAN_LIT("functions"), &p->tools.functions);
     if (json_walk_is(w, "response_format"))
         return reading_object(g, w, SPAN_LIT("response_format"), &p->format);
     if (json_walk_is(w, "reasoning"))
         return reading_object(g, w, SPAN_LIT("reasoning"), &p->reasoning);
     if (json_walk_is(w, "web_search_options"))
-        return reading_object(g, w, SPAN_LIT("web_search_options"), &p->search);
+        return reading_object(g, w, SPAN_LIT("web_search_options"), &p->tools.web_search_options);
+    if (json_walk_is(w, "web_fetch_options"))
+        return reading_object(g, w, SPAN_LIT("web_fetch_options"), &p->tools.web_fetch_options);
     if (json_walk_is(w, "tool_choice") || json_walk_is(w, "function_call")) {
         if (w->kind != JSON_NULL)
             p->choice = *w;
@@ -191,8 +194,7 @@ bool chat_turn_read(struct span body, const struct translation_options *o, struc
     }
     if (!p.has_newer_max)
         out->max_tokens = p.max_tokens;
-    return chat_turn_read_messages(&g, p.messages) &&
-           chat_turn_read_tools(&g, p.tools, p.functions, p.search) &&
+    return chat_turn_read_messages(&g, p.messages) && chat_turn_read_tools(&g, &p.tools) &&
            chat_turn_read_choice(&g, &p.choice) && reading_check_choice(&g) &&
            (p.format.len == 0 || read_format(&g, p.format)) &&
            (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning)) &&

@@ -6,9 +6,11 @@
 
 bool chat_turn_read_messages(struct reading *g, struct span messages);
 
-/* Also `functions`, which came before `tools`, and `web_search_options`; each may be empty. */
-bool chat_turn_read_tools(struct reading *g, struct span tools, struct span functions,
-                          struct span search);
+/* Where they stand in a Chat request; each may be empty. `functions` came before `tools`. */
+struct chat_tool_members {
+    struct span tools, functions, web_search_options, web_fetch_options;
+};
+bool chat_turn_read_tools(struct reading *g, const struct chat_tool_members *m);
 /* After the tools: what is allowed must be among them. */
 bool chat_turn_read_choice(struct reading *g, const struct json_walk *w);
 

@@ -1,5 +1,5 @@
 #include "chat_turn_parts.h"
-#include "web_search.h"
+#include "web_tool.h"
 
 /* {"type":"grammar","grammar":{"syntax","definition"}}, or {"type":"text"} */
 static void read_format(struct span format, struct turn_tool *t)
@@ -83,27 +83,30 @@ static bool read_functions(struct reading *g, struct span functions, struct turn
     return true;
 }
 
-static bool read_search(struct reading *g, struct span options, struct turn_tool ***end)
+static bool read_web(struct reading *g, enum web_kind kind, struct span options,
+                     struct turn_tool ***end)
 {
+    if (options.len == 0)
+        return true;
     struct turn_tool *t = turn_add_tool(g->r, end, g->a);
     if (t == NULL)
         return reading_refuse(g, SPAN_LIT("tools"), "there are more tools than can be read");
-    t->path = SPAN_LIT("web_search_options");
-    web_search_read_chat(g, options, t);
-    return true;
+    t->path = kind == WEB_FETCH ? SPAN_LIT("web_fetch_options") : SPAN_LIT("web_search_options");
+    return web_tool_read(g, kind, options, t);
 }
 
-bool chat_turn_read_tools(struct reading *g, struct span tools, struct span functions,
-                          struct span search)
+bool chat_turn_read_tools(struct reading *g, const struct chat_tool_members *m)
 {
     struct turn_tool **end = &g->r->tools;
     struct span tool;
     size_t cursor = 0;
-    for (unsigned i = 0; json_each(tools, &cursor, &tool); i++) {
+    for (unsigned i = 0; json_each(m->tools, &cursor, &tool); i++) {
         if (!read_tool(g, tool, &end, turn_path(g->a, SPAN_NONE, "tools[%u]", i)))
             return false;
     }
-    return read_functions(g, functions, &end) && (search.len == 0 || read_search(g, search, &end));
+    return read_functions(g, m->functions, &end) &&
+           read_web(g, WEB_SEARCH, m->web_search_options, &end) &&
+           read_web(g, WEB_FETCH, m->web_fetch_options, &end);
 }
 
 /* --- which of them -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "sluice/format/json_walk.h"
 
 #include "turn_writing.h"
+#include "web_tool.h"
 #include "wire_effort.h"
 #include "wire_history.h"
 #include "wire_tools.h"
@@ -275,8 +276,8 @@ static void put_schema(struct writing *w, struct span schema)
 
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
-    if (t->search != NULL) {
-        turn_note_dropped(w->notes, "web search");
+    if (t->web != NULL) {
+        web_tool_note(w, t);
         return true;
     }
     struct span grammar = t->grammar;
@@ -329,7 +330,7 @@ static void put_choice(struct writing *w)
         put(w, ",\"toolChoice\":{\"any\":{}}");
         break;
     case CHOICE_NAMED:
-        if (wire_must_search(w->r)) {
+        if (wire_must_use_web(w->r) != NULL) {
             turn_note_dropped(w->notes, "tool_choice");
             break;
         }

@@ -5,7 +5,7 @@
 #include "sluice/format/json_walk.h"
 
 #include "turn_writing.h"
-#include "web_search.h"
+#include "web_tool.h"
 #include "wire_effort.h"
 #include "wire_history.h"
 #include "wire_tools.h"
@@ -282,7 +282,8 @@ static void put_mode(struct writing *w, const char *mode, const struct turn_tool
     if (names != NULL)
         put(w, ",\"allowedFunctionNames\":[");
     for (const struct turn_tool *t = names; t != NULL; t = t->next) {
-        if (t->name.len == 0) /* web search, which is no function */
+        const struct turn_tool *tool = wire_tool_named(w->r, t->name);
+        if (tool != NULL && tool->web != NULL) /* which is no function */
             continue;
         put_comma(w);
         json_out_raw(&w->out, t->name);
@@ -308,7 +309,7 @@ static void put_choice(struct writing *w)
         put_mode(w, "ANY", w->r->allowed);
         break;
     case CHOICE_NAMED:
-        if (wire_must_search(w->r))
+        if (wire_must_use_web(w->r) != NULL)
             turn_note_dropped(w->notes, "tool_choice");
         else
             put_mode(w, "ANY", &named);
@@ -318,32 +319,52 @@ static void put_choice(struct writing *w)
         turn_note_dropped(w->notes, "parallel_tool_calls");
 }
 
+static bool put_functions(struct writing *w)
+{
+    size_t before = w->out.buf->tail;
+    put(w, "{\"functionDeclarations\":[");
+    size_t empty = w->out.buf->tail;
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (t->web == NULL && !put_tool(w, t))
+            return false;
+    }
+    if (w->out.buf->tail == empty)
+        w->out.buf->tail = before;
+    else
+        put(w, "]}");
+    return true;
+}
+
+static bool put_web_tools(struct writing *w)
+{
+    bool has[] = {[WEB_SEARCH] = false, [WEB_FETCH] = false};
+    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
+        if (t->web == NULL || has[t->web->kind] || !web_tool_is_possible(w, t))
+            continue;
+        has[t->web->kind] = true;
+        if (!web_tool_put_gemini(w, t))
+            return false;
+    }
+    return true;
+}
+
 static bool put_tools(struct writing *w)
 {
-    const struct turn_tool *search = NULL;
-    bool calls = false;
     size_t before = w->out.buf->tail;
-    put(w, ",\"tools\":[{\"functionDeclarations\":[");
-    for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->search != NULL && web_search_is_possible(w, t))
-            search = t;
-        calls |= t->search == NULL;
-        if (t->search == NULL && !put_tool(w, t))
-            return false;
-    }
-    if (!calls)
+    put(w, ",\"tools\":[");
+    size_t empty = w->out.buf->tail;
+    if (!put_functions(w))
+        return false;
+    bool calls = w->out.buf->tail != empty;
+    if (!put_web_tools(w))
+        return false;
+    if (w->out.buf->tail == empty)
         w->out.buf->tail = before;
-    if (search != NULL) {
-        put(w, calls ? "]}," : ",\"tools\":[");
-        if (!web_search_put_gemini(w, search))
-            return false;
+    else
         put(w, "]");
-    } else if (calls) {
-        put(w, "]}]");
-    }
     if (calls)
         put_choice(w);
-    else if (wire_must_search(w->r))
+    else if (wire_must_use_web(w->r) != NULL)
         turn_note_dropped(w->notes, "tool_choice");
     return true;
 }

@@ -1,6 +1,6 @@
 #include "messages_tools.h"
 
-#include "web_search.h"
+#include "web_tool.h"
 #include "wire_tools.h"
 
 #include "sluice/format/json_walk.h"
@@ -27,8 +27,11 @@ static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
 
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
-    if (t->search != NULL)
-        return !web_search_is_possible(w, t) || web_search_put_messages(w, t);
+    if (t->web != NULL) {
+        if (web_tool_is_possible(w, t))
+            web_tool_put_messages(w, t);
+        return true;
+    }
     put_comma(w);
     put(w, "{\"name\":");
     json_out_raw(&w->out, t->name);
@@ -88,7 +91,8 @@ static void put_choice(struct writing *w)
         break;
     case CHOICE_NAMED:
         put(w, ",\"tool_choice\":{\"type\":\"tool\",\"name\":");
-        json_out_raw(&w->out, wire_must_search(w->r) ? SPAN_LIT("web_search") : w->r->choice_name);
+        json_out_raw(&w->out,
+                     w->r->choice_name.len > 0 ? w->r->choice_name : SPAN_LIT("web_search"));
         put_choice_end(w);
         break;
     }

@@ -1,6 +1,6 @@
 #include "messages_turn_tools.h"
 
-#include "web_search.h"
+#include "web_tool.h"
 
 /* Until a search finds the tool, or from all but code that runs at Anthropic. */
 static bool is_kept_back(const struct json_walk *w)
@@ -34,8 +34,9 @@ static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***e
 {
     struct json_walk w;
     struct span type = reading_text_of(tool, "type");
-    bool is_search = span_starts(type, SPAN_LIT("web_search_"));
-    if (!is_search && type.len > 0 && !span_eq(type, SPAN_LIT("custom")))
+    enum web_kind kind;
+    bool is_web = web_tool_is(type, &kind);
+    if (!is_web && type.len > 0 && !span_eq(type, SPAN_LIT("custom")))
         return span_starts(type, SPAN_LIT("tool_search_tool"))
                    ? reading_tool_search(g, type, path)
                    : reading_unknown_tool(g, type, path);
@@ -43,10 +44,8 @@ static bool read_tool(struct reading *g, struct span tool, struct turn_tool ***e
     if (t == NULL)
         return reading_refuse(g, path, "there are more tools than can be read");
     t->path = path;
-    if (is_search) {
-        web_search_read_messages(g, tool, t);
-        return true;
-    }
+    if (is_web)
+        return web_tool_read(g, kind, tool, t);
     json_walk_init(&w, tool);
     while (json_walk_next(&w)) {
         if (!read_tool_member(g, &w, t))

@@ -1,6 +1,6 @@
 #include "responses_tools.h"
 
-#include "web_search.h"
+#include "web_tool.h"
 
 #include "sluice/base/map.h"
 
@@ -48,6 +48,11 @@ static struct turn_tool *add_tool(struct reading *g, struct turn_tool ***end, st
     return t;
 }
 
+static struct span name_of_web(enum web_kind kind)
+{
+    return kind == WEB_FETCH ? SPAN_LIT("web_fetch") : SPAN_LIT("");
+}
+
 static bool remember(struct reading *g, struct tool_list *l, struct turn_tool *t)
 {
     return map_put(&l->names, t->name, t) == 0 ||
@@ -66,16 +71,13 @@ static bool read_plain_tool(struct reading *g, struct span tool, bool is_custom,
     return read_tool_members(g, tool, t) && remember(g, l, t);
 }
 
-static bool read_web_search(struct reading *g, struct span tool, struct tool_list *l,
-                            struct span path)
+static bool read_web_tool(struct reading *g, enum web_kind kind, struct span tool,
+                          struct tool_list *l, struct span path)
 {
-    if (l->passes_known && map_get(&l->names, SPAN_LIT("")) != NULL)
+    if (l->passes_known && map_get(&l->names, name_of_web(kind)) != NULL)
         return true;
     struct turn_tool *t = add_tool(g, &l->end, path);
-    if (t == NULL)
-        return false;
-    web_search_read_responses(g, tool, t);
-    return remember(g, l, t);
+    return t != NULL && web_tool_read(g, kind, tool, t) && remember(g, l, t);
 }
 
 /* A namespace groups functions; their names are called without it. */
@@ -99,14 +101,15 @@ static bool read_namespace(struct reading *g, struct span tool, struct tool_list
 static bool read_tool(struct reading *g, struct span tool, struct tool_list *l, struct span path)
 {
     struct span type = reading_text_of(tool, "type");
+    enum web_kind kind;
     if (span_eq(type, SPAN_LIT("function")))
         return read_plain_tool(g, tool, false, l, path);
     if (span_eq(type, SPAN_LIT("custom")))
         return read_plain_tool(g, tool, true, l, path);
     if (span_eq(type, SPAN_LIT("namespace")))
         return read_namespace(g, tool, l, path);
-    if (span_starts(type, SPAN_LIT("web_search")))
-        return read_web_search(g, tool, l, path);
+    if (web_tool_is(type, &kind))
+        return read_web_tool(g, kind, tool, l, path);
     if (span_eq(type, SPAN_LIT("tool_search")))
         return reading_tool_search(g, type, path);
     return reading_unknown_tool(g, type, path);
@@ -158,9 +161,10 @@ static bool read_allowed(struct reading *g, struct span choice, const struct map
         struct turn_tool *t = add_tool(g, &end, path);
         if (t == NULL)
             return false;
-        bool is_search = span_starts(reading_text_of(item, "type"), SPAN_LIT("web_search"));
-        t->name = is_search ? SPAN_LIT("") : reading_text_of(item, "name");
-        bool is_named = is_search || t->name.len > 0;
+        enum web_kind kind;
+        bool is_web = web_tool_is(reading_text_of(item, "type"), &kind);
+        t->name = is_web ? name_of_web(kind) : reading_text_of(item, "name");
+        bool is_named = is_web || t->name.len > 0;
         if (!is_named || map_get(names, t->name) == NULL)
             return reading_refuse(g, path, "it is not one of the request's tools");
     }
@@ -170,6 +174,7 @@ static bool read_allowed(struct reading *g, struct span choice, const struct map
 static bool read_choice(struct reading *g, const struct json_walk *w, const struct map *names)
 {
     struct span word = json_raw(w->value);
+    enum web_kind kind;
     if (w->kind == JSON_NULL)
         return true;
     if (w->kind == JSON_OBJECT) {
@@ -177,8 +182,10 @@ static bool read_choice(struct reading *g, const struct json_walk *w, const stru
             return read_allowed(g, w->value, names);
         g->r->choice = CHOICE_NAMED;
         g->r->choice_name = reading_text_of(w->value, "name");
-        if (span_starts(reading_text_of(w->value, "type"), SPAN_LIT("web_search")))
-            return true; /* the tool without a name */
+        if (web_tool_is(reading_text_of(w->value, "type"), &kind)) {
+            g->r->choice_name = name_of_web(kind);
+            return true;
+        }
         return g->r->choice_name.len > 0 ||
                reading_refuse(g, SPAN_LIT("tool_choice"),
                               "only a function or a custom tool can be "

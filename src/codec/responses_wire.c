@@ -1,7 +1,7 @@
 #include "sluice/codec/responses_wire.h"
 
 #include "turn_writing.h"
-#include "web_search.h"
+#include "web_tool.h"
 #include "wire_effort.h"
 #include "wire_history.h"
 #include "wire_tools.h"
@@ -250,11 +250,21 @@ static void put_grammar(struct writing *w, const struct turn_tool *t)
     put(w, "}");
 }
 
+/* OpenAI searches, and fetches nothing. */
+static bool is_fetch(const struct turn_tool *t)
+{
+    return t != NULL && t->web != NULL && t->web->kind == WEB_FETCH;
+}
+
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
+    if (is_fetch(t)) {
+        web_tool_note(w, t);
+        return true;
+    }
+    if (t->web != NULL)
+        return web_tool_put_responses(w, t);
     put_comma(w);
-    if (t->search != NULL)
-        return web_search_put_responses(w, t);
     put(w, t->is_custom ? "{\"type\":\"custom\"" : "{\"type\":\"function\"");
     put_string(w, "name", t->name);
     put_string(w, "description", t->description);
@@ -270,7 +280,7 @@ static bool put_tool(struct writing *w, const struct turn_tool *t)
 static void put_reference(struct writing *w, struct span name)
 {
     const struct turn_tool *t = wire_tool_named(w->r, name);
-    if (t != NULL && t->search != NULL) {
+    if (t != NULL && t->web != NULL) {
         put(w, "{\"type\":\"web_search\"}");
         return;
     }
@@ -285,6 +295,8 @@ static void put_allowed(struct writing *w)
     put(w, w->r->choice == CHOICE_REQUIRED ? "\"required\"" : "\"auto\"");
     put(w, ",\"tools\":[");
     for (const struct turn_tool *t = w->r->allowed; t != NULL; t = t->next) {
+        if (is_fetch(wire_tool_named(w->r, t->name)))
+            continue;
         put_comma(w);
         put_reference(w, t->name);
     }
@@ -300,6 +312,8 @@ static void put_choice(struct writing *w)
     };
     if (w->r->allowed != NULL) {
         put_allowed(w);
+    } else if (is_fetch(wire_must_use_web(w->r))) {
+        turn_note_dropped(w->notes, "tool_choice");
     } else if (w->r->choice == CHOICE_NAMED) {
         put(w, ",\"tool_choice\":");
         put_reference(w, w->r->choice_name);
@@ -313,12 +327,16 @@ static void put_choice(struct writing *w)
 
 static bool put_tools(struct writing *w)
 {
-    if (w->r->tools == NULL)
-        return true;
+    size_t before = w->out.buf->tail;
     put(w, ",\"tools\":[");
+    size_t empty = w->out.buf->tail;
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
         if (!put_tool(w, t))
             return false;
+    }
+    if (w->out.buf->tail == empty) {
+        w->out.buf->tail = before;
+        return true;
     }
     put(w, "]");
     put_choice(w);

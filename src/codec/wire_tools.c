@@ -4,20 +4,22 @@
 
 const struct turn_tool *wire_tool_named(const struct turn_request *r, struct span name)
 {
-    const struct turn_tool *search = NULL;
+    const struct turn_tool *web = NULL;
+    bool is_search = span_eq(name, SPAN_LIT("web_search"));
     for (const struct turn_tool *t = r->tools; t != NULL; t = t->next) {
-        if (t->search == NULL && span_eq(t->name, name))
+        bool is_it = span_eq(t->name, name) || (is_search && t->name.len == 0);
+        if (is_it && t->web == NULL)
             return t;
-        search = t->search != NULL ? t : search;
+        web = is_it ? t : web;
     }
-    return name.len == 0 || span_eq(name, SPAN_LIT("web_search")) ? search : NULL;
+    return web;
 }
 
-bool wire_must_search(const struct turn_request *r)
+const struct turn_tool *wire_must_use_web(const struct turn_request *r)
 {
     const struct turn_tool *t = r->choice == CHOICE_NAMED ? wire_tool_named(r, r->choice_name)
                                                           : NULL;
-    return t != NULL && t->search != NULL;
+    return t != NULL && t->web != NULL ? t : NULL;
 }
 
 bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t)

@@ -4,15 +4,15 @@
 
 #include "turn_writing.h"
 
-/* The tool of that name, NULL: none. Web search is the tool without a name, and the one that Anthropic
- * calls "web_search". */
+/* The tool of that name, NULL: none; a function before a tool of the provider's own. Web search is the
+ * tool without a name, and the one that Anthropic calls "web_search". */
 const struct turn_tool *wire_tool_named(const struct turn_request *r, struct span name);
 
 /* May the model call this tool (allowed_tools)? */
 bool wire_is_allowed(const struct turn_request *r, const struct turn_tool *t);
 
-/* Is web search the one tool the model has to call? */
-bool wire_must_search(const struct turn_request *r);
+/* The tool of the provider's own that the model has to call; NULL: none such. */
+const struct turn_tool *wire_must_use_web(const struct turn_request *r);
 
 /* Calls `each` once for each name of a tool the history calls: some upstreams need the tools of a
  * history even where none can be called any more. 0, or -ENOMEM. */

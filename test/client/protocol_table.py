@@ -64,6 +64,7 @@ CLIENTS = {
                 {"type": "function", "function": {"name": "f"}}]}}},
         "`parallel_tool_calls` false": {"tools": function(), "parallel_tool_calls": False},
         "`web_search_options`": {"web_search_options": {"search_context_size": "low"}},
+        "`web_fetch_options`": {"web_fetch_options": {"max_uses": 2}},
         "`name` of a message": {"messages": [{"role": "user", "name": "me", "content": "go"}]},
         "a member nobody knows": {"frobnicate": {"x": 1}},
         "a system message": {"messages": [{"role": "system", "content": "s"}] + ask(
@@ -107,6 +108,7 @@ CLIENTS = {
         "`tools`, web search but for `blocked_domains`": {"tools": [{
             "type": "web_search_20250305", "name": "web_search",
             "blocked_domains": ["example.org"]}]},
+        "`tools`, web fetch": {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]},
         "`tools`, others of Anthropic's": {"tools": [{"type": "bash_20250124", "name": "bash"}]},
         "`tool_choice` any": {"tools": [{"name": "f", "input_schema": TEXT}],
                               "tool_choice": {"type": "any"}},
@@ -152,6 +154,7 @@ CLIENTS = {
         "`tools`, web search": {"tools": [{"type": "web_search"}]},
         "`tools`, web search of what is stored": {"tools": [{
             "type": "web_search", "external_web_access": False}]},
+        "`tools`, web fetch": {"tools": [{"type": "web_fetch"}]},
         "`tools`, others of OpenAI's": {"tools": [{"type": "code_interpreter"}]},
         "`tool_choice` required": {"tools": [{"type": "function", "name": "f"}],
                                    "tool_choice": "required"},

@@ -300,7 +300,7 @@ static void tools_are_read_wherever_they_are_told(void **state)
     assert_true(tool->is_custom);
     assert_span(tool->grammar, "start: X");
     tool = tool->next;
-    assert_non_null(tool->search);
+    assert_non_null(tool->web);
     assert_int_equal(tool->next->strict, STRICT_UNSAID);
     assert_true(tool->next->next->is_custom);
     assert_ptr_equal(t.r.messages, t.r.last_message);

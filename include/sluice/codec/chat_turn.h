@@ -8,7 +8,8 @@
 
 #include "sluice/codec/turn_request.h"
 
-/* `body` is valid JSON and outlives `out`. False with *why, a 400 that names the member. */
+/* `body` is valid JSON and outlives `out`; `o` decides where two readings are right. False with *why, a
+ * 400 that names the member. */
 bool chat_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                     struct turn_request *out, struct fault *why);
 

@@ -59,11 +59,14 @@ struct turn_message {
     struct span path; /* "messages[3]" */
 };
 
-/* What a search of the provider's own may be told. */
-struct turn_search {
-    struct span context_size, city, region, country, timezone; /* raw */
+/* What a search or a fetch of the provider's own may be told. */
+enum web_kind { WEB_SEARCH, WEB_FETCH };
+struct turn_web {
+    enum web_kind kind;
     struct span allowed_domains, blocked_domains, max_uses;    /* lexemes */
-    bool is_offline;                                           /* what is stored must do */
+    struct span context_size, city, region, country, timezone; /* WEB_SEARCH: raw */
+    bool is_offline;                           /* WEB_SEARCH: what is stored must do */
+    struct span max_content_tokens, citations; /* WEB_FETCH: lexemes */
 };
 
 struct turn_tool {
@@ -72,9 +75,9 @@ struct turn_tool {
     struct span schema;            /* lexeme of the parameters' schema, empty: none */
     struct span grammar, syntax;   /* raw: what a custom tool's text must follow; empty: nothing */
     enum { STRICT_UNSAID, STRICT_NO, STRICT_YES } strict;
-    struct span cache_control;  /* lexeme */
-    bool is_custom;             /* free text instead of JSON */
-    struct turn_search *search; /* web search, which has no name; NULL: any other tool */
+    struct span cache_control; /* lexeme */
+    bool is_custom;            /* free text instead of JSON */
+    struct turn_web *web; /* a search has no name, a fetch is "web_fetch"; NULL: any other tool */
     struct span path;
 };
 
