@@ -178,7 +178,8 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     return read_option(g, w, p);
 }
 
-static const struct turn_names names = {"messages", "stop", "response_format"};
+static const struct turn_names names = {"messages", "stop", "response_format",
+                                        ".function.arguments"};
 
 bool chat_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                     struct turn_request *out, struct fault *why)
@@ -198,5 +199,5 @@ bool chat_turn_read(struct span body, const struct translation_options *o, struc
            chat_turn_read_choice(&g, &p.choice) && reading_check_choice(&g) &&
            (p.format.len == 0 || read_format(&g, p.format)) &&
            (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning)) &&
-           turn_pair_calls(out, a, why);
+           turn_pair_calls(out, o, a, why);
 }

@@ -121,24 +121,6 @@ static void put_redacted(struct writing *w, const struct turn_part *p)
     put(w, "}}");
 }
 
-static bool put_input(struct writing *w, const struct turn_part *p)
-{
-    if (p->is_custom) { /* free text travels as the one member of an object: custom_tool.h */
-        put(w, "{");
-        put_raw(w, "input", p->arguments_text);
-        put(w, "}");
-    } else if (p->arguments_object.len > 0) {
-        json_out_span(&w->out, p->arguments_object);
-    } else if (raw_text_is_blank(p->arguments_text)) {
-        put(w, "{}");
-    } else if (!json_out_object(&w->out, p->arguments_text)) {
-        return turn_refuse(w->why, FAULT_INVALID_REQUEST,
-                           turn_path(w->a, p->path, ".function.arguments"),
-                           "it must be a JSON object: this model takes nothing else");
-    }
-    return true;
-}
-
 static bool put_call(struct writing *w, const struct turn_part *p)
 {
     w->has_calls = true;
@@ -147,7 +129,7 @@ static bool put_call(struct writing *w, const struct turn_part *p)
     put_raw(w, "toolUseId", call_id_for_messages(w->a, p->id));
     put_raw(w, "name", p->name);
     put_key(w, "input");
-    if (!put_input(w, p))
+    if (!wire_put_arguments(w, p))
         return false;
     put(w, "}}");
     return true;

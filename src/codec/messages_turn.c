@@ -29,6 +29,16 @@ static bool read_source(struct reading *g, struct span source, struct turn_part 
     return true;
 }
 
+/* Nobody else says where in a document an answer comes from. */
+static bool lose_citations(struct reading *g, struct span path)
+{
+    if (g->o->rejects_citations)
+        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, reading_path(g, path, "citations"),
+                           "this model does not cite documents");
+    turn_note_dropped(&g->r->unread, "citations");
+    return true;
+}
+
 static bool read_media(struct reading *g, struct span block, enum turn_part_kind kind,
                        struct turn_part ***end, struct span path)
 {
@@ -42,8 +52,9 @@ static bool read_media(struct reading *g, struct span block, enum turn_part_kind
     if (reading_text_of(block, "context").len > 0)
         turn_note_dropped(&g->r->unread, "context of a document");
     if (json_get(block, "citations", &m) && m.kind == JSON_OBJECT &&
-        json_get(json_value(block, &m), "enabled", &m) && m.kind == JSON_TRUE)
-        turn_note_dropped(&g->r->unread, "citations");
+        json_get(json_value(block, &m), "enabled", &m) && m.kind == JSON_TRUE &&
+        !lose_citations(g, path))
+        return false;
     if (!json_get(block, "source", &m) || m.kind != JSON_OBJECT)
         return reading_refuse(g, path, "it needs a source");
     return read_source(g, json_value(block, &m), p);
@@ -503,7 +514,8 @@ static bool read_parts(struct reading *g, const struct parts *p)
             read_format(g, p->output_format, SPAN_LIT("output_format")));
 }
 
-static const struct turn_names names = {"messages", "stop_sequences", "output_config.format"};
+static const struct turn_names names = {"messages", "stop_sequences", "output_config.format",
+                                        ".input"};
 
 bool messages_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                         struct turn_request *out, struct fault *why)
@@ -517,5 +529,5 @@ bool messages_turn_read(struct span body, const struct translation_options *o, s
         if (!read_member(&g, &w, &p))
             return false;
     }
-    return read_parts(&g, &p) && turn_pair_calls(out, a, why);
+    return read_parts(&g, &p) && turn_pair_calls(out, o, a, why);
 }

@@ -106,24 +106,6 @@ static void put_redacted(struct writing *w, const struct turn_part *p)
     put(w, "}");
 }
 
-static bool put_input(struct writing *w, const struct turn_part *p)
-{
-    if (p->is_custom) {
-        put(w, "{\"input\":");
-        json_out_raw(&w->out, p->arguments_text);
-        put(w, "}");
-    } else if (p->arguments_object.len > 0) {
-        json_out_span(&w->out, p->arguments_object);
-    } else if (raw_text_is_blank(p->arguments_text)) {
-        put(w, "{}");
-    } else if (!json_out_object(&w->out, p->arguments_text)) {
-        return turn_refuse(w->why, FAULT_INVALID_REQUEST,
-                           turn_path(w->a, p->path, ".function.arguments"),
-                           "it must be a JSON object: this model takes nothing else");
-    }
-    return true;
-}
-
 static bool put_call(struct writing *w, const struct turn_part *p)
 {
     put_comma(w);
@@ -132,7 +114,7 @@ static bool put_call(struct writing *w, const struct turn_part *p)
     put(w, ",\"name\":");
     json_out_raw(&w->out, p->name);
     put(w, ",\"input\":");
-    if (!put_input(w, p))
+    if (!wire_put_arguments(w, p))
         return false;
     put(w, "}");
     return true;

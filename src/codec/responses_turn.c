@@ -467,7 +467,7 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     return true;
 }
 
-static const struct turn_names names = {"input", "stop", "text.format"};
+static const struct turn_names names = {"input", "stop", "text.format", ".arguments"};
 
 bool responses_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                          struct turn_request *out, struct fault *why)
@@ -487,5 +487,5 @@ bool responses_turn_read(struct span body, const struct translation_options *o, 
            responses_tools_read(&g, p.tools, &p.input, &p.choice) &&
            (p.text.len == 0 || read_text_options(&g, p.text)) &&
            (p.reasoning.len == 0 || read_reasoning_options(&g, p.reasoning)) &&
-           turn_pair_calls(out, a, why);
+           turn_pair_calls(out, o, a, why);
 }

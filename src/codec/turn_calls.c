@@ -13,11 +13,13 @@ struct known_id {
 };
 
 struct pairing {
+    struct turn_request *r;
+    const struct translation_options *o;
     struct arena *a;
     struct fault *why;
-    struct map open;                 /* id → struct calls_of_id: of the assistant's last turn */
-    struct map known;                /* id → struct known_id: of the whole conversation */
-    const struct turn_message *turn; /* where that turn begins; NULL: there was none */
+    struct map open;           /* id → struct calls_of_id: of the assistant's last turn */
+    struct map known;          /* id → struct known_id: of the whole conversation */
+    struct turn_message *turn; /* where that turn begins; NULL: there was none */
     bool in_turn;
 };
 
@@ -78,15 +80,55 @@ static bool add_result(struct pairing *p, const struct turn_message *m)
     return true;
 }
 
-/* Has every call of the turn that ends before `end` its result? */
-static bool close_turn(struct pairing *p, const struct turn_message *end)
+/* In a message of its own behind `last`, which becomes the last. */
+static void make_result(struct pairing *p, struct turn_part *call, struct turn_message **last)
 {
-    for (const struct turn_message *m = p->turn; m != end; m = m->next) {
-        for (const struct turn_part *i = m->parts; i != NULL; i = i->next) {
-            if (i->kind == PART_CALL && i->result == NULL)
+    struct turn_message *m = ARENA_NEW(p->a, struct turn_message);
+    struct turn_part *result = ARENA_NEW(p->a, struct turn_part),
+                     *text = ARENA_NEW(p->a, struct turn_part);
+    text->kind = PART_TEXT;
+    text->text = SPAN_LIT("Error: this call was never answered.");
+    *result = (struct turn_part){.kind = PART_RESULT,
+                                 .id = call->id,
+                                 .is_custom = call->is_custom,
+                                 .is_error = true,
+                                 .inside = text,
+                                 .path = call->path};
+    *m = (struct turn_message){
+        .next = (*last)->next, .role = ROLE_TOOL, .parts = result, .path = call->path};
+    call->result = result;
+    if (p->r->last_message == *last)
+        p->r->last_message = m;
+    (*last)->next = m;
+    *last = m;
+    turn_note_dropped(&p->r->unread, "calls without a result");
+}
+
+/* The last message before `end` that calls, or that answers a call: behind it there is room for more
+ * answers. */
+static struct turn_message *last_of_turn(struct turn_message *m, const struct turn_message *end)
+{
+    struct turn_message *last = m;
+    for (; m != end; m = m->next) {
+        if (m->role == ROLE_ASSISTANT || m->role == ROLE_TOOL)
+            last = m;
+    }
+    return last;
+}
+
+/* Every call of the turn that ends before `end` has its result, or gets one. */
+static bool close_turn(struct pairing *p, struct turn_message *end)
+{
+    struct turn_message *last = last_of_turn(p->turn, end);
+    for (struct turn_message *m = p->turn; m != end; m = m->next) {
+        for (struct turn_part *i = m->parts; i != NULL; i = i->next) {
+            if (i->kind != PART_CALL || i->result != NULL)
+                continue;
+            if (!p->o->makes_missing_results)
                 return turn_refuse(p->why, FAULT_INVALID_REQUEST, i->path,
                                    "the tool call %.*s has no result in the next message",
                                    SPAN_FMT(span_sub(i->id, 0, 100)));
+            make_result(p, i, &last);
         }
     }
     map_fini(&p->open);
@@ -94,7 +136,7 @@ static bool close_turn(struct pairing *p, const struct turn_message *end)
     return true;
 }
 
-static bool add_assistant(struct pairing *p, const struct turn_message *m)
+static bool add_assistant(struct pairing *p, struct turn_message *m)
 {
     if (!p->in_turn && !close_turn(p, m))
         return false;
@@ -106,7 +148,7 @@ static bool add_assistant(struct pairing *p, const struct turn_message *m)
     return true;
 }
 
-static bool add_message(struct pairing *p, const struct turn_message *m)
+static bool add_message(struct pairing *p, struct turn_message *m)
 {
     switch (m->role) {
     case ROLE_SYSTEM:
@@ -124,10 +166,11 @@ static bool add_message(struct pairing *p, const struct turn_message *m)
     return true;
 }
 
-bool turn_pair_calls(struct turn_request *r, struct arena *a, struct fault *why)
+bool turn_pair_calls(struct turn_request *r, const struct translation_options *o, struct arena *a,
+                     struct fault *why)
 {
-    struct pairing p = {.a = a, .why = why, .turn = r->messages};
-    const struct turn_message *m = r->messages;
+    struct pairing p = {.r = r, .o = o, .a = a, .why = why, .turn = r->messages};
+    struct turn_message *m = r->messages;
     while (m != NULL && add_message(&p, m))
         m = m->next;
     bool is_paired = m == NULL && close_turn(&p, NULL);

@@ -10,7 +10,9 @@
 
 /* Sets `result` of every call, and gives calls (and their results) ids of their own where an id comes
  * again: "call_1", "call_1_2", always the same for the same conversation. A call and a result find each
- * other by id, in order. False with a 400 for a call without a result or the other way around. */
-bool turn_pair_calls(struct turn_request *r, struct arena *a, struct fault *why);
+ * other by id, in order. False with a 400 for a result without a call; a call without a result gets one
+ * that says so, as an error, where `o` wants it, and is refused, too, elsewhere. */
+bool turn_pair_calls(struct turn_request *r, const struct translation_options *o, struct arena *a,
+                     struct fault *why);
 
 #endif

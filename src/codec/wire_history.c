@@ -1,6 +1,7 @@
 #include "wire_history.h"
 
 #include "sluice/base/digest.h"
+#include "sluice/codec/raw_text.h"
 #include "sluice/format/json_walk.h"
 
 bool wire_is_system(const struct turn_message *m)
@@ -72,6 +73,30 @@ bool wire_put_runs(struct writing *w, wire_run_fn put_run)
     return w->out.buf->tail != empty ||
            turn_refuse(w->why, FAULT_INVALID_REQUEST, span_text(w->r->names->messages),
                        "it holds nothing but system messages");
+}
+
+bool wire_put_arguments(struct writing *w, const struct turn_part *call)
+{
+    struct span text = call->arguments_text;
+    if (call->is_custom) { /* free text travels as the one member of an object: custom_tool.h */
+        put(w, "{\"input\":");
+        json_out_raw(&w->out, text);
+        put(w, "}");
+    } else if (call->arguments_object.len > 0) {
+        json_out_span(&w->out, call->arguments_object);
+    } else if (raw_text_is_blank(text)) {
+        put(w, "{}");
+    } else if (!json_out_object(&w->out, text)) {
+        if (!w->o->translation.wraps_bad_arguments)
+            return turn_refuse(w->why, FAULT_INVALID_REQUEST,
+                               turn_path(w->a, call->path, "%s", w->r->names->arguments),
+                               "it must be a JSON object: this model takes nothing else");
+        turn_note_dropped(w->notes, "arguments that are no object");
+        put(w, "{\"_raw\":");
+        json_out_raw(&w->out, text);
+        put(w, "}");
+    }
+    return true;
 }
 
 bool wire_put_system(struct writing *w, const char *open, const char *close,

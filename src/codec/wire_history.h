@@ -24,6 +24,9 @@ typedef bool (*wire_run_fn)(struct writing *w, const struct turn_message *calls,
                             const struct turn_message *m, const struct turn_message *end);
 bool wire_put_runs(struct writing *w, wire_run_fn put_run);
 
+/* A call's arguments, as the object that most upstreams want. False with a 400. */
+bool wire_put_arguments(struct writing *w, const struct turn_part *call);
+
 /* The parts of all system messages between `open` and `close`, or nothing when they come to nothing. */
 bool wire_put_system(struct writing *w, const char *open, const char *close,
                      bool (*put_parts)(struct writing *w, const struct turn_part *p));

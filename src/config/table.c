@@ -320,6 +320,10 @@ static const struct word custom_tools_words[] = {{"wrap", 0}, {"reject", 1}, {0}
 static const struct word json_object_words[] = {{"reject", 0}, {"instruct", 1}, {0}};
 static const struct word schemas_words[] = {{"reject", 0}, {"tool", 1}, {0}};
 
+static const struct word bad_arguments_words[] = {{"reject", 0}, {"wrap", 1}, {0}};
+static const struct word missing_results_words[] = {{"reject", 0}, {"synthesise", 1}, {0}};
+static const struct word citations_words[] = {{"drop", 0}, {"reject", 1}, {0}};
+
 static const struct option translation_rows[] = {
     {"unknown_tools", &type_word, MEMBER(struct translation_options, drops_unknown_tools),
      .words = unknown_tools_words, .fallback = "reject",
@@ -343,6 +347,18 @@ static const struct option translation_rows[] = {
      .doc = "A JSON schema for a model that cannot be held to one: refuse the request, or make the "
             "model call a tool with that schema, and its arguments the answer. It does not think "
             "then, and can call no other tool."},
+    {"bad_arguments", &type_word, MEMBER(struct translation_options, wraps_bad_arguments),
+     .words = bad_arguments_words, .fallback = "reject",
+     .doc = "A call in the conversation whose arguments are no JSON object, as models sometimes "
+            "write them: refuse the request, or send them on as `{\"_raw\": \"…\"}`."},
+    {"missing_results", &type_word, MEMBER(struct translation_options, makes_missing_results),
+     .words = missing_results_words, .fallback = "reject",
+     .doc = "A call in the conversation that was never answered: refuse the request, or answer it "
+            "with an error that says so."},
+    {"citations", &type_word, MEMBER(struct translation_options, rejects_citations),
+     .words = citations_words, .fallback = "drop",
+     .doc = "Documents that a Messages client wants to see cited, which nobody else does: answer "
+            "without citations, or refuse."},
 };
 static const struct object translation_object = {
     "translation",

@@ -32,6 +32,13 @@ CALLED = [{"role": "user", "content": "go"},
           {"role": "assistant", "content": None, "tool_calls": [
               {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}]
 
+BAD = CALLED[:1] + [{"role": "assistant", "content": None, "tool_calls": [
+    {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "[1]"}}]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "r"}]
+
+CITED = ask({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x"},
+             "citations": {"enabled": True}})
+
 CLIENTS = {
     "chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "go"}]}, {
         "`max_tokens`": {"max_tokens": 2000},
@@ -83,11 +90,7 @@ CLIENTS = {
         "`cache_control` on a part": {"messages": ask(
             {"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}})},
         "a call without a result": {"messages": CALLED},
-        "arguments that are no object": {"messages": CALLED[:1] + [
-            {"role": "assistant", "content": None, "tool_calls": [
-                {"id": "call_1", "type": "function",
-                 "function": {"name": "f", "arguments": "[1]"}}]},
-            {"role": "tool", "tool_call_id": "call_1", "content": "r"}], "tools": function()},
+        "arguments that are no object": {"messages": BAD, "tools": function()},
     }),
     "messages": ("/v1/messages", {"max_tokens": 2000, "messages": [
         {"role": "user", "content": "go"}]}, {
@@ -126,9 +129,7 @@ CLIENTS = {
             "type": "url", "url": "https://example.org/x.pdf"}})},
         "a file by id": {"messages": ask({"type": "image", "source": {
             "type": "file", "file_id": "file_1"}})},
-        "a document with `citations`": {"messages": ask({"type": "document", "source": {
-            "type": "text", "media_type": "text/plain", "data": "x"},
-            "citations": {"enabled": True}})},
+        "a document with `citations`": {"messages": CITED},
         "`cache_control` of the request": {"cache_control": {"type": "ephemeral"}},
         "`cache_control` on a block": {"messages": ask(
             {"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}})},
@@ -205,6 +206,19 @@ CHOICES = {
         ("responses", "messages", "`tools`, custom with a grammar", {"tools": [
             {"type": "custom", "name": "f", "format": {
                 "type": "grammar", "syntax": "lark", "definition": "start: X"}}]})]),
+    "bad_arguments": ("reject", "wrap", [
+        ("chat", "messages", "arguments that are no object", {"messages": BAD, "tools": function()}),
+        ("responses", "gemini", "arguments that are no object", {"input": [
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "[1]"},
+            {"type": "function_call_output", "call_id": "c", "output": "r"}]})]),
+    "missing_results": ("reject", "synthesise", [
+        ("chat", "messages", "a call without a result", {"messages": CALLED}),
+        ("messages", "responses", "a call without a result", {"messages": [
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+            {"role": "user", "content": "go on"}]})]),
+    "citations": ("drop", "reject", [
+        ("messages", "chat", "a document with `citations`", {"messages": CITED})]),
 }
 OTHER_WORDS = {option: other for option, (_, other, _) in CHOICES.items()}
 

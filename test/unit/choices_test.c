@@ -206,6 +206,116 @@ static void schemas_can_be_those_of_a_tool_that_is_called(void **state)
     check(rows, ROWS(rows));
 }
 
+#define WRAP_ARGUMENTS {.wraps_bad_arguments = true}
+#define CALLED(arguments)                                                                       \
+    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"go\"},{\"role\":"          \
+    "\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":" \
+    "\"f\",\"arguments\":\"" arguments "\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c\","      \
+    "\"content\":\"r\"}]}"
+#define ITEM_CALLED                                                                             \
+    "{\"model\":\"m\",\"input\":[{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\"," \
+    "\"arguments\":\"[\"},{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"r\"}]}"
+
+static void arguments_that_are_no_object_are_refused_or_wrapped(void **state)
+{
+    (void)state;
+    static const enum upstream_api apis[] = {UPSTREAM_MESSAGES, UPSTREAM_GEMINI, UPSTREAM_CONVERSE};
+    for (unsigned i = 0; i < ROWS(apis); i++) {
+        const struct row rows[] = {
+            {API_CHAT, apis[i], DEFAULT, CALLED("[1]"),
+             "messages[1].tool_calls[0].function.arguments", NULL, NULL, NULL},
+            {API_CHAT, apis[i], DEFAULT, CALLED("{\\\"a\\\":"),
+             "messages[1].tool_calls[0].function.arguments", NULL, NULL, NULL},
+            {API_RESPONSES, apis[i], DEFAULT, ITEM_CALLED, "input[0].arguments", NULL, NULL, NULL},
+        };
+        check(rows, ROWS(rows));
+    }
+    static const struct row wrapped[] = {
+        {API_CHAT, UPSTREAM_MESSAGES, WRAP_ARGUMENTS, CALLED("{\\\"a\\\":"), NULL,
+         "\"input\":{\"_raw\":\"{\\\"a\\\":\"}", NULL, "arguments that are no object"},
+        {API_RESPONSES, UPSTREAM_CONVERSE, WRAP_ARGUMENTS, ITEM_CALLED, NULL,
+         "\"input\":{\"_raw\":\"[\"}", NULL, "arguments that are no object"},
+        {API_CHAT, UPSTREAM_GEMINI, WRAP_ARGUMENTS, CALLED("x"), NULL, "\"args\":{\"_raw\":\"x\"}",
+         NULL, "thought signature, arguments that are no object"},
+        {API_CHAT, UPSTREAM_MESSAGES, WRAP_ARGUMENTS, CALLED("{}"), NULL, "\"input\":{}", "_raw",
+         NULL},
+        {API_CHAT, UPSTREAM_RESPONSES, WRAP_ARGUMENTS, CALLED("[1]"), NULL, "\"arguments\":\"[1]\"",
+         NULL, NULL},
+    };
+    check(wrapped, ROWS(wrapped));
+}
+
+#define MAKE_RESULTS {.makes_missing_results = true}
+#define TWO_CALLED(more)                                                                        \
+    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"go\"},{\"role\":"          \
+    "\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":" \
+    "\"f\",\"arguments\":\"{}\"}},{\"id\":\"d\",\"type\":\"function\",\"function\":{\"name\":"  \
+    "\"f\",\"arguments\":\"{}\"}}]}" more "]}"
+#define ANSWERED ",{\"role\":\"tool\",\"tool_call_id\":\"d\",\"content\":\"r\"}"
+#define GO_ON ",{\"role\":\"user\",\"content\":\"on\"}"
+#define NEVER "Error: this call was never answered."
+
+static void calls_without_a_result_are_refused_or_answered(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {API_CHAT, UPSTREAM_MESSAGES, DEFAULT, TWO_CALLED(ANSWERED), "messages[1].tool_calls[0]",
+         NULL, NULL, NULL},
+        /* nothing was called */
+        {API_CHAT, UPSTREAM_MESSAGES, MAKE_RESULTS,
+         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"go\"}" ANSWERED "]}",
+         "messages[1]", NULL, NULL, NULL},
+        {API_CHAT, UPSTREAM_MESSAGES, MAKE_RESULTS, TWO_CALLED(ANSWERED GO_ON), NULL,
+         "[{\"type\":\"tool_result\",\"tool_use_id\":\"c\",\"content\":[{\"type\":\"text\",\"text\":"
+         "\"" NEVER "\"}],\"is_error\":true},{\"type\":\"tool_result\",\"tool_use_id\":\"d\","
+         "\"content\":[{\"type\":\"text\",\"text\":\"r\"}]},{\"type\":\"text\",\"text\":\"on\"}]",
+         NULL, "calls without a result"},
+        {API_CHAT, UPSTREAM_RESPONSES, MAKE_RESULTS, TWO_CALLED(ANSWERED GO_ON), NULL,
+         "\"call_id\":\"d\",\"output\":\"r\"},{\"type\":\"function_call_output\",\"call_id\":\"c\","
+         "\"output\":\"" NEVER "\"},{\"type\":\"message\",\"role\":\"user\"",
+         NULL, "calls without a result"},
+        {API_CHAT, UPSTREAM_RESPONSES, MAKE_RESULTS, TWO_CALLED(""), NULL,
+         "\"call_id\":\"c\",\"output\":\"" NEVER "\"},{\"type\":\"function_call_output\","
+         "\"call_id\":\"d\",\"output\":\"" NEVER "\"}]",
+         NULL, "calls without a result"},
+        {API_MESSAGES, UPSTREAM_CHAT, MAKE_RESULTS,
+         "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"go\"},"
+         "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\","
+         "\"input\":{}}]},{\"role\":\"user\",\"content\":\"on\"}]}",
+         NULL,
+         "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"" NEVER
+         "\"},{\"role\":\"user\",\"content\":\"on\"}",
+         NULL, "calls without a result"},
+        {API_RESPONSES, UPSTREAM_CHAT, MAKE_RESULTS,
+         "{\"model\":\"m\",\"input\":[{\"type\":\"custom_tool_call\",\"call_id\":\"c\",\"name\":"
+         "\"f\",\"input\":\"x\"},{\"role\":\"system\",\"content\":\"s\"}]}",
+         NULL, "\"tool_call_id\":\"c\",\"content\":\"" NEVER "\"}", NULL, "calls without a result"},
+    };
+    check(rows, ROWS(rows));
+}
+
+#define CITED                                                                                    \
+    "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":" \
+    "\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"x\"},"  \
+    "\"citations\":{\"enabled\":true}}]}]}"
+
+static void citations_nobody_makes_are_done_without_or_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {API_MESSAGES,
+         UPSTREAM_CHAT,
+         {.rejects_citations = true},
+         CITED,
+         "messages[0].content[0].citations",
+         NULL,
+         NULL,
+         NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, DEFAULT, CITED, NULL, NULL, NULL, "citations"},
+    };
+    check(rows, ROWS(rows));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +324,9 @@ int main(void)
         cmocka_unit_test(grammars_nobody_enforces_are_described_or_refused),
         cmocka_unit_test(one_json_object_can_be_asked_for_in_words),
         cmocka_unit_test(schemas_can_be_those_of_a_tool_that_is_called),
+        cmocka_unit_test(arguments_that_are_no_object_are_refused_or_wrapped),
+        cmocka_unit_test(calls_without_a_result_are_refused_or_answered),
+        cmocka_unit_test(citations_nobody_makes_are_done_without_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,7 @@ bool turn_is_noted(const struct turn_notes *notes, const char *field);
 /* What the client's protocol calls members that a writer may have to refuse. */
 struct turn_names {
     const char *messages, *stop, *format;
+    const char *arguments; /* below a call: ".function.arguments" */
 };
 
 struct turn_request {

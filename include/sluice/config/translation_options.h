@@ -13,6 +13,9 @@ struct translation_options {
     bool rejects_deferred_tools; /* tools to be found or called by other tools; else offered */
     bool instructs_json;         /* json_object in words where there is none; else refused */
     bool forces_schemas;         /* a schema by a tool that must be called; else refused */
+    bool wraps_bad_arguments;    /* of calls in the history: {"_raw": "…"}; else refused */
+    bool makes_missing_results;  /* of calls in the history; else refused */
+    bool rejects_citations;      /* of documents; else none are made */
     bool rejects_grammars;       /* of custom tools; else they go into the description */
 };
 
