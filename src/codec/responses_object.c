@@ -227,17 +227,26 @@ static void put_message(struct json_out *o, const struct turn_answer *a, unsigne
     json_out_lit(o, "]");
 }
 
-static void put_reasoning(struct json_out *o, const struct responses_echo *echo,
-                          const struct answer_block *b, bool is_begun)
+void responses_put_reasoning_part(struct json_out *o, const struct answer_identity *who,
+                                  struct span text)
+{
+    json_out_span(o, who->reasons_raw ? SPAN_LIT("{\"type\":\"reasoning_text\",\"text\":")
+                                      : SPAN_LIT("{\"type\":\"summary_text\",\"text\":"));
+    json_out_raw(o, text);
+    json_out_lit(o, "}");
+}
+
+static void put_reasoning(struct json_out *o, const struct answer_identity *who,
+                          const struct responses_echo *echo, const struct answer_block *b,
+                          bool is_begun)
 {
     bool has_text = b->kind == ANSWER_REASONING && buf_len(&b->text) > 0 && !is_begun;
     struct span hidden = buf_span(b->kind == ANSWER_REDACTED ? &b->text : &b->proof);
     json_out_lit(o, ",\"type\":\"reasoning\",\"summary\":[");
-    if (has_text) {
-        json_out_lit(o, "{\"type\":\"summary_text\",\"text\":");
-        json_out_raw(o, buf_span(&b->text));
-        json_out_lit(o, "}");
-    }
+    if (who->reasons_raw)
+        json_out_lit(o, "],\"content\":[");
+    if (has_text)
+        responses_put_reasoning_part(o, who, buf_span(&b->text));
     json_out_lit(o, "]");
     if (echo->wants_encrypted && hidden.len > 0 && !is_begun) {
         json_out_lit(o, ",\"encrypted_content\":");
@@ -295,7 +304,7 @@ void responses_put_item(struct json_out *o, const struct answer_identity *who,
     else if (b->kind == ANSWER_CALL)
         put_call(o, echo, b, is_begun);
     else
-        put_reasoning(o, echo, b, is_begun);
+        put_reasoning(o, who, echo, b, is_begun);
     json_out_lit(o, "}");
 }
 

@@ -279,14 +279,29 @@ static void put_citation(struct responses_writer *w, const struct turn_event *e,
 
 /* --- reasoning ------------------------------------------------------------------------------------ */
 
-static void put_summary(struct responses_writer *w, struct json_out *o, const char *type,
-                        unsigned block, struct span text)
+/* What the events of reasoning are called, as a summary and as it is. */
+static const struct reasoning_words {
+    const char *added, *delta, *done, *part_done, *index;
+} reasoning_words[] = {
+    {"reasoning_summary_part.added", "reasoning_summary_text.delta", "reasoning_summary_text.done",
+     "reasoning_summary_part.done", ",\"summary_index\":0"},
+    {"content_part.added", "reasoning_text.delta", "reasoning_text.done", "content_part.done",
+     ",\"content_index\":0"},
+};
+
+static const struct reasoning_words *words_of(const struct responses_writer *w)
+{
+    return &reasoning_words[w->who->reasons_raw];
+}
+
+static void put_reasoning_part(struct responses_writer *w, struct json_out *o, const char *type,
+                               unsigned block, struct span text)
 {
     begin(w, o, type);
     put_place(w, o, block);
-    json_out_lit(o, ",\"summary_index\":0,\"part\":{\"type\":\"summary_text\",\"text\":");
-    json_out_raw(o, text);
-    json_out_lit(o, "}");
+    json_out_span(o, span_text(words_of(w)->index));
+    json_out_lit(o, ",\"part\":");
+    responses_put_reasoning_part(o, w->who, text);
     end(o);
 }
 
@@ -298,13 +313,14 @@ static void close_reasoning(struct responses_writer *w, struct json_out *o)
     struct span text = buf_span(&w->answer.blocks[block].text);
     w->reasoning = -1;
     w->places[block].is_open = false;
-    if (w->places[block].has_summary) {
-        begin(w, o, "reasoning_summary_text.done");
+    if (w->places[block].has_reasons) {
+        begin(w, o, words_of(w)->done);
         put_place(w, o, block);
-        json_out_lit(o, ",\"summary_index\":0,\"text\":");
+        json_out_span(o, span_text(words_of(w)->index));
+        json_out_lit(o, ",\"text\":");
         json_out_raw(o, text);
         end(o);
-        put_summary(w, o, "reasoning_summary_part.done", block, text);
+        put_reasoning_part(w, o, words_of(w)->part_done, block, text);
     }
     end_item(w, block, "completed", o);
 }
@@ -339,11 +355,11 @@ static void put_reasoning(struct responses_writer *w, const struct turn_event *e
     if (w->reasoning < 0)
         return;
     unsigned block = (unsigned)w->reasoning;
-    if (!w->places[block].has_summary) {
-        w->places[block].has_summary = true;
-        put_summary(w, o, "reasoning_summary_part.added", block, SPAN_NONE);
+    if (!w->places[block].has_reasons) {
+        w->places[block].has_reasons = true;
+        put_reasoning_part(w, o, words_of(w)->added, block, SPAN_NONE);
     }
-    put_delta(w, o, "reasoning_summary_text.delta", block, ",\"summary_index\":0", e->text);
+    put_delta(w, o, words_of(w)->delta, block, words_of(w)->index, e->text);
 }
 
 /* Shown to nobody who did not ask for it; the item is complete with it. */

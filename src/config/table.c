@@ -324,6 +324,8 @@ static const struct word bad_arguments_words[] = {{"reject", 0}, {"wrap", 1}, {0
 static const struct word missing_results_words[] = {{"reject", 0}, {"synthesise", 1}, {0}};
 static const struct word citations_words[] = {{"drop", 0}, {"reject", 1}, {0}};
 
+static const struct word reasoning_text_words[] = {{"summary", 0}, {"raw", 1}, {0}};
+
 static const struct option translation_rows[] = {
     {"unknown_tools", &type_word, MEMBER(struct translation_options, drops_unknown_tools),
      .words = unknown_tools_words, .fallback = "reject",
@@ -359,6 +361,10 @@ static const struct option translation_rows[] = {
      .words = citations_words, .fallback = "drop",
      .doc = "Documents that a Messages client wants to see cited, which nobody else does: answer "
             "without citations, or refuse."},
+    {"reasoning_text", &type_word, MEMBER(struct translation_options, shows_raw_reasoning),
+     .words = reasoning_text_words, .fallback = "summary",
+     .doc = "Where a Responses client finds what a model of another protocol shows of its "
+            "reasoning: in the `summary` of the item, or in its `content`, as `reasoning_text`."},
 };
 static const struct object translation_object = {
     "translation",

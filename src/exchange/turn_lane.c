@@ -159,6 +159,7 @@ static struct answer_identity identify(struct exchange *x)
         .prompt =
             x->attempt.translation == NULL ? 0 : translation_prompt_tokens(x->attempt.translation),
         .wants_usage = x->wants_usage || x->wants_cost,
+        .reasons_raw = x->deployment->snapshot->translation.shows_raw_reasoning,
     };
     if (buf_add_json(&model, x->attempt.target->model_id) == 0)
         who.model = arena_keep(&x->arena, buf_span(&model));

@@ -220,7 +220,9 @@ CHOICES = {
     "citations": ("drop", "reject", [
         ("messages", "chat", "a document with `citations`", {"messages": CITED})]),
 }
-OTHER_WORDS = {option: other for option, (_, other, _) in CHOICES.items()}
+# Those that show in answers are tested there.
+OTHER_WORDS = {option: other for option, (_, other, _) in CHOICES.items()} | {
+    "reasoning_text": "raw"}
 
 
 def outcome(gw, upstream, path: str, base: dict, members: dict, target: str) -> str:

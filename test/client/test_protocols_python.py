@@ -165,6 +165,23 @@ def test_responses_are_not_kept_unless_somebody_says_so(oai, upstream):
     assert sent["store"] is True and "include" not in sent
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", ["messages/good", "bedrock/good"])
+def test_responses_reasoning_may_be_raw(otherwise, model, streamed):
+    ask = dict(model=model, input="hello", reasoning={"effort": "high", "summary": "auto"})
+    with openai.OpenAI(base_url=otherwise.base_url, api_key=raw.KEY, max_retries=0) as oai:
+        if not streamed:
+            answer = oai.responses.create(**ask)
+        else:
+            with oai.responses.stream(**ask) as stream:
+                deltas = [e.delta for e in stream if e.type == "response.reasoning_text.delta"]
+                answer = stream.get_final_response()
+            assert "".join(deltas) == "hm, let me see"
+    item = answer.output[0]
+    assert (item.type, item.summary, item.content[0].text) == ("reasoning", [], "hm, let me see")
+    assert answer.output_text == "You said: hello"
+
+
 def test_custom_tool_of_a_chat_model(oai):
     """Free text travels as a function's argument, and comes back as text."""
     answer = oai.responses.create(model="responses/good", input="hello",

@@ -218,6 +218,7 @@ static void random_walks_leave_valid_streams(void **state)
         struct bed b;
         struct grammar g;
         bed_init(&b, api, true);
+        b.who.reasons_raw = walk / ROWS(clients) % 2 == 1;
         for (unsigned step = 0; step < 24; step++) {
             struct turn_event e = random_event(&rng, &fault);
             (void)bed_emit(&b, &e);
@@ -233,10 +234,46 @@ static void random_walks_leave_valid_streams(void **state)
     }
 }
 
+/* Of a response, streamed and whole. */
+static void reasoning_is_a_summary_or_content(void **state)
+{
+    (void)state;
+    static const struct {
+        bool reasons_raw;
+        const char *event, *item;
+    } rows[] = {
+        {false, "event: response.reasoning_summary_text.delta",
+         "\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"hm\"}]"},
+        {true, "event: response.reasoning_text.delta",
+         "\"type\":\"reasoning\",\"summary\":[],\"content\":[{\"type\":\"reasoning_text\",\"text\":"
+         "\"hm\"}]"},
+    };
+    static const struct turn_event events[] = {
+        {.kind = TURN_START},
+        {.kind = TURN_REASONING, .text = {(const uint8_t *)"hm", 2}},
+        {.kind = TURN_TEXT, .slot = 1, .text = {(const uint8_t *)"yes", 3}},
+        {.kind = TURN_END}};
+    for (unsigned i = 0; i < 2 * ROWS(rows); i++) {
+        struct bed b;
+        bool is_stream = i % 2 == 0;
+        bed_init(&b, API_RESPONSES, is_stream);
+        b.who.reasons_raw = rows[i / 2].reasons_raw;
+        for (unsigned e = 0; e < ROWS(events); e++)
+            (void)bed_emit(&b, &events[e]);
+        if (!is_stream)
+            assert_int_equal(b.client->whole_write(b.writer, &b.out), 0);
+        struct span out = buf_span(&b.out);
+        assert_row(i, !is_stream || span_find(out, span_text(rows[i / 2].event)) != SIZE_MAX);
+        assert_row(i, span_find(out, span_text(rows[i / 2].item)) != SIZE_MAX);
+        bed_fini(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_walks_leave_valid_streams),
+        cmocka_unit_test(reasoning_is_a_summary_or_content),
         cmocka_unit_test(recorded_streams_say_the_same_in_every_protocol),
         cmocka_unit_test(recorded_answers_are_written_by_every_protocol),
     };

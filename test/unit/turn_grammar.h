@@ -372,7 +372,8 @@ static inline void check_inside_item(struct grammar *g, const char *kind, yyjson
         append(&g->said.text, yyjson_obj_get(root, "delta"));
     } else if (strcmp(kind, "refusal.delta") == 0) {
         append(&g->said.text, yyjson_obj_get(root, "delta"));
-    } else if (strcmp(kind, "reasoning_summary_text.delta") == 0) {
+    } else if (strcmp(kind, "reasoning_summary_text.delta") == 0 ||
+               strcmp(kind, "reasoning_text.delta") == 0) {
         append(&g->said.reasoning, yyjson_obj_get(root, "delta"));
     } else if (strstr(kind, ".done") == NULL && strstr(kind, "annotation") == NULL) {
         wrong(g, "an event of type %s", kind);

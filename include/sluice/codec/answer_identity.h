@@ -9,6 +9,7 @@ struct answer_identity {
     struct span model; /* raw inside of a JSON string: the model as the client named it */
     uint64_t created;  /* Unix seconds */
     bool wants_usage;  /* chat streams: the client asked for the usage chunk */
+    bool reasons_raw;  /* responses: reasoning is content of its item, not its summary */
     uint64_t ended;    /* Unix seconds, too; known when TURN_END is written, 0 before */
     uint64_t prompt;   /* tokens, about: for messages streams, which tell before anybody knows */
 };

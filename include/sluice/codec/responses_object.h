@@ -43,6 +43,9 @@ void responses_put_item(struct json_out *o, const struct answer_identity *who,
                         unsigned index, const char *status);
 /* One text or refusal as a part of a message. */
 void responses_put_part(struct json_out *o, const struct answer_block *b);
+/* The one part of an item of reasoning. */
+void responses_put_reasoning_part(struct json_out *o, const struct answer_identity *who,
+                                  struct span text);
 void responses_put_annotation(struct json_out *o, const struct answer_citation *c, size_t end);
 /* An item's id, in quotes. */
 void responses_put_item_id(struct json_out *o, const struct answer_identity *who,

@@ -14,10 +14,10 @@
 
 /* Where in the output a block of the answer is; beside answer.blocks. */
 struct responses_place {
-    unsigned slot;       /* as the events say */
-    unsigned item, part; /* output_index, content_index */
-    unsigned first;      /* block its item begins with */
-    bool is_open, has_summary;
+    unsigned slot;             /* as the events say */
+    unsigned item, part;       /* output_index, content_index */
+    unsigned first;            /* block its item begins with */
+    bool is_open, has_reasons; /* its part of reasoning has begun */
 };
 
 struct responses_writer {

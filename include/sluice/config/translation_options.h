@@ -16,6 +16,7 @@ struct translation_options {
     bool wraps_bad_arguments;    /* of calls in the history: {"_raw": "…"}; else refused */
     bool makes_missing_results;  /* of calls in the history; else refused */
     bool rejects_citations;      /* of documents; else none are made */
+    bool shows_raw_reasoning;    /* to Responses clients; else as a summary */
     bool rejects_grammars;       /* of custom tools; else they go into the description */
 };
 
