@@ -60,6 +60,18 @@ test('openai: responses with a tool', async () => {
     assert.deepEqual(JSON.parse(call.arguments), { city: 'Tromsø' });
 });
 
+test('openai: responses with reasoning', async () => {
+    const client = new OpenAI({ baseURL: BASE_URL, ...options });
+    const final = await client.responses.stream({
+        model: MODEL,
+        input: 'one two',
+        reasoning: { effort: 'high', summary: 'auto' },
+    }).finalResponse();
+    assert.equal(final.output_text, 'You said: one two');
+    for (const item of final.output.filter((i) => i.type === 'reasoning'))
+        assert.ok([...item.summary, ...(item.content ?? [])].some((part) => part.text.length > 0));
+});
+
 test('anthropic: messages, streamed with its helper', async () => {
     const client = new Anthropic({ baseURL: ROOT, ...options });
     const stream = client.messages.stream({
