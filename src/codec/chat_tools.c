@@ -95,15 +95,14 @@ static bool put_web_tools(struct writing *w)
 {
     bool has_search = false;
     for (const struct turn_tool *t = w->r->tools; t != NULL; t = t->next) {
-        if (t->web == NULL || has_search)
+        if (t->web == NULL)
             continue;
-        if (t->web->kind == WEB_FETCH || t->web->is_offline || !takes(w, FACT_WEB_SEARCH)) {
+        if (t->web->kind == WEB_FETCH || t->web->is_offline || !takes(w, FACT_WEB_SEARCH))
             web_tool_note(w, t);
-            continue;
-        }
-        if (!web_tool_put_chat(w, t))
+        else if (!has_search && !web_tool_put_chat(w, t))
             return false;
-        has_search = true;
+        else
+            has_search = true;
     }
     if (has_search && wire_must_use_web(w->r) != NULL)
         turn_note_dropped(w->notes, "tool_choice"); /* it searches when it wants to */

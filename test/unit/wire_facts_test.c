@@ -152,6 +152,10 @@ static void sampling_is_left_out_where_it_is_refused(void **state)
         {API_MESSAGES, UPSTREAM_CHAT, PLAIN | FACT_WEB_SEARCH,
          MESSAGES(",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}]"),
          "\"web_search_options\":{}", NULL, NULL},
+        {API_MESSAGES, UPSTREAM_CHAT, PLAIN | FACT_WEB_SEARCH,
+         MESSAGES(",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},"
+                  "{\"type\":\"web_fetch_20250910\",\"name\":\"web_fetch\"}]"),
+         "\"web_search_options\":{}", "fetch", "web fetch"},
     };
     check(rows, ROWS(rows));
 }

@@ -262,7 +262,7 @@ models:
     facts = {m["id"]: {name for name, yes in m["endpoints"][0]["facts"].items() if yes}
              for m in told}
     assert facts["plain"] == {"reasoning", "top_k", "sampling", "short_call_ids",
-                              "prompt_cache_key"}
+                              "prompt_cache_key", "json_schema"}
     assert facts["known"] == {"reasoning", "sampling", "replays_reasoning", "effort_max",
                               "prompt_cache_key"}
     shown = run("config", "show", cwd=tmp_path).stdout
