@@ -1,5 +1,7 @@
 #include "sluice/codec/openai_request.h"
 
+#include "sluice/codec/embeddings_request.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -121,7 +123,7 @@ static bool is_gateway_only(struct span key)
 /* The first letters that any member we look at can begin with; keys written with escapes pass too. */
 static bool may_concern_us(struct span key)
 {
-    return key.len > 0 && memchr("mspuicb\\", key.at[0], 8) != NULL;
+    return key.len > 0 && memchr("mspuicbed\\", key.at[0], 10) != NULL;
 }
 
 /* Do streams of this API say their usage in a chunk that has to be asked for? */
@@ -153,6 +155,19 @@ static bool read_keeping(struct openai_request *r, struct span key, const struct
     return true;
 }
 
+/* Members only embeddings have. */
+static bool read_of_embeddings(struct openai_request *r, struct span key, struct span value,
+                               enum json_kind kind, struct arena *a, struct fault *why)
+{
+    if (json_key_is(key, "input"))
+        return embeddings_request_input(value, kind, a, why);
+    if (json_key_is(key, "encoding_format"))
+        return embeddings_request_format(value, kind, &r->wants_base64, why);
+    if (json_key_is(key, "dimensions"))
+        return embeddings_request_dimensions(value, kind, why);
+    return true;
+}
+
 static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
                         enum api_protocol api, struct arena *a, struct fault *why)
 {
@@ -178,6 +193,8 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         return false;
     if (json_key_is(key, subjects[api]))
         r->has_subject = true;
+    if (api == API_EMBEDDINGS && !read_of_embeddings(r, key, value, m->kind, a, why))
+        return false;
     if (json_key_is(key, "messages") &&
         (api == API_CHAT || api == API_MESSAGES || api == API_COUNT_TOKENS)) {
         if (m->kind != JSON_ARRAY)

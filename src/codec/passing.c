@@ -1,5 +1,6 @@
 #include "sluice/codec/passing.h"
 
+#include "sluice/codec/embeddings.h"
 #include "sluice/codec/messages_stream.h"
 #include "sluice/codec/openai_stream.h"
 #include "sluice/codec/responses_stream.h"
@@ -13,6 +14,12 @@ static struct passing_event look_at_messages(struct openai_prefix *common, struc
 {
     (void)common;
     return messages_event_look(data);
+}
+
+static struct passing_event look_at_embeddings(struct openai_prefix *common, struct span data)
+{
+    (void)common;
+    return embeddings_look(data);
 }
 
 static struct passing_event look_at_responses(struct openai_prefix *common, struct span data)
@@ -56,6 +63,10 @@ static const struct passing messages = {
     .terminator = LITERAL("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
     .ping = ping_messages,
 };
+static const struct passing embeddings = {
+    .look = look_at_embeddings,
+    .read_usage = usage_read_embeddings,
+};
 static const struct passing responses = {
     .look = look_at_responses,
     .read_usage = usage_read_responses,
@@ -70,6 +81,8 @@ const struct passing *passing_for(enum api_protocol api)
     case API_MESSAGES:
     case API_COUNT_TOKENS:
         return &messages;
+    case API_EMBEDDINGS:
+        return &embeddings;
     case API_RESPONSES:
         return &responses;
     default:

@@ -2,7 +2,6 @@
 #include "signature.h"
 
 #include "sluice/catalog/facts.h"
-#include "sluice/codec/proof.h"
 #include "sluice/http/inflate.h"
 
 #include <assert.h>
@@ -125,6 +124,57 @@ static void note_sent(struct attempt *a)
     arm(a, a->target->provider->first_byte_timeout_ms);
 }
 
+static enum flow on_piece(void *arg, const struct span *spans, unsigned n, bool last)
+{
+    struct attempt *a = arg;
+    (void)last;
+    return client_send(a->client, spans, n);
+}
+
+/* `spans`: the head, and a body of so many bytes, which stays where it is. */
+static void send_all(struct attempt *a, const struct span *spans, unsigned n, size_t body_len)
+{
+    struct exchange *x = a->x;
+    note_sent(a);
+    if (body_len <= PUMP_PIECE_BYTES) {
+        (void)client_send(a->client, spans, n); /* what the socket refuses is kept */
+        return;
+    }
+    struct span *left = ARENA_ARRAY(&x->sending, struct span, n);
+    memcpy(left, spans, n * sizeof *left);
+    left[0] = arena_keep(&x->sending, spans[0]);
+    a->sending = ARENA_NEW(&x->sending, struct pump);
+    pump_start(a->sending, x->gateway->loop, left, n, on_piece, a);
+}
+
+void attempt_send_rest(struct attempt *a)
+{
+    if (a->sending != NULL)
+        pump_finish(a->sending);
+    a->sending = NULL;
+}
+
+static void stop_sending(struct attempt *a)
+{
+    if (a->sending != NULL)
+        pump_stop(a->sending);
+    a->sending = NULL;
+}
+
+/* Back to its pool, if all was said on both sides. */
+static void release_connection(struct attempt *a)
+{
+    bool has_asked = a->sending == NULL || pump_is_through(a->sending);
+    stop_sending(a);
+    if (a->client == NULL)
+        return;
+    if (has_asked)
+        client_release(a->client); /* closes it unless its message is complete */
+    else
+        client_close(a->client);
+    a->client = NULL;
+}
+
 /* The client's bytes, spliced. */
 static void send_passing(struct attempt *a)
 {
@@ -145,9 +195,7 @@ static void send_passing(struct attempt *a)
     unsigned n = splice_spans(&splice, body, spans + 1, &total);
     spans[0] = request_head(a, x->forward,
                             x->says_version ? SPAN_NONE : span_text(a->dialect.version), total);
-    note_sent(a);
-    (void)client_send(a->client, spans,
-                      n + 1); /* what the socket refuses is kept: bounded by the body */
+    send_all(a, spans, n + 1, total);
 }
 
 static bool takes_betas(const struct attempt *a)
@@ -176,8 +224,7 @@ static void send_translated(struct attempt *a)
                           : span_text(a->dialect.version);
     spans[0] = request_head(a, translated_fields(a), own, body.len);
     spans[1] = body;
-    note_sent(a);
-    (void)client_send(a->client, spans, 2);
+    send_all(a, spans, 2, body.len);
 }
 
 static void send_request(struct attempt *a)
@@ -202,7 +249,9 @@ static void on_client_data(void *owner, const struct span *spans, unsigned n, bo
 
 static void on_client_writable(void *owner)
 {
-    (void)owner; /* the request was handed over whole */
+    struct attempt *a = owner;
+    if (a->sending != NULL)
+        pump_go_on(a->sending);
 }
 
 static void connect_again(struct attempt *a);
@@ -214,6 +263,7 @@ static void on_client_failed(void *owner, int status, const char *problem)
     bool was_dead = a->state == ATTEMPT_WAITING && client_was_reused(c) &&
                     !client_heard_anything(c) && !a->retried;
     a->client = NULL;
+    stop_sending(a);
     if (was_dead)
         connect_again(a); /* the provider closed it while we were writing: nobody answered yet */
     else if (status == UV_EPROTO)
@@ -370,14 +420,6 @@ void attempt_translated(struct attempt *a)
     reach(a);
 }
 
-/* A conversation that was translated before holds proofs of reasoning in our wrapping, which nobody
- * else can read: it cannot pass as it is, although the client speaks the provider's protocol. */
-static bool holds_wrapped_proofs(const struct exchange *x)
-{
-    bool may_hold = x->kind->api == API_MESSAGES || x->kind->api == API_RESPONSES;
-    return may_hold && proof_is_wrapped_in(buf_span(&x->body.bytes));
-}
-
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
 {
     const struct provider_options *o = planned->target.provider;
@@ -395,7 +437,9 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
                      "its protocol has nothing of this kind");
         return;
     }
-    if (a->dialect.upstream == NULL && holds_wrapped_proofs(x))
+    /* A conversation that was translated before cannot pass as it is then, although the client
+     * speaks the provider's protocol. */
+    if (a->dialect.upstream == NULL && x->holds_proofs)
         (void)dialect_translate(x->kind->api, o, a->target->upstream_model, &a->dialect);
     a->path = dialect_path(&a->dialect, o, a->target->upstream_model, x->wants_stream, &x->sending);
     if (a->dialect.upstream != NULL)
@@ -418,17 +462,22 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     a->bearer = NULL;
     if (a->ticket != NULL)
         ticket_cancel(a->ticket);
-    if (a->client != NULL)
-        client_release(a->client); /* closes it unless its message is complete */
+    release_connection(a);
+    document_lane_let_go(&a->x->lane);
     if (a->demo != NULL)
         demo_stop(a->demo);
     inflater_free(a->inflater);
     translation_end(a->translation);
     a->translation = NULL;
     a->ticket = NULL;
-    a->client = NULL;
     a->demo = NULL;
     a->inflater = NULL;
+}
+
+void attempt_received(struct attempt *a)
+{
+    deadline_clear(&a->deadline);
+    release_connection(a);
 }
 
 /* --- flow ------------------------------------------------------------------------------------- */

@@ -1,75 +1,182 @@
 #include "lanes.h"
 
-#include "sluice/codec/embeddings.h"
+#include "whole_answer.h"
+
+#include "sluice/net/offload.h"
+#include "sluice/net/pump.h"
+
+#include <stdlib.h>
 
 /* A single document is held until it is complete and is JSON: the client could not use half of
- * it, and another endpoint can still be tried when it turns out broken. */
+ * it, and another endpoint can still be tried when it turns out broken. A large one is read on another
+ * thread, and then handed to the client in pieces:
+ *
+ *   complete ──small──▶ read ──▶ sent
+ *      └─────large────▶ attempt_received ··thread·· on_read ──▶ pump ──▶ sent
+ *                                         owns itself           the lane owns it */
 
-enum { WHOLE_MAX = 64 * 1024 * 1024 };
+enum {
+    WHOLE_MAX = 64 * 1024 * 1024,
+    /* 2048 vectors of 3072 numbers, each with all the digits a double has */
+    EMBEDDINGS_MAX = 192 * 1024 * 1024,
+};
 
-/* The members an answer gains behind its opening brace, each with its comma; at most 7 spans. */
-static unsigned own_members(struct exchange *x, const struct passing_event *e, struct buf *cost,
-                            struct span *out)
+struct large_answer {
+    struct exchange *x;
+    struct whole_answer answer;
+    struct offload *job; /* while it is on another thread */
+    struct pump pump;
+    struct buf made;
+    struct span spans[WHOLE_ANSWER_SPANS];
+};
+
+/* --- what is sent ---------------------------------------------------------------------------------- */
+
+/* False: the lane has failed, and what was read may be gone. */
+static bool accept_answer(struct exchange *x, const struct whole_answer *w)
 {
-    unsigned n = 0;
-    if (!e->has_request_id) {
-        out[n++] = SPAN_LIT("\"request_id\":\"");
-        out[n++] = span_of(x->request_id, 32);
-        out[n++] = SPAN_LIT("\",");
+    const struct passing_event *e = &w->seen;
+    const char *problem = whole_answer_problem(w);
+    if (problem != NULL) {
+        lane_fail(x, problem);
+        return false;
     }
-    if (!e->has_provider) { /* a provider's name is a slug: nothing in it needs escapes */
-        out[n++] = SPAN_LIT("\"provider\":\"");
-        out[n++] = span_text(x->attempt.target->provider->name);
-        out[n++] = SPAN_LIT("\",");
+    if (e->kind == EVENT_ERROR) {
+        lane_fail_with_error(x, e->error);
+        return false;
     }
-    if (x->wants_cost) {
-        struct cost c = cost_of(&x->usage, x->attempt.target->price);
-        if (cost_write_members(&c, cost) == 0 && buf_add_byte(cost, ',') == 0)
-            out[n++] = buf_span(cost);
-    }
+    if (e->finish.len > 0)
+        lane_note_finish(x, e->finish);
+    if (e->usage.len > 0)
+        (void)w->passing->read_usage(&x->usage, e->usage);
+    return true;
+}
+
+/* Lays out the answer; 0 when the lane has failed. */
+static unsigned lay_out(struct exchange *x, const struct whole_answer *w, struct buf *made,
+                        struct span *out)
+{
+    if (!accept_answer(x, w))
+        return 0;
+    unsigned n = whole_answer_spans(w, x, made, out);
+    if (n == 0)
+        lane_fail(x, "its answer cannot be completed: out of memory");
     return n;
 }
 
-static void pass_document(struct exchange *x, struct span document)
+static void send_small(struct exchange *x, struct whole_answer *w)
 {
-    const struct passing *p = passing_for(x->kind->api);
-    struct passing_event e = p->look(NULL, document);
-    if (e.kind == EVENT_ERROR) {
-        lane_fail_with_error(x, e.error);
-        return;
+    struct buf made = {0};
+    struct span spans[WHOLE_ANSWER_SPANS];
+    whole_answer_read(w);
+    unsigned n = lay_out(x, w, &made, spans);
+    if (n > 0) {
+        exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
+        exchange_commit(x);
+        sink_end(x->sink, spans, n);
+        lane_finish(x);
     }
-    if (e.kind != EVENT_CHUNK) {
-        lane_fail(x, "its answer is not a JSON object");
-        return;
-    }
-    if (e.finish.len > 0)
-        lane_note_finish(x, e.finish);
-    if (e.usage.len > 0)
-        (void)p->read_usage(&x->usage, e.usage);
-
-    struct buf cost = {0};
-    struct span ours[9];
-    unsigned n = own_members(x, &e, &cost, ours + 1);
-    if (e.is_empty && n > 0)
-        ours[n].len--; /* nothing follows the last comma */
-    ours[0] = span_sub(document, 0, e.open + 1);
-    ours[n + 1] = span_skip(document, e.open + 1);
-    exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
-    exchange_commit(x);
-    sink_end(x->sink, ours, n + 2);
-    buf_fini(&cost);
-    lane_finish(x);
+    buf_fini(&made);
 }
 
-/* Vectors in the form that was asked for. */
-static void pass_recoded(struct exchange *x, struct span document)
+/* --- large ones -------------------------------------------------------------------------------------- */
+
+static void large_free(void *arg)
 {
-    struct buf recoded = {0};
-    if (x->kind->api == API_EMBEDDINGS &&
-        embeddings_recode(buf_span(&x->body.bytes), document, &recoded))
-        document = buf_span(&recoded);
-    pass_document(x, document);
-    buf_fini(&recoded);
+    struct large_answer *l = arg;
+    pump_stop(&l->pump);
+    whole_answer_fini(&l->answer);
+    buf_fini(&l->made);
+    free(l);
+}
+
+static void read_large(void *arg) /* on another thread */
+{
+    struct large_answer *l = arg;
+    whole_answer_read(&l->answer);
+}
+
+static enum flow on_piece(void *arg, const struct span *spans, unsigned n, bool last)
+{
+    struct exchange *x = arg;
+    if (!last)
+        return sink_data(x->sink, spans, n);
+    sink_end(x->sink, spans, n);
+    lane_finish(x);
+    return FLOW_OK;
+}
+
+static void on_read(void *arg)
+{
+    struct large_answer *l = arg;
+    struct exchange *x = l->x;
+    int64_t length = 0;
+    l->job = NULL;
+    unsigned n = lay_out(x, &l->answer, &l->made, l->spans);
+    if (n == 0)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        length += (int64_t)l->spans[i].len;
+    exchange_send_head(x, 200, "application/json", length);
+    exchange_commit(x);
+    attempt_end(&x->attempt, RESULT_OK);
+    deadline_clear(&x->total); /* the client's pace is for server.write_timeout to judge */
+    pump_start(&l->pump, x->gateway->loop, l->spans, n, on_piece, x);
+}
+
+/* Takes over what the lane has held, or a copy. */
+static void read_elsewhere(struct exchange *x, struct whole_answer *w)
+{
+    if (buf_len(&x->lane.held) == 0 && buf_add(&x->lane.held, w->document) < 0) {
+        lane_fail(x, "its answer cannot be held: out of memory");
+        return;
+    }
+    struct large_answer *l = xcalloc(1, sizeof *l);
+    l->x = x;
+    l->answer = *w;
+    l->answer.held = x->lane.held;
+    l->answer.document = buf_span(&l->answer.held);
+    x->lane.held = (struct buf){0};
+    x->lane.large = l;
+    attempt_received(&x->attempt);
+    l->job = offload_start_sized(x->gateway->loop, l->answer.document.len, read_large, on_read,
+                                 large_free, l);
+}
+
+void document_lane_go_on(struct pass_lane *l)
+{
+    if (l->large != NULL && l->large->job == NULL)
+        pump_go_on(&l->large->pump);
+}
+
+void document_lane_let_go(struct pass_lane *l)
+{
+    if (l->large == NULL || l->large->job == NULL)
+        return;
+    offload_cancel(l->large->job); /* it frees itself */
+    l->large = NULL;
+}
+
+void document_lane_free(struct pass_lane *l)
+{
+    document_lane_let_go(l);
+    if (l->large != NULL)
+        large_free(l->large);
+    l->large = NULL;
+}
+
+/* --- what comes ---------------------------------------------------------------------------------------- */
+
+static void pass_document(struct exchange *x, struct span document)
+{
+    struct whole_answer w;
+    whole_answer_init(&w, x, document);
+    if (!whole_answer_is_small(&w)) {
+        read_elsewhere(x, &w);
+        return;
+    }
+    send_small(x, &w);
+    whole_answer_fini(&w);
 }
 
 /* Too large to hold: it goes through unread, in the framing its length allows. */
@@ -108,20 +215,25 @@ static bool hold(struct pass_lane *l, const struct span *spans, unsigned n)
     return true;
 }
 
+static size_t most_of(const struct exchange *x)
+{
+    return x->kind->api == API_EMBEDDINGS ? EMBEDDINGS_MAX : WHOLE_MAX;
+}
+
 void document_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
 {
     struct pass_lane *l = &x->lane;
     size_t len = buf_len(&l->held);
     for (unsigned i = 0; i < n; i++)
         len += spans[i].len;
-    if (l->unread || len > WHOLE_MAX) {
+    if (l->unread || len > most_of(x)) {
         pass_through(x, spans, n, last);
     } else if (last && n == 1 && buf_len(&l->held) == 0) {
-        pass_recoded(x, spans[0]); /* the usual case: one read, no copy */
+        pass_document(x, spans[0]); /* the usual case: one read, no copy */
     } else if (!hold(l, spans, n)) {
         lane_fail(x, "its answer cannot be held: out of memory");
     } else if (last) {
-        pass_recoded(x, buf_span(&l->held));
+        pass_document(x, buf_span(&l->held));
     }
 }
 
@@ -129,7 +241,7 @@ void document_lane_open(struct exchange *x, const struct http_head *head)
 {
     struct pass_lane *l = &x->lane;
     bool large = head->framing == FRAMING_COUNTED && head->content_length > LOOP_READ_BYTES / 2 &&
-                 head->content_length <= WHOLE_MAX && x->attempt.inflater == NULL;
+                 head->content_length <= most_of(x) && x->attempt.inflater == NULL;
     if (large && x->attempt.client != NULL &&
         buf_reserve_exact(&l->held, head->content_length) == 0)
         client_read_into(x->attempt.client, &l->held);

@@ -3,8 +3,6 @@
 
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
-#include "sluice/codec/messages_turn.h"
-#include "sluice/codec/token_estimate.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -15,7 +13,8 @@ enum { QUIET_MS = 2000 };
 enum { SENDING_BLOCK = 2048 }; /* a request's fields and notes: one block, as a rule */
 
 static const unsigned may_become[] = {
-    [EXCHANGE_OPEN] = 1u << EXCHANGE_ADMITTING | 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
+    [EXCHANGE_OPEN] = 1u << EXCHANGE_READING | 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
+    [EXCHANGE_READING] = 1u << EXCHANGE_ADMITTING | 1u << EXCHANGE_ENDED,
     [EXCHANGE_ADMITTING] = 1u << EXCHANGE_ATTEMPTING | 1u << EXCHANGE_ENDED,
     [EXCHANGE_ATTEMPTING] = 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
     [EXCHANGE_ANSWERING] = 1u << EXCHANGE_ENDED,
@@ -33,8 +32,10 @@ static void become(struct exchange *x, enum exchange_state next)
 static void on_sink_writable(void *owner)
 {
     struct exchange *x = owner;
-    if (x->state != EXCHANGE_ENDED)
-        attempt_resume(&x->attempt);
+    if (x->state == EXCHANGE_ENDED)
+        return;
+    attempt_resume(&x->attempt);
+    lane_go_on(&x->lane);
 }
 
 static void end(struct exchange *x);
@@ -233,6 +234,8 @@ static void end(struct exchange *x)
     become(x, EXCHANGE_ENDED);
     if (x->admitting != NULL)
         store_cancel(x->admitting);
+    reading_end(x->reading);
+    x->reading = NULL;
     deadline_clear(&x->total);
     deadline_clear(&x->keepalive);
     settle(x);
@@ -307,25 +310,21 @@ static void attempt_next(struct exchange *x)
     attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
 }
 
-void exchange_count_here(struct exchange *x)
+static void on_counted(struct exchange *x, uint64_t tokens, const struct fault *why)
 {
-    enum { READ_MAX = 4 * 1024 * 1024 }; /* more would hold the loop for too long */
-    struct span body = buf_span(&x->body.bytes);
-    struct turn_request r;
-    struct fault why;
     char answer[96];
-    uint64_t tokens = body.len * 2 / 7;
-    if (body.len <= READ_MAX) {
-        if (!messages_turn_read(body, &x->deployment->snapshot->translation, &x->sending, &r,
-                                &why)) {
-            exchange_fail(x, &why);
-            return;
-        }
-        tokens = token_estimate(&r);
+    if (why != NULL) {
+        exchange_fail(x, why);
+        return;
     }
     int n = snprintf(answer, sizeof answer, "{\"input_tokens\":%llu,\"estimated\":true}",
                      (unsigned long long)tokens);
     exchange_reply(x, 200, "application/json", span_of(answer, (size_t)n));
+}
+
+void exchange_count_here(struct exchange *x)
+{
+    reading_of_tokens(x, on_counted);
 }
 
 static void route(struct exchange *x)
@@ -400,12 +399,12 @@ static void admit(struct exchange *x)
         x->asked_store_us = clock_us();
 }
 
-static bool read_request(struct exchange *x, struct openai_request *r, struct fault *why)
+static void on_request_read(struct exchange *x, const struct fault *why)
 {
-    struct span body = buf_span(&x->body.bytes);
-    if (x->fixed_model.len == 0)
-        return openai_request_read(body, x->kind->api, &x->sending, r, why);
-    return openai_request_read_for(x->fixed_model, body, x->kind->api, &x->sending, r, why);
+    if (why != NULL)
+        exchange_fail(x, why);
+    else
+        admit(x);
 }
 
 void exchange_fix_model(struct exchange *x, struct span model)
@@ -415,7 +414,6 @@ void exchange_fix_model(struct exchange *x, struct span model)
 
 void exchange_run(struct exchange *x, struct span body, struct body *kept)
 {
-    struct fault why;
     x->bytes_in = body.len;
     if (buf_len(&kept->bytes) > 0) {
         body_move(&x->body, kept);
@@ -423,22 +421,14 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
         /* Kept until the provider has answered: a dead connection may cost a second sending. */
         int rc = body_add(&x->body, body);
         if (rc < 0) {
-            why = (struct fault){.kind = FAULT_OVERLOADED};
+            struct fault why = {.kind = FAULT_OVERLOADED};
             snprintf(why.message, sizeof why.message, "too many request bodies are in flight");
             exchange_fail(x, &why);
             return;
         }
     }
-    struct openai_request *r = ARENA_NEW(&x->sending, struct openai_request);
-    if (!read_request(x, r, &why) || !openai_request_is_complete(r, x->kind->api, &why)) {
-        exchange_fail(x, &why);
-        return;
-    }
-    x->request = r;
-    x->wants_stream = r->stream;
-    x->wants_usage = r->wants_usage;
-    x->wants_cost = r->wants_cost;
-    admit(x);
+    become(x, EXCHANGE_READING);
+    reading_of_request(x, on_request_read);
 }
 
 /* --- attempts -------------------------------------------------------------------------------- */
@@ -483,6 +473,7 @@ void exchange_commit(struct exchange *x)
     if (x->state != EXCHANGE_ATTEMPTING)
         return;
     become(x, EXCHANGE_ANSWERING);
+    attempt_send_rest(&x->attempt);
     if (!x->keeps_request) {
         body_fini(&x->body);
         arena_fini(&x->sending);

@@ -5,12 +5,14 @@
 
 #include "access_token.h"
 #include "dialect.h"
+#include "reading.h"
 #include "translation.h"
 
 #include "sluice/codec/openai_request.h"
 #include "sluice/codec/openai_stream.h"
 #include "sluice/exchange/exchange.h"
 #include "sluice/format/sse.h"
+#include "sluice/net/pump.h"
 #include "sluice/net/timer.h"
 #include "sluice/route/plan.h"
 
@@ -42,6 +44,7 @@ struct pass_lane {
     unsigned retry_after_ms;       /* LANE_ERROR: as the head has it; 0: it does not say */
     struct span error_word;        /* LANE_ERROR: the class of the error, where the head names it */
     struct turn_lane *turn;        /* LANE_TURN */
+    struct large_answer *large;    /* LANE_WHOLE: being read elsewhere, or sent in pieces */
     struct buf held;               /* an unfinished event, or the whole document */
 };
 
@@ -71,6 +74,7 @@ struct attempt {
     struct inflater *inflater; /* the provider compresses although asked not to */
     struct dialect dialect;
     struct span path;                /* of the request, behind the provider's prefix */
+    struct pump *sending;            /* of a large request, in the exchange's `sending` */
     struct translation *translation; /* of the request, when that is not passed on as it is */
     struct deadline deadline;
     uint64_t total_due_ms; /* the provider's total timeout, 0: none */
@@ -99,6 +103,10 @@ void attempt_fail(struct attempt *a, enum attempt_result result, enum fault_kind
                   const char *problem);
 /* Its translation is through. */
 void attempt_translated(struct attempt *a);
+/* All of its answer is here: the connection is free, and no deadline of the provider's runs. */
+void attempt_received(struct attempt *a);
+/* What is left of its request is about to go: it is copied to where it waits for the socket. */
+void attempt_send_rest(struct attempt *a);
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
 /* What its request carried that nobody may see. */
@@ -119,6 +127,7 @@ void demo_pause(struct demo *d, bool paused);
 
 enum exchange_state {
     EXCHANGE_OPEN,
+    EXCHANGE_READING, /* its body, perhaps on another thread */
     EXCHANGE_ADMITTING,
     EXCHANGE_ATTEMPTING,
     EXCHANGE_ANSWERING, /* the client has seen a byte of the answer's body: no other attempt */
@@ -136,6 +145,7 @@ struct exchange {
     bool is_stream; /* counted in gateway->streams */
     struct later later;
 
+    struct reading *reading; /* of the body, while that is on another thread */
     const struct key_options *key;
     struct admit_call *admitting;
     struct admit_answer admitted;
@@ -154,6 +164,7 @@ struct exchange {
     struct span relayed;            /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
+    bool holds_proofs;  /* of reasoning, in our wrapping: nobody else can read them */
     bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */
     struct plan plan;
     unsigned nattempts;          /* started so far; the current one is the last */
@@ -208,6 +219,10 @@ bool lane_broken(struct exchange *x);
 /* Something for a client that has heard nothing for a while. */
 void lane_show_life(struct exchange *x);
 void lane_reset(struct pass_lane *l);
+/* The client takes more of an answer that has been received. */
+void lane_go_on(struct pass_lane *l);
+/* The attempt is over: work of its lane on another thread concerns nobody any more. */
+void document_lane_let_go(struct pass_lane *l);
 /* Ends a stream that has begun with the fault in it. */
 void lane_end_with_fault(struct exchange *x, const struct fault *why);
 

@@ -164,6 +164,8 @@ void lane_reset(struct pass_lane *l)
         sse_fini(&l->sse);
     if (l->kind == LANE_TURN)
         turn_lane_free(l->turn);
+    if (l->kind == LANE_WHOLE)
+        document_lane_free(l);
     buf_fini(&l->held);
     l->kind = LANE_NONE;
 }
@@ -177,6 +179,12 @@ static void say_wait(const struct exchange *x, struct fault *f)
         return;
     snprintf(f->message + len, sizeof f->message - len, "; try again in %u.%03us",
              x->retry_after_ms / 1000, x->retry_after_ms % 1000);
+}
+
+void lane_go_on(struct pass_lane *l)
+{
+    if (l->kind == LANE_WHOLE)
+        document_lane_go_on(l);
 }
 
 void lane_end_with_fault(struct exchange *x, const struct fault *why)

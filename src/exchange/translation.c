@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { ON_LOOP_MAX = 256 * 1024, ARENA_BLOCK = 4096 };
+enum { ARENA_BLOCK = 4096 };
 
 struct translation {
     struct attempt *a;
@@ -93,8 +93,9 @@ void translation_start(struct attempt *a)
     t->is_signed = a->target->provider->aws.access_key != NULL;
     t->tells_prompt = a->x->kind->api == API_MESSAGES && a->x->wants_stream;
     a->translation = t;
-    if (t->body.len > ON_LOOP_MAX) {
-        t->job = offload_start(a->x->gateway->loop, translate, on_translated, free_translation, t);
+    if (t->body.len > OFFLOAD_FROM_BYTES) {
+        t->job = offload_start_sized(a->x->gateway->loop, t->body.len, translate, on_translated,
+                                     free_translation, t);
     } else {
         translate(t);
         attempt_translated(a);

@@ -141,6 +141,18 @@ bool usage_read_openai(struct usage *u, struct span object)
     return true;
 }
 
+/* Voyage says total_tokens only: of vectors nothing is written, so that is what was read. */
+bool usage_read_embeddings(struct usage *u, struct span object)
+{
+    struct counts c = {0};
+    bool is_stated = read_counts(object, chat_names, &c) || c.total > 0;
+    if (c.prompt == 0)
+        c.prompt = c.total;
+    if (is_stated)
+        set_usage(u, &c);
+    return is_stated;
+}
+
 bool usage_read_responses(struct usage *u, struct span object)
 {
     struct counts c = {0};

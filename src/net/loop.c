@@ -3,7 +3,8 @@
  *      timers · sockets ──> callbacks ──> [check] ──> close callbacks ──> [prepare] ──> sleep
  *                                           later                     later, hook, lag
  *
- * Both marks flush what loop_later collected. `prepare` comes right before libuv decides how long
+ * Both marks flush what loop_later collected, and `check` runs what waited for this turn. `prepare`
+ * comes right before libuv decides how long
  * to sleep, so nothing queued by any phase waits for the next event. */
 #include "sluice/net/loop.h"
 
@@ -43,15 +44,87 @@ static void flush_later(struct loop *l)
     }
 }
 
+/* --- the next turn --------------------------------------------------------------------------- */
+
+static void circle_init(struct next_turn *head)
+{
+    head->prev = head->next = head;
+}
+
+static bool circle_is_empty(const struct next_turn *head)
+{
+    return head->next == head;
+}
+
+static void insert_before(struct next_turn *where, struct next_turn *what)
+{
+    what->prev = where->prev;
+    what->next = where;
+    where->prev->next = what;
+    where->prev = what;
+}
+
+static void on_idle(uv_idle_t *h)
+{
+    (void)h; /* that it is there keeps the loop from sleeping */
+}
+
+void loop_next_turn(struct loop *l, struct next_turn *what)
+{
+    if (what->next != NULL)
+        return;
+    insert_before(&l->next, what);
+    uv_idle_start(&l->idle, on_idle);
+}
+
+void loop_forget_turn(struct next_turn *what)
+{
+    if (what->next == NULL)
+        return;
+    what->prev->next = what->next;
+    what->next->prev = what->prev;
+    what->prev = what->next = NULL;
+}
+
+/* The sockets come between: only what waits now is due. */
+static void make_due(struct loop *l)
+{
+    while (!circle_is_empty(&l->next)) {
+        struct next_turn *what = l->next.next;
+        loop_forget_turn(what);
+        insert_before(&l->due, what);
+    }
+}
+
+static void run_due(struct loop *l)
+{
+    if (circle_is_empty(&l->due) && circle_is_empty(&l->next)) {
+        uv_idle_stop(&l->idle);
+        return;
+    }
+    while (!circle_is_empty(&l->due)) {
+        struct next_turn *what = l->due.next;
+        loop_forget_turn(what);
+        loop_busy(l);
+        what->run(what);
+    }
+}
+
+/* --- the marks of a turn --------------------------------------------------------------------- */
+
 static void on_check(uv_check_t *h)
 {
-    flush_later(h->data);
+    struct loop *l = h->data;
+    flush_later(l);
+    run_due(l);
+    flush_later(l);
 }
 
 static void on_prepare(uv_prepare_t *h)
 {
     struct loop *l = h->data;
     flush_later(l);
+    make_due(l);
     if (l->turn_hook != NULL) {
         l->turn_hook(l->turn_hook_arg);
         flush_later(l);
@@ -73,6 +146,10 @@ struct loop *loop_new(void)
     signal(SIGPIPE, SIG_IGN);
     l->later_end = &l->later_first;
     l->handshakes_end = &l->handshakes;
+    l->line_end = &l->line;
+    circle_init(&l->next);
+    circle_init(&l->due);
+    uv_idle_init(&l->uv, &l->idle);
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
     l->prepare.data = l->check.data = l;
@@ -93,6 +170,8 @@ void loop_free(struct loop *l)
     assert(l->names == NULL);       /* dial_cache_free comes first */
     flush_later(l);
     wheel_close(l->wheel);
+    assert(circle_is_empty(&l->next) && circle_is_empty(&l->due));
+    uv_close((uv_handle_t *)&l->idle, NULL);
     uv_close((uv_handle_t *)&l->prepare, NULL);
     uv_close((uv_handle_t *)&l->check, NULL);
     uv_run(&l->uv, UV_RUN_DEFAULT);

@@ -5,6 +5,7 @@
 #include "sluice/net/loop.h"
 
 struct handshake_step;
+struct offload;
 struct names; /* names.c: the resolver's cache */
 struct wheel; /* timer.c: deadlines by slot */
 
@@ -13,6 +14,8 @@ struct loop {
     uv_prepare_t prepare; /* runs before the loop sleeps: the end of a turn */
     uv_check_t check;     /* runs after the sockets' callbacks */
     struct later *later_first, **later_end;
+    uv_idle_t idle;             /* runs while somebody waits for a turn: the loop does not sleep */
+    struct next_turn next, due; /* heads of circles: for the turn after this; for this one */
     void (*turn_hook)(void *arg);
     void *turn_hook_arg;
     uint64_t turn_began_us; /* 0: nothing has run in this turn yet */
@@ -24,6 +27,8 @@ struct loop {
     struct wheel *wheel;
     struct handshake_step *handshakes, **handshakes_end; /* waiting in line to be computed */
     bool handshake_running;
+    struct offload *line, **line_end; /* large work that waits for its turn on a thread */
+    unsigned large_running;
     struct names *names; /* made by the first dial that has a name */
 };
 

@@ -46,6 +46,52 @@ static void later_may_queue_itself_and_others(void **state)
     loop_free(l);
 }
 
+struct walker {
+    struct next_turn turn;
+    struct loop *loop;
+    unsigned ran, again;
+};
+
+static void on_turn(struct next_turn *t)
+{
+    struct walker *w = (struct walker *)t;
+    w->ran++;
+    if (w->again > 0) {
+        w->again--;
+        loop_next_turn(w->loop, t);
+    }
+}
+
+/* However often it asks, the sockets have a turn in between. */
+static void the_next_turn_is_another_one(void **state)
+{
+    struct loop *l = loop_new();
+    struct walker w = {.turn.run = on_turn, .loop = l, .again = 5};
+    (void)state;
+    loop_next_turn(l, &w.turn);
+    loop_next_turn(l, &w.turn);
+    for (unsigned before = 0; w.ran < 6; before = w.ran) {
+        uv_run(loop_uv(l), UV_RUN_NOWAIT);
+        assert_true(w.ran <= before + 1);
+    }
+    uv_run(loop_uv(l), UV_RUN_NOWAIT);
+    assert_int_equal(uv_loop_alive(loop_uv(l)), 0); /* and then the loop may sleep */
+    loop_free(l);
+}
+
+static void a_forgotten_turn_does_not_come(void **state)
+{
+    struct loop *l = loop_new();
+    struct walker w = {.turn.run = on_turn, .loop = l};
+    (void)state;
+    loop_next_turn(l, &w.turn);
+    loop_forget_turn(&w.turn);
+    loop_forget_turn(&w.turn);
+    run_ms(l, 1);
+    assert_int_equal(w.ran, 0);
+    loop_free(l);
+}
+
 static struct job from_close;
 static uint64_t closed_us, ran_us;
 
@@ -136,6 +182,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(later_runs_once_however_often_it_is_queued),
         cmocka_unit_test(later_may_queue_itself_and_others),
+        cmocka_unit_test(the_next_turn_is_another_one),
+        cmocka_unit_test(a_forgotten_turn_does_not_come),
         cmocka_unit_test(later_from_a_close_callback_does_not_wait_for_an_event),
         cmocka_unit_test(lag_is_the_longest_turn_and_is_taken_once),
         cmocka_unit_test(the_hook_runs_at_the_end_of_turns),

@@ -57,6 +57,7 @@ static struct buf spliced(struct bench *b, const char *upstream_model)
 /* --- what is refused ----------------------------------------------------------------------------- */
 
 #define SEALED "\"reasoning.encrypted_content\""
+#define EMBED(input) "{\"model\":\"m\",\"input\":" input "}"
 #define MESSAGES "\"messages\":[{}]"
 #define ELEVEN                                                                                   \
     "\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null," \
@@ -102,6 +103,30 @@ static void a_bad_request_is_refused_by_the_name_of_its_member(void **state)
         {"{\"model\":\"m\",\"stream\":\"true\"}", "stream", "must be true or false", API_CHAT},
         {"{\"model\":\"m\",\"stream\":1}", "stream", "must be true or false", API_CHAT},
         {"{\"model\":\"m\",\"stream\":true}", "stream", "cannot be streamed", API_EMBEDDINGS},
+        /* embeddings */
+        {EMBED("null"), "input", "must be a text", API_EMBEDDINGS},
+        {EMBED("5"), "input", "must be a text", API_EMBEDDINGS},
+        {EMBED("true"), "input", "must be a text", API_EMBEDDINGS},
+        {EMBED("[\"a\",null]"), "input[1]", "a text, a list of tokens or an object",
+         API_EMBEDDINGS},
+        {EMBED("[\"a\",\"b\",\"c\", 4]"), "input[3]", "cannot be mixed", API_EMBEDDINGS},
+        {EMBED("[true]"), "input[0]", "a text, a list of tokens or an object", API_EMBEDDINGS},
+        {EMBED("[1,2,\"a\"]"), "input[2]", "nothing but whole numbers", API_EMBEDDINGS},
+        {EMBED("[1, 2.5]"), "input[1]", "nothing but whole numbers", API_EMBEDDINGS},
+        {EMBED("[-1]"), "input[0]", "nothing but whole numbers", API_EMBEDDINGS},
+        {EMBED("[1,[2]]"), "input[1]", "nothing but whole numbers", API_EMBEDDINGS},
+        {EMBED("[[1],[2,null]]"), "input[1][1]", "nothing but whole numbers", API_EMBEDDINGS},
+        {EMBED("[[\"a\"]]"), "input[0][0]", "nothing but whole numbers", API_EMBEDDINGS},
+        {EMBED("[[1],2]"), "input[1]", "cannot be mixed", API_EMBEDDINGS},
+        {EMBED("\"x\",\"encoding_format\":\"int8\""), "encoding_format", "must be \"float\"",
+         API_EMBEDDINGS},
+        {EMBED("\"x\",\"encoding_format\":5"), "encoding_format", "must be \"float\"",
+         API_EMBEDDINGS},
+        {EMBED("\"x\",\"dimensions\":0"), "dimensions", "above 0", API_EMBEDDINGS},
+        {EMBED("\"x\",\"dimensions\":-3"), "dimensions", "above 0", API_EMBEDDINGS},
+        {EMBED("\"x\",\"dimensions\":1.5"), "dimensions", "above 0", API_EMBEDDINGS},
+        {EMBED("\"x\",\"dimensions\":\"8\""), "dimensions", "above 0", API_EMBEDDINGS},
+        {EMBED("\"x\",\"d\\u0069mensions\":[]"), "dimensions", "above 0", API_EMBEDDINGS},
         {"{\"model\":\"m\",\"messages\":\"hi\"}", "messages", "must be an array", API_CHAT},
         {"{\"model\":\"m\",\"messages\":{}}", "messages", "must be an array", API_CHAT},
         {"{\"model\":\"m\",\"messages\":null}", "messages", "must be an array", API_CHAT},
@@ -132,6 +157,61 @@ static void a_bad_request_is_refused_by_the_name_of_its_member(void **state)
         assert_row(i, strcmp(b.why.param, rows[i].param) == 0);
         assert_row(i, strstr(b.why.message, rows[i].says) != NULL);
         let_go(&b);
+    }
+}
+
+static void embeddings_are_of_anything_that_may_be_right(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        bool wants_base64;
+    } rows[] = {
+        {EMBED("\"\""), false},
+        {EMBED("\"a text\""), false},
+        {EMBED("[]"), false},
+        {EMBED("[ ]"), false},
+        {EMBED("[\"a\",\"\"]"), false},
+        {EMBED("[ 0 , 17,100257 ]"), false},
+        {EMBED("[[1,2],[3],[]]"), false},
+        {EMBED("[\"a\",[1],{\"text\":\"b\"}]"), false},
+        {EMBED("[[{\"type\":\"image_url\"}]]"), false},
+        {EMBED("{\"image\":\"AAAA\"}"), false},
+        {EMBED("\"x\",\"encoding_format\":null,\"dimensions\":null"), false},
+        {EMBED("\"x\",\"encoding_format\":\"float\",\"dimensions\":1"), false},
+        {EMBED("\"x\",\"encoding_format\":\"base64\",\"dimensions\":3072"), true},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b;
+        assert_row(i, read_body(&b, rows[i].body, API_EMBEDDINGS));
+        assert_row(i, openai_request_is_complete(&b.request, API_EMBEDDINGS, &b.why));
+        assert_row(i, b.request.wants_base64 == rows[i].wants_base64);
+        let_go(&b);
+    }
+}
+
+/* Of texts, or of lists of tokens; one list of tokens is one input, however long. */
+static void a_request_has_2048_inputs_at_most(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *item;
+        unsigned n;
+        bool is_good;
+    } rows[] = {{"\"\"", 2048, true}, {"\"\"", 2049, false}, {"[1]", 2048, true},
+                {"[1]", 2049, false}, {"{}", 2049, false},   {"7", 9000, true}};
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct buf body = {0};
+        struct bench b;
+        assert_int_equal(buf_add_text(&body, "{\"model\":\"m\",\"input\":["), 0);
+        for (unsigned k = 0; k < rows[i].n; k++)
+            assert_int_equal(buf_addf(&body, "%s%s", k > 0 ? "," : "", rows[i].item), 0);
+        assert_int_equal(buf_add(&body, SPAN_LIT("]}\0")), 0);
+        assert_row(i, read_body(&b, (const char *)body.at, API_EMBEDDINGS) == rows[i].is_good);
+        if (!rows[i].is_good)
+            assert_string_equal(b.why.param, "input");
+        let_go(&b);
+        buf_fini(&body);
     }
 }
 
@@ -387,6 +467,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bad_request_is_refused_by_the_name_of_its_member),
+        cmocka_unit_test(embeddings_are_of_anything_that_may_be_right),
+        cmocka_unit_test(a_request_has_2048_inputs_at_most),
         cmocka_unit_test(a_name_without_end_is_refused),
         cmocka_unit_test(members_are_found_however_they_are_written),
         cmocka_unit_test(only_what_is_ours_changes),

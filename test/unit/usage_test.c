@@ -38,6 +38,29 @@ static void what_states_no_count_changes_nothing(void **state)
     }
 }
 
+/* Of vectors nothing is written: the total says what was read. */
+static void an_embeddings_total_is_its_prompt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *object;
+        bool is_stated;
+        uint64_t prompt;
+    } rows[] = {
+        {"{}", false, 0},
+        {"{\"total_tokens\":0}", false, 0},
+        {"{\"total_tokens\":5}", true, 5},
+        {"{\"prompt_tokens\":4,\"total_tokens\":4}", true, 4},
+        {"{\"prompt_tokens\":4}", true, 4},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct usage u = {0};
+        assert_row(i, usage_read_embeddings(&u, span_text(rows[i].object)) == rows[i].is_stated);
+        assert_row(i, u.prompt == rows[i].prompt && u.completion == 0);
+        assert_row(i, (u.source == USAGE_PROVIDER) == rows[i].is_stated);
+    }
+}
+
 /* The columns: prompt, cached, cache_write, completion, reasoning. */
 static void counts_mean_the_same_whatever_a_provider_calls_them(void **state)
 {
@@ -104,6 +127,7 @@ static void a_source_has_a_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_embeddings_total_is_its_prompt),
         cmocka_unit_test(what_states_no_count_changes_nothing),
         cmocka_unit_test(counts_mean_the_same_whatever_a_provider_calls_them),
         cmocka_unit_test(a_source_has_a_name),

@@ -26,6 +26,7 @@ struct openai_request {
     bool stream;
     bool wants_usage;  /* the client asked for the usage chunk itself */
     bool wants_cost;   /* usage: {include: true} */
+    bool wants_base64; /* embeddings: vectors as base64 rather than numbers */
     bool lacks_model;  /* the path names it, the body does not */
     bool has_subject;  /* what the request is about is there: messages, prompt or input */
     bool has_options;  /* stream_options is there */

@@ -18,17 +18,18 @@ enum passing_kind {
 
 struct passing_event {
     enum passing_kind kind;
-    bool has_content;                  /* it brings, or opens, a part of the answer */
-    struct span content;               /* the value that does; for `brings_token` */
-    struct span usage;                 /* the object, empty when absent or null */
-    struct span finish;                /* why the model stopped, in the protocol's word */
-    struct span error;                 /* EVENT_ERROR: the member's value */
-    size_t open, end;                  /* offsets of the outer braces in the data */
-    bool is_empty;                     /* {} */
-    bool has_request_id, has_provider; /* members of these names are there already */
-    uint64_t sequence;                 /* Responses: the event's number */
-    struct span begun;                 /* Responses: the object of response.created */
-    bool is_last;                      /* EVENT_ERROR: it ends the stream, too */
+    bool has_content;                   /* it brings, or opens, a part of the answer */
+    struct span content;                /* the value that does; for `brings_token` */
+    struct span usage;                  /* the object, empty when absent or null */
+    struct span finish;                 /* why the model stopped, in the protocol's word */
+    struct span error;                  /* EVENT_ERROR: the member's value */
+    size_t open, end;                   /* offsets of the outer braces in the data */
+    bool is_empty;                      /* {} */
+    bool has_request_id, has_provider;  /* members of these names are there already */
+    bool has_id, has_object, has_model; /* embeddings: likewise */
+    uint64_t sequence;                  /* Responses: the event's number */
+    struct span begun;                  /* Responses: the object of response.created */
+    bool is_last;                       /* EVENT_ERROR: it ends the stream, too */
 };
 
 struct openai_prefix; /* what the chunks of one Chat stream have in common: openai_stream.h */

@@ -1,7 +1,7 @@
 /* exchange.h: one request, from its head to its record.
  *
- *   OPEN ──run──▶ ADMITTING ──▶ ATTEMPTING ──first byte──▶ ANSWERING ──▶ ENDED
- *     └──────────────┴──────────────┴────── fail, reply, client gone ──────▲
+ *   OPEN ──run──▶ READING ──▶ ADMITTING ──▶ ATTEMPTING ──first byte──▶ ANSWERING ──▶ ENDED
+ *     └──────────────┴────────────┴──────────────┴────── fail, reply, client gone ──────▲
  *
  * The API layer opens an exchange for every request it accepts to look at and then calls one of
  * run, reply or fail. Whatever happens, the exchange ends exactly once, writes one record (log,

@@ -22,6 +22,9 @@ struct usage {
  * replaces what was known. False when it states no count. `object` is valid JSON. */
 bool usage_read_openai(struct usage *u, struct span object);
 
+/* The same for embeddings, where the total alone tells, too. */
+bool usage_read_embeddings(struct usage *u, struct span object);
+
 /* The same for the Responses protocol. */
 bool usage_read_responses(struct usage *u, struct span object);
 

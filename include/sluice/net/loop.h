@@ -20,6 +20,12 @@ struct later {
     bool queued;
 };
 
+/* Embedded in whatever goes on in the next turn. */
+struct next_turn {
+    struct next_turn *prev, *next; /* NULL: not waiting */
+    void (*run)(struct next_turn *);
+};
+
 struct loop *loop_new(void); /* aborts when the kernel has no epoll left; ignores SIGPIPE */
 /* Closes what the loop itself owns, runs until every handle is closed, and frees it. Everybody
  * else's handles must be closed or closing by now, and dial_cache_free called. */
@@ -29,6 +35,11 @@ void loop_stop(struct loop *l);
 uv_loop_t *loop_uv(struct loop *l);
 
 void loop_later(struct loop *l, struct later *what);
+
+/* Runs once the sockets have had a turn of their own: for work in pieces that must not keep anybody
+ * waiting. Idempotent while it waits; it may ask for the turn after that when it runs. */
+void loop_next_turn(struct loop *l, struct next_turn *what);
+void loop_forget_turn(struct next_turn *what); /* idempotent; required before freeing */
 
 /* Called at the end of every turn that did something (log flushing). One hook; may be NULL. */
 void loop_on_turn(struct loop *l, void (*hook)(void *arg), void *arg);

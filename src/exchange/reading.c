@@ -1,0 +1,187 @@
+#include "reading.h"
+
+#include "exchange_priv.h"
+
+#include "sluice/codec/messages_turn.h"
+#include "sluice/codec/proof.h"
+#include "sluice/codec/token_estimate.h"
+#include "sluice/net/offload.h"
+
+#include <stdlib.h>
+
+enum { ARENA_BLOCK = 4096 };
+
+/* What is asked, and what came of it. Everything is made in the arena. */
+struct question {
+    enum api_protocol api;
+    struct span body;
+    struct span fixed_model; /* by the path; empty: the body names it */
+    struct translation_options translation;
+    struct arena *arena;
+    struct openai_request *request;
+    bool holds_proofs; /* of reasoning, in our wrapping */
+    uint64_t tokens;
+    bool is_good;
+    struct fault why;
+};
+
+struct reading {
+    struct exchange *x;
+    struct question q;
+    void (*ask)(struct question *q);
+    void (*read)(struct exchange *x, const struct fault *why);
+    void (*counted)(struct exchange *x, uint64_t tokens, const struct fault *why);
+    struct openai_request request;
+    struct arena arena;
+    struct offload *job; /* while it is on another thread */
+    struct body kept;    /* once the exchange is gone */
+};
+
+/* --- on any thread -------------------------------------------------------------------------------- */
+
+static bool read_request(struct question *q)
+{
+    if (q->fixed_model.len == 0)
+        return openai_request_read(q->body, q->api, q->arena, q->request, &q->why);
+    return openai_request_read_for(q->fixed_model, q->body, q->api, q->arena, q->request, &q->why);
+}
+
+static void ask_for_request(struct question *q)
+{
+    bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
+    q->is_good = read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
+    q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
+}
+
+static void ask_for_tokens(struct question *q)
+{
+    struct turn_request turn;
+    q->is_good = messages_turn_read(q->body, &q->translation, q->arena, &turn, &q->why);
+    if (q->is_good)
+        q->tokens = token_estimate(&turn);
+}
+
+/* --- on the loop ------------------------------------------------------------------------------------ */
+
+static const struct fault *problem_of(const struct question *q)
+{
+    return q->is_good ? NULL : &q->why;
+}
+
+static void note_request(struct exchange *x, const struct question *q)
+{
+    x->request = q->request;
+    x->wants_stream = q->request->stream;
+    x->wants_usage = q->request->wants_usage;
+    x->wants_cost = q->request->wants_cost;
+    x->holds_proofs = q->holds_proofs;
+}
+
+/* The request is kept with what another attempt would need; it points into the body, or here. */
+static struct openai_request *keep_request(struct exchange *x, const struct question *q)
+{
+    struct openai_request *kept = ARENA_NEW(&x->sending, struct openai_request);
+    *kept = *q->request;
+    kept->model = arena_keep(&x->sending, q->request->model);
+    return kept;
+}
+
+static void reading_free(void *arg)
+{
+    struct reading *r = arg;
+    body_fini(&r->kept);
+    arena_fini(&r->arena);
+    free(r);
+}
+
+static void on_asked(void *arg)
+{
+    struct reading *r = arg;
+    struct exchange *x = r->x;
+    const struct fault *why = problem_of(&r->q);
+    x->reading = NULL; /* whoever is told may end the exchange, or have more read */
+    if (r->read != NULL && why == NULL) {
+        r->q.request = keep_request(x, &r->q);
+        note_request(x, &r->q);
+    }
+    if (r->read != NULL)
+        r->read(x, why);
+    else
+        r->counted(x, r->q.tokens, why);
+    reading_free(r);
+}
+
+static struct question question_of(const struct exchange *x)
+{
+    return (struct question){
+        .api = x->kind->api,
+        .body = buf_span(&x->body.bytes),
+        .fixed_model = x->fixed_model,
+        .translation = x->deployment->snapshot->translation,
+    };
+}
+
+static bool is_small(const struct exchange *x)
+{
+    return buf_len(&x->body.bytes) <= OFFLOAD_FROM_BYTES;
+}
+
+static void ask_elsewhere(void *arg)
+{
+    struct reading *r = arg;
+    r->ask(&r->q);
+}
+
+/* The exchange's own memory may go while the thread still reads: all that is needed comes along. */
+static struct reading *reading_start(struct exchange *x, void (*ask)(struct question *q))
+{
+    struct reading *r = xcalloc(1, sizeof *r);
+    arena_init(&r->arena, NULL, ARENA_BLOCK);
+    r->x = x;
+    r->ask = ask;
+    r->q = question_of(x);
+    r->q.arena = &r->arena;
+    r->q.request = &r->request;
+    r->q.fixed_model = arena_keep(&r->arena, x->fixed_model);
+    r->job = offload_start_sized(x->gateway->loop, r->q.body.len, ask_elsewhere, on_asked,
+                                 reading_free, r);
+    x->reading = r;
+    return r;
+}
+
+void reading_of_request(struct exchange *x,
+                        void (*then)(struct exchange *x, const struct fault *why))
+{
+    if (!is_small(x)) {
+        reading_start(x, ask_for_request)->read = then;
+        return;
+    }
+    struct question q = question_of(x);
+    q.arena = &x->sending;
+    q.request = ARENA_NEW(&x->sending, struct openai_request);
+    ask_for_request(&q);
+    if (q.is_good)
+        note_request(x, &q);
+    then(x, problem_of(&q));
+}
+
+void reading_of_tokens(struct exchange *x,
+                       void (*then)(struct exchange *x, uint64_t tokens, const struct fault *why))
+{
+    if (!is_small(x)) {
+        reading_start(x, ask_for_tokens)->counted = then;
+        return;
+    }
+    struct question q = question_of(x);
+    q.arena = &x->sending;
+    ask_for_tokens(&q);
+    then(x, q.tokens, problem_of(&q));
+}
+
+void reading_end(struct reading *r)
+{
+    if (r == NULL)
+        return;
+    body_move(&r->kept, &r->x->body);
+    offload_cancel(r->job);
+}

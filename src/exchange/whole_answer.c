@@ -1,0 +1,114 @@
+#include "whole_answer.h"
+
+#include "exchange_priv.h"
+
+#include "sluice/codec/embeddings.h"
+#include "sluice/net/offload.h"
+
+enum {
+    RECODED_FROM_BYTES = 64 * 1024
+}; /* a number of a vector takes longer than reading its digits */
+
+void whole_answer_init(struct whole_answer *w, const struct exchange *x, struct span document)
+{
+    *w = (struct whole_answer){
+        .document = document,
+        .passing = passing_for(x->kind->api),
+        .is_embeddings = x->kind->api == API_EMBEDDINGS,
+        .wants_base64 = x->request->wants_base64,
+    };
+}
+
+void whole_answer_fini(struct whole_answer *w)
+{
+    buf_fini(&w->held);
+    buf_fini(&w->recoded);
+}
+
+static bool needs_recoding(const struct whole_answer *w)
+{
+    return w->is_embeddings && embeddings_need_recoding(w->wants_base64, w->document);
+}
+
+bool whole_answer_is_small(const struct whole_answer *w)
+{
+    return w->document.len <= RECODED_FROM_BYTES ||
+           (w->document.len <= OFFLOAD_FROM_BYTES && !needs_recoding(w));
+}
+
+void whole_answer_read(struct whole_answer *w)
+{
+    if (needs_recoding(w) && embeddings_recode(w->wants_base64, w->document, &w->recoded)) {
+        buf_fini(&w->held);
+        w->document = buf_span(&w->recoded);
+    }
+    w->seen = w->passing->look(NULL, w->document);
+}
+
+const char *whole_answer_problem(const struct whole_answer *w)
+{
+    if (w->seen.kind == EVENT_ERROR)
+        return NULL;
+    if (w->seen.kind != EVENT_CHUNK)
+        return "its answer is not a JSON object";
+    if (w->is_embeddings && !w->seen.has_content)
+        return "its answer holds no embeddings";
+    return NULL;
+}
+
+/* Members this answer lacks, each with its comma: those that need to be made first. */
+static bool make(const struct whole_answer *w, const struct exchange *x, struct buf *made)
+{
+    struct cost c = cost_of(&x->usage, x->attempt.target->price);
+    return (!x->wants_cost ||
+            (cost_write_members(&c, made) == 0 && buf_add_byte(made, ',') == 0)) &&
+           (!w->is_embeddings || embeddings_write_missing(&w->seen, span_of(x->request_id, 32),
+                                                          x->attempt.target->model_id, made) == 0);
+}
+
+static unsigned add_own(const struct whole_answer *w, const struct exchange *x, struct span made,
+                        struct span *out)
+{
+    const struct passing_event *e = &w->seen;
+    unsigned n = 0;
+    if (!e->has_request_id) {
+        out[n++] = SPAN_LIT("\"request_id\":\"");
+        out[n++] = span_of(x->request_id, 32);
+        out[n++] = SPAN_LIT("\",");
+    }
+    if (!e->has_provider) { /* a provider's name is a slug: nothing in it needs escapes */
+        out[n++] = SPAN_LIT("\"provider\":\"");
+        out[n++] = span_text(x->attempt.target->provider->name);
+        out[n++] = SPAN_LIT("\",");
+    }
+    if (made.len > 0)
+        out[n++] = made;
+    if (e->is_empty && n > 0)
+        out[n - 1].len--; /* nothing follows the last comma */
+    return n;
+}
+
+unsigned whole_answer_spans(const struct whole_answer *w, const struct exchange *x,
+                            struct buf *made, struct span out[WHOLE_ANSWER_SPANS])
+{
+    const struct passing_event *e = &w->seen;
+    size_t open = e->open + 1;
+    if (!make(w, x, made))
+        return 0;
+    size_t until = buf_len(made);
+    if (w->is_embeddings && e->usage.len > 0 && embeddings_write_missing_usage(e->usage, made) < 0)
+        return 0;
+    struct span of_top = span_sub(buf_span(made), 0, until);
+    struct span of_usage = span_skip(buf_span(made), until);
+    unsigned n = 0;
+    out[n++] = span_sub(w->document, 0, open);
+    n += add_own(w, x, of_top, out + n);
+    if (of_usage.len > 0) {
+        size_t usage = (size_t)(e->usage.at - w->document.at) + 1;
+        out[n++] = span_sub(w->document, open, usage - open);
+        out[n++] = of_usage;
+        open = usage;
+    }
+    out[n++] = span_skip(w->document, open);
+    return n;
+}
