@@ -23,6 +23,7 @@ enum {
 
 struct large_answer {
     struct exchange *x;
+    struct loop *loop;
     struct whole_answer answer;
     struct offload *job; /* while it is on another thread */
     struct pump pump;
@@ -81,13 +82,19 @@ static void send_small(struct exchange *x, struct whole_answer *w)
 
 /* --- large ones -------------------------------------------------------------------------------------- */
 
-static void large_free(void *arg)
+static void large_free(void *arg) /* on any thread */
 {
     struct large_answer *l = arg;
-    pump_stop(&l->pump);
     whole_answer_fini(&l->answer);
     buf_fini(&l->made);
     free(l);
+}
+
+/* To give back a hundred megabytes takes the kernel some milliseconds. */
+static void large_close(struct large_answer *l)
+{
+    pump_stop(&l->pump);
+    offload_start(l->loop, large_free, NULL, NULL, l);
 }
 
 static void read_large(void *arg) /* on another thread */
@@ -121,7 +128,7 @@ static void on_read(void *arg)
     exchange_commit(x);
     attempt_end(&x->attempt, RESULT_OK);
     deadline_clear(&x->total); /* the client's pace is for server.write_timeout to judge */
-    pump_start(&l->pump, x->gateway->loop, l->spans, n, on_piece, x);
+    pump_start(&l->pump, l->loop, l->spans, n, on_piece, x);
 }
 
 /* Takes over what the lane has held, or a copy. */
@@ -133,14 +140,15 @@ static void read_elsewhere(struct exchange *x, struct whole_answer *w)
     }
     struct large_answer *l = xcalloc(1, sizeof *l);
     l->x = x;
+    l->loop = x->gateway->loop;
     l->answer = *w;
     l->answer.held = x->lane.held;
     l->answer.document = buf_span(&l->answer.held);
     x->lane.held = (struct buf){0};
     x->lane.large = l;
     attempt_received(&x->attempt);
-    l->job = offload_start_sized(x->gateway->loop, l->answer.document.len, read_large, on_read,
-                                 large_free, l);
+    l->job = offload_start_sized(l->loop, l->answer.document.len, read_large, on_read, large_free,
+                                 l);
 }
 
 void document_lane_go_on(struct pass_lane *l)
@@ -161,7 +169,7 @@ void document_lane_free(struct pass_lane *l)
 {
     document_lane_let_go(l);
     if (l->large != NULL)
-        large_free(l->large);
+        large_close(l->large);
     l->large = NULL;
 }
 
