@@ -78,6 +78,34 @@ def test_legacy_completions(sdk):
     assert "".join(c.choices[0].text for c in streamed if c.choices) == "You said: once"
 
 
+def test_embeddings_of_every_kind_of_input(sdk, upstream):
+    """Tokens go on as they are: LangChain sends nothing else."""
+    for given in ("a text", ["a", "b"], [1, 2, 3], [[1, 2], [100257]]):
+        answer = sdk.embeddings.create(model="good", input=given)
+        assert upstream.requests[-1].json["input"] == given
+        assert answer.object == "list" and answer.usage.prompt_tokens == answer.usage.total_tokens
+        assert answer.usage.completion_tokens == 0 and answer.id == "gen-" + answer.request_id
+
+
+@pytest.mark.parametrize("wrong, param", [
+    ({"input": ["a"] * 2049}, "input"), ({"input": ["a", 1]}, "input[1]"),
+    ({"input": [[1], ["b"]]}, "input[1][0]"), ({"dimensions": 0}, "dimensions"),
+    ({"encoding_format": "int8"}, "encoding_format"), ({"extra_body": {"stream": True}}, "stream")])
+def test_what_is_wrong_in_a_request_for_embeddings_is_named(sdk, wrong, param):
+    with pytest.raises(openai.BadRequestError) as caught:
+        sdk.embeddings.create(**{"model": "good", "input": "x"} | wrong)
+    assert caught.value.param == param and caught.value.type == "invalid_request_error"
+
+
+def test_embeddings_that_are_none_raise(sdk, upstream):
+    async def other(x):
+        await x.reply(200, b'{"detail":"moved"}')
+
+    with pytest.raises(openai.InternalServerError) as caught:
+        sdk.embeddings.create(model=upstream.play(other), input="x")
+    assert caught.value.status_code == 502
+
+
 def test_embeddings_in_base64_and_as_numbers(sdk):
     packed = sdk.embeddings.create(model="good", input=["a", "b"])
     plain = sdk.embeddings.create(model="good", input=["a", "b"], encoding_format="float")

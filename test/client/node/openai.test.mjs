@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { OpenAIEmbeddings } from '@langchain/openai';
+
 const { SDK, BASE_URL, API_KEY, LIMITED_KEY, DEMO_URL } = process.env;
 const { default: OpenAI, ...sdk } = await import(SDK);
 
@@ -108,6 +110,35 @@ test('embeddings, as base64 and as numbers', async () => {
     assert.deepEqual(packed.data.map((d) => Array.from(d.embedding)),
         plain.data.map((d) => d.embedding));
     assert.equal(packed.data[1].embedding[0], 2 / 64);
+});
+
+test('embeddings of tokens', async () => {
+    for (const input of [[1, 2, 3], [[1, 2], [100257]]]) {
+        const answer = await client.embeddings.create({ model: 'good', input });
+        assert.equal(answer.data.length, Array.isArray(input[0]) ? 2 : 1);
+        assert.equal(answer.usage.completion_tokens, 0);
+        assert.equal(answer.object, 'list');
+    }
+});
+
+test('embeddings: what is wrong is named', async () => {
+    const rows = [[{ input: ['a', 1] }, 'input[1]'], [{ input: Array(2049).fill('a') }, 'input'],
+        [{ dimensions: -1 }, 'dimensions'], [{ encoding_format: 'int8' }, 'encoding_format'],
+        [{ stream: true }, 'stream']];
+    for (const [wrong, param] of rows) {
+        await assert.rejects(client.embeddings.create({ model: 'good', input: 'x', ...wrong }),
+            (e) => e instanceof sdk.BadRequestError && e.param === param);
+    }
+});
+
+test('embeddings through langchain', async () => {
+    const model = new OpenAIEmbeddings({
+        model: 'good', apiKey: API_KEY, maxRetries: 0, batchSize: 2,
+        configuration: { baseURL: BASE_URL },
+    });
+    const vectors = await model.embedDocuments(['a', 'b', 'c']);
+    assert.deepEqual(vectors.map((v) => v[0]), [1 / 64, 2 / 64, 1 / 64]);
+    assert.equal((await model.embedQuery('a')).length, 8);
 });
 
 test('models, listed and retrieved', async () => {
