@@ -122,6 +122,23 @@ static size_t write_number(float value, char out[32])
 
 /* --- one vector ----------------------------------------------------------------------------------- */
 
+/* The next element of a valid list, if that is a number; what stands in for another cannot be read as
+ * one. Quicker than json_each, which would check the grammar once more. */
+static bool next_number(struct span list, size_t *cursor, struct span *item)
+{
+    size_t i = *cursor + 1; /* behind '[' or ',' */
+    while (i < list.len && list.at[i] <= ' ')
+        i++;
+    size_t start = i;
+    while (i < list.len && list.at[i] > ' ' && list.at[i] != ',' && list.at[i] != ']')
+        i++;
+    *item = span_sub(list, start, i - start);
+    while (i < list.len && list.at[i] != ',')
+        i++;
+    *cursor = i;
+    return item->len > 0;
+}
+
 /* A list of numbers → "base64". */
 static bool pack(struct span list, struct json_out *o)
 {
@@ -129,7 +146,7 @@ static bool pack(struct span list, struct json_out *o)
     struct span item;
     size_t cursor = 0;
     bool is_good = true;
-    while (is_good && json_each(list, &cursor, &item)) {
+    while (is_good && next_number(list, &cursor, &item)) {
         uint8_t four[4];
         float value;
         is_good = read_number(item, &value);
