@@ -111,14 +111,17 @@ static void on_asked(void *arg)
     reading_free(r);
 }
 
-static struct question question_of(const struct exchange *x)
+/* `why` stays as it is: most of the struct, and seldom needed. */
+static void question_init(struct question *q, const struct exchange *x, struct arena *a)
 {
-    return (struct question){
-        .api = x->kind->api,
-        .body = buf_span(&x->body.bytes),
-        .fixed_model = x->fixed_model,
-        .translation = x->deployment->snapshot->translation,
-    };
+    q->api = x->kind->api;
+    q->body = buf_span(&x->body.bytes);
+    q->fixed_model = x->fixed_model;
+    q->translation = x->deployment->snapshot->translation;
+    q->arena = a;
+    q->request = NULL;
+    q->holds_proofs = q->is_good = false;
+    q->tokens = 0;
 }
 
 static bool is_small(const struct exchange *x)
@@ -139,8 +142,7 @@ static struct reading *reading_start(struct exchange *x, void (*ask)(struct ques
     arena_init(&r->arena, NULL, ARENA_BLOCK);
     r->x = x;
     r->ask = ask;
-    r->q = question_of(x);
-    r->q.arena = &r->arena;
+    question_init(&r->q, x, &r->arena);
     r->q.request = &r->request;
     r->q.fixed_model = arena_keep(&r->arena, x->fixed_model);
     r->job = offload_start_sized(x->gateway->loop, r->q.body.len, ask_elsewhere, on_asked,
@@ -156,8 +158,8 @@ void reading_of_request(struct exchange *x,
         reading_start(x, ask_for_request)->read = then;
         return;
     }
-    struct question q = question_of(x);
-    q.arena = &x->sending;
+    struct question q;
+    question_init(&q, x, &x->sending);
     q.request = ARENA_NEW(&x->sending, struct openai_request);
     ask_for_request(&q);
     if (q.is_good)
@@ -172,8 +174,8 @@ void reading_of_tokens(struct exchange *x,
         reading_start(x, ask_for_tokens)->counted = then;
         return;
     }
-    struct question q = question_of(x);
-    q.arena = &x->sending;
+    struct question q;
+    question_init(&q, x, &x->sending);
     ask_for_tokens(&q);
     then(x, q.tokens, problem_of(&q));
 }

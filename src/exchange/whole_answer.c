@@ -59,11 +59,13 @@ const char *whole_answer_problem(const struct whole_answer *w)
 /* Members this answer lacks, each with its comma: those that need to be made first. */
 static bool make(const struct whole_answer *w, const struct exchange *x, struct buf *made)
 {
-    struct cost c = cost_of(&x->usage, x->attempt.target->price);
-    return (!x->wants_cost ||
-            (cost_write_members(&c, made) == 0 && buf_add_byte(made, ',') == 0)) &&
-           (!w->is_embeddings || embeddings_write_missing(&w->seen, span_of(x->request_id, 32),
-                                                          x->attempt.target->model_id, made) == 0);
+    if (x->wants_cost) {
+        struct cost c = cost_of(&x->usage, x->attempt.target->price);
+        if (cost_write_members(&c, made) < 0 || buf_add_byte(made, ',') < 0)
+            return false;
+    }
+    return !w->is_embeddings || embeddings_write_missing(&w->seen, span_of(x->request_id, 32),
+                                                         x->attempt.target->model_id, made) == 0;
 }
 
 static unsigned add_own(const struct whole_answer *w, const struct exchange *x, struct span made,
