@@ -1,9 +1,10 @@
 #include "address.h"
 
-#include <arpa/inet.h>
-#include <sys/un.h>
+#include "sluice/base/network.h"
+#include "sluice/format/url.h"
 
-enum { HOST_MAX = 253 }; /* RFC 1035 §2.3.4, without the root's dot */
+#include <netinet/in.h>
+#include <sys/un.h>
 
 static const char *keep(struct arena *a, struct span s)
 {
@@ -16,38 +17,6 @@ static bool starts(struct span *rest, const char *prefix)
     if (!span_starts(*rest, p))
         return false;
     *rest = span_skip(*rest, p.len);
-    return true;
-}
-
-static bool is_port(struct span text, uint16_t *out)
-{
-    uint64_t n;
-    if (text.len > 5 || !span_to_u64(text, &n) || n > 65535)
-        return false;
-    *out = (uint16_t)n;
-    return true;
-}
-
-static bool is_ip(struct span text, int family, uint8_t out[16])
-{
-    char copy[INET6_ADDRSTRLEN];
-    if (text.len >= sizeof(copy))
-        return false;
-    memcpy(copy, text.at, text.len);
-    copy[text.len] = '\0';
-    return inet_pton(family, copy, out) == 1;
-}
-
-static bool is_host_name(struct span text)
-{
-    if (text.len == 0 || text.len > HOST_MAX)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-        if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !(c >= '0' && c <= '9') && c != '.' &&
-            c != '-' && c != '_') /* _: what container networks call their services */
-            return false;
-    }
     return true;
 }
 
@@ -66,50 +35,34 @@ static bool fits_unix_path(struct span path)
            path.len < sizeof(((struct sockaddr_un *)0)->sun_path);
 }
 
-/* "host", "host:port", "[v6]:port" → host without brackets and the text behind it (":port" or
- * nothing). False when the brackets do not close. */
-static bool cut_host(struct span text, struct span *host, struct span *behind)
-{
-    if (text.len > 0 && text.at[0] == '[') {
-        size_t close = span_find(text, SPAN_LIT("]"));
-        if (close == SIZE_MAX)
-            return false;
-        *host = span_sub(text, 1, close - 1);
-        *behind = span_skip(text, close + 1);
-        return true;
-    }
-    size_t colon = span_find(text, SPAN_LIT(":"));
-    *host = span_sub(text, 0, colon == SIZE_MAX ? text.len : colon);
-    *behind = span_skip(text, host->len);
-    return true;
-}
-
 /* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
 
 static const char *listen_tcp(struct span text, struct arena *a, struct listen_address *out)
 {
     static const char expected[] =
         "not an address (write 127.0.0.1:4000, [::1]:4000, 0.0.0.0:4000, unix:/path or fd:NAME)";
-    struct span host, port;
-    uint16_t number;
+    struct authority at;
     uint8_t ip[16];
-    if (!cut_host(text, &host, &port) || !starts(&port, ":") || !is_port(port, &number))
+    if (authority_parse(text, &at) != AUTHORITY_OK || at.port < 0)
         return expected;
     out->kind = LISTEN_TCP;
     out->text = keep(a, text);
-    if (span_ieq(host, SPAN_LIT("localhost"))) {
+    if (span_ieq(at.host, SPAN_LIT("localhost"))) {
         out->is_local = true;
-        out->text = arena_printf(a, "127.0.0.1:%u", number);
-    } else if (text.at[0] == '[') {
-        if (!is_ip(host, AF_INET6, ip))
-            return expected;
+        out->text = arena_printf(a, "127.0.0.1:%d", at.port);
+        return NULL;
+    }
+    switch (network_parse_address(at.host, ip)) {
+    case NETWORK_NEITHER:
+        return expected;
+    case NETWORK_V4:
+        out->is_local = ip[12] == 127;
+        out->is_any = ip[12] == 0;
+        break;
+    case NETWORK_V6:
         out->is_local = IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)ip);
         out->is_any = IN6_IS_ADDR_UNSPECIFIED((const struct in6_addr *)ip);
-    } else {
-        if (!is_ip(host, AF_INET, ip))
-            return expected;
-        out->is_local = ip[0] == 127;
-        out->is_any = ip[0] == 0;
+        break;
     }
     return NULL;
 }
@@ -125,7 +78,7 @@ const char *address_parse_listen(const char *text, struct arena *a, struct liste
         return NULL;
     }
     if (starts(&rest, "fd:")) {
-        if (rest.len == 0 || !is_host_name(rest))
+        if (rest.len == 0 || !host_name_is_plain(rest))
             return "not the name of a passed socket (write fd:NAME, as in FileDescriptorName=)";
         *out = (struct listen_address){LISTEN_FD, false, false, keep(a, span_text(text))};
         return NULL;
@@ -158,8 +111,7 @@ static const char *unix_base_url(struct span rest, struct arena *a, struct provi
 const char *address_parse_base_url(struct arena *a, struct provider_options *p)
 {
     struct span rest = span_text(p->base_url);
-    struct span host, behind;
-    uint8_t ip[16];
+    struct authority at;
     p->https = false;
     if (starts(&rest, "unix:"))
         return unix_base_url(rest, a, p);
@@ -174,51 +126,38 @@ const char *address_parse_base_url(struct arena *a, struct provider_options *p)
         return "credentials do not belong into a URL (use api_key)";
     if (!is_path(prefix))
         return "only scheme, host, port and path (no query, no fragment, no blanks)";
-    if (!cut_host(authority, &host, &behind))
+    switch (authority_parse(authority, &at)) {
+    case AUTHORITY_OK:
+        break;
+    case AUTHORITY_BRACKET:
         return "a [ that is not closed";
-    bool v6 = authority.len > 0 && authority.at[0] == '[';
-    if (v6 ? !is_ip(host, AF_INET6, ip) : !is_host_name(host))
+    case AUTHORITY_HOST:
         return "no host name in it (write https://host/v1)";
-    p->port = p->https ? 443 : 80;
-    if (behind.len > 0 && (!starts(&behind, ":") || !is_port(behind, &p->port) || p->port == 0))
+    case AUTHORITY_PORT:
+        at.port = 0;
+        break;
+    }
+    if (at.port == 0)
         return "not a port (1 to 65535)";
-    bool usual = p->port == (p->https ? 443 : 80);
-    p->host = keep(a, host);
-    p->host_header = usual ? arena_printf(a, v6 ? "[%s]" : "%s", p->host)
-                           : arena_printf(a, v6 ? "[%s]:%u" : "%s:%u", p->host, p->port);
+    uint16_t usual = p->https ? 443 : 80;
+    p->port = at.port < 0 ? usual : (uint16_t)at.port;
+    p->host = keep(a, at.host);
+    p->host_header = p->port == usual
+                         ? arena_printf(a, at.is_v6 ? "[%s]" : "%s", p->host)
+                         : arena_printf(a, at.is_v6 ? "[%s]:%u" : "%s:%u", p->host, p->port);
     p->path_prefix = keep_prefix(a, prefix);
     return NULL;
 }
 
 /* ── store ───────────────────────────────────────────────────────────────────────────────────── */
 
-static int hex_digit(uint8_t c)
+/* In place: the arena's copy is ours. False on %zz and on %00. */
+static bool decode(struct span *text)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* RFC 3986 §2.1, in place: the arena's copy is ours. False on %zz and on %00. */
-static bool decode_percent(struct span *text)
-{
-    uint8_t *to = (uint8_t *)(uintptr_t)text->at;
-    size_t n = 0;
-    for (size_t i = 0; i < text->len; i++) {
-        if (text->at[i] != '%') {
-            to[n++] = text->at[i];
-            continue;
-        }
-        int high = i + 2 < text->len ? hex_digit(text->at[i + 1]) : -1;
-        int low = i + 2 < text->len ? hex_digit(text->at[i + 2]) : -1;
-        if (high < 0 || low < 0 || high + low == 0)
-            return false;
-        to[n++] = (uint8_t)(high << 4 | low);
-        i += 2;
-    }
-    text->len = n;
-    to[n] = '\0';
+    uint8_t *at = (uint8_t *)(uintptr_t)text->at;
+    if (!percent_decode(at, &text->len) || (text->len > 0 && memchr(at, '\0', text->len) != NULL))
+        return false;
+    at[text->len] = '\0';
     return true;
 }
 
@@ -238,7 +177,7 @@ static const char *cut_credentials(struct span *rest, struct arena *a, struct st
     struct span user = span_cut(&password, ':');
     user = arena_keep(a, user);
     password = arena_keep(a, password);
-    if (!decode_percent(&user) || !decode_percent(&password))
+    if (!decode(&user) || !decode(&password))
         return "% is not followed by two hexadecimal digits (write %25 for a %)";
     s->user = user.len == 0 ? NULL : (const char *)user.at;
     int rc = secret_init(&s->password, password);
@@ -256,22 +195,20 @@ static bool is_database(struct span text, unsigned *out)
 
 static const char *redis_tcp(struct span rest, struct arena *a, struct store_options *s)
 {
-    struct span host, behind;
-    uint8_t ip[16];
+    struct authority at;
     size_t slash = span_find(rest, SPAN_LIT("/"));
     struct span authority = span_sub(rest, 0, slash == SIZE_MAX ? rest.len : slash);
     struct span database = span_skip(rest, authority.len + 1);
-    bool v6 = authority.len > 0 && authority.at[0] == '[';
-    if (!cut_host(authority, &host, &behind) ||
-        (v6 ? !is_ip(host, AF_INET6, ip) : !is_host_name(host)))
+    enum authority_fault fault = authority_parse(authority, &at);
+    if (fault == AUTHORITY_BRACKET || fault == AUTHORITY_HOST)
         return "no host name in it (write redis://host:6379/0)";
-    s->port = 6379;
-    if (behind.len > 0 && (!starts(&behind, ":") || !is_port(behind, &s->port) || s->port == 0))
+    if (fault == AUTHORITY_PORT || at.port == 0)
         return "not a port (1 to 65535)";
+    s->port = at.port < 0 ? 6379 : (uint16_t)at.port;
     if (database.len > 0 && !is_database(database, &s->database))
         return "not the number of a database (write redis://host:6379/0)";
-    s->host = keep(a, host);
-    s->url = arena_printf(a, v6 ? "%s://%s%s[%s]:%u/%u" : "%s://%s%s%s:%u/%u",
+    s->host = keep(a, at.host);
+    s->url = arena_printf(a, at.is_v6 ? "%s://%s%s[%s]:%u/%u" : "%s://%s%s%s:%u/%u",
                           s->tls ? "rediss" : "redis", s->user == NULL ? "" : s->user,
                           secret_is_set(&s->password) ? ":***@"
                           : s->user == NULL           ? ""

@@ -4,7 +4,8 @@
 #include "option.h"
 #include "value.h"
 
-#include <arpa/inet.h>
+#include "sluice/base/network.h"
+
 #include <limits.h>
 
 /* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
@@ -46,30 +47,15 @@ void cors_finish(struct reader *r, const struct node *n, void *at)
                 "(write https://chat.example.org, or \"*\")");
 }
 
-static bool is_network(const char *text)
-{
-    uint8_t ip[16];
-    char copy[64];
-    uint64_t bits;
-    struct span rest = span_text(text), host = span_cut(&rest, '/');
-    if (host.len >= sizeof(copy))
-        return false;
-    memcpy(copy, host.at, host.len);
-    copy[host.len] = '\0';
-    unsigned most = inet_pton(AF_INET, copy, ip) == 1    ? 32
-                    : inet_pton(AF_INET6, copy, ip) == 1 ? 128
-                                                         : 0;
-    return most != 0 && (rest.at == NULL || (span_to_u64(rest, &bits) && bits <= most));
-}
-
 void listener_finish(struct reader *r, const struct node *n, void *at)
 {
     struct listener_options *l = at;
     struct listen_address parsed;
+    struct network proxy;
     if (l->serves & SERVES_API)
         l->serves |= SERVES_HEALTH;
     for (unsigned i = 0; i < l->trusted_proxies.n; i++)
-        if (!is_network(l->trusted_proxies.at[i]))
+        if (!network_parse(span_text(l->trusted_proxies.at[i]), &proxy))
             reader_error_in(r, n, "trusted_proxies",
                             "not a network (write 10.0.0.0/8 or 192.0.2.7)");
     if (l->address == NULL)
