@@ -189,6 +189,8 @@ static const char *connect_problem(int status)
         return "too many open files";
     case UV_ENOENT:
         return "no such socket";
+    case DIAL_NOT_PUBLIC:
+        return "the address is not public";
     default:
         return uv_strerror(status);
     }
@@ -263,12 +265,26 @@ static int attempt_start(struct dial *d, unsigned i)
     return 0;
 }
 
+static bool is_permitted(const struct dial *d, const union address *to)
+{
+    uint8_t address[16];
+    if (d->target->beside_public == NULL)
+        return true;
+    if (to->any.sa_family == AF_INET6)
+        memcpy(address, &to->v6.sin6_addr, sizeof address);
+    else
+        network_map_v4((const uint8_t *)&to->v4.sin_addr, address);
+    return network_is_public(address) || networks_hold(d->target->beside_public, address);
+}
+
 /* The next address that can be tried at all; the end, when none is left and none is running. */
 static void try_next(struct dial *d)
 {
     int rc = -1;
     while (rc < 0 && d->next < d->addresses.n) {
-        rc = attempt_start(d, d->next++);
+        rc = is_permitted(d, &d->addresses.at[d->next]) ? attempt_start(d, d->next)
+                                                       : DIAL_NOT_PUBLIC;
+        d->next++;
         if (rc < 0)
             d->status = rc;
     }

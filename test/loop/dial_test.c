@@ -278,6 +278,72 @@ static void peer_that_closes_in_the_handshake_is_named(void **state)
     link_fini(&k);
 }
 
+/* ── hosts somebody else names ─────────────────────────────────────────────────────────────────── */
+
+static void only_permitted_addresses_are_connected_to(void **state)
+{
+    static const struct {
+        const char *host, *first, *second;
+        bool is_reached;
+    } rows[] = {
+        {"127.0.0.9", NULL, NULL, false},
+        {"::1", NULL, NULL, false},
+        {"::ffff:127.0.0.9", NULL, NULL, false},
+        {"0.0.0.0", NULL, NULL, false},
+        {"inside.test", "127.0.0.9", NULL, false},
+        {"metadata.test", "169.254.169.254", "10.0.0.1", false},
+        {"six.test", "::1", "fe80::1", false},
+        {"hidden.test", "::ffff:127.0.0.9", "64:ff9b::7f00:9", false},
+        {"127.0.0.1", NULL, NULL, true},
+        {"::ffff:127.0.0.1", NULL, NULL, true},
+        {"named.test", "127.0.0.1", NULL, true},
+        {"both.test", "127.0.0.9", "127.0.0.1", true},
+    };
+    struct network one;
+    assert_true(network_parse(SPAN_LIT("127.0.0.1"), &one));
+    const struct networks only = {&one, 1}, none = {NULL, 0};
+    struct link k;
+    (void)state;
+    start(&k);
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        resolve_to(rows[i].first, rows[i].second);
+        struct dial_target target = {.host = rows[i].host,
+                                     .port = link_port(&k),
+                                     .timeout_ms = 5000,
+                                     .beside_public = &only};
+        unsigned naccepted = k.naccepted;
+        dial(&k, &target);
+        assert_int_equal(k.status, rows[i].is_reached ? 0 : DIAL_NOT_PUBLIC);
+        assert_int_equal(k.naccepted, naccepted + rows[i].is_reached);
+        if (rows[i].is_reached)
+            drop_client(&k);
+        else
+            assert_string_equal(k.problem, "the address is not public");
+        target.beside_public = &none;
+        dial(&k, &target);
+        assert_int_equal(k.status, DIAL_NOT_PUBLIC);
+    }
+    link_fini(&k);
+}
+
+/* What was looked at and what is connected to is the same answer of the resolver. */
+static void a_name_that_changes_its_mind_is_looked_at_again(void **state)
+{
+    const struct networks none = {NULL, 0};
+    struct link k;
+    (void)state;
+    start(&k);
+    resolve_to("127.0.0.1", NULL);
+    struct dial_target target = {.host = "rebound.test", .port = link_port(&k), .timeout_ms = 5000};
+    dial(&k, &target); /* a provider of that name: its answer is in the cache now */
+    assert_int_equal(k.status, 0);
+    drop_client(&k);
+    target.beside_public = &none;
+    dial(&k, &target);
+    assert_int_equal(k.status, DIAL_NOT_PUBLIC);
+    link_fini(&k);
+}
+
 /* ── the cache ───────────────────────────────────────────────────────────────────────────────── */
 
 static void a_name_is_looked_up_once(void **state)
@@ -447,6 +513,8 @@ int main(void)
         cmocka_unit_test(failures_name_stage_and_cause),
         cmocka_unit_test(every_stage_ends_in_time),
         cmocka_unit_test(peer_that_closes_in_the_handshake_is_named),
+        cmocka_unit_test(only_permitted_addresses_are_connected_to),
+        cmocka_unit_test(a_name_that_changes_its_mind_is_looked_at_again),
         cmocka_unit_test(a_name_is_looked_up_once),
         cmocka_unit_test(those_who_ask_at_once_share_one_lookup),
         cmocka_unit_test(an_old_answer_serves_when_the_resolver_fails),

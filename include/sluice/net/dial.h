@@ -6,6 +6,7 @@
 #ifndef SLUICE_NET_DIAL_H
 #define SLUICE_NET_DIAL_H
 
+#include "sluice/base/network.h"
 #include "sluice/net/stream.h"
 #include "sluice/net/tls.h"
 
@@ -16,7 +17,13 @@ struct dial_target {
     struct tls_context *tls; /* NULL: clear */
     const char *server_name;
     unsigned timeout_ms; /* for all of it together */
+    /* For hosts that somebody else names: public addresses only, and these. Each address is looked
+     * at when it is about to be used, so a name cannot mean one host to a check and another to the
+     * connection. NULL: anywhere. */
+    const struct networks *beside_public;
 };
+
+#define DIAL_NOT_PUBLIC (-30001) /* a status no system has: `beside_public` forbids the address */
 
 enum dial_stage { DIAL_RESOLVE, DIAL_CONNECT, DIAL_TLS, DIAL_DONE };
 
