@@ -73,6 +73,19 @@ void listener_finish(struct reader *r, const struct node *n, void *at)
         reader_warning(r, n, "every interface without tls (fine behind a proxy that has it)");
 }
 
+/* ── server ──────────────────────────────────────────────────────────────────────────────────── */
+
+void fetch_finish(struct reader *r, const struct node *n, void *at)
+{
+    struct server_fetch_options *f = at;
+    struct network *list = ARENA_ARRAY(r->arena, struct network, f->allow.n + 1);
+    for (unsigned i = 0; i < f->allow.n; i++)
+        if (!network_parse(span_text(f->allow.at[i]), &list[i]))
+            reader_error_in(r, n, "allow", "not a network (write 10.0.0.0/8 or 192.0.2.7)");
+    f->networks = (struct networks){list, f->allow.n};
+    reader_file(r, n, "ca", &f->ca);
+}
+
 /* ── models ──────────────────────────────────────────────────────────────────────────────────── */
 
 void endpoint_begin(const struct node *n, void *at)

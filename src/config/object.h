@@ -8,6 +8,7 @@
 void listener_tls_finish(struct reader *r, const struct node *n, void *at);
 void cors_finish(struct reader *r, const struct node *n, void *at);
 void listener_finish(struct reader *r, const struct node *n, void *at);
+void fetch_finish(struct reader *r, const struct node *n, void *at);
 void upstream_tls_finish(struct reader *r, const struct node *n, void *at);
 void google_finish(struct reader *r, const struct node *n, void *at);
 void provider_begin(const struct node *n, void *at);

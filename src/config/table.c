@@ -77,6 +77,25 @@ static const struct option drain_rows[] = {
 static const struct object drain_object = {"server.drain", "What happens on SIGTERM.",
                                            ROWS(drain_rows), .size = sizeof(struct server_options)};
 
+static const struct option fetch_rows[] = {
+    {"enabled", &type_bool, MEMBER(struct server_fetch_options, enabled), .fallback = "true",
+     .doc = "Off, such a request is refused with 400."},
+    {"max_size", &type_size, MEMBER(struct server_fetch_options, max_bytes), .fallback = "20MB",
+     .min = 1024, .max = 1 << 30, .doc = "Largest file."},
+    {"timeout", &type_duration, MEMBER(struct server_fetch_options, timeout_ms), .fallback = "15s",
+     .min = 1, .max = DAY_MS, .doc = "By when all files of a request must be there."},
+    {"allow", &type_texts, MEMBER(struct server_fetch_options, allow), .may_be_empty = true,
+     .doc = "Networks beside the public Internet that files may come from: `10.1.0.0/16`. Whoever "
+            "may call can then read what answers a GET there."},
+    {"ca", &type_text, MEMBER(struct server_fetch_options, ca),
+     .doc = "PEM file with the authorities to trust instead of the system's."},
+};
+static const struct object fetch_object = {
+    "server.fetch",
+    "Pictures, PDFs and videos that a request names by URL, for providers that take no URLs: the "
+    "gateway gets them and sends them along.",
+    ROWS(fetch_rows), .size = sizeof(struct server_fetch_options), .finish = fetch_finish};
+
 static const struct option server_rows[] = {
     {"body_max", &type_size, MEMBER(struct server_options, body_max_bytes), .fallback = "64MiB",
      .min = 1024, .max = (uint64_t)1 << 32, .doc = "Largest request body."},
@@ -106,6 +125,8 @@ static const struct option server_rows[] = {
      .fallback = "10s", .max = DAY_MS,
      .doc = "Silence in a stream after which a comment is sent, so that nothing in between hangs "
             "up. `0`: never."},
+    {"fetch", &type_group, MEMBER(struct server_options, fetch), .object = &fetch_object,
+     .doc = "Files that requests name by URL."},
     {"drain", &type_group, .object = &drain_object, .doc = "Shutting down."},
 };
 static const struct object server_object = {

@@ -13,6 +13,7 @@
 #include "sluice/base/digest.h"
 #include "sluice/base/err.h"
 #include "sluice/base/log.h"
+#include "sluice/base/network.h"
 #include "sluice/base/secret.h"
 #include "sluice/config/model_facts.h"
 #include "sluice/config/translation_options.h"
@@ -43,6 +44,16 @@ struct listener_options {
     unsigned mode; /* permissions of a unix socket, default 0660 */
 };
 
+/* Files that requests name by URL, got on behalf of providers that take data only. */
+struct server_fetch_options {
+    bool enabled;
+    uint64_t max_bytes;     /* of one file */
+    unsigned timeout_ms;    /* of all files of one request together */
+    struct text_list allow; /* networks beside the public addresses */
+    struct networks networks; /* the same, read */
+    const char *ca;           /* PEM file to verify against; NULL: the system's */
+};
+
 struct server_options {
     uint64_t body_max_bytes, bodies_in_flight_max_bytes, header_max_bytes;
     unsigned connections_max, headers_max;
@@ -50,6 +61,7 @@ struct server_options {
     unsigned request_timeout_ms; /* gateway deadline of a whole request (contract 0.4: 408) */
     unsigned sse_keepalive_ms;
     unsigned drain_delay_ms, drain_timeout_ms;
+    struct server_fetch_options fetch;
 };
 
 enum protocol {
