@@ -8,12 +8,15 @@ static bool read_image(struct reading *g, struct span image, struct turn_part *p
     p->detail = reading_text_of(image, "detail");
     if (url.len == 0)
         return reading_refuse(g, p->path, "it needs image_url.url");
-    if (reading_data_url(url, &p->media_type, &p->data))
-        return true;
-    if (span_ieq(span_sub(url, 0, 5), SPAN_LIT("data:")))
-        return reading_refuse(g, p->path, "its data URL must be data:<media type>;base64,<data>");
-    p->url = url;
-    return true;
+    return reading_location(g, url, p);
+}
+
+static bool read_video(struct reading *g, struct span video, struct turn_part *p)
+{
+    struct span url = reading_text_of(video, "url");
+    if (url.len == 0)
+        return reading_refuse(g, p->path, "it needs video_url.url");
+    return reading_location(g, url, p);
 }
 
 static bool read_file(struct reading *g, struct span file, struct turn_part *p)
@@ -23,13 +26,7 @@ static bool read_file(struct reading *g, struct span file, struct turn_part *p)
     if (data.len == 0)
         return reading_refuse(
             g, p->path, "a file is sent as file_data; an id is known where it was stored only");
-    if (reading_data_url(data, &p->media_type, &p->data))
-        return true;
-    if (span_starts(data, SPAN_LIT("http"))) {
-        p->url = data;
-        return true;
-    }
-    return reading_refuse(g, p->path, "its file_data must be data:<media type>;base64,<data>");
+    return reading_location(g, data, p);
 }
 
 static bool read_audio(struct reading *g, struct span audio, struct turn_part *p)
@@ -55,6 +52,7 @@ static const struct {
     {"image_url", "image_url", PART_IMAGE, read_image},
     {"file", "file", PART_DOCUMENT, read_file},
     {"input_audio", "input_audio", PART_AUDIO, read_audio},
+    {"video_url", "video_url", PART_VIDEO, read_video},
 };
 
 static bool read_media(struct reading *g, struct span part, struct span type,

@@ -93,6 +93,8 @@ static bool put_part(struct writing *w, const struct turn_part *p)
     case PART_AUDIO:
         put_audio(w, p);
         return true;
+    case PART_VIDEO:
+        return refuse(w, p->path, "this model sees no videos");
     default:
         return refuse(w, p->path, "it cannot stand in a message of this role");
     }
@@ -275,14 +277,9 @@ static void put_assistant(struct writing *w, const struct turn_message *m,
 
 /* --- results of tools ------------------------------------------------------------------------------ */
 
-static bool is_media(const struct turn_part *p)
-{
-    return p->kind == PART_IMAGE || p->kind == PART_DOCUMENT || p->kind == PART_AUDIO;
-}
-
 static bool has_media(const struct turn_part *p)
 {
-    while (p != NULL && !is_media(p))
+    while (p != NULL && !turn_is_media(p->kind))
         p = p->next;
     return p != NULL;
 }
@@ -314,7 +311,7 @@ static void put_result(struct writing *w, const struct turn_part *p)
 static bool put_media(struct writing *w, const struct turn_part *result, unsigned *n)
 {
     for (const struct turn_part *i = result->inside; i != NULL; i = i->next) {
-        if (!is_media(i))
+        if (!turn_is_media(i->kind))
             continue;
         if ((*n)++ == 0) {
             begin_message(w, "user");
@@ -476,6 +473,12 @@ static void note_dropped(struct writing *w)
         turn_note_dropped(w->notes, "prompt_cache_key");
     if (wire_has_cache_control(r))
         turn_note_dropped(w->notes, "cache_control");
+}
+
+bool chat_wire_takes_url(const struct turn_part *p, const struct wire_options *o)
+{
+    (void)o;
+    return p->kind != PART_DOCUMENT;
 }
 
 bool chat_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,

@@ -156,6 +156,8 @@ static bool put_block(struct writing *w, const struct turn_part *p)
         return put_call(w, p);
     case PART_AUDIO:
         return refuse(w, p->path, "this model does not hear");
+    case PART_VIDEO:
+        return refuse(w, p->path, "this model sees no videos");
     case PART_RESULT:
         return refuse(w, p->path, "the result of a tool stands in a message of its own");
     }
@@ -477,6 +479,12 @@ static void note_dropped(struct writing *w)
     };
     wire_note_said(w, fields, sizeof fields / sizeof fields[0]);
     wire_note_names(w->r, w->notes);
+}
+
+bool converse_wire_takes_url(const struct turn_part *p, const struct wire_options *o)
+{
+    (void)o;
+    return p->kind == PART_VIDEO;
 }
 
 bool converse_wire_write(const struct turn_request *r, const struct wire_options *o,

@@ -1,5 +1,6 @@
 #include "sluice/codec/gemini_wire.h"
 
+#include "sluice/codec/media_type.h"
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
 
@@ -9,6 +10,7 @@
 #include "wire_history.h"
 #include "wire_tools.h"
 
+#define UPLOADED_FILES "https://generativelanguage.googleapis.com/" /* the Files API's */
 #define FOREIGN_SIGNATURE "skip_thought_signature_validator"
 
 enum { STOPS_MAX = 5, BUDGET_MIN = 512, BUDGET_MAX = 24576 }; /* what all of them take */
@@ -43,18 +45,38 @@ static void flush_signature(struct writing *w)
         put_text(w, SPAN_NONE);
 }
 
-static void put_media(struct writing *w, const struct turn_part *p)
+static bool is_youtube(const struct turn_part *p)
 {
-    bool is_mpeg = span_ieq(p->media_type, SPAN_LIT("audio/mpeg"));
+    static const char *const hosts[] = {"https://www.youtube.com/", "https://youtube.com/",
+                                        "https://m.youtube.com/", "https://youtu.be/"};
+    for (unsigned i = 0; p->kind == PART_VIDEO && i < sizeof hosts / sizeof hosts[0]; i++) {
+        if (span_starts(p->url, span_text(hosts[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Vertex AI insists on a type, and of a file elsewhere only the name tells it. */
+static struct span media_type(const struct turn_part *p)
+{
+    if (span_ieq(p->media_type, SPAN_LIT("audio/mpeg")))
+        return SPAN_LIT("audio/mp3");
+    return p->media_type.len > 0 ? p->media_type : media_type_of_name(p->url);
+}
+
+static bool put_media(struct writing *w, const struct turn_part *p)
+{
+    if (is_youtube(p) && !w->o->takes_youtube)
+        return refuse(w, p->path, "this model sees no videos on YouTube");
     flush_signature(w);
     put_comma(w);
     put(w, p->data.len > 0 ? "{\"inlineData\":{" : "{\"fileData\":{");
-    if (p->media_type.len > 0)
-        put_raw(w, "mimeType", is_mpeg ? SPAN_LIT("audio/mp3") : p->media_type);
+    put_string(w, "mimeType", media_type(p));
     put_raw(w, p->data.len > 0 ? "data" : "fileUri", p->data.len > 0 ? p->data : p->url);
     put(w, "}}");
     if (p->detail.len > 0 && !span_eq(p->detail, SPAN_LIT("auto")))
         turn_note_dropped(w->notes, "image_url.detail");
+    return true;
 }
 
 static void put_reasoning(struct writing *w, const struct turn_part *p)
@@ -110,15 +132,14 @@ static bool put_part(struct writing *w, const struct turn_part *p)
         turn_note_dropped(w->notes, "reasoning");
         return true;
     case PART_DOCUMENT:
-        if (p->data.len == 0 && p->url.len == 0)
-            put_text(w, p->text);
-        else
-            put_media(w, p);
+        if (p->data.len > 0 || p->url.len > 0)
+            return put_media(w, p);
+        put_text(w, p->text);
         return true;
     case PART_IMAGE:
     case PART_AUDIO:
-        put_media(w, p);
-        return true;
+    case PART_VIDEO:
+        return put_media(w, p);
     case PART_CALL:
         return put_call(w, p);
     case PART_RESULT:
@@ -473,6 +494,13 @@ static void note_dropped(struct writing *w)
     };
     wire_note_said(w, fields, sizeof fields / sizeof fields[0]);
     wire_note_names(w->r, w->notes);
+}
+
+bool gemini_wire_takes_url(const struct turn_part *p, const struct wire_options *o)
+{
+    (void)o;
+    return span_starts(p->url, SPAN_LIT("gs://")) ||
+           span_starts(p->url, SPAN_LIT(UPLOADED_FILES)) || is_youtube(p);
 }
 
 bool gemini_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,

@@ -9,14 +9,16 @@ static bool read_source(struct reading *g, struct span source, struct turn_part 
 {
     struct span type = reading_text_of(source, "type");
     if (span_eq(type, SPAN_LIT("base64"))) {
-        p->media_type = reading_text_of(source, "media_type");
-        p->data = reading_text_of(source, "data");
-        if (p->media_type.len == 0 || p->data.len == 0)
+        struct span media_type = reading_text_of(source, "media_type");
+        struct span data = reading_text_of(source, "data");
+        if (media_type.len == 0 || data.len == 0)
             return reading_refuse(g, p->path, "its source needs media_type and data");
+        return reading_data(g, media_type, data, p);
     } else if (span_eq(type, SPAN_LIT("url"))) {
-        p->url = reading_text_of(source, "url");
-        if (p->url.len == 0)
+        struct span url = reading_text_of(source, "url");
+        if (url.len == 0)
             return reading_refuse(g, p->path, "its source needs a url");
+        return reading_location(g, url, p);
     } else if (span_eq(type, SPAN_LIT("text"))) {
         p->text = reading_text_of(source, "data");
     } else if (span_eq(type, SPAN_LIT("file"))) {

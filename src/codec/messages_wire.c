@@ -142,6 +142,8 @@ static bool put_part(struct writing *w, const struct turn_part *p)
         return put_call(w, p);
     case PART_AUDIO:
         return refuse(w, p->path, "this model does not hear");
+    case PART_VIDEO:
+        return refuse(w, p->path, "this model sees no videos");
     case PART_RESULT:
         return refuse(w, p->path, "the result of a tool stands in a message of its own");
     }
@@ -562,6 +564,11 @@ static void put_head(struct writing *w)
     }
     put(w, ",\"max_tokens\":");
     json_out_u64(&w->out, w->max_tokens);
+}
+
+bool messages_wire_takes_url(const struct turn_part *p, const struct wire_options *o)
+{
+    return o->model_instead.len == 0 || p->kind == PART_VIDEO;
 }
 
 bool messages_wire_write(const struct turn_request *r, const struct wire_options *o,

@@ -32,9 +32,7 @@ static bool read_image(struct reading *g, struct span part, struct turn_part ***
         return reading_refuse(g, path,
                               "it needs an image_url: a file id is known where it was "
                               "stored only");
-    if (!reading_data_url(url, &p->media_type, &p->data))
-        p->url = url;
-    return true;
+    return reading_location(g, url, p);
 }
 
 static bool read_file(struct reading *g, struct span part, struct turn_part ***end,
@@ -45,12 +43,12 @@ static bool read_file(struct reading *g, struct span part, struct turn_part ***e
     if (p == NULL)
         return false;
     p->name = reading_text_of(part, "filename");
-    p->url = reading_text_of(part, "file_url");
-    if (p->url.len == 0 && span_starts(data, SPAN_LIT("http")))
-        p->url = data;
-    if (p->url.len > 0 || reading_data_url(data, &p->media_type, &p->data))
-        return true;
-    return reading_refuse(g, path, "it needs file_url, or file_data as data:<media type>;base64,…");
+    struct span url = reading_text_of(part, "file_url");
+    if (url.len == 0 && data.len == 0)
+        return reading_refuse(g, path,
+                              "it needs file_url or file_data: a file id is known where it "
+                              "was stored only");
+    return reading_location(g, url.len > 0 ? url : data, p);
 }
 
 static bool read_audio(struct reading *g, struct span part, struct turn_part ***end,

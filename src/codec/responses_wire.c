@@ -82,6 +82,8 @@ static bool put_input_part(struct writing *w, const struct turn_part *p)
         return true;
     case PART_AUDIO:
         return refuse(w, p->path, "this model does not hear");
+    case PART_VIDEO:
+        return refuse(w, p->path, "this model sees no videos");
     default:
         return refuse(w, p->path, "it cannot stand in a message of this role");
     }
@@ -451,6 +453,13 @@ static void note_dropped(struct writing *w)
     if (wire_has_cache_control(r))
         turn_note_dropped(w->notes, "cache_control");
     wire_note_names(w->r, w->notes);
+}
+
+bool responses_wire_takes_url(const struct turn_part *p, const struct wire_options *o)
+{
+    (void)p;
+    (void)o;
+    return true;
 }
 
 bool responses_wire_write(const struct turn_request *r, const struct wire_options *o,

@@ -19,6 +19,7 @@ static uint64_t of_part(const struct turn_part *p)
         return IMAGE_TOKENS;
     case PART_DOCUMENT:
     case PART_AUDIO:
+    case PART_VIDEO:
         return p->data.len / DOCUMENT_BYTES_A_TOKEN + of_bytes(p->text.len) + MESSAGE_TOKENS;
     default:
         return of_bytes(p->text.len + p->name.len + p->arguments_text.len +

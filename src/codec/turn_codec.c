@@ -46,10 +46,11 @@
         name##_reader_fini(r);                                                          \
     }
 
-#define UPSTREAM(name, family_word)                                                               \
-    .family = {(const uint8_t *)(family_word), sizeof(family_word) - 1},                          \
-    .write = name##_wire_write, .reader_size = sizeof(struct name##_reader), .init = name##_init, \
-    .event = name##_event, .end = name##_end, .whole = name##_whole, .fini = name##_fini
+#define UPSTREAM(name, family_word)                                                          \
+    .family = {(const uint8_t *)(family_word), sizeof(family_word) - 1},                     \
+    .write = name##_wire_write, .takes_url = name##_wire_takes_url,                          \
+    .reader_size = sizeof(struct name##_reader), .init = name##_init, .event = name##_event, \
+    .end = name##_end, .whole = name##_whole, .fini = name##_fini
 
 READER(chat, chat_reader_init(r, emit, arg), chat_reader_event(r, data))
 READER(messages, messages_reader_init(r, emit, arg), messages_reader_event(r, data))

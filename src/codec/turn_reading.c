@@ -1,6 +1,9 @@
 #include "turn_reading.h"
 
+#include "data_url.h"
 #include "wire_tools.h"
+
+#include "sluice/codec/media_type.h"
 
 bool reading_refuse(struct reading *g, struct span path, const char *problem)
 {
@@ -99,21 +102,51 @@ struct span reading_text_of(struct span object, const char *key)
                                                               : SPAN_NONE;
 }
 
-bool reading_data_url(struct span url, struct span *media_type, struct span *data)
+struct span reading_plain(struct reading *g, struct span raw)
 {
-    if (!span_ieq(span_sub(url, 0, 5), SPAN_LIT("data:")))
-        return false;
-    struct span head = span_skip(url, 5);
-    size_t comma = span_find(span_sub(head, 0, 256), SPAN_LIT(","));
-    if (comma == SIZE_MAX)
-        return false;
-    *data = span_skip(head, comma + 1);
-    head = span_sub(head, 0, comma);
-    size_t marker = span_find(head, SPAN_LIT(";base64"));
-    if (marker == SIZE_MAX || marker + 7 != head.len)
-        return false;
-    *media_type = span_cut(&head, ';');
-    return media_type->len > 0;
+    if (raw.len == 0 || memchr(raw.at, '\\', raw.len) == NULL)
+        return raw;
+    char *text = arena_alloc(g->a, raw.len + 1);
+    long n = json_unescape(raw, text, raw.len + 1);
+    for (long i = 0; i < n; i++) {
+        if ((uint8_t)text[i] < ' ' || text[i] == '"' || text[i] == '\\')
+            return raw;
+    }
+    return n < 0 ? raw : span_of(text, (size_t)n);
+}
+
+bool reading_data(struct reading *g, struct span media_type, struct span data, struct turn_part *p)
+{
+    p->media_type = reading_plain(g, media_type);
+    p->data = data;
+    return media_type_fits(p->kind, p->media_type) ||
+           reading_refuse(g, p->path,
+                          p->kind == PART_VIDEO
+                              ? "its type must be video/mp4, video/mpeg, video/mov, "
+                                "video/quicktime or video/webm"
+                              : "its type must be that of an image, like image/png");
+}
+
+/* Data without its "data:" is what people forget most. */
+static bool has_scheme(struct span url)
+{
+    return span_find(span_sub(url, 0, 32), SPAN_LIT("://")) != SIZE_MAX;
+}
+
+bool reading_location(struct reading *g, struct span raw, struct turn_part *p)
+{
+    struct data_url url;
+    switch (data_url_read(raw, g->a, &url)) {
+    case DATA_URL_NONE:
+        p->url = reading_plain(g, raw);
+        return has_scheme(p->url) ||
+               reading_refuse(g, p->path, "it must be a URL, or data:<media type>;base64,<data>");
+    case DATA_URL_READ:
+        return reading_data(g, url.media_type, url.data, p);
+    case DATA_URL_BAD:
+        break;
+    }
+    return reading_refuse(g, p->path, "its data URL must be data:<media type>;base64,<data>");
 }
 
 bool reading_is_gateways(const struct json_walk *w)

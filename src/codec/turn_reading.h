@@ -50,7 +50,12 @@ struct span reading_path(struct reading *g, struct span path, const char *key);
 /* The member of this name as a raw string; empty when absent or no string. */
 struct span reading_text_of(struct span object, const char *key);
 
-/* Takes "data:MEDIA;base64,DATA" apart, all raw; false when it is no such URL. */
-bool reading_data_url(struct span url, struct span *media_type, struct span *data);
+/* The same string without escapes, where what it says needs none: PHP writes "image\/png". */
+struct span reading_plain(struct reading *g, struct span raw);
+
+/* Where the content of a media part is: in a data URL, whose type must fit the part, or elsewhere. */
+bool reading_location(struct reading *g, struct span raw, struct turn_part *p);
+/* The same for data in base64 that comes with its type. */
+bool reading_data(struct reading *g, struct span media_type, struct span data, struct turn_part *p);
 
 #endif

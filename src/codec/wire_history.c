@@ -140,8 +140,7 @@ void wire_note_names(const struct turn_request *r, struct turn_notes *notes)
 
 static bool may_say(const struct turn_message *m, const struct turn_part *p)
 {
-    bool is_media = p->kind == PART_IMAGE || p->kind == PART_DOCUMENT || p->kind == PART_AUDIO;
-    return !is_media || (m->role != ROLE_ASSISTANT && !wire_is_system(m));
+    return !turn_is_media(p->kind) || (m->role != ROLE_ASSISTANT && !wire_is_system(m));
 }
 
 bool wire_check_roles(const struct turn_request *r, struct fault *why)

@@ -125,8 +125,7 @@ static bool is_redirect(unsigned status)
 
 static void fail_too_large(struct fetch *f)
 {
-    snprintf(f->problem, sizeof f->problem,
-             "it is larger than %llu bytes (server.fetch.max_size)",
+    snprintf(f->problem, sizeof f->problem, "it is larger than %llu bytes (server.fetch.max_size)",
              (unsigned long long)f->options->max_bytes);
     fail(f, f->problem);
 }

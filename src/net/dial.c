@@ -283,7 +283,7 @@ static void try_next(struct dial *d)
     int rc = -1;
     while (rc < 0 && d->next < d->addresses.n) {
         rc = is_permitted(d, &d->addresses.at[d->next]) ? attempt_start(d, d->next)
-                                                       : DIAL_NOT_PUBLIC;
+                                                        : DIAL_NOT_PUBLIC;
         d->next++;
         if (rc < 0)
             d->status = rc;

@@ -11,4 +11,7 @@
 bool chat_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,
                      struct buf *out, struct turn_notes *notes, struct fault *why);
 
+/* Pictures may be elsewhere; for documents Chat has no such field. */
+bool chat_wire_takes_url(const struct turn_part *p, const struct wire_options *o);
+
 #endif

@@ -12,4 +12,7 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
                          struct arena *a, struct buf *out, struct turn_notes *notes,
                          struct fault *why);
 
+/* Bedrock takes data only. */
+bool converse_wire_takes_url(const struct turn_part *p, const struct wire_options *o);
+
 #endif

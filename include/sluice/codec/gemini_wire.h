@@ -12,4 +12,8 @@
 bool gemini_wire_write(const struct turn_request *r, const struct wire_options *o, struct arena *a,
                        struct buf *out, struct turn_notes *notes, struct fault *why);
 
+/* What lies with Google goes on: in Cloud Storage, uploaded, on YouTube. Gemini reads other URLs too, but
+ * not with all models, not everywhere, and not without being told their type. */
+bool gemini_wire_takes_url(const struct turn_part *p, const struct wire_options *o);
+
 #endif

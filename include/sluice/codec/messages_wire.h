@@ -11,4 +11,7 @@ bool messages_wire_write(const struct turn_request *r, const struct wire_options
                          struct arena *a, struct buf *out, struct turn_notes *notes,
                          struct fault *why);
 
+/* Anthropic takes URLs; its models in the clouds of others take data only. */
+bool messages_wire_takes_url(const struct turn_part *p, const struct wire_options *o);
+
 #endif

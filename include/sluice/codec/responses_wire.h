@@ -9,4 +9,7 @@ bool responses_wire_write(const struct turn_request *r, const struct wire_option
                           struct arena *a, struct buf *out, struct turn_notes *notes,
                           struct fault *why);
 
+/* Pictures and files may be elsewhere. */
+bool responses_wire_takes_url(const struct turn_part *p, const struct wire_options *o);
+
 #endif

@@ -32,6 +32,9 @@ struct upstream_codec {
     bool (*write)(const struct turn_request *r, const struct wire_options *o, struct arena *a,
                   struct buf *out, struct turn_notes *notes, struct fault *why);
 
+    /* Does a media part's URL go on as it is, or is refused by `write`? False: it wants the content. */
+    bool (*takes_url)(const struct turn_part *p, const struct wire_options *o);
+
     /* Reads an answer. `r` points to reader_size zeroed bytes, aligned for anything. */
     size_t reader_size;
     enum upstream_framing framing;

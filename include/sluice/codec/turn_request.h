@@ -26,9 +26,15 @@ enum turn_part_kind {
     PART_IMAGE,     /* data with media_type, or url */
     PART_DOCUMENT,  /* data with media_type, or url, or plain text; name: file name or title */
     PART_AUDIO,     /* data; media_type "audio/wav" or "audio/mpeg" */
+    PART_VIDEO,     /* data with media_type, or url */
     PART_CALL,      /* id, name, arguments */
     PART_RESULT,    /* id of the call it answers; content in `inside` */
 };
+
+static inline bool turn_is_media(enum turn_part_kind kind)
+{
+    return kind == PART_IMAGE || kind == PART_DOCUMENT || kind == PART_AUDIO || kind == PART_VIDEO;
+}
 
 struct turn_part {
     struct turn_part *next;
@@ -37,7 +43,7 @@ struct turn_part {
     struct span proof;      /* raw */
     struct span media_type; /* raw: "image/png" */
     struct span data;       /* raw base64 */
-    struct span url;        /* raw */
+    struct span url;        /* raw, but without escapes unless it holds what needs them */
     struct span detail;     /* raw: image detail */
     struct span id, name;   /* raw */
     /* A call's arguments, in whichever form the client's protocol has them. */

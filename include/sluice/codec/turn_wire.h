@@ -21,6 +21,7 @@ struct wire_options {
     uint64_t default_max_tokens; /* where a protocol must be told and the client did not */
     unsigned facts;              /* enum model_fact: what it takes */
     struct translation_options translation;
+    bool takes_youtube; /* Gemini: Google AI Studio does, Vertex AI does not */
 };
 
 #endif

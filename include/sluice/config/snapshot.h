@@ -47,9 +47,9 @@ struct listener_options {
 /* Files that requests name by URL, got on behalf of providers that take data only. */
 struct server_fetch_options {
     bool enabled;
-    uint64_t max_bytes;     /* of one file */
-    unsigned timeout_ms;    /* of all files of one request together */
-    struct text_list allow; /* networks beside the public addresses */
+    uint64_t max_bytes;       /* of one file */
+    unsigned timeout_ms;      /* of all files of one request together */
+    struct text_list allow;   /* networks beside the public addresses */
     struct networks networks; /* the same, read */
     const char *ca;           /* PEM file to verify against; NULL: the system's */
 };
