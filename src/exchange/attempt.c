@@ -408,7 +408,7 @@ void attempt_translated(struct attempt *a)
     if (problem != NULL) {
         struct attempt_failure f = {
             .result = RESULT_UNSUPPORTED,
-            .next_may_help = problem->kind == FAULT_UNSUPPORTED_PARAMETER,
+            .next_may_help = translation_may_do_elsewhere(a->translation),
             .fault = *problem,
         };
         if (f.fault.param != NULL) /* the translation goes with the attempt */

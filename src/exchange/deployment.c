@@ -132,6 +132,12 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
     d->catalog = catalog_new(s);
     d->keyring = keyring_new(s);
     d->providers = xcalloc(s->nproviders + 1, sizeof *d->providers);
+    const struct tls_client_config fetching = {.ca_file = s->server.fetch.ca};
+    d->fetch_tls = tls_context_client(&fetching, why);
+    if (d->fetch_tls == NULL) {
+        deployment_unref(d);
+        return NULL;
+    }
     for (unsigned i = 0; i < s->nproviders; i++) {
         if (provider_init(&d->providers[i], g, s, &s->providers[i], before, why) < 0) {
             deployment_unref(d);
@@ -160,6 +166,7 @@ void deployment_unref(struct deployment *d)
         free((void *)(uintptr_t)p->constant.at);
     }
     free(d->providers);
+    tls_context_unref(d->fetch_tls);
     keyring_free(d->keyring);
     catalog_free(d->catalog);
     snapshot_unref(d->snapshot);

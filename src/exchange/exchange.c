@@ -222,6 +222,7 @@ static void free_later(struct later *later)
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
     lane_reset(&x->lane);
     body_fini(&x->body);
+    remote_media_unref(x->media);
     deployment_unref(x->deployment);
     arena_fini(&x->sending);
     arena_fini(&x->arena);
@@ -479,7 +480,9 @@ void exchange_commit(struct exchange *x)
         arena_fini(&x->sending);
     }
     translation_end(x->attempt.translation);
+    remote_media_unref(x->media);
     x->attempt.translation = NULL;
+    x->media = NULL;
     x->request = NULL;
     x->forward = x->fields = x->relayed = x->dropped = SPAN_NONE;
 }

@@ -6,6 +6,7 @@
 #include "access_token.h"
 #include "dialect.h"
 #include "reading.h"
+#include "remote_media.h"
 #include "translation.h"
 
 #include "sluice/codec/openai_request.h"
@@ -154,6 +155,7 @@ struct exchange {
     /* What another attempt would need; gone with the first byte of the answer, so that an open
      * stream holds neither its prompt nor the words of its head. */
     struct body body;
+    struct remote_media *media; /* files it names by URL, once an attempt needed them; or NULL */
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
     struct span forward;            /* field lines of the request for the upstream; in `sending` */

@@ -4,19 +4,37 @@
 
 #include "sluice/base/digest.h"
 #include "sluice/catalog/facts.h"
+#include "sluice/codec/media_type.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
 #include "sluice/codec/structured_output.h"
 #include "sluice/codec/token_estimate.h"
+#include "sluice/codec/turn_media.h"
 #include "sluice/net/offload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+/*   READING ──▶ WRITING ──▶ through
+ *      └──▶ FETCHING ──▲      when the request names files that the upstream wants as data
+ *
+ * Reading and writing are work for another thread when there is much of it; in between the loop
+ * fetches. */
+
 enum { ARENA_BLOCK = 4096 };
+
+enum step { READING, FETCHING, WRITING };
+
+/* A file of the request's, and what becomes of it. */
+struct inlined {
+    const struct remote_file *file;
+    struct buf base64;
+};
 
 struct translation {
     struct attempt *a;
     struct dialect dialect;
+    enum step step;
     struct span body;
     struct wire_options options;
     struct arena arena;
@@ -25,15 +43,19 @@ struct translation {
     uint64_t prompt_tokens; /* about */
     struct buf wire;
     struct fault why;
-    bool has_failed, is_signed, tells_prompt;
+    bool has_failed, is_signed, tells_prompt, fetches;
     uint8_t sha256[SHA256_BYTES];
-    struct offload *job; /* while it is on another thread */
-    struct body kept;    /* once the exchange is gone */
+    struct turn_media missing;
+    struct inlined *inlined;    /* as many; in the arena */
+    struct remote_media *media; /* whose files they are; NULL: none is missing */
+    struct offload *job;        /* while it is on another thread */
+    struct body kept;           /* once the exchange is gone */
 };
 
-static void translate(void *arg)
+/* --- on any thread -------------------------------------------------------------------------------- */
+
+static void read_request(struct translation *t)
 {
-    struct translation *t = arg;
     t->has_failed = !t->dialect.client->read(t->body, &t->options.translation, &t->arena,
                                              &t->request, &t->why);
     if (t->has_failed)
@@ -42,6 +64,43 @@ static void translate(void *arg)
         messages_turn_forget_billing(&t->request);
     proof_keep(&t->request, t->dialect.upstream->family);
     t->notes = t->request.unread;
+    if (t->fetches)
+        t->missing = turn_media_missing(&t->request, t->dialect.upstream, &t->options, &t->arena);
+}
+
+/* A file that several parts show is encoded once. */
+static const struct inlined *first_of(const struct translation *t, unsigned i)
+{
+    for (unsigned before = 0; before < i; before++) {
+        if (t->inlined[before].file == t->inlined[i].file)
+            return &t->inlined[before];
+    }
+    return &t->inlined[i];
+}
+
+static bool inline_one(struct translation *t, unsigned i)
+{
+    struct turn_part *p = t->missing.parts[i];
+    const struct remote_file *file = t->inlined[i].file;
+    const struct inlined *first = first_of(t, i);
+    const char *problem;
+    struct span type = media_type_of_file(p->kind, file->type, file->bytes, &problem);
+    if (type.len == 0)
+        return turn_refuse(&t->why, FAULT_INVALID_REQUEST, p->path, "%s", problem);
+    if (first == &t->inlined[i] && digest_base64(file->bytes, &t->inlined[i].base64) < 0) {
+        t->why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
+        return false;
+    }
+    turn_media_inline(p, type, buf_span(&first->base64));
+    return true;
+}
+
+static void write_request(struct translation *t)
+{
+    for (unsigned i = 0; !t->has_failed && i < t->missing.n; i++)
+        t->has_failed = !inline_one(t, i);
+    if (t->has_failed)
+        return;
     if (t->tells_prompt)
         t->prompt_tokens = token_estimate(&t->request);
     t->has_failed = !structured_output_prepare(&t->request, &t->options,
@@ -53,20 +112,115 @@ static void translate(void *arg)
         digest_sha256(buf_span(&t->wire), t->sha256);
 }
 
+static void work(void *arg)
+{
+    struct translation *t = arg;
+    if (t->step == READING)
+        read_request(t);
+    if (t->has_failed || (t->step == READING && t->missing.n > 0))
+        return;
+    write_request(t);
+    t->step = WRITING;
+}
+
 static void free_translation(void *arg)
 {
     struct translation *t = arg;
+    for (unsigned i = 0; t->inlined != NULL && i < t->missing.n; i++)
+        buf_fini(&t->inlined[i].base64);
+    remote_media_unref(t->media);
     body_fini(&t->kept);
     buf_fini(&t->wire);
     arena_fini(&t->arena);
     free(t);
 }
 
-static void on_translated(void *arg)
+/* --- on the loop ---------------------------------------------------------------------------------- */
+
+static void next_step(struct translation *t);
+
+static void on_worked(void *arg)
 {
     struct translation *t = arg;
     t->job = NULL;
-    attempt_translated(t->a);
+    next_step(t);
+}
+
+static void start_work(struct translation *t, uint64_t size)
+{
+    if (size > OFFLOAD_FROM_BYTES) {
+        t->job = offload_start_sized(t->a->x->gateway->loop, size, work, on_worked,
+                                     free_translation, t);
+    } else {
+        work(t);
+        next_step(t);
+    }
+}
+
+static bool refuse_file(struct translation *t, unsigned i, const char *problem, bool is_crowded)
+{
+    struct span path = t->missing.parts[i]->path;
+    t->has_failed = true;
+    if (is_crowded)
+        t->why = (struct fault){.kind = FAULT_OVERLOADED, .retry_after_s = 1};
+    if (is_crowded)
+        snprintf(t->why.message, sizeof t->why.message, "%s", problem);
+    else
+        turn_refuse(&t->why, FAULT_INVALID_REQUEST, path, "its URL could not be fetched: %s",
+                    problem);
+    return false;
+}
+
+static bool want_files(struct translation *t)
+{
+    t->inlined = ARENA_ARRAY(&t->arena, struct inlined, t->missing.n);
+    for (unsigned i = 0; i < t->missing.n; i++) {
+        struct span url = turn_media_url(t->missing.parts[i], &t->arena);
+        const struct remote_file *file = t->inlined[i].file = remote_media_want(t->media, url);
+        if (file == NULL)
+            return refuse_file(t, i, "the request names more than 20 files by URL", false);
+        if (file->problem != NULL)
+            return refuse_file(t, i, file->problem, file->is_crowded);
+    }
+    return true;
+}
+
+static void on_files(void *arg)
+{
+    struct translation *t = arg;
+    uint64_t size = t->body.len;
+    for (unsigned i = 0; i < t->missing.n; i++) {
+        const struct remote_file *file = t->inlined[i].file;
+        size += file->bytes.len;
+        if (file->problem != NULL && !t->has_failed)
+            refuse_file(t, i, file->problem, file->is_crowded);
+    }
+    t->step = WRITING;
+    if (t->has_failed)
+        attempt_translated(t->a);
+    else
+        start_work(t, size);
+}
+
+static void fetch(struct translation *t)
+{
+    struct exchange *x = t->a->x;
+    t->step = FETCHING;
+    if (x->media == NULL)
+        x->media = remote_media_new(x->deployment);
+    t->media = remote_media_ref(x->media);
+    if (!want_files(t))
+        attempt_translated(t->a);
+    else if (!remote_media_get(t->media, on_files, t))
+        on_files(t);
+}
+
+static void next_step(struct translation *t)
+{
+    if (t->step == READING && !t->has_failed)
+        fetch(t);
+    else
+        attempt_translated(t->a);
 }
 
 /* Facts about the upstream and its model. */
@@ -79,6 +233,7 @@ static struct wire_options options_for(const struct attempt *a, struct arena *ar
         .default_max_tokens = facts_max_output(target),
         .facts = facts_of(target),
         .translation = a->x->deployment->snapshot->translation,
+        .takes_youtube = target->provider->protocol == PROTOCOL_GEMINI,
     };
 }
 
@@ -92,20 +247,17 @@ void translation_start(struct attempt *a)
     t->options = options_for(a, &t->arena);
     t->is_signed = a->target->provider->aws.access_key != NULL;
     t->tells_prompt = a->x->kind->api == API_MESSAGES && a->x->wants_stream;
+    t->fetches = a->x->deployment->snapshot->server.fetch.enabled;
     a->translation = t;
-    if (t->body.len > OFFLOAD_FROM_BYTES) {
-        t->job = offload_start_sized(a->x->gateway->loop, t->body.len, translate, on_translated,
-                                     free_translation, t);
-    } else {
-        translate(t);
-        attempt_translated(a);
-    }
+    start_work(t, t->body.len);
 }
 
 void translation_end(struct translation *t)
 {
     if (t == NULL)
         return;
+    if (t->step == FETCHING)
+        remote_media_stop(t->media);
     if (t->job == NULL) {
         free_translation(t);
         return;
@@ -117,6 +269,11 @@ void translation_end(struct translation *t)
 const struct fault *translation_fault(const struct translation *t)
 {
     return t->has_failed ? &t->why : NULL;
+}
+
+bool translation_may_do_elsewhere(const struct translation *t)
+{
+    return t->why.kind == FAULT_UNSUPPORTED_PARAMETER || t->missing.n > 0;
 }
 
 struct span translation_wire(const struct translation *t)

@@ -31,6 +31,7 @@ struct deployment {
     struct catalog *catalog;
     struct keyring *keyring;
     struct provider_runtime *providers; /* as many, in the order of snapshot->providers */
+    struct tls_context *fetch_tls;      /* for files that requests name by URL */
     struct gateway *gateway;
     uint64_t since_unix; /* seconds: when it was put to work */
 };
