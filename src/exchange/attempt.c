@@ -420,6 +420,17 @@ void attempt_translated(struct attempt *a)
     reach(a);
 }
 
+/* A body that cannot pass as it is, although the client speaks the provider's protocol: a conversation
+ * that was translated before, or files by URL for Claude in other people's clouds, which takes them as
+ * data only. */
+static bool must_be_translated(const struct attempt *a)
+{
+    const struct exchange *x = a->x;
+    bool wants_data = a->dialect.model_instead != NULL &&
+                      x->deployment->snapshot->server.fetch.enabled;
+    return x->holds_proofs || (x->holds_urls && wants_data);
+}
+
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
 {
     const struct provider_options *o = planned->target.provider;
@@ -437,9 +448,7 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
                      "its protocol has nothing of this kind");
         return;
     }
-    /* A conversation that was translated before cannot pass as it is then, although the client
-     * speaks the provider's protocol. */
-    if (a->dialect.upstream == NULL && x->holds_proofs)
+    if (a->dialect.upstream == NULL && must_be_translated(a))
         (void)dialect_translate(x->kind->api, o, a->target->upstream_model, &a->dialect);
     a->path = dialect_path(&a->dialect, o, a->target->upstream_model, x->wants_stream, &x->sending);
     if (a->dialect.upstream != NULL)

@@ -167,6 +167,7 @@ struct exchange {
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
     bool holds_proofs;  /* of reasoning, in our wrapping: nobody else can read them */
+    bool holds_urls;    /* Messages: something is named by its URL */
     bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */
     struct plan plan;
     unsigned nattempts;          /* started so far; the current one is the last */

@@ -20,6 +20,7 @@ struct question {
     struct arena *arena;
     struct openai_request *request;
     bool holds_proofs; /* of reasoning, in our wrapping */
+    bool holds_urls;   /* Messages: something, by URL */
     uint64_t tokens;
     bool is_good;
     struct fault why;
@@ -46,11 +47,19 @@ static bool read_request(struct question *q)
     return openai_request_read_for(q->fixed_model, q->body, q->api, q->arena, q->request, &q->why);
 }
 
+/* In a Messages body; elsewhere nobody asks. */
+static bool names_a_url(struct span body)
+{
+    return span_find(body, SPAN_LIT("\"type\":\"url\"")) != SIZE_MAX ||
+           span_find(body, SPAN_LIT("\"type\": \"url\"")) != SIZE_MAX;
+}
+
 static void ask_for_request(struct question *q)
 {
     bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
     q->is_good = read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
+    q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
 }
 
 static void ask_for_tokens(struct question *q)
@@ -75,6 +84,7 @@ static void note_request(struct exchange *x, const struct question *q)
     x->wants_usage = q->request->wants_usage;
     x->wants_cost = q->request->wants_cost;
     x->holds_proofs = q->holds_proofs;
+    x->holds_urls = q->holds_urls;
 }
 
 /* The request is kept with what another attempt would need; it points into the body, or here. */
@@ -120,7 +130,7 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->translation = x->deployment->snapshot->translation;
     q->arena = a;
     q->request = NULL;
-    q->holds_proofs = q->is_good = false;
+    q->holds_proofs = q->holds_urls = q->is_good = false;
     q->tokens = 0;
 }
 

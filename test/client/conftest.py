@@ -10,6 +10,7 @@ import protocol_table  # noqa: E402
 import provider_clouds  # noqa: E402
 import provider_converse  # noqa: E402
 import raw  # noqa: E402
+from file_server import MP4, PDF, PNG, FileServer  # noqa: E402
 from fixtures import start, upstream  # noqa: E402,F401
 from gateway import Gateway  # noqa: E402
 from misbehaviour import ERRORS  # noqa: E402
@@ -52,6 +53,17 @@ def tokens():
     endpoint.stop()
 
 
+@pytest.fixture(scope="module")
+def files():
+    """What requests name by URL."""
+    server = FileServer().start()
+    server.put("/x.png", PNG, "image/png")
+    server.put("/x.pdf", PDF, "application/pdf")
+    server.put("/x.mp4", MP4, "video/mp4")
+    yield server
+    server.stop()
+
+
 def protocol_configuration(upstream, tokens) -> dict:
     providers = {name: {"protocol": protocol, "base_url": upstream.base_url, "api_key": "sk-up"}
                  for name, protocol in PROTOCOLS.items()}
@@ -75,7 +87,8 @@ def protocol_configuration(upstream, tokens) -> dict:
     models["my-bot"] = {"alias": ["messages/good"]}
     providers["deepseek"] = {"base_url": upstream.base_url, "api_key": "sk-up"}  # a preset
     models["deepseek/good"] = {"provider": "deepseek", "upstream_model": "thinker"}
-    return {"models": models, "providers": providers | cloud_providers(upstream, tokens)}
+    return {"models": models, "providers": providers | cloud_providers(upstream, tokens),
+            "server": {"fetch": {"allow": ["127.0.0.1"]}}}
 
 
 @pytest.fixture(scope="module")

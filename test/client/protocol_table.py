@@ -16,6 +16,8 @@ TARGETS = list(MODELS)
 TEXT = {"type": "object", "properties": {"x": {"type": "string"}}}
 PNG = "data:image/png;base64,iVBORw0KGgo="
 PDF = "data:application/pdf;base64,JVBERi0="
+MP4 = "data:video/mp4;base64,AAAAGGZ0eXBtcDQy"
+FILES = "https://files.example.org"  # whoever asks puts a server of files there
 
 
 def ask(*parts) -> list:
@@ -81,12 +83,17 @@ CLIENTS = {
             {"role": "user", "content": "go"}]},
         "an image, inline": {"messages": ask({"type": "image_url", "image_url": {"url": PNG}})},
         "an image, by URL": {"messages": ask(
-            {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}})},
+            {"type": "image_url", "image_url": {"url": FILES + "/x.png"}})},
         "a PDF, inline": {"messages": ask(
             {"type": "file", "file": {"filename": "f.pdf", "file_data": PDF}})},
+        "a PDF, by URL": {"messages": ask(
+            {"type": "file", "file": {"filename": "f.pdf", "file_data": FILES + "/x.pdf"}})},
         "a file by id": {"messages": ask({"type": "file", "file": {"file_id": "file-1"}})},
         "audio": {"messages": ask(
             {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}})},
+        "a video, inline": {"messages": ask({"type": "video_url", "video_url": {"url": MP4}})},
+        "a video, by URL": {"messages": ask(
+            {"type": "video_url", "video_url": {"url": FILES + "/x.mp4"}})},
         "`cache_control` on a part": {"messages": ask(
             {"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}})},
         "a call without a result": {"messages": CALLED},
@@ -123,10 +130,12 @@ CLIENTS = {
         "`container`": {"container": "c"},
         "an image, inline": {"messages": ask({"type": "image", "source": {
             "type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}})},
+        "an image, by URL": {"messages": ask({"type": "image", "source": {
+            "type": "url", "url": FILES + "/x.png"}})},
         "a PDF, inline": {"messages": ask({"type": "document", "source": {
             "type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}})},
         "a PDF, by URL": {"messages": ask({"type": "document", "source": {
-            "type": "url", "url": "https://example.org/x.pdf"}})},
+            "type": "url", "url": FILES + "/x.pdf"}})},
         "a file by id": {"messages": ask({"type": "image", "source": {
             "type": "file", "file_id": "file_1"}})},
         "a document with `citations`": {"messages": CITED},
@@ -165,11 +174,11 @@ CLIENTS = {
         "`conversation`": {"conversation": "conv_1"},
         "an `item_reference`": {"input": [{"type": "item_reference", "id": "x"}]},
         "an image, by URL": {"input": [{"role": "user", "content": [
-            {"type": "input_image", "image_url": "https://example.org/x.png"}]}]},
+            {"type": "input_image", "image_url": FILES + "/x.png"}]}]},
         "a file, inline": {"input": [{"role": "user", "content": [
             {"type": "input_file", "filename": "f.pdf", "file_data": PDF}]}]},
         "a file, by URL": {"input": [{"role": "user", "content": [
-            {"type": "input_file", "file_url": "https://example.org/x.pdf"}]}]},
+            {"type": "input_file", "file_url": FILES + "/x.pdf"}]}]},
     }),
 }
 
@@ -225,12 +234,13 @@ OTHER_WORDS = {option: other for option, (_, other, _) in CHOICES.items()} | {
     "reasoning_text": "raw"}
 
 
-def outcome(gw, upstream, path: str, base: dict, members: dict, target: str) -> str:
+def outcome(gw, upstream, files, path: str, base: dict, members: dict, target: str) -> str:
     """What became of the members: "→ `name`" (where they arrived), "dropped", "400 `param`"."""
     def send(body: dict):
         before = len(upstream.requests)
-        answer = gw.ask(raw.request_bytes("POST", path, json.dumps(
-            {"model": MODELS.get(target, target)} | body).encode()))
+        text = json.dumps({"model": MODELS.get(target, target)} | body)
+        text = text.replace(FILES, files.url(""))
+        answer = gw.ask(raw.request_bytes("POST", path, text.encode()))
         sent = upstream.requests[before:]
         return answer, sent[-1].json if sent else {}
 
@@ -245,26 +255,26 @@ def outcome(gw, upstream, path: str, base: dict, members: dict, target: str) -> 
     return "; ".join(parts) or "no effect"
 
 
-def tables(gw, upstream) -> str:
+def tables(gw, upstream, files) -> str:
     out = []
     for client, (path, base, rows) in CLIENTS.items():
         others = [t for t in TARGETS if t != client]
         out.append(f"| {client} | " + " | ".join(f"to {t}" for t in others) + " |")
         out.append("|---" * (1 + len(others)) + "|")
         for name, members in rows.items():
-            cells = [outcome(gw, upstream, path, base, members, t) for t in others]
+            cells = [outcome(gw, upstream, files, path, base, members, t) for t in others]
             out.append(f"| {name} | " + " | ".join(cells) + " |")
         out.append("")
     return "\n".join(out)
 
 
-def choices(gw, otherwise, upstream) -> str:
+def choices(gw, otherwise, upstream, files) -> str:
     """The table of `translation`: the same requests through a gateway of either word."""
     out = ["| `translation` | a request | by default | otherwise |", "|---|---|---|---|"]
     for option, (word, other, requests) in CHOICES.items():
         for client, target, name, members in requests:
             path, base, _ = CLIENTS[client]
-            words = [f"`{w}`: {outcome(g, upstream, path, base, members, target)}"
+            words = [f"`{w}`: {outcome(g, upstream, files, path, base, members, target)}"
                      for w, g in ((word, gw), (other, otherwise))]
             to = target.replace("/old", ", an older model")
             out.append(f"| `{option}` | {client} to {to}, {name} | {' | '.join(words)} |")

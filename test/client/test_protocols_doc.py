@@ -21,10 +21,10 @@ def with_tables(page: str, tables: str) -> str:
     return page
 
 
-def test_tables_of_the_page_are_what_happens(protocols, otherwise, upstream):
+def test_tables_of_the_page_are_what_happens(protocols, otherwise, upstream, files):
     page = PAGE.read_text()
-    tables = protocol_table.tables(protocols, upstream)
-    choices = protocol_table.choices(protocols, otherwise, upstream)
+    tables = protocol_table.tables(protocols, upstream, files)
+    choices = protocol_table.choices(protocols, otherwise, upstream, files)
     made = with_tables(with_tables(page, tables), choices)
     if "SLUICE_UPDATE_DOCS" in os.environ:
         PAGE.write_text(made)

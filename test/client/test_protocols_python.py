@@ -1,6 +1,7 @@
 """Official SDKs for Python, unmodified, each against models of every protocol."""
 from __future__ import annotations
 
+import base64
 import json
 
 import anthropic
@@ -10,6 +11,7 @@ import pytest
 import provider
 import raw
 from conftest import CLOUDS, PROTOCOLS
+from file_server import PDF, PNG
 
 MODELS = [f"{name}/good" for name in [*PROTOCOLS, *CLOUDS]]
 PASS_CHAT = ("chat/good", "azure/good", "llama-on-vertex/good")
@@ -35,6 +37,38 @@ def city_of(arguments: str) -> str:
 
 
 # Chat Completions.
+
+DATA_ONLY = ("bedrock/good", "gemini/good", "claude-on-vertex/good", "gemini-on-vertex/good")
+
+
+@pytest.mark.parametrize("model", DATA_ONLY)
+def test_chat_image_by_url_is_sent_as_data(oai, upstream, files, model):
+    answer = oai.chat.completions.create(model=model, messages=[{"role": "user", "content": [
+        {"type": "text", "text": "hello"},
+        {"type": "image_url", "image_url": {"url": files.url("/x.png")}}]}])
+    assert answer.choices[0].message.content == "You said: hello"
+    sent = upstream.requests[-1].body.decode()
+    assert base64.b64encode(PNG).decode() in sent and "/x.png" not in sent
+
+
+@pytest.mark.parametrize("model", DATA_ONLY)
+def test_messages_document_by_url_is_sent_as_data(claude, upstream, files, model):
+    answer = claude.messages.create(model=model, max_tokens=100, messages=[
+        {"role": "user", "content": [
+            {"type": "text", "text": "hello"},
+            {"type": "document", "source": {"type": "url", "url": files.url("/x.pdf")}}]}])
+    assert answer.content[0].text == "You said: hello"
+    assert base64.b64encode(PDF).decode() in upstream.requests[-1].body.decode()
+
+
+@pytest.mark.parametrize("model", DATA_ONLY)
+def test_responses_image_by_url_that_is_not_there_names_the_part(oai, upstream, files, model):
+    with pytest.raises(openai.BadRequestError) as caught:
+        oai.responses.create(model=model, input=[{"role": "user", "content": [
+            {"type": "input_image", "detail": "auto", "image_url": files.url("/none.png")}]}])
+    assert caught.value.param == "input[0].content[0]"
+    assert "status 404" in caught.value.message
+
 
 CHAT_TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
 

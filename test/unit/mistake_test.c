@@ -58,6 +58,10 @@ static void values_of_the_wrong_form_say_what_to_write(void **state)
         {"providers: [a]",
          ":1:12: error: providers: a map was expected (write \"name: { … }\", one a line)"},
         {"keys: {}", ":1:7: error: keys: a list was expected (write \"- \" before each item)"},
+        {"server: { fetch: { allow: [10.0.0.0/8, intranet] } }",
+         ":1:27: error: server.fetch.allow: not a network (write 10.0.0.0/8 or 192.0.2.7)"},
+        {"server: { fetch: { timeout: 0 } }",
+         ":1:29: error: server.fetch.timeout: 0s is out of bounds (1ms to 1d)"},
         {"observability: { log: { level: trace } }",
          ":1:32: error: observability.log.level: \"trace\" cannot be used here (write one of "
          "debug, info, warn, error)"},
