@@ -1,8 +1,10 @@
 /* What a client asks, in any protocol, written for every upstream: refused with a reason, or JSON. */
+#include "sluice/codec/media_type.h"
 #include "sluice/codec/openai_request.h"
 #include "sluice/codec/proof.h"
 #include "sluice/codec/structured_output.h"
 #include "sluice/codec/turn_codec.h"
+#include "sluice/codec/turn_media.h"
 
 #include <stdlib.h>
 #include <yyjson.h>
@@ -41,6 +43,20 @@ static struct translation_options choose(unsigned seed)
     return o;
 }
 
+/* As if what has a URL that can be one had been fetched. */
+static void inline_media(enum upstream_api to, const struct turn_request *r,
+                         const struct wire_options *o, struct arena *a)
+{
+    struct turn_media missing = turn_media_missing(r, upstream_codec_for(to), o, a);
+    for (unsigned i = 0; i < missing.n; i++) {
+        struct turn_part *p = missing.parts[i];
+        struct span url = turn_media_url(p, a), type = media_type_of_name(url);
+        must(p->url.len > 0 && turn_is_media(p->kind));
+        if (media_type_fits(p->kind, type))
+            turn_media_inline(p, type, SPAN_LIT("QUJD"));
+    }
+}
+
 static void write_for(enum upstream_api to, unsigned facts, struct translation_options translation,
                       struct turn_request *r, struct arena *a)
 {
@@ -50,6 +66,7 @@ static void write_for(enum upstream_api to, unsigned facts, struct translation_o
                                          .translation = translation};
     struct turn_notes notes = {.n = 0};
     struct buf out = {0};
+    inline_media(to, r, &options, a);
     struct fault why = {.kind = FAULT_INTERNAL};
     const struct upstream_codec *up = upstream_codec_for(to);
     if (structured_output_prepare(r, &options, up->knows_json_object, a, &notes, &why) &&
