@@ -79,7 +79,7 @@ static const struct object drain_object = {"server.drain", "What happens on SIGT
 
 static const struct option fetch_rows[] = {
     {"enabled", &type_bool, MEMBER(struct server_fetch_options, enabled), .fallback = "true",
-     .doc = "Off, such a request is refused with 400."},
+     .doc = "Off, such a request is refused with 400 (Gemini is given the URL)."},
     {"max_size", &type_size, MEMBER(struct server_fetch_options, max_bytes), .fallback = "20MB",
      .min = 1024, .max = 1 << 30, .doc = "Largest file."},
     {"timeout", &type_duration, MEMBER(struct server_fetch_options, timeout_ms), .fallback = "15s",

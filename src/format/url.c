@@ -201,8 +201,10 @@ static const char *plain_path(struct span path, struct arena *a)
         struct span segment = span_cut(&rest, '/');
         bool is_last = rest.at == NULL, is_up = span_eq(segment, SPAN_LIT(".."));
         bool is_plain = !is_up && !span_eq(segment, SPAN_LIT("."));
-        while (is_up && n > 0 && out[--n] != '/')
-            continue;
+        while (is_up && n > 0 && out[n - 1] != '/')
+            n--;
+        if (is_up && n > 0)
+            n--;
         if (is_plain || is_last)
             out[n++] = '/';
         if (is_plain && segment.len > 0)

@@ -242,6 +242,24 @@ def test_large_file_does_not_hold_others_up(start, upstream, files):
     assert longest < 0.25
 
 
+@pytest.mark.parametrize("framing", ["chunked", "until close", "more than announced"])
+def test_bodies_come_in_any_framing(gateway, upstream, files, framing):
+    async def answer(x) -> None:
+        if framing == "chunked":
+            await x.stream_head(content_type="image/png")
+            for byte in PNG:
+                await x.chunk(bytes([byte]))
+            await x.last_chunk()
+            return
+        counted = [("content-length", str(len(PNG)))] if framing != "until close" else []
+        await x.head(200, ("content-type", "image/png"), *counted)
+        await x.send(PNG + (b"and more" if counted else b""))
+        x.close()
+    url = files.play("/framed.png", answer)
+    body = sent(upstream, gateway.ask(chat("bedrock/good", image(url))))
+    assert body["messages"][0]["content"][1]["image"]["source"]["bytes"] == b64(PNG)
+
+
 def test_redirects_are_followed(gateway, upstream, files):
     files.put("/r/end.png", PNG)
     files.redirect("/r/3", "end.png", 307)
@@ -465,6 +483,18 @@ def test_client_that_leaves_ends_the_fetch(gateway, upstream, files):
         began = time.monotonic()
     until(lambda: files.got("/gone.png")[0].connection.closed is not None, 5, "and ended")
     assert files.got("/gone.png")[0].connection.closed - began < 0.5
+
+
+def test_client_may_leave_while_its_files_are_written(start, upstream, files):
+    gw = configure(start, upstream, {"allow": HERE})
+    url = files.put("/written.png", PNG + bytes(10 << 20))
+    for delay in (0.0, 0.01, 0.02, 0.03, 0.05, 0.08):
+        with gw.client() as c:
+            fetched = len(files.got("/written.png"))
+            c.send(chat("bedrock/good", image(url), image(url)))
+            until(lambda: len(files.got("/written.png")) > fetched, 5, "the fetch began")
+            time.sleep(delay)
+    assert gw.ask(chat("bedrock/good", image(files.put("/after.png", PNG)))).status == 200
 
 
 def test_drain_lets_a_fetch_finish(start, upstream, files):
