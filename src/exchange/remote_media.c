@@ -90,7 +90,7 @@ static void keep(struct file *f, const struct fetch_result *r)
     struct remote_media *m = f->media;
     size_t size = buf_len(&r->body->bytes);
     if (size > REMOTE_BYTES_MAX - m->bytes) {
-        lose(f, "with the others of this request it is larger than 64 MiB");
+        lose(f, REMOTE_BYTES_PROBLEM);
         return;
     }
     m->bytes += size;
@@ -170,7 +170,7 @@ static struct file *file_new(struct remote_media *m, struct span url)
         lose(f, problem);
     *m->end = f;
     m->end = &f->next;
-    m->nfiles++;
+    f->seen.index = m->nfiles++;
     return f;
 }
 

@@ -11,11 +11,13 @@
 
 #define REMOTE_FILES_MAX 20
 #define REMOTE_BYTES_MAX ((uint64_t)64 << 20) /* of all files together */
+#define REMOTE_BYTES_PROBLEM "with the others of this request it is larger than 64 MiB"
 
 struct remote_media;
 
 struct remote_file {
     struct span url;
+    unsigned index;      /* below REMOTE_FILES_MAX */
     const char *problem; /* why it cannot be had, a phrase; NULL: it is here, or may come */
     bool is_crowded;     /* the problem is ours: too much is in memory already */
     struct span bytes;

@@ -21,15 +21,12 @@
  * Reading and writing are work for another thread when there is much of it; in between the loop
  * fetches. */
 
-enum { ARENA_BLOCK = 4096 };
+enum {
+    ARENA_BLOCK = 4096,
+    PARTS_MAX = 1000, /* that show files by URL */
+};
 
 enum step { READING, FETCHING, WRITING };
-
-/* A file of the request's, and what becomes of it. */
-struct inlined {
-    const struct remote_file *file;
-    struct buf base64;
-};
 
 struct translation {
     struct attempt *a;
@@ -46,10 +43,11 @@ struct translation {
     bool has_failed, is_signed, tells_prompt, fetches;
     uint8_t sha256[SHA256_BYTES];
     struct turn_media missing;
-    struct inlined *inlined;    /* as many; in the arena */
-    struct remote_media *media; /* whose files they are; NULL: none is missing */
-    struct offload *job;        /* while it is on another thread */
-    struct body kept;           /* once the exchange is gone */
+    const struct remote_file **files;    /* of the missing parts, one each; in the arena */
+    struct remote_media *media;          /* whose files they are; NULL: none is missing */
+    struct buf base64[REMOTE_FILES_MAX]; /* of each file */
+    struct offload *job;                 /* while it is on another thread */
+    struct body kept;                    /* once the exchange is gone */
 };
 
 /* --- on any thread -------------------------------------------------------------------------------- */
@@ -68,30 +66,20 @@ static void read_request(struct translation *t)
         t->missing = turn_media_missing(&t->request, t->dialect.upstream, &t->options, &t->arena);
 }
 
-/* A file that several parts show is encoded once. */
-static const struct inlined *first_of(const struct translation *t, unsigned i)
-{
-    for (unsigned before = 0; before < i; before++) {
-        if (t->inlined[before].file == t->inlined[i].file)
-            return &t->inlined[before];
-    }
-    return &t->inlined[i];
-}
-
 static bool inline_one(struct translation *t, unsigned i)
 {
     struct turn_part *p = t->missing.parts[i];
-    const struct remote_file *file = t->inlined[i].file;
-    const struct inlined *first = first_of(t, i);
+    const struct remote_file *file = t->files[i];
+    struct buf *base64 = &t->base64[file->index];
     const char *problem;
     struct span type = media_type_of_file(p->kind, file->type, file->bytes, &problem);
     if (type.len == 0)
         return turn_refuse(&t->why, FAULT_INVALID_REQUEST, p->path, "%s", problem);
-    if (first == &t->inlined[i] && digest_base64(file->bytes, &t->inlined[i].base64) < 0) {
+    if (buf_len(base64) == 0 && digest_base64(file->bytes, base64) < 0) {
         t->why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
         return false;
     }
-    turn_media_inline(p, type, buf_span(&first->base64));
+    turn_media_inline(p, type, buf_span(base64));
     return true;
 }
 
@@ -126,8 +114,8 @@ static void work(void *arg)
 static void free_translation(void *arg)
 {
     struct translation *t = arg;
-    for (unsigned i = 0; t->inlined != NULL && i < t->missing.n; i++)
-        buf_fini(&t->inlined[i].base64);
+    for (unsigned i = 0; i < REMOTE_FILES_MAX; i++)
+        buf_fini(&t->base64[i]);
     remote_media_unref(t->media);
     body_fini(&t->kept);
     buf_fini(&t->wire);
@@ -173,14 +161,29 @@ static bool refuse_file(struct translation *t, unsigned i, const char *problem, 
 
 static bool want_files(struct translation *t)
 {
-    t->inlined = ARENA_ARRAY(&t->arena, struct inlined, t->missing.n);
+    t->files = ARENA_ARRAY(&t->arena, const struct remote_file *, t->missing.n);
     for (unsigned i = 0; i < t->missing.n; i++) {
         struct span url = turn_media_url(t->missing.parts[i], &t->arena);
-        const struct remote_file *file = t->inlined[i].file = remote_media_want(t->media, url);
-        if (file == NULL)
-            return refuse_file(t, i, "the request names more than 20 files by URL", false);
+        const struct remote_file *file = t->files[i] = remote_media_want(t->media, url);
+        if (file == NULL || i == PARTS_MAX)
+            return refuse_file(t, i, "the request names too many files by URL", false);
         if (file->problem != NULL)
             return refuse_file(t, i, file->problem, file->is_crowded);
+    }
+    return true;
+}
+
+/* What is shown twice is sent twice. */
+static bool check_files(struct translation *t, uint64_t *size)
+{
+    *size = 0;
+    for (unsigned i = 0; i < t->missing.n; i++) {
+        const struct remote_file *file = t->files[i];
+        if (file->problem != NULL)
+            return refuse_file(t, i, file->problem, file->is_crowded);
+        *size += file->bytes.len;
+        if (*size > REMOTE_BYTES_MAX)
+            return refuse_file(t, i, REMOTE_BYTES_PROBLEM, false);
     }
     return true;
 }
@@ -188,18 +191,12 @@ static bool want_files(struct translation *t)
 static void on_files(void *arg)
 {
     struct translation *t = arg;
-    uint64_t size = t->body.len;
-    for (unsigned i = 0; i < t->missing.n; i++) {
-        const struct remote_file *file = t->inlined[i].file;
-        size += file->bytes.len;
-        if (file->problem != NULL && !t->has_failed)
-            refuse_file(t, i, file->problem, file->is_crowded);
-    }
+    uint64_t size;
     t->step = WRITING;
-    if (t->has_failed)
-        attempt_translated(t->a);
+    if (check_files(t, &size))
+        start_work(t, t->body.len + size);
     else
-        start_work(t, size);
+        attempt_translated(t->a);
 }
 
 static void fetch(struct translation *t)

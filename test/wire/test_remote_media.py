@@ -440,7 +440,7 @@ def test_the_part_at_fault_is_named(gateway, upstream, files):
 
 def test_too_many_files_are_refused(gateway, upstream, files):
     urls = [files.put(f"/many/{i}.png", PNG) for i in range(21)]
-    assert "more than 20 files" in refused(gateway, upstream, *map(image, urls), at=21)
+    assert "names too many files by URL" in refused(gateway, upstream, *map(image, urls), at=21)
     body = sent(upstream, gateway.ask(chat("bedrock/good", *map(image, urls[:20]))))
     assert len(body["messages"][0]["content"]) == 21
 
@@ -452,6 +452,20 @@ def test_all_files_together_are_bounded(start, upstream, files):
     answer = gw.ask(chat("bedrock/good", *map(image, urls)), timeout=60)
     assert answer.status == 400 and "larger than 64 MiB" in answer.error["message"]
     assert len(upstream.requests) == before
+
+
+def test_a_file_that_is_shown_often_counts_as_often(start, upstream, files):
+    gw = configure(start, upstream, {"allow": HERE})
+    url = files.put("/often.png", PNG + bytes(10 << 20))
+    before = len(upstream.requests)
+    answer = gw.ask(chat("bedrock/good", *[image(url)] * 500), timeout=30)
+    assert answer.status == 400 and answer.error["param"] == "messages[0].content[7]"
+    assert "larger than 64 MiB" in answer.error["message"]
+    assert len(upstream.requests) == before and len(files.got("/often.png")) == 1
+    small = files.put("/small.png", PNG)
+    assert "names too many files by URL" in refused(gw, upstream, *[image(small)] * 1001, at=1001)
+    body = sent(upstream, gw.ask(chat("bedrock/good", *[image(small)] * 1000), timeout=30))
+    assert len(body["messages"][0]["content"]) == 1001
 
 
 def test_files_count_as_bodies_in_flight(start, upstream, files):
