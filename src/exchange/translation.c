@@ -150,7 +150,7 @@ static bool refuse_file(struct translation *t, unsigned i, const char *problem, 
     struct span path = t->missing.parts[i]->path;
     t->has_failed = true;
     if (is_crowded)
-        t->why = (struct fault){.kind = FAULT_OVERLOADED, .retry_after_s = 1};
+        t->why = (struct fault){.kind = FAULT_OVERLOADED};
     if (is_crowded)
         snprintf(t->why.message, sizeof t->why.message, "%s", problem);
     else
