@@ -42,12 +42,13 @@ static const struct {
     {"claude-3-7", FACT_REASONING, 0, 64000},
 
     /* Google's: words since Gemini 3, budgets before, nothing before that. */
-    {"gemini", FACT_REASONING, FACT_THINKING_BUDGET | FACT_THINKING_OFF, 0},
+    {"gemini", FACT_REASONING | FACT_THOUGHT_SIGNATURES, FACT_THINKING_BUDGET | FACT_THINKING_OFF,
+     0},
     {"gemini-3-flash", FACT_THINKING_OFF | FACT_EFFORT_MINIMAL, 0, 0},
     {"gemini-2-5", FACT_THINKING_BUDGET | FACT_THINKING_OFF, 0, 0},
     {"gemini-2-5-pro", 0, FACT_THINKING_OFF, 0},
-    {"gemini-2-0", 0, FACT_REASONING, 0},
-    {"gemini-1", 0, FACT_REASONING, 0},
+    {"gemini-2-0", 0, FACT_REASONING | FACT_THOUGHT_SIGNATURES, 0},
+    {"gemini-1", 0, FACT_REASONING | FACT_THOUGHT_SIGNATURES, 0},
     {"gemma", 0, FACT_REASONING, 0},
 
     /* OpenAI's: those that reason do not sample, the others cannot be told to. */

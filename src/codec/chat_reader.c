@@ -1,5 +1,8 @@
 #include "sluice/codec/chat_reader.h"
 
+#include "thought_signature.h"
+
+#include "sluice/codec/proof.h"
 #include "sluice/codec/provider_error.h"
 #include "sluice/format/json_walk.h"
 
@@ -71,6 +74,7 @@ struct call_delta {
     bool has_index, is_custom;
     uint64_t index;
     struct span id, name, arguments; /* raw; arguments: the value when it is an object */
+    struct span signature;           /* Gemini's, raw */
     bool arguments_are_value;
 };
 
@@ -84,7 +88,7 @@ static struct chat_call *new_call(struct chat_reader *r, unsigned index)
     }
     r->last_call = r->ncalls;
     struct chat_call *c = &r->calls[r->ncalls++];
-    *c = (struct chat_call){.index = index, .slot = r->slots++};
+    *c = (struct chat_call){.index = index};
     return c;
 }
 
@@ -121,9 +125,21 @@ static void emit_arguments(struct chat_reader *r, const struct chat_call *c, str
         emit(r, &(struct turn_event){.kind = TURN_ARGUMENTS, .slot = c->slot, .text = piece});
 }
 
-static void open_call(struct chat_reader *r, struct chat_call *c, struct span name, bool is_custom)
+static void emit_signature(struct chat_reader *r, struct span signature)
+{
+    if (signature.len > 0)
+        emit(r, &(struct turn_event){.kind = TURN_PROOF,
+                                     .slot = r->slots++,
+                                     .text = signature,
+                                     .family = PROOF_GEMINI,
+                                     .is_of_call = true});
+}
+
+static void open_call(struct chat_reader *r, struct chat_call *c, const struct call_delta *d)
 {
     char minted[32];
+    emit_signature(r, d->signature);
+    c->slot = r->slots++;
     if (buf_len(&c->id) == 0) { /* every target pairs calls and results by id */
         c->is_minted = true;
         int n = snprintf(minted, sizeof minted, "call_%u", c->slot);
@@ -137,8 +153,8 @@ static void open_call(struct chat_reader *r, struct chat_call *c, struct span na
     emit(r, &(struct turn_event){.kind = TURN_CALL,
                                  .slot = c->slot,
                                  .id = buf_span(&c->id),
-                                 .name = name,
-                                 .is_custom = is_custom});
+                                 .name = d->name,
+                                 .is_custom = d->is_custom});
     emit_arguments(r, c, buf_span(&c->held));
     buf_fini(&c->held);
 }
@@ -167,7 +183,7 @@ static void read_function(struct span function, struct call_delta *d)
 
 static struct call_delta read_call(struct span item)
 {
-    struct call_delta d = {0};
+    struct call_delta d = {.signature = thought_signature_of(item)};
     struct json_walk w;
     json_walk_init(&w, item);
     while (json_walk_next(&w)) {
@@ -208,7 +224,7 @@ static void take_call(struct chat_reader *r, const struct call_delta *d, unsigne
         return;
     }
     if (d->name.len > 0) {
-        open_call(r, c, d->name, d->is_custom);
+        open_call(r, c, d);
         emit_arguments(r, c, piece);
     } else {
         hold_arguments(r, c, piece);
@@ -368,7 +384,18 @@ static void take_annotations(struct chat_reader *r, struct span annotations)
     }
 }
 
-static void take_delta(struct chat_reader *r, struct span value)
+/* A token that is a part of a character brings no text yet. */
+static void emit_content(struct chat_reader *r, struct span text, struct span logprobs)
+{
+    bool is_weighed = json_array_is_filled(logprobs);
+    if (text.len > 0 || is_weighed)
+        emit(r, &(struct turn_event){.kind = TURN_TEXT,
+                                     .slot = slot_for(r, CHAT_BLOCK_TEXT),
+                                     .text = text,
+                                     .logprobs = is_weighed ? logprobs : SPAN_NONE});
+}
+
+static void take_delta(struct chat_reader *r, struct span value, struct span logprobs)
 {
     struct delta d = read_delta(value);
     if (d.details.len > 0)
@@ -376,7 +403,7 @@ static void take_delta(struct chat_reader *r, struct span value)
     else
         emit_text(r, TURN_REASONING, CHAT_BLOCK_REASONING, d.reasoning);
     take_parts(r, d.parts);
-    emit_text(r, TURN_TEXT, CHAT_BLOCK_TEXT, d.content);
+    emit_content(r, d.content, logprobs);
     take_annotations(r, d.annotations);
     emit_text(r, TURN_REFUSAL, CHAT_BLOCK_REFUSAL, d.refusal);
     take_calls(r, d.calls);
@@ -465,7 +492,8 @@ static void read_chunk(struct json_walk *w, struct chunk *c)
 static void take_choice(struct chat_reader *r, struct span choice)
 {
     struct json_walk w;
-    struct span delta = SPAN_NONE, finish = SPAN_NONE;
+    struct json_member list;
+    struct span delta = SPAN_NONE, finish = SPAN_NONE, logprobs = SPAN_NONE;
     uint64_t index = 0;
     json_walk_init(&w, choice);
     while (json_walk_next(&w)) {
@@ -473,12 +501,14 @@ static void take_choice(struct chat_reader *r, struct span choice)
             delta = w.value;
         else if (json_walk_is(&w, "finish_reason"))
             finish = json_raw(w.value);
+        else if (json_walk_is(&w, "logprobs") && json_get(w.value, "content", &list))
+            logprobs = json_value(w.value, &list);
         else if (json_walk_is(&w, "index"))
             (void)json_u64(w.value, &index);
     }
     if (index != 0 || r->has_stopped)
         return;
-    take_delta(r, delta);
+    take_delta(r, delta, logprobs);
     if (finish.len > 0 && !r->is_over)
         take_finish(r, finish);
 }

@@ -179,10 +179,25 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
 }
 
 static const struct turn_names names = {"messages", "stop", "response_format",
-                                        ".function.arguments"};
+                                        ".function.arguments", "logprobs"};
+
+static bool is_among(const struct json_walk *w, const char *const *words)
+{
+    while (*words != NULL && !json_walk_is(w, *words))
+        words++;
+    return *words != NULL;
+}
 
 bool chat_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                     struct turn_request *out, struct fault *why)
+{
+    static const char *const none[] = {NULL};
+    return chat_turn_read_but(body, none, o, a, out, why);
+}
+
+bool chat_turn_read_but(struct span body, const char *const *others,
+                        const struct translation_options *o, struct arena *a,
+                        struct turn_request *out, struct fault *why)
 {
     struct reading g = {.o = o, .a = a, .r = out, .why = why};
     struct parts p = {.choice = {.kind = JSON_NULL}};
@@ -190,7 +205,7 @@ bool chat_turn_read(struct span body, const struct translation_options *o, struc
     *out = (struct turn_request){.names = &names, .parallel = PARALLEL_UNSAID};
     json_walk_init(&w, body);
     while (json_walk_next(&w)) {
-        if (!read_member(&g, &w, &p))
+        if (!is_among(&w, others) && !read_member(&g, &w, &p))
             return false;
     }
     if (!p.has_newer_max)

@@ -141,13 +141,14 @@ static bool read_call(struct reading *g, struct span call, struct turn_part ***e
     return true;
 }
 
-static bool read_calls(struct reading *g, struct span calls, struct turn_part ***end,
-                       struct span path)
+static bool read_calls(struct reading *g, struct span calls, struct chat_thought *thought,
+                       struct turn_part ***end, struct span path)
 {
     struct span call;
     size_t cursor = 0;
     for (unsigned i = 0; json_each(calls, &cursor, &call); i++) {
-        if (!read_call(g, call, end, turn_path(g->a, path, ".tool_calls[%u]", i)))
+        struct span at = turn_path(g->a, path, ".tool_calls[%u]", i);
+        if (!chat_thought_read_call(g, thought, call, end, at) || !read_call(g, call, end, at))
             return false;
     }
     return true;
@@ -165,80 +166,11 @@ static bool read_function_call(struct reading *g, struct span call, struct turn_
     return p->name.len > 0 || reading_refuse(g, path, "its function_call needs a name");
 }
 
-static struct turn_part *add_reasoning(struct reading *g, struct turn_part ***end,
-                                       enum turn_part_kind kind, struct span text, struct span path)
-{
-    struct turn_part *p = reading_add_part(g, end, kind, path);
-    if (p != NULL)
-        p->text = text;
-    return p;
-}
-
-/* Text and signature of one block come as elements of their own, in order. */
-static bool read_detail(struct reading *g, struct span detail, struct turn_part **last,
-                        struct turn_part ***end, struct span path)
-{
-    struct span type = reading_text_of(detail, "type");
-    struct span text = reading_text_of(detail, "text"),
-                proof = reading_text_of(detail, "signature");
-    if (span_eq(type, SPAN_LIT("reasoning.encrypted"))) {
-        struct turn_part *p = add_reasoning(g, end, PART_REASONING, SPAN_NONE, path);
-        if (p == NULL)
-            return false;
-        p->proof = reading_text_of(detail, "data");
-        p->id = reading_text_of(detail, "id");
-        *last = NULL;
-        return true;
-    }
-    if (span_eq(type, SPAN_LIT("reasoning.summary")))
-        text = reading_text_of(detail, "summary");
-    if (*last == NULL || text.len > 0) {
-        *last = add_reasoning(g, end, PART_REASONING, text, path);
-        if (*last == NULL)
-            return false;
-    }
-    if (proof.len > 0) {
-        (*last)->proof = proof;
-        *last = NULL;
-    }
-    return true;
-}
-
-static bool read_details(struct reading *g, struct span details, struct turn_part ***end,
-                         struct span path)
-{
-    struct span detail;
-    struct turn_part *last = NULL;
-    size_t cursor = 0;
-    while (json_each(details, &cursor, &detail)) {
-        if (!read_detail(g, detail, &last, end, path))
-            return false;
-    }
-    return true;
-}
-
-/* LiteLLM's spelling: Anthropic's blocks as they are. */
-static bool read_thinking_blocks(struct reading *g, struct span blocks, struct turn_part ***end,
-                                 struct span path)
-{
-    struct span block;
-    size_t cursor = 0;
-    while (json_each(blocks, &cursor, &block)) {
-        bool is_hidden = span_eq(reading_text_of(block, "type"), SPAN_LIT("redacted_thinking"));
-        struct turn_part *p = add_reasoning(g, end, is_hidden ? PART_REDACTED : PART_REASONING,
-                                            reading_text_of(block, is_hidden ? "data" : "thinking"),
-                                            path);
-        if (p == NULL)
-            return false;
-        p->proof = reading_text_of(block, "signature");
-    }
-    return true;
-}
-
 /* --- messages ------------------------------------------------------------------------------------- */
 
 struct message {
-    struct span role, name, call_id, reasoning, details, blocks, refusal, calls, function;
+    struct span role, name, call_id, refusal, calls, function;
+    struct chat_thought thought;
     struct json_walk content;
 };
 
@@ -256,12 +188,8 @@ static bool read_members(struct reading *g, struct span value, struct span path,
             m->name = json_raw(w.value);
         else if (json_walk_is(&w, "tool_call_id"))
             m->call_id = json_raw(w.value);
-        else if (json_walk_is(&w, "reasoning_content") || json_walk_is(&w, "reasoning"))
-            m->reasoning = json_raw(w.value).len > 0 ? json_raw(w.value) : m->reasoning;
-        else if (json_walk_is(&w, "reasoning_details") && json_array_is_filled(w.value))
-            m->details = w.value;
-        else if (json_walk_is(&w, "thinking_blocks") && json_array_is_filled(w.value))
-            m->blocks = w.value;
+        else if (chat_thought_take(&m->thought, &w))
+            continue;
         else if (json_walk_is(&w, "refusal"))
             m->refusal = json_raw(w.value);
         else if (json_walk_is(&w, "function_call") && w.kind == JSON_OBJECT)
@@ -274,25 +202,14 @@ static bool read_members(struct reading *g, struct span value, struct span path,
     return json_walk_is_complete(&w) || reading_refuse(g, path, "it must be an object");
 }
 
-/* Reasoning comes before what it led to; of several spellings of it the richest counts. */
-static bool read_reasoning(struct reading *g, const struct message *m, struct turn_part ***end,
-                           struct span path)
-{
-    if (m->details.len > 0)
-        return read_details(g, m->details, end, path);
-    if (m->blocks.len > 0)
-        return read_thinking_blocks(g, m->blocks, end, path);
-    return m->reasoning.len == 0 ||
-           add_reasoning(g, end, PART_REASONING, m->reasoning, path) != NULL;
-}
-
-static bool read_assistant(struct reading *g, const struct message *m, struct span path)
+/* Reasoning comes before what it led to. */
+static bool read_assistant(struct reading *g, struct message *m, struct span path)
 {
     struct turn_message *t = reading_add_message(g, ROLE_ASSISTANT, path);
     if (t == NULL)
         return false;
     struct turn_part **end = &t->parts;
-    if (!read_reasoning(g, m, &end, path) ||
+    if (!chat_thought_read(g, &m->thought, &end, path) ||
         !read_content(g, &m->content, &end, reading_path(g, path, "content")))
         return false;
     if (m->refusal.len > 0) {
@@ -301,7 +218,7 @@ static bool read_assistant(struct reading *g, const struct message *m, struct sp
             return false;
         p->text = m->refusal;
     }
-    return read_calls(g, m->calls, &end, path) &&
+    return read_calls(g, m->calls, &m->thought, &end, path) &&
            (m->function.len == 0 || read_function_call(g, m->function, &end, path));
 }
 

@@ -1,6 +1,7 @@
 #include "sluice/codec/chat_wire.h"
 
 #include "chat_tools.h"
+#include "thought_signature.h"
 #include "turn_writing.h"
 #include "wire_effort.h"
 #include "wire_history.h"
@@ -20,8 +21,9 @@ static bool is_left_out(const struct writing *w, const struct turn_part *p)
     case PART_REDACTED:
         if (takes(w, FACT_REPLAYS_REASONING) && p->text.len > 0 && p->kind == PART_REASONING)
             return false;
-        turn_note_dropped(w->notes, "reasoning");
-        return true;
+        if (p->text.len > 0 || !takes(w, FACT_THOUGHT_SIGNATURES))
+            turn_note_dropped(w->notes, "reasoning");
+        return true; /* a signature alone goes back on its call */
     default:
         return false;
     }
@@ -194,6 +196,21 @@ static void put_call_id(struct writing *w, struct span id)
     json_out_raw(&w->out, takes(w, FACT_SHORT_CALL_IDS) ? call_id_of_nine(w->a, id) : id);
 }
 
+/* Gemini's first call of a turn is refused without one. */
+static void put_call_signature(struct writing *w)
+{
+    if (!takes(w, FACT_THOUGHT_SIGNATURES))
+        return;
+    if (!w->has_called && w->signature.len == 0) {
+        w->signature = FOREIGN_SIGNATURE;
+        turn_note_dropped(w->notes, "thought signature");
+    }
+    if (w->signature.len > 0)
+        thought_signature_put(&w->out, w->signature);
+    w->has_called = true;
+    w->signature = SPAN_NONE;
+}
+
 static void put_call(struct writing *w, const struct turn_part *p)
 {
     bool is_native = p->is_custom && takes(w, FACT_CUSTOM_TOOLS);
@@ -210,7 +227,9 @@ static void put_call(struct writing *w, const struct turn_part *p)
     else
         json_out_raw(&w->out, p->arguments_text.len > 0 || p->is_custom ? p->arguments_text
                                                                         : SPAN_LIT("{}"));
-    put(w, "}}");
+    put(w, "}");
+    put_call_signature(w);
+    put(w, "}");
 }
 
 /* Neighbouring messages of the assistant, from `m` up to `end`. */
@@ -244,10 +263,14 @@ static unsigned put_run_calls(struct writing *w, const struct turn_message *m,
                               const struct turn_message *end)
 {
     unsigned n = 0;
+    w->has_called = false;
+    w->signature = SPAN_NONE;
     for (; m != end; m = m->next) {
         for (const struct turn_part *p = m->parts; p != NULL; p = p->next) {
-            if (p->kind != PART_CALL)
+            if (p->kind != PART_CALL) { /* what proves a text is not asked for */
+                w->signature = p->kind == PART_REASONING ? p->proof : SPAN_NONE;
                 continue;
+            }
             put(w, n++ == 0 ? ",\"tool_calls\":[" : ",");
             put_call(w, p);
         }

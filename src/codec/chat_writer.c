@@ -1,5 +1,9 @@
 #include "sluice/codec/chat_writer.h"
 
+#include "thought_signature.h"
+
+#include "sluice/codec/logprobs.h"
+#include "sluice/codec/proof.h"
 #include "sluice/codec/raw_text.h"
 #include "sluice/format/json_out.h"
 
@@ -14,6 +18,7 @@ void chat_writer_init(struct chat_writer *w, const struct answer_identity *who)
 void chat_writer_fini(struct chat_writer *w)
 {
     buf_fini(&w->head);
+    buf_fini(&w->signature);
     free(w->calls);
     w->calls = NULL;
 }
@@ -30,6 +35,16 @@ static void put_identity(struct json_out *o, const struct answer_identity *who, 
     json_out_u64(o, who->created);
     json_out_lit(o, ",\"model\":");
     json_out_raw(o, who->model);
+}
+
+/* All chunks of a stream say the same. */
+static void put_chunk_identity(struct json_out *o, const struct answer_identity *who)
+{
+    put_identity(o, who, "chat.completion.chunk");
+    if (who->provider.len == 0)
+        return;
+    json_out_lit(o, ",\"provider\":");
+    json_out_raw(o, who->provider);
 }
 
 static const char *finish_word(enum turn_stop stop)
@@ -49,7 +64,7 @@ static const char *finish_word(enum turn_stop stop)
 
 static void put_finish(struct json_out *o, enum turn_stop stop, struct span native)
 {
-    json_out_lit(o, "\"logprobs\":null,\"finish_reason\":");
+    json_out_lit(o, ",\"finish_reason\":");
     json_out_raw(o, span_text(finish_word(stop)));
     json_out_lit(o, ",\"native_finish_reason\":");
     if (native.len > 0)
@@ -75,26 +90,6 @@ static void put_usage(struct json_out *o, const struct usage *u)
     json_out_lit(o, "}}");
 }
 
-/* One element of reasoning_details. What proves reasoning is opaque to clients and comes back as it
- * went out; the format says whose form that is. */
-static void put_detail(struct json_out *o, const char *type, const char *member, struct span raw,
-                       struct span id, unsigned index)
-{
-    json_out_lit(o, "{\"type\":\"reasoning.");
-    json_out_span(o, span_text(type));
-    json_out_lit(o, "\",\"");
-    json_out_span(o, span_text(member));
-    json_out_lit(o, "\":");
-    json_out_raw(o, raw);
-    if (id.len > 0) {
-        json_out_lit(o, ",\"id\":");
-        json_out_raw(o, id);
-    }
-    json_out_lit(o, ",\"format\":\"sluice-v1\",\"index\":");
-    json_out_u64(o, index);
-    json_out_lit(o, "}");
-}
-
 static void put_citation(struct json_out *o, struct span url, struct span title, size_t start,
                          size_t end)
 {
@@ -115,7 +110,7 @@ static void make_head(struct chat_writer *w, struct json_out *o)
 {
     struct json_out head = json_out_to(&w->head);
     json_out_lit(&head, "data: {");
-    put_identity(&head, w->who, "chat.completion.chunk");
+    put_chunk_identity(&head, w->who);
     json_out_lit(&head, ",\"choices\":[{\"index\":0,\"delta\":{");
     o->rc = head.rc;
 }
@@ -159,38 +154,58 @@ static void put_text(struct chat_writer *w, const struct turn_event *e, struct j
         w->text_start = w->text_end;
     }
     w->text_end += raw_text_code_points(e->text);
-    put_member(w, "\"content\":", e->text, o);
-}
-
-static void put_reasoning(struct chat_writer *w, struct span text, struct json_out *o)
-{
-    if (text.len == 0)
+    if (e->logprobs.len == 0) {
+        put_member(w, "\"content\":", e->text, o);
         return;
+    }
     begin(w, o);
-    json_out_lit(o, "\"reasoning\":");
-    json_out_raw(o, text);
-    json_out_lit(o, ",\"reasoning_content\":");
-    json_out_raw(o, text);
-    json_out_lit(o, ",\"reasoning_details\":[");
-    put_detail(o, "text", "text", text, SPAN_NONE, w->nproofs);
-    json_out_lit(o, "]");
-    end(o);
+    json_out_lit(o, "\"content\":");
+    json_out_raw(o, e->text);
+    json_out_lit(o, "},\"logprobs\":{\"content\":[");
+    logprobs_put(o, e->logprobs);
+    json_out_lit(o, "],\"refusal\":null},\"finish_reason\":null}]}\n\n");
 }
 
-static void put_hidden(struct chat_writer *w, const struct turn_event *e, struct json_out *o)
+static void put_detail(struct chat_writer *w, const struct turn_event *e, struct span call,
+                       struct json_out *o)
 {
-    bool is_signature = e->kind == TURN_PROOF && e->id.len == 0;
+    json_out_lit(o, "\"reasoning_details\":");
+    chat_details_put(&w->details, e, call, o);
+}
+
+static void put_reasoning(struct chat_writer *w, const struct turn_event *e, struct json_out *o)
+{
     if (e->text.len == 0)
         return;
     begin(w, o);
-    json_out_lit(o, "\"reasoning_details\":[");
-    if (is_signature)
-        put_detail(o, "text", "signature", e->text, SPAN_NONE, w->nproofs);
-    else
-        put_detail(o, "encrypted", "data", e->text, e->id, w->nproofs);
-    json_out_lit(o, "]");
+    json_out_lit(o, "\"reasoning\":");
+    json_out_raw(o, e->text);
+    json_out_lit(o, ",\"reasoning_content\":");
+    json_out_raw(o, e->text);
+    json_out_lit(o, ",");
+    put_detail(w, e, SPAN_NONE, o);
     end(o);
-    w->nproofs++;
+}
+
+/* What lies on a call waits for it. */
+static void put_hidden(struct chat_writer *w, const struct turn_event *e, struct json_out *o)
+{
+    if (e->text.len == 0)
+        return;
+    if (e->is_of_call && span_eq(e->family, PROOF_GEMINI)) {
+        buf_clear(&w->signature);
+        o->rc = o->rc < 0 ? o->rc : buf_add(&w->signature, e->text);
+        return;
+    }
+    begin(w, o);
+    if (!w->has_signed && chat_details_is_of_message(&w->details, e)) {
+        w->has_signed = true; /* clients join what comes twice */
+        json_out_lit(o, "\"thought_signature\":");
+        json_out_raw(o, e->text);
+        json_out_lit(o, ",");
+    }
+    put_detail(w, e, SPAN_NONE, o);
+    end(o);
 }
 
 static void put_annotation(struct chat_writer *w, const struct turn_event *e, struct json_out *o)
@@ -240,6 +255,31 @@ static void put_function(struct json_out *o, struct span id, struct span name, b
     json_out_span(o, span_text(is_custom ? ",\"input\":" : ",\"arguments\":"));
 }
 
+/* Beside the function, in both spellings. */
+static void put_call_signature(struct json_out *o, struct span signature)
+{
+    if (signature.len == 0)
+        return;
+    json_out_lit(o, ",\"thought_signature\":");
+    json_out_raw(o, signature);
+    thought_signature_put(o, signature);
+}
+
+/* The proof that waited for this call. */
+static void put_call_detail(struct chat_writer *w, struct span id, struct json_out *o)
+{
+    struct turn_event proof = {.kind = TURN_PROOF,
+                               .text = buf_span(&w->signature),
+                               .family = PROOF_GEMINI,
+                               .is_of_call = true};
+    if (proof.text.len == 0)
+        return;
+    json_out_lit(o, ",");
+    w->details.is_open = false;
+    put_detail(w, &proof, id, o);
+    buf_clear(&w->signature);
+}
+
 static void put_call(struct chat_writer *w, const struct turn_event *e, struct json_out *o)
 {
     if (find_call(w, e->slot) != NULL)
@@ -255,7 +295,10 @@ static void put_call(struct chat_writer *w, const struct turn_event *e, struct j
     json_out_u64(o, w->ncalls - 1);
     json_out_lit(o, ",");
     put_function(o, e->id, e->name, e->is_custom);
-    json_out_lit(o, "\"\"}}]");
+    json_out_lit(o, "\"\"}");
+    put_call_signature(o, buf_span(&w->signature));
+    json_out_lit(o, "}]");
+    put_call_detail(w, e->id, o);
     end(o);
 }
 
@@ -297,7 +340,7 @@ static void put_finish_chunk(struct chat_writer *w, enum turn_stop stop, struct 
         stop = w->ncalls > 0 ? STOP_CALLS : STOP_END;
     w->has_finished = true;
     begin(w, o);
-    json_out_lit(o, "},");
+    json_out_lit(o, "},\"logprobs\":null");
     put_finish(o, stop, native);
     json_out_lit(o, "}]}\n\n");
 }
@@ -305,7 +348,7 @@ static void put_finish_chunk(struct chat_writer *w, enum turn_stop stop, struct 
 static void put_usage_chunk(struct chat_writer *w, struct json_out *o)
 {
     json_out_lit(o, "data: {");
-    put_identity(o, w->who, "chat.completion.chunk");
+    put_chunk_identity(o, w->who);
     json_out_lit(o, ",\"choices\":[],");
     put_usage(o, &w->usage);
     json_out_lit(o, ",\"request_id\":\"");
@@ -339,7 +382,7 @@ static void put_content(struct chat_writer *w, const struct turn_event *e, struc
         put_member(w, "\"refusal\":", e->text, o);
         break;
     case TURN_REASONING:
-        put_reasoning(w, e->text, o);
+        put_reasoning(w, e, o);
         break;
     case TURN_PROOF:
     case TURN_REDACTED:
@@ -417,31 +460,28 @@ static void put_list_start(struct json_out *o, const char *key, unsigned n)
         json_out_lit(o, ",");
 }
 
-static void put_block_details(struct json_out *o, const struct answer_block *b, unsigned *n)
+/* Of all texts one after the other. */
+static void put_whole_logprobs(struct json_out *o, const struct turn_answer *a)
 {
-    static const char key[] = ",\"reasoning_details\":[";
-    bool is_encrypted = b->kind == ANSWER_REDACTED || buf_len(&b->id) > 0;
-    if (b->kind == ANSWER_REASONING && buf_len(&b->text) > 0) {
-        put_list_start(o, key, *n);
-        put_detail(o, "text", "text", buf_span(&b->text), SPAN_NONE, (*n)++);
+    bool is_first = true;
+    for (unsigned i = 0; i < a->n; i++) {
+        struct span list = buf_span(&a->blocks[i].logprobs);
+        if (list.len == 0)
+            continue;
+        json_out_span(o, is_first ? SPAN_LIT("\"logprobs\":{\"content\":[") : SPAN_LIT(","));
+        json_out_span(o, list);
+        is_first = false;
     }
-    struct span hidden = buf_span(b->kind == ANSWER_REDACTED ? &b->text : &b->proof);
-    if (hidden.len == 0)
-        return;
-    put_list_start(o, key, *n);
-    put_detail(o, is_encrypted ? "encrypted" : "text", is_encrypted ? "data" : "signature", hidden,
-               buf_span(&b->id), (*n)++);
+    json_out_span(o, is_first ? SPAN_LIT("\"logprobs\":null") : SPAN_LIT("],\"refusal\":null}"));
 }
 
-static void put_details(struct json_out *o, const struct turn_answer *a)
+static void put_message_signature(struct json_out *o, const struct turn_answer *a)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < a->n; i++) {
-        if (a->blocks[i].kind == ANSWER_REASONING || a->blocks[i].kind == ANSWER_REDACTED)
-            put_block_details(o, &a->blocks[i], &n);
-    }
-    if (n > 0)
-        json_out_lit(o, "]");
+    struct span signature = chat_details_of_message(a);
+    if (signature.len == 0)
+        return;
+    json_out_lit(o, ",\"thought_signature\":");
+    json_out_raw(o, signature);
 }
 
 static void put_calls(struct json_out *o, const struct turn_answer *a)
@@ -456,7 +496,9 @@ static void put_calls(struct json_out *o, const struct turn_answer *a)
         put_function(o, buf_span(&b->id), buf_span(&b->name), b->is_custom);
         bool is_empty = buf_len(&b->text) == 0 && !b->is_custom;
         json_out_raw(o, is_empty ? SPAN_LIT("{}") : buf_span(&b->text));
-        json_out_lit(o, "}}");
+        json_out_lit(o, "}");
+        put_call_signature(o, chat_details_of_call(a, i));
+        json_out_lit(o, "}");
     }
     if (n > 0)
         json_out_lit(o, "]");
@@ -500,10 +542,12 @@ int chat_write_whole(const struct turn_answer *a, const struct answer_identity *
     put_texts(&o, a, ANSWER_REFUSAL, ",\"refusal\":", true);
     put_texts(&o, a, ANSWER_REASONING, ",\"reasoning\":", false);
     put_texts(&o, a, ANSWER_REASONING, ",\"reasoning_content\":", false);
-    put_details(&o, a);
+    chat_details_put_whole(a, &o);
+    put_message_signature(&o, a);
     put_calls(&o, a);
     put_annotations(&o, a);
     json_out_lit(&o, "},");
+    put_whole_logprobs(&o, a);
     put_finish(&o, whole_stop(a), buf_span(&a->native));
     json_out_lit(&o, "}],");
     put_usage(&o, &a->usage);

@@ -7,29 +7,44 @@
 
 /* --- the request ---------------------------------------------------------------------------------- */
 
-/* Members that would change what comes back. */
-static bool check_expressible(struct reading *g, const struct json_walk *w)
+/* What Chat does not have, or means something else by. */
+static const char *const own[] = {"prompt", "suffix", "echo", "best_of", "logprobs", NULL};
+
+static bool says_nothing(const struct json_walk *w)
 {
-    static const char *const names[] = {"suffix", "echo", "best_of", "logprobs"};
-    bool says_nothing = w->kind == JSON_NULL || w->kind == JSON_FALSE ||
-                        (span_eq(w->value, SPAN_LIT("1")) && json_walk_is(w, "best_of"));
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (json_walk_is(w, names[i]) && !says_nothing)
-            return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, span_text(names[i]),
-                               "this model chats, it does not complete");
+    return w->kind == JSON_NULL || w->kind == JSON_FALSE ||
+           (w->kind == JSON_STRING && json_raw(w->value).len == 0);
+}
+
+/* The best of several is an answer like one of one; the others would change what comes back. */
+static bool read_own(struct reading *g, const struct json_walk *w, struct span *prompt)
+{
+    if (json_walk_is(w, "prompt")) {
+        *prompt = w->value;
+    } else if (json_walk_is(w, "best_of")) {
+        if (!span_eq(w->value, SPAN_LIT("1")))
+            reading_unread(g, "", w);
+    } else if ((json_walk_is(w, "suffix") || json_walk_is(w, "echo") ||
+                json_walk_is(w, "logprobs")) &&
+               !says_nothing(w)) {
+        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, arena_keep(g->a, w->key),
+                           "this model chats, it does not complete");
     }
     return true;
 }
 
-/* A text, or a list of exactly one. */
+/* A text, or a list of exactly one; tokens and more prompts are for an endpoint that completes. */
 static bool read_prompt(struct reading *g, struct span prompt)
 {
     struct span only = prompt, next;
     size_t cursor = 0;
     bool is_list = json_each(prompt, &cursor, &only);
-    if (is_list && json_each(prompt, &cursor, &next))
-        return reading_refuse(g, SPAN_LIT("prompt"), "this model answers one prompt at a time");
-    if (!span_starts(only, SPAN_LIT("\"")))
+    bool is_several = is_list && json_each(prompt, &cursor, &next);
+    bool is_text = span_starts(only, SPAN_LIT("\""));
+    if (is_list && (is_several || !is_text))
+        return turn_refuse(g->why, FAULT_UNSUPPORTED_PARAMETER, SPAN_LIT("prompt"),
+                           "this model answers one prompt at a time, and takes it as text");
+    if (!is_text)
         return reading_refuse(g, SPAN_LIT("prompt"), "it must be a text");
     struct turn_message *m = reading_add_message(g, ROLE_USER, SPAN_LIT("prompt"));
     if (m == NULL)
@@ -41,34 +56,20 @@ static bool read_prompt(struct reading *g, struct span prompt)
     return p != NULL;
 }
 
-/* What is read here was nobody's before. */
-static void forget_unread(struct turn_notes *notes, const char *name)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < notes->n; i++) {
-        if (strcmp(notes->dropped[i], name) != 0)
-            notes->dropped[kept++] = notes->dropped[i];
-    }
-    notes->n = kept;
-}
-
 bool completions_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                            struct turn_request *out, struct fault *why)
 {
     struct reading g = {.o = o, .a = a, .r = out, .why = why};
     struct span prompt = SPAN_NONE;
     struct json_walk w;
-    if (!chat_turn_read(body, o, a, out, why)) /* its parameters have the same names */
+    /* The other parameters have the same names. */
+    if (!chat_turn_read_but(body, own, o, a, out, why))
         return false;
     json_walk_init(&w, body);
     while (json_walk_next(&w)) {
-        if (!check_expressible(&g, &w))
+        if (!read_own(&g, &w, &prompt))
             return false;
-        if (json_walk_is(&w, "prompt"))
-            prompt = w.value;
     }
-    forget_unread(&out->unread, "prompt");
-    forget_unread(&out->unread, "best_of"); /* 1, or it would be refused */
     return read_prompt(&g, prompt);
 }
 
@@ -94,6 +95,33 @@ static void put_identity(struct json_out *o, const struct answer_identity *who)
     json_out_raw(o, who->model);
 }
 
+/* All chunks of a stream say the same. */
+static void put_chunk_identity(struct json_out *o, const struct answer_identity *who)
+{
+    json_out_lit(o, "data: {");
+    put_identity(o, who);
+    if (who->provider.len == 0)
+        return;
+    json_out_lit(o, ",\"provider\":");
+    json_out_raw(o, who->provider);
+}
+
+/* Of a choice: `,"logprobs":…`, and the members behind it; `finish` NULL: it goes on. */
+static void put_finish(struct json_out *o, const char *finish, struct span native)
+{
+    json_out_lit(o, ",\"logprobs\":null,\"finish_reason\":");
+    if (finish == NULL) {
+        json_out_lit(o, "null");
+        return;
+    }
+    json_out_raw(o, span_text(finish));
+    json_out_lit(o, ",\"native_finish_reason\":");
+    if (native.len > 0)
+        json_out_raw(o, native);
+    else
+        json_out_lit(o, "null");
+}
+
 static void put_usage(struct json_out *o, const struct usage *u)
 {
     json_out_lit(o, "\"usage\":{\"prompt_tokens\":");
@@ -113,30 +141,26 @@ static const char *finish_word(enum turn_stop stop)
 }
 
 static void put_chunk(struct json_out *o, const struct answer_identity *who, struct span text,
-                      const char *finish)
+                      const char *finish, struct span native)
 {
-    json_out_lit(o, "data: {");
-    put_identity(o, who);
+    put_chunk_identity(o, who);
     json_out_lit(o, ",\"choices\":[{\"index\":0,\"text\":");
     json_out_raw(o, text);
-    json_out_lit(o, ",\"logprobs\":null,\"finish_reason\":");
-    if (finish == NULL)
-        json_out_lit(o, "null");
-    else
-        json_out_raw(o, span_text(finish));
+    put_finish(o, finish, native);
     json_out_lit(o, "}]}\n\n");
 }
 
 static void put_end(struct completions_writer *w, struct json_out *o)
 {
     if (!w->has_finished)
-        put_chunk(o, w->who, SPAN_NONE, "stop");
+        put_chunk(o, w->who, SPAN_NONE, "stop", SPAN_NONE);
     if (w->who->wants_usage) {
-        json_out_lit(o, "data: {");
-        put_identity(o, w->who);
+        put_chunk_identity(o, w->who);
         json_out_lit(o, ",\"choices\":[],");
         put_usage(o, &w->usage);
-        json_out_lit(o, "}\n\n");
+        json_out_lit(o, ",\"request_id\":\"");
+        json_out_span(o, w->who->id);
+        json_out_lit(o, "\"}\n\n");
     }
     json_out_lit(o, "data: [DONE]\n\n");
     w->is_over = true;
@@ -162,10 +186,10 @@ int completions_writer_event(struct completions_writer *w, const struct turn_eve
         w->usage = e->usage;
     } else if (e->kind == TURN_STOP && !w->has_finished) {
         w->has_finished = true;
-        put_chunk(&o, w->who, SPAN_NONE, finish_word(e->stop));
+        put_chunk(&o, w->who, SPAN_NONE, finish_word(e->stop), e->native);
     } else if ((e->kind == TURN_TEXT || e->kind == TURN_REFUSAL) && !w->has_finished &&
                e->text.len > 0) {
-        put_chunk(&o, w->who, e->text, NULL);
+        put_chunk(&o, w->who, e->text, NULL, SPAN_NONE);
     }
     return o.rc;
 }
@@ -181,8 +205,8 @@ int completions_write_whole(const struct turn_answer *a, const struct answer_ide
         if (a->blocks[i].kind == ANSWER_TEXT || a->blocks[i].kind == ANSWER_REFUSAL)
             json_out_span(&o, buf_span(&a->blocks[i].text));
     }
-    json_out_lit(&o, "\",\"logprobs\":null,\"finish_reason\":");
-    json_out_raw(&o, span_text(finish_word(turn_answer_stop(a))));
+    json_out_lit(&o, "\"");
+    put_finish(&o, finish_word(turn_answer_stop(a)), buf_span(&a->native));
     json_out_lit(&o, "}],");
     put_usage(&o, &a->usage);
     json_out_lit(&o, "}");

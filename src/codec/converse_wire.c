@@ -498,8 +498,9 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
     if (r->format == FORMAT_JSON)
         return refuse(&w, span_text(r->names->format),
                       "this model has no json_object: use json_schema, or ask for JSON in words");
-    if (!wire_check_answer(r, why) || !wire_check_roles(r, why) || !put_messages(&w) ||
-        !wire_put_system(&w, ",\"system\":[", "]", put_parts) || !put_tools(&w))
+    if (!wire_check_answer(r, why) || !wire_check_logprobs(r, why) || !wire_check_roles(r, why) ||
+        !put_messages(&w) || !wire_put_system(&w, ",\"system\":[", "]", put_parts) ||
+        !put_tools(&w))
         return false;
     put_additional(&w);
     put_config(&w);

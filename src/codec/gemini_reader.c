@@ -1,5 +1,6 @@
 #include "sluice/codec/gemini_reader.h"
 
+#include "sluice/codec/logprobs.h"
 #include "sluice/codec/provider_error.h"
 #include "sluice/format/json_walk.h"
 
@@ -16,6 +17,7 @@ void gemini_reader_init(struct gemini_reader *r, struct span unique, turn_event_
 void gemini_reader_fini(struct gemini_reader *r)
 {
     buf_fini(&r->arguments);
+    buf_fini(&r->logprobs);
 }
 
 /* --- emitting ------------------------------------------------------------------------------------- */
@@ -77,10 +79,13 @@ static struct part read_part(struct span object)
 }
 
 /* A slot of its own: what follows it is a new block. */
-static void emit_signature(struct gemini_reader *r, struct span signature)
+static void emit_signature(struct gemini_reader *r, const struct part *p)
 {
     open_block(r, GEMINI_NONE);
-    emit(r, &(struct turn_event){.kind = TURN_PROOF, .slot = r->slot, .text = signature});
+    emit(r, &(struct turn_event){.kind = TURN_PROOF,
+                                 .slot = r->slot,
+                                 .text = p->signature,
+                                 .is_of_call = p->call.len > 0});
 }
 
 static void emit_call(struct gemini_reader *r, struct span id, struct span name, struct span args)
@@ -149,14 +154,26 @@ static void take_part(struct gemini_reader *r, struct span object)
         return;
     }
     if (p.signature.len > 0)
-        emit_signature(r, p.signature);
+        emit_signature(r, &p);
     if (p.call.len > 0) {
         take_call(r, p.call);
     } else if (p.text.len > 0) {
         open_block(r, GEMINI_TEXT);
         r->text_slot = r->slot;
-        emit(r, &(struct turn_event){.kind = TURN_TEXT, .slot = r->slot, .text = p.text});
+        emit(r, &(struct turn_event){.kind = TURN_TEXT,
+                                     .slot = r->slot,
+                                     .text = p.text,
+                                     .logprobs = buf_span(&r->logprobs)});
+        buf_clear(&r->logprobs);
     }
+}
+
+/* The candidate's tokens are told beside its parts, and go with the first of its texts. */
+static void take_logprobs(struct gemini_reader *r, struct span result)
+{
+    buf_clear(&r->logprobs);
+    if (result.len > 0 && logprobs_from_gemini(result, &r->logprobs) < 0)
+        fail(r, "out of memory");
 }
 
 static void take_content(struct gemini_reader *r, struct span content)
@@ -300,17 +317,22 @@ static void take_usage(struct gemini_reader *r, struct span object)
 
 static void take_candidate(struct gemini_reader *r, struct span candidate)
 {
-    struct span finish_reason = SPAN_NONE, grounding = SPAN_NONE;
+    struct span content = SPAN_NONE, finish_reason = SPAN_NONE, grounding = SPAN_NONE,
+                logprobs = SPAN_NONE;
     struct json_walk w;
     json_walk_init(&w, candidate);
     while (json_walk_next(&w)) {
         if (json_walk_is(&w, "content"))
-            take_content(r, w.value);
+            content = w.value;
         else if (json_walk_is(&w, "finishReason"))
             finish_reason = json_raw(w.value);
         else if (json_walk_is(&w, "groundingMetadata"))
             grounding = w.value;
+        else if (json_walk_is(&w, "logprobsResult") && w.kind == JSON_OBJECT)
+            logprobs = w.value;
     }
+    take_logprobs(r, logprobs);
+    take_content(r, content);
     take_grounding(r, grounding);
     take_finish(r, finish_reason);
 }

@@ -4,6 +4,7 @@
 #include "sluice/format/json_out.h"
 #include "sluice/format/json_walk.h"
 
+#include "thought_signature.h"
 #include "turn_writing.h"
 #include "web_tool.h"
 #include "wire_effort.h"
@@ -11,7 +12,6 @@
 #include "wire_tools.h"
 
 #define UPLOADED_FILES "https://generativelanguage.googleapis.com/" /* the Files API's */
-#define FOREIGN_SIGNATURE "skip_thought_signature_validator"
 
 enum { STOPS_MAX = 5, BUDGET_MIN = 512, BUDGET_MAX = 24576 }; /* what all of them take */
 static void put_raw(struct writing *w, const char *key, struct span raw)
@@ -99,7 +99,7 @@ static void put_reasoning(struct writing *w, const struct turn_part *p)
 static bool put_call(struct writing *w, const struct turn_part *p)
 {
     if (!w->has_called && w->signature.len == 0) {
-        w->signature = SPAN_LIT(FOREIGN_SIGNATURE);
+        w->signature = FOREIGN_SIGNATURE;
         turn_note_dropped(w->notes, "thought signature");
     }
     w->has_called = true;
@@ -470,6 +470,10 @@ static bool put_config(struct writing *w)
         put_raw(w, "responseMimeType", SPAN_LIT("application/json"));
     if (r->format == FORMAT_SCHEMA)
         put_lexeme(w, "responseJsonSchema", r->format_schema);
+    if (json_is_true(r->logprobs)) {
+        put_lexeme(w, "responseLogprobs", r->logprobs);
+        put_lexeme(w, "logprobs", r->top_logprobs);
+    }
     put_thinking(w);
     if (w->out.buf->tail == empty)
         w->out.buf->tail = before;

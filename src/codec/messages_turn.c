@@ -517,7 +517,7 @@ static bool read_parts(struct reading *g, const struct parts *p)
 }
 
 static const struct turn_names names = {"messages", "stop_sequences", "output_config.format",
-                                        ".input"};
+                                        ".input", "logprobs"};
 
 bool messages_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                         struct turn_request *out, struct fault *why)

@@ -497,24 +497,6 @@ static void put_stop(struct writing *w)
         put(w, "]");
 }
 
-/* What would change the answer's meaning if it were left out. */
-static bool check_expressible(struct writing *w)
-{
-    const struct turn_request *r = w->r;
-    uint64_t n = 1, top = 0;
-    if (r->n.len > 0 && (!json_u64(r->n, &n) || n != 1))
-        return refuse(w, SPAN_LIT("n"), "this model gives one answer at a time");
-    if (json_is_true(r->logprobs))
-        return refuse(w, SPAN_LIT("logprobs"), "this model does not tell probabilities");
-    if (json_u64(r->top_logprobs, &top) && top > 0)
-        return refuse(w, SPAN_LIT("top_logprobs"), "this model does not tell probabilities");
-    if (span_find(r->logit_bias, SPAN_LIT(":")) != SIZE_MAX)
-        return refuse(w, SPAN_LIT("logit_bias"), "this model has other tokens");
-    if (r->audio.len > 0 || span_find(r->modalities, SPAN_LIT("\"audio\"")) != SIZE_MAX)
-        return refuse(w, SPAN_LIT("modalities"), "this model does not speak");
-    return true;
-}
-
 static void note_dropped(struct writing *w)
 {
     const struct turn_request *r = w->r;
@@ -580,7 +562,7 @@ bool messages_wire_write(const struct turn_request *r, const struct wire_options
     if (r->last_message == NULL)
         return turn_refuse(why, FAULT_INVALID_REQUEST, span_text(r->names->messages),
                            "it is empty");
-    if (!check_expressible(&w) || !wire_check_roles(r, why))
+    if (!wire_check_answer(r, why) || !wire_check_logprobs(r, why) || !wire_check_roles(r, why))
         return false;
     strip_prefill(r);
     put_head(&w);

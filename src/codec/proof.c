@@ -2,6 +2,35 @@
 
 #define MARK "sluice1."
 
+static const struct {
+    struct span family, format;
+} formats[] = {
+#define FORMAT(family, format)                        \
+    {{(const uint8_t *)(family), sizeof(family) - 1}, \
+     {(const uint8_t *)(format), sizeof(format) - 1}}
+    FORMAT("anthropic", "anthropic-claude-v1"),
+    FORMAT("openai", "openai-responses-v1"),
+    FORMAT("gemini", "google-gemini-v1"),
+};
+
+struct span proof_format(struct span family)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (span_eq(formats[i].family, family))
+            return formats[i].format;
+    }
+    return SPAN_NONE;
+}
+
+struct span proof_family(struct span format)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (span_starts(format, formats[i].format))
+            return formats[i].family;
+    }
+    return SPAN_NONE;
+}
+
 /* Base64 in both alphabets, and the ids of items. */
 static bool is_carried(struct span text, bool dots)
 {
@@ -43,6 +72,9 @@ static void keep_part(struct turn_part *p, struct span family)
 {
     uint8_t kind;
     struct span id, proof, carried = p->kind == PART_REDACTED ? p->text : p->proof;
+    bool is_native = p->family.len > 0 && span_eq(p->family, family);
+    if (is_native && !span_starts(carried, SPAN_LIT(MARK)))
+        return;
     if (!unwrap(carried, family, &kind, &id, &proof)) {
         p->proof = SPAN_NONE;
         if (p->kind == PART_REDACTED)

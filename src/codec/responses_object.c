@@ -213,7 +213,9 @@ void responses_put_part(struct json_out *o, const struct answer_block *b)
             json_out_lit(o, ",");
         responses_put_annotation(o, &b->citations[i], length);
     }
-    json_out_lit(o, "],\"logprobs\":[]}");
+    json_out_lit(o, "],\"logprobs\":[");
+    json_out_span(o, buf_span(&b->logprobs));
+    json_out_lit(o, "]}");
 }
 
 static void put_message(struct json_out *o, const struct turn_answer *a, unsigned i, bool is_begun)

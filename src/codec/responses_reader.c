@@ -49,11 +49,22 @@ static void emit_text(struct responses_reader *r, enum turn_event_kind kind, uns
         emit(r, &(struct turn_event){.kind = kind, .slot = slot, .text = text});
 }
 
+/* A token that is a part of a character brings no text yet. */
+static void emit_weighed(struct responses_reader *r, enum turn_event_kind kind, unsigned slot,
+                         struct span text, struct span logprobs)
+{
+    if (logprobs.len == 0)
+        emit_text(r, kind, slot, text);
+    else
+        emit(r,
+             &(struct turn_event){.kind = kind, .slot = slot, .text = text, .logprobs = logprobs});
+}
+
 /* --- one event's members -------------------------------------------------------------------------- */
 
 struct message {
     struct span type, delta, text, arguments, input, refusal, item, response, error, annotation,
-        part;
+        part, logprobs;
     uint64_t output_index, content_index, summary_index;
 };
 
@@ -87,6 +98,8 @@ static bool read_message(struct span data, struct message *m)
             m->response = w.value;
         else if (json_walk_is(&w, "annotation"))
             m->annotation = w.value;
+        else if (json_walk_is(&w, "logprobs") && json_array_is_filled(w.value))
+            m->logprobs = w.value;
         else if (json_walk_is(&w, "error") && w.kind != JSON_NULL)
             m->error = w.value;
     }
@@ -240,17 +253,17 @@ static void take_text(struct responses_reader *r, enum read_item item, enum turn
                       const struct message *m, uint64_t part)
 {
     struct responses_item *i = item_for(r, m->output_index, item);
-    if (i == NULL || m->delta.len == 0)
+    if (i == NULL || (m->delta.len == 0 && m->logprobs.len == 0))
         return;
     enter_part(r, i, part, kind);
     i->sent += m->delta.len;
-    emit_text(r, kind, i->slot, m->delta);
+    emit_weighed(r, kind, i->slot, m->delta, m->logprobs);
 }
 
 /* A whole text at the end of its part counts where none came before: its pieces may have been written
  * with other escapes, so that lengths tell nothing. */
 static void finish_text(struct responses_reader *r, enum read_item item, enum turn_event_kind kind,
-                        uint64_t index, uint64_t part, struct span text)
+                        uint64_t index, uint64_t part, struct span text, struct span logprobs)
 {
     struct responses_item *i = item_for(r, index, item);
     bool is_past = i != NULL && i->has_part && part < i->part;
@@ -260,7 +273,7 @@ static void finish_text(struct responses_reader *r, enum read_item item, enum tu
     if (i->sent > 0)
         return;
     i->sent = text.len;
-    emit_text(r, kind, i->slot, text);
+    emit_weighed(r, kind, i->slot, text, logprobs);
 }
 
 static void take_arguments(struct responses_reader *r, enum read_item kind, const struct message *m)
@@ -302,6 +315,13 @@ static void take_annotation(struct responses_reader *r, uint64_t index, struct s
 
 /* --- items that are done -------------------------------------------------------------------------- */
 
+static struct span logprobs_of(struct span part)
+{
+    struct json_member m;
+    bool is_weighed = json_get(part, "logprobs", &m) && json_array_is_filled(json_value(part, &m));
+    return is_weighed ? json_value(part, &m) : SPAN_NONE;
+}
+
 static void finish_message(struct responses_reader *r, uint64_t index, const struct item *item)
 {
     struct span part, annotation;
@@ -311,9 +331,11 @@ static void finish_message(struct responses_reader *r, uint64_t index, const str
         struct responses_item *i = find_item(r, index);
         bool is_new = i == NULL || !i->has_part || i->part < p || i->sent == 0;
         if (json_get(part, "text", &m))
-            finish_text(r, ITEM_MESSAGE, TURN_TEXT, index, p, json_raw(json_value(part, &m)));
+            finish_text(r, ITEM_MESSAGE, TURN_TEXT, index, p, json_raw(json_value(part, &m)),
+                        logprobs_of(part));
         else if (json_get(part, "refusal", &m))
-            finish_text(r, ITEM_MESSAGE, TURN_REFUSAL, index, p, json_raw(json_value(part, &m)));
+            finish_text(r, ITEM_MESSAGE, TURN_REFUSAL, index, p, json_raw(json_value(part, &m)),
+                        SPAN_NONE);
         size_t at = 0;
         if (!is_new || !json_get(part, "annotations", &m))
             continue;
@@ -334,8 +356,8 @@ static void finish_reasoning(struct responses_reader *r, uint64_t index, const s
     bool has_text = i != NULL && i->has_part;
     for (uint64_t p = 0; !has_text && json_each(list, &cursor, &part); p++) {
         if (json_get(part, "text", &m))
-            finish_text(r, ITEM_REASONING, TURN_REASONING, index, p,
-                        json_raw(json_value(part, &m)));
+            finish_text(r, ITEM_REASONING, TURN_REASONING, index, p, json_raw(json_value(part, &m)),
+                        SPAN_NONE);
     }
     i = item_for(r, index, ITEM_REASONING);
     if (i == NULL || item->encrypted.len == 0)
@@ -490,9 +512,11 @@ static void take_event(struct responses_reader *r, const struct message *m)
     else if (is(m, "output_item.done"))
         take_item(r, m, true);
     else if (is(m, "output_text.done"))
-        finish_text(r, ITEM_MESSAGE, TURN_TEXT, m->output_index, m->content_index, m->text);
+        finish_text(r, ITEM_MESSAGE, TURN_TEXT, m->output_index, m->content_index, m->text,
+                    m->logprobs);
     else if (is(m, "refusal.done"))
-        finish_text(r, ITEM_MESSAGE, TURN_REFUSAL, m->output_index, m->content_index, m->refusal);
+        finish_text(r, ITEM_MESSAGE, TURN_REFUSAL, m->output_index, m->content_index, m->refusal,
+                    SPAN_NONE);
     else if (is(m, "function_call_arguments.done"))
         finish_call(r, m, ITEM_FUNCTION);
     else if (is(m, "custom_tool_call_input.done"))

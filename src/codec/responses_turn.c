@@ -402,10 +402,17 @@ static bool read_top_logprobs(struct reading *g, const struct json_walk *w)
     return true;
 }
 
-/* By the gateway itself, or where the answer is written; or what is meant anyway. */
+/* What else is listed here is read where the answer is written. */
+static void read_include(struct reading *g, struct span list)
+{
+    if (span_find(list, SPAN_LIT("\"message.output_text.logprobs\"")) != SIZE_MAX)
+        g->r->logprobs = SPAN_LIT("true");
+}
+
+/* By the gateway itself; or what is meant anyway. */
 static bool is_read_elsewhere(const struct json_walk *w)
 {
-    return reading_is_gateways(w) || json_walk_is(w, "include") ||
+    return reading_is_gateways(w) ||
            (json_walk_is(w, "truncation") && span_eq(w->value, SPAN_LIT("\"disabled\"")));
 }
 
@@ -441,6 +448,8 @@ static bool read_option(struct reading *g, const struct json_walk *w)
         r->service_tier = w->value;
     else if (json_walk_is(w, "metadata") && w->kind == JSON_OBJECT)
         r->metadata = w->value;
+    else if (json_walk_is(w, "include"))
+        read_include(g, w->value);
     else if (!is_read_elsewhere(w))
         reading_unread(g, "", w);
     return true;
@@ -465,7 +474,7 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct par
     return true;
 }
 
-static const struct turn_names names = {"input", "stop", "text.format", ".arguments"};
+static const struct turn_names names = {"input", "stop", "text.format", ".arguments", "include"};
 
 bool responses_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                          struct turn_request *out, struct fault *why)

@@ -428,8 +428,6 @@ static bool check_expressible(struct writing *w)
         return refuse(w, span_text(w->r->names->stop), "this model knows no stop sequences");
     if (span_find(r->logit_bias, SPAN_LIT(":")) != SIZE_MAX)
         return refuse(w, SPAN_LIT("logit_bias"), "this model's logits cannot be biased");
-    if (json_is_true(r->logprobs))
-        return refuse(w, SPAN_LIT("logprobs"), "they cannot be brought over from this model");
     if (r->audio.len > 0 || span_find(r->modalities, SPAN_LIT("\"audio\"")) != SIZE_MAX)
         return refuse(w, SPAN_LIT("modalities"), "this model does not speak");
     return true;
@@ -462,6 +460,20 @@ bool responses_wire_takes_url(const struct turn_part *p, const struct wire_optio
     return true;
 }
 
+/* What comes along only when it is asked for. */
+static void put_include(struct writing *w)
+{
+    bool encrypted = takes(w, FACT_ENCRYPTED_REASONING), logprobs = json_is_true(w->r->logprobs);
+    if (!encrypted && !logprobs)
+        return;
+    put(w, ",\"include\":[");
+    if (encrypted)
+        put(w, "\"reasoning.encrypted_content\"");
+    if (logprobs)
+        put(w, encrypted ? ",\"message.output_text.logprobs\"" : "\"message.output_text.logprobs\"");
+    put(w, "]");
+}
+
 bool responses_wire_write(const struct turn_request *r, const struct wire_options *o,
                           struct arena *a, struct buf *out, struct turn_notes *notes,
                           struct fault *why)
@@ -480,8 +492,8 @@ bool responses_wire_write(const struct turn_request *r, const struct wire_option
     put_string(&w, "safety_identifier", wire_bounded_id(a, r->user));
     put_string(&w, "prompt_cache_key", wire_cache_key(a, r));
     put(&w, ",\"store\":false");
-    if (takes(&w, FACT_ENCRYPTED_REASONING))
-        put(&w, ",\"include\":[\"reasoning.encrypted_content\"]");
+    put_include(&w);
+    put_lexeme(&w, "top_logprobs", r->top_logprobs);
     put(&w, r->stream ? ",\"stream\":true}" : "}");
     note_dropped(&w);
     if (w.out.rc == 0)

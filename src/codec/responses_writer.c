@@ -1,5 +1,6 @@
 #include "sluice/codec/responses_writer.h"
 
+#include "sluice/codec/logprobs.h"
 #include "sluice/codec/raw_text.h"
 #include "sluice/codec/responses_stream.h"
 
@@ -198,7 +199,12 @@ static void close_part(struct responses_writer *w, struct json_out *o)
     put_annotations(w, block, o);
     begin(w, o, is_refusal ? "refusal.done" : "output_text.done");
     put_part_place(w, o, block);
-    json_out_span(o, span_text(is_refusal ? ",\"refusal\":" : ",\"logprobs\":[],\"text\":"));
+    if (!is_refusal) {
+        json_out_lit(o, ",\"logprobs\":[");
+        json_out_span(o, buf_span(&b->logprobs));
+        json_out_lit(o, "]");
+    }
+    json_out_span(o, span_text(is_refusal ? ",\"refusal\":" : ",\"text\":"));
     json_out_raw(o, buf_span(&b->text));
     end(o);
     put_part(w, o, "content_part.done", block, false);
@@ -222,8 +228,11 @@ static void put_text_delta(struct responses_writer *w, const struct turn_event *
     put_part_place(w, o, block);
     json_out_lit(o, ",\"delta\":");
     json_out_raw(o, e->text);
-    if (e->kind == TURN_TEXT)
-        json_out_lit(o, ",\"logprobs\":[]");
+    if (e->kind == TURN_TEXT) {
+        json_out_lit(o, ",\"logprobs\":[");
+        logprobs_put(o, e->logprobs);
+        json_out_lit(o, "]");
+    }
     end(o);
 }
 
@@ -261,7 +270,7 @@ static void open_part(struct responses_writer *w, const struct turn_event *e, st
 
 static void put_text(struct responses_writer *w, const struct turn_event *e, struct json_out *o)
 {
-    if (e->text.len == 0)
+    if (e->text.len == 0 && e->logprobs.len == 0)
         return;
     if (!continues_part(w, e))
         open_part(w, e, o);

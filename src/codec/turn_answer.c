@@ -1,5 +1,7 @@
 #include "sluice/codec/turn_answer.h"
 
+#include "sluice/codec/logprobs.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,6 +18,7 @@ static void block_fini(struct answer_block *b)
     }
     free(b->citations);
     buf_fini(&b->text);
+    buf_fini(&b->logprobs);
     buf_fini(&b->proof);
     buf_fini(&b->id);
     buf_fini(&b->name);
@@ -87,10 +90,30 @@ static int append(struct turn_answer *a, struct buf *to, struct span s)
     return buf_add(to, s);
 }
 
+static int add_logprobs(struct turn_answer *a, struct answer_block *b, struct span list)
+{
+    size_t before = buf_len(&b->logprobs);
+    struct json_out o = json_out_to(&b->logprobs);
+    if (list.len == 0)
+        return 0;
+    if (before > 0)
+        json_out_lit(&o, ",");
+    size_t begun = buf_len(&b->logprobs);
+    logprobs_put(&o, list);
+    if (buf_len(&b->logprobs) == begun)
+        b->logprobs.tail = b->logprobs.head + before;
+    a->bytes += buf_len(&b->logprobs) - before;
+    return o.rc < 0 ? o.rc : a->bytes > a->bytes_max ? -E2BIG : 0;
+}
+
 static int add_text(struct turn_answer *a, const struct turn_event *e, enum answer_kind kind)
 {
     struct answer_block *b = block_for(a, e->slot, kind);
-    return b == NULL ? -ENOMEM : append(a, &b->text, e->text);
+    if (b == NULL)
+        return -ENOMEM;
+    b->family = e->family;
+    int rc = append(a, &b->text, e->text);
+    return rc == 0 ? add_logprobs(a, b, e->logprobs) : rc;
 }
 
 static int add_proof(struct turn_answer *a, const struct turn_event *e)
@@ -100,6 +123,8 @@ static int add_proof(struct turn_answer *a, const struct turn_event *e)
         return -ENOMEM;
     buf_clear(&b->proof); /* a later one replaces it */
     buf_clear(&b->id);
+    b->family = e->family;
+    b->is_of_call = e->is_of_call;
     int rc = append(a, &b->proof, e->text);
     return rc == 0 ? append(a, &b->id, e->id) : rc;
 }

@@ -157,7 +157,7 @@ static int responses_ping(void *w, struct buf *out)
     return responses_writer_ping(w, out);
 }
 
-static const struct client_codec chat = {CLIENT(chat)};
+static const struct client_codec chat = {CLIENT(chat), .tells_families = true};
 static const struct client_codec completions = {CLIENT(completions)};
 static const struct client_codec messages = {CLIENT(messages), .ping = messages_ping};
 

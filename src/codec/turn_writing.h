@@ -16,8 +16,8 @@ struct writing {
     uint64_t max_tokens;
     bool thinks;           /* reasoning was asked for */
     bool has_calls;        /* in the history */
-    struct span signature; /* Gemini: of the part that comes next */
-    bool has_called;       /* Gemini: in the content under way */
+    struct span signature; /* Gemini, Chat: of the part that comes next */
+    bool has_called;       /* Gemini, Chat: in the turn under way */
 };
 
 static inline void put(struct writing *w, const char *text)

@@ -157,13 +157,9 @@ bool wire_check_roles(const struct turn_request *r, struct fault *why)
 
 bool wire_check_answer(const struct turn_request *r, struct fault *why)
 {
-    uint64_t n = 1, top = 0;
-    const char *path = NULL, *problem = "this model does not tell probabilities";
-    if (json_is_true(r->logprobs)) {
-        path = "logprobs";
-    } else if (json_u64(r->top_logprobs, &top) && top > 0) {
-        path = "top_logprobs";
-    } else if (r->n.len > 0 && (!json_u64(r->n, &n) || n != 1)) {
+    uint64_t n = 1;
+    const char *path = NULL, *problem = NULL;
+    if (r->n.len > 0 && (!json_u64(r->n, &n) || n != 1)) {
         path = "n";
         problem = "this model gives one answer at a time";
     } else if (span_find(r->logit_bias, SPAN_LIT(":")) != SIZE_MAX) {
@@ -175,4 +171,14 @@ bool wire_check_answer(const struct turn_request *r, struct fault *why)
     }
     return path == NULL ||
            turn_refuse(why, FAULT_UNSUPPORTED_PARAMETER, span_text(path), "%s", problem);
+}
+
+bool wire_check_logprobs(const struct turn_request *r, struct fault *why)
+{
+    uint64_t top = 0;
+    const char *path = json_u64(r->top_logprobs, &top) && top > 0 ? "top_logprobs"
+                       : json_is_true(r->logprobs)                ? r->names->logprobs
+                                                                  : NULL;
+    return path == NULL || turn_refuse(why, FAULT_UNSUPPORTED_PARAMETER, span_text(path),
+                                       "this model does not tell probabilities");
 }

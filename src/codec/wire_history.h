@@ -50,5 +50,7 @@ bool wire_check_roles(const struct turn_request *r, struct fault *why);
 
 /* Says no to what no upstream that gives one answer of text can express. */
 bool wire_check_answer(const struct turn_request *r, struct fault *why);
+/* The same where it does not tell how probable its tokens were. */
+bool wire_check_logprobs(const struct turn_request *r, struct fault *why);
 
 #endif

@@ -254,6 +254,8 @@ static const struct option fact_rows[] = {
     FACT("prompt_cache_key", FACT_CACHE_KEY, "Chat: it takes `prompt_cache_key`."),
     FACT("encrypted_reasoning", FACT_ENCRYPTED_REASONING,
          "Responses: it gives its reasoning encrypted, to be sent back."),
+    FACT("thought_signatures", FACT_THOUGHT_SIGNATURES,
+         "Chat: it wants Gemini's signatures back on their calls, as `extra_content`."),
     FACT("cache_prefix", FACT_CACHE_PREFIX,
          "Messages: ask for prompt caching when the client does not."),
     FACT("json_schema", FACT_JSON_SCHEMA, "Its answers can be held to a JSON schema."),

@@ -52,6 +52,14 @@ struct translation {
 
 /* --- on any thread -------------------------------------------------------------------------------- */
 
+/* Whose proofs the model can check. Gemini's come from Chat upstreams, too, and go back there. */
+static struct span family_of(const struct translation *t)
+{
+    bool is_gemini = t->dialect.upstream == upstream_codec_for(UPSTREAM_CHAT) &&
+                     (t->options.facts & FACT_THOUGHT_SIGNATURES) != 0;
+    return is_gemini ? PROOF_GEMINI : t->dialect.upstream->family;
+}
+
 static void read_request(struct translation *t)
 {
     t->has_failed = !t->dialect.client->read(t->body, &t->options.translation, &t->arena,
@@ -60,7 +68,7 @@ static void read_request(struct translation *t)
         return;
     if (t->dialect.upstream != upstream_codec_for(UPSTREAM_MESSAGES))
         messages_turn_forget_billing(&t->request);
-    proof_keep(&t->request, t->dialect.upstream->family);
+    proof_keep(&t->request, family_of(t));
     t->notes = t->request.unread;
     if (t->fetches)
         t->missing = turn_media_missing(&t->request, t->dialect.upstream, &t->options, &t->arena);

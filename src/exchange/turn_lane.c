@@ -98,12 +98,18 @@ static bool write_event(struct exchange *x, const struct turn_event *e)
     return rc == 0;
 }
 
-/* A proof of another family's reasoning reaches the client wrapped. */
-static bool write_proof(struct exchange *x, const struct turn_event *e)
+/* Whose reasoning it is travels with it. Where the client's protocol cannot say that of a proof, it
+ * reaches the client wrapped. */
+static bool write_reasoning(struct exchange *x, const struct turn_event *e)
 {
     struct turn_lane *t = x->lane.turn;
     struct turn_event own = *e;
-    if (!proof_wrap(t->dialect->upstream->family, e, &t->wrapped))
+    if (own.family.len == 0)
+        own.family = t->dialect->upstream->family;
+    bool is_told = t->dialect->client->tells_families && proof_format(own.family).len > 0;
+    if (e->kind == TURN_REASONING || is_told)
+        return write_event(x, &own);
+    if (!proof_wrap(own.family, e, &t->wrapped))
         return true;
     own.text = buf_span(&t->wrapped);
     own.id = SPAN_NONE;
@@ -124,8 +130,8 @@ static bool take_event(void *arg, const struct turn_event *e)
     t->has_ended = e->kind == TURN_END;
     if (t->has_ended)
         t->who.ended = clock_unix_ms() / 1000;
-    if (e->kind == TURN_PROOF || e->kind == TURN_REDACTED)
-        return write_proof(x, e);
+    if (e->kind == TURN_REASONING || e->kind == TURN_PROOF || e->kind == TURN_REDACTED)
+        return write_reasoning(x, e);
     return write_event(x, e);
 }
 
@@ -155,6 +161,7 @@ static struct answer_identity identify(struct exchange *x)
     struct buf model = {0};
     struct answer_identity who = {
         .id = span_of(x->request_id, 32),
+        .provider = span_text(x->attempt.target->provider->name),
         .created = x->opened_unix_ms / 1000,
         .prompt =
             x->attempt.translation == NULL ? 0 : translation_prompt_tokens(x->attempt.translation),

@@ -47,7 +47,9 @@ static inline int event_log_details(struct event_log *log, const struct turn_eve
     case TURN_END:
         return 0;
     default:
-        return buf_addf(&log->text, " %u %.*s", e->slot, SPAN_FMT(e->text));
+        return buf_addf(&log->text, " %u %.*s%s%.*s%s%.*s", e->slot, SPAN_FMT(e->text),
+                        e->is_of_call ? " of call " : "", SPAN_FMT(e->family),
+                        e->logprobs.len > 0 ? " " : "", SPAN_FMT(e->logprobs));
     }
 }
 

@@ -44,7 +44,7 @@ static void streams_become_events(void **state)
         {{CHUNK("{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\": \"\\n\"}},\"thoughtSignature\":"
                 "\"s\"},{\"functionCall\":{\"name\":\"g\",\"args\":{},\"id\":\"own\"}}"),
           LAST("{\"functionCall\":{\"name\":\"h\"}}", "STOP")},
-         "start  \nproof 0 s\ncall 1 call_u0 f\narguments 1 {\\\"a\\\": \\\"\\\\n\\\"}\ncall_end 1\n"
+         "start  \nproof 0 s of call \ncall 1 call_u0 f\narguments 1 {\\\"a\\\": \\\"\\\\n\\\"}\ncall_end 1\n"
          "call 2 own g\ncall_end 2\ncall 3 call_u2 h\ncall_end 3\nstop 5 STOP\nend\n"},
         /* a call does not win over a limit */
         {{LAST("{\"functionCall\":{\"name\":\"h\"}}", "MAX_TOKENS")},
@@ -60,6 +60,12 @@ static void streams_become_events(void **state)
           "{\"candidates\":[{\"finishReason\":\"STOP\",\"groundingMetadata\":{\"groundingChunks\":[{"
           "\"web\":{\"uri\":\"https://e.x\",\"title\":\"t\"}},{\"retrievedContext\":{}}]}}]}"},
          "start  \ntext 0 a\ncitation 0 https://e.x t\nstop 1 STOP\nend\n"},
+        /* how probable its tokens were is told behind the parts, and goes with the first text */
+        {{"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"},{\"text\":\"b\"}]},"
+          "\"logprobsResult\":{\"chosenCandidates\":[{\"token\":\"ab\",\"logProbability\":-1}]}}]}",
+          LAST("{\"text\":\"c\"}", "STOP")},
+         "start  \ntext 0 a [{\"token\":\"ab\",\"logprob\":-1,\"bytes\":[97,98],"
+         "\"top_logprobs\":[]}]\ntext 0 b\ntext 0 c\nstop 1 STOP\nend\n"},
         /* what is unknown is passed over */
         {{CHUNK("{\"executableCode\":{\"code\":\"1\"}},7,{\"text\":3}"), LAST("", "STOP")},
          "start  \nstop 1 STOP\nend\n"},

@@ -92,6 +92,9 @@ static void chat_requests_become_contents(void **state)
          HI ",\"generationConfig\":{\"responseMimeType\":\"application/json\","
             "\"responseJsonSchema\":{\"type\":\"object\"}}}",
          NULL},
+        {CHAT(USER, ",\"logprobs\":true,\"top_logprobs\":2"),
+         HI ",\"generationConfig\":{\"responseLogprobs\":true,\"logprobs\":2}}", NULL},
+        {CHAT(USER, ",\"logprobs\":false"), HI "}", NULL},
         {CHAT(USER, ",\"reasoning_effort\":\"xhigh\""),
          HI ",\"generationConfig\":{\"thinkingConfig\":{\"thinkingLevel\":\"high\","
             "\"includeThoughts\":true}}}",
@@ -241,7 +244,6 @@ static void what_cannot_be_said_is_refused(void **state)
     } rows[] = {
         {CHAT("{\"role\":\"system\",\"content\":\"s\"}", ""), "messages"},
         {CHAT(USER, ",\"n\":2"), "n"},
-        {CHAT(USER, ",\"logprobs\":true"), "logprobs"},
         {CHAT(USER, ",\"logit_bias\":{\"1\":2}"), "logit_bias"},
         {CHAT(USER, ",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]"), "stop"},
         {CHAT(USER ",{\"role\":\"assistant\",\"tool_calls\":[" CALL(

@@ -39,7 +39,10 @@ static inline void bed_init(struct bed *b, enum api_protocol api, bool is_stream
 {
     *b = (struct bed){
         .client = client_codec_for(api),
-        .who = {.id = SPAN_LIT("0123456789abcdef"), .model = SPAN_LIT("m"), .wants_usage = true},
+        .who = {.id = SPAN_LIT("0123456789abcdef"),
+                .model = SPAN_LIT("m"),
+                .provider = SPAN_LIT("p"),
+                .wants_usage = true},
         .is_stream = is_stream,
     };
     arena_init(&b->arena, NULL, 256);

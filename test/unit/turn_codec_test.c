@@ -188,8 +188,14 @@ static const char *const texts[] = {
 
 static struct turn_event random_event(struct rng *rng, const struct fault *fault)
 {
+    static const char *const families[] = {NULL, "anthropic", "openai", "gemini", "chat"};
+    static const char *const weights[] = {NULL, "[]", "[{\"token\":\"a\",\"logprob\":-1}]",
+                                          "[7,8]"};
     struct turn_event e = {
         .kind = (enum turn_event_kind)(rng_next(rng) % (TURN_FAULT + 1)),
+        .family = span_text(families[rng_next(rng) % ROWS(families)]),
+        .logprobs = span_text(weights[rng_next(rng) % ROWS(weights)]),
+        .is_of_call = rng_next(rng) % 2 == 0,
         .slot = (unsigned)(rng_next(rng) % 4),
         .text = span_text(texts[rng_next(rng) % ROWS(texts)]),
         .id = SPAN_LIT("call_1"),

@@ -36,7 +36,10 @@ struct grammar {
     int open;      /* Messages: index of the open block, or -1 */
     unsigned next; /* Messages: index of the next block */
     bool open_is_call;
+    unsigned ndetails; /* Chat: elements of reasoning_details, and what the last one is */
+    char detail[32];
     uint64_t sequence; /* Responses */
+    unsigned weighed;  /* Responses: tokens of the open part */
     struct {
         char id[96];
         bool is_done, part_open;
@@ -98,6 +101,24 @@ static inline void new_call(struct grammar *g, const char *name, const char *ite
         abort();
 }
 
+/* A list of tokens and how probable they were; how many. */
+static inline unsigned check_logprobs(struct grammar *g, yyjson_val *list)
+{
+    yyjson_val *token;
+    size_t i, n;
+    if (!yyjson_is_arr(list))
+        wrong(g, "logprobs are no list");
+    yyjson_arr_foreach(list, i, n, token)
+    {
+        if (!yyjson_is_str(yyjson_obj_get(token, "token")) ||
+            !yyjson_is_num(yyjson_obj_get(token, "logprob")) ||
+            yyjson_obj_get(token, "bytes") == NULL ||
+            !yyjson_is_arr(yyjson_obj_get(token, "top_logprobs")))
+            wrong(g, "a token without all its members");
+    }
+    return (unsigned)yyjson_arr_size(list);
+}
+
 /* --- chat ----------------------------------------------------------------------------------------- */
 
 static inline void check_chat_call(struct grammar *g, yyjson_val *call)
@@ -121,9 +142,25 @@ static inline void check_chat_call(struct grammar *g, yyjson_val *call)
                yyjson_obj_get(function, is_custom ? "input" : "arguments"));
 }
 
+/* Elements are numbered densely, and go on only where nothing came between. */
+static inline void check_chat_detail(struct grammar *g, yyjson_val *detail)
+{
+    yyjson_val *index = yyjson_obj_get(detail, "index");
+    uint64_t i = yyjson_get_uint(index);
+    const char *type = str(detail, "type");
+    bool goes_on = g->ndetails > 0 && i == g->ndetails - 1 && strcmp(g->detail, type) == 0;
+    if (!yyjson_is_uint(index) || (i != g->ndetails && !goes_on))
+        wrong(g, "indexes of reasoning_details are not dense");
+    if (yyjson_obj_get(detail, "id") == NULL || str(detail, "format")[0] == '\0')
+        wrong(g, "an element of reasoning_details without id or format");
+    g->ndetails = (unsigned)i + 1;
+    snprintf(g->detail, sizeof g->detail, "%s", type);
+}
+
 static inline void check_chat_choice(struct grammar *g, yyjson_val *choice)
 {
-    yyjson_val *delta = yyjson_obj_get(choice, "delta"), *calls, *call;
+    yyjson_val *delta = yyjson_obj_get(choice, "delta"), *calls, *call, *details, *detail,
+               *logprobs;
     size_t i, n;
     if (!yyjson_is_uint(yyjson_obj_get(choice, "index")) || !yyjson_is_obj(delta))
         wrong(g, "a choice without index or delta");
@@ -140,6 +177,14 @@ static inline void check_chat_choice(struct grammar *g, yyjson_val *choice)
     {
         check_chat_call(g, call);
     }
+    details = yyjson_obj_get(delta, "reasoning_details");
+    yyjson_arr_foreach(details, i, n, detail)
+    {
+        check_chat_detail(g, detail);
+    }
+    logprobs = yyjson_obj_get(choice, "logprobs");
+    if (yyjson_is_obj(logprobs))
+        (void)check_logprobs(g, yyjson_obj_get(logprobs, "content"));
     if (yyjson_is_str(yyjson_obj_get(choice, "finish_reason"))) {
         g->has_finished = true;
         snprintf(g->said.stop, sizeof g->said.stop, "%s", str(choice, "finish_reason"));
@@ -158,6 +203,8 @@ static inline void check_chat(struct grammar *g, struct span data, yyjson_val *r
     if (!yyjson_is_arr(choices))
         wrong(g, "a chunk without choices");
     g->said.has_failed |= yyjson_is_obj(yyjson_obj_get(root, "error"));
+    if (!g->said.has_failed && strcmp(str(root, "provider"), "p") != 0)
+        wrong(g, "a chunk that does not say who served it");
     if (yyjson_arr_size(choices) > 0) {
         check_chat_choice(g, yyjson_arr_get_first(choices));
         return;
@@ -364,12 +411,17 @@ static inline void check_inside_item(struct grammar *g, const char *kind, yyjson
             wrong(g, "a part begins inside another, or with a gap");
         g->items[i].part_open = true;
         g->items[i].parts++;
+        g->weighed = 0;
     } else if (!g->items[i].part_open) {
         wrong(g, "%s outside a part", kind);
     } else if (is_end) {
         g->items[i].part_open = false;
     } else if (strcmp(kind, "output_text.delta") == 0) {
         append(&g->said.text, yyjson_obj_get(root, "delta"));
+        g->weighed += check_logprobs(g, yyjson_obj_get(root, "logprobs"));
+    } else if (strcmp(kind, "output_text.done") == 0) {
+        if (check_logprobs(g, yyjson_obj_get(root, "logprobs")) != g->weighed)
+            wrong(g, "the tokens of a part are not those of its deltas");
     } else if (strcmp(kind, "refusal.delta") == 0) {
         append(&g->said.text, yyjson_obj_get(root, "delta"));
     } else if (strcmp(kind, "reasoning_summary_text.delta") == 0 ||

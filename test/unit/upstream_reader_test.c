@@ -116,6 +116,19 @@ static void chat_upstreams_may(void **state)
          C("\"reasoning\":\"h\",\"reasoning_details\":[{\"type\":\"reasoning.encrypted\","
            "\"data\":\"e\",\"id\":\"rs\"}]") FIN("stop") DONE,
          "start i m\nreasoning 0 h\nproof 0 e\nstop 1 stop\nend\n"},
+        {"lay Gemini's signature on a call",
+         CALLS(
+             "{\"index\":0,\"id\":\"x\",\"extra_content\":{\"google\":{\"thought_signature\":\"s\"}}," NAMED(
+                 "f", "{}") "}") CALLS("{\"index\":1,\"id\":\"y\"," NAMED("g", "{}") "}")
+             FIN("tool_calls") DONE,
+         "start i m\nproof 0 s of call gemini\ncall 1 x f\narguments 1 {}\ncall 2 y g\n"
+         "arguments 2 {}\ncall_end 1\ncall_end 2\nstop 5 tool_calls\nend\n"},
+        {"weigh tokens, some of which are no text yet",
+         "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},"
+         "\"logprobs\":{\"content\":[{\"token\":\"x\"}],\"refusal\":null}}]}\n"
+         "{\"choices\":[{\"logprobs\":{\"content\":[7]},\"delta\":{\"content\":\"a\"}}]}\n"
+         "{\"choices\":[{\"logprobs\":null,\"delta\":{\"content\":\"b\"}}]}\n" FIN("stop") DONE,
+         "start i m\ntext 0  [{\"token\":\"x\"}]\ntext 0 a [7]\ntext 0 b\nstop 1 stop\nend\n"},
         {"count on every chunk",
          "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},"
          "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1}}\n"
@@ -264,6 +277,16 @@ static void responses_upstreams_may(void **state)
          CREATED ITEM_DONE("0", "\"type\":\"reasoning\",\"id\":\"rs\",\"summary\":[],"
                                 "\"encrypted_content\":\"e\"") COMPLETED,
          "start i m\nproof 0 e\nstop 1 completed\nend\n"},
+        {"weigh their tokens",
+         CREATED R("output_text.delta", "\"output_index\":0,\"content_index\":0,\"delta\":\"a\","
+                                        "\"logprobs\":[{\"token\":\"a\"}]") OUT("0", "0", "b")
+             ITEM_DONE("0", "\"type\":\"message\",\"content\":[{\"text\":\"ab\","
+                            "\"logprobs\":[1,2]}]") COMPLETED,
+         "start i m\ntext 0 a [{\"token\":\"a\"}]\ntext 0 b\nstop 1 completed\nend\n"},
+        {"weigh them when all is said",
+         CREATED ITEM_DONE("0", "\"type\":\"message\",\"content\":[{\"text\":\"ab\","
+                                "\"logprobs\":[1,2]}]") COMPLETED,
+         "start i m\ntext 0 ab [1,2]\nstop 1 completed\nend\n"},
         {"send events nobody knows",
          CREATED "{\"type\":\"keepalive\"}\n{\"type\":\"codex.rate_limits\"}\n" OUT("0", "0", "a")
              COMPLETED DONE,

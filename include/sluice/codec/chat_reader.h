@@ -13,8 +13,8 @@ enum { CHAT_CALLS_MAX = 256, CHAT_HELD_MAX = 64 * 1024 };
 enum chat_block { CHAT_BLOCK_NONE, CHAT_BLOCK_TEXT, CHAT_BLOCK_REFUSAL, CHAT_BLOCK_REASONING };
 
 struct chat_call {
-    unsigned index; /* as the upstream counts */
-    unsigned slot;
+    unsigned index;  /* as the upstream counts */
+    unsigned slot;   /* once it is open */
     bool is_open;    /* TURN_CALL was emitted */
     bool is_minted;  /* with an id of ours */
     struct buf id;   /* raw, until then */

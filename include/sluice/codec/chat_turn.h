@@ -13,4 +13,10 @@
 bool chat_turn_read(struct span body, const struct translation_options *o, struct arena *a,
                     struct turn_request *out, struct fault *why);
 
+/* The same without the members named in `others`, up to a NULL: they mean something else to whoever
+ * reads them. */
+bool chat_turn_read_but(struct span body, const char *const *others,
+                        const struct translation_options *o, struct arena *a,
+                        struct turn_request *out, struct fault *why);
+
 #endif

@@ -1,13 +1,13 @@
 /* chat_writer.h: turn events as a Chat Completions stream, or as one completion.
  *
- * Grammar: protocols.md §3.3; extensions (reasoning in three spellings, native_finish_reason):
- * contract 2.6 and 2.12. Calls are numbered densely in order of appearance and may interleave. After
+ * Grammar: protocols.md §3.3; extensions (reasoning in three spellings, native_finish_reason,
+ * thought_signature): contract 2.6 and 2.12. Calls are numbered densely in order of appearance and may interleave. After
  * the finish chunk only usage and [DONE] can leave. */
 #ifndef SLUICE_CODEC_CHAT_WRITER_H
 #define SLUICE_CODEC_CHAT_WRITER_H
 
 #include "sluice/codec/answer_identity.h"
-#include "sluice/codec/turn_answer.h"
+#include "sluice/codec/chat_details.h"
 
 struct chat_written_call {
     unsigned slot;
@@ -22,7 +22,9 @@ struct chat_writer {
     unsigned ncalls, room;
     unsigned text_slot;
     size_t text_start, text_end; /* code points: of the block under way, and so far */
-    unsigned nproofs;            /* numbers reasoning_details */
+    struct chat_details details;
+    struct buf signature; /* Gemini's, raw, of the call that comes next */
+    bool has_signed;      /* message.thought_signature has left */
     struct usage usage;
 };
 

@@ -1,8 +1,8 @@
 /* completions.h: OpenAI's legacy Completions, for models that only chat.
  *
  * The prompt becomes one message of the user, the texts of the answer the completion (contract 2.13).
- * What only a model that completes can do (echo, suffix, several prompts, tokens for a prompt) is
- * refused. */
+ * What only a model that completes can do (echo, suffix, logprobs, several prompts, tokens for a prompt)
+ * is refused; best_of is noted. */
 #ifndef SLUICE_CODEC_COMPLETIONS_H
 #define SLUICE_CODEC_COMPLETIONS_H
 

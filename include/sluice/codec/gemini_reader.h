@@ -29,6 +29,7 @@ struct gemini_reader {
     uint8_t word[GEMINI_WORD_MAX], word_len; /* finishReason or blockReason, raw */
     char unique[GEMINI_UNIQUE_MAX + 1];
     struct buf arguments; /* of one call: raw */
+    struct buf logprobs;  /* of the text that comes next, see logprobs.h */
     struct usage usage;
 };
 

@@ -7,7 +7,10 @@
  *   sluice1.<family>.<kind>.<id>.<proof>
  *
  * kind: s signature or encrypted text, h hidden whole. The id of OpenAI's item may be empty. Nothing
- * here adds trust: the provider checks its own proof. */
+ * here adds trust: the provider checks its own proof.
+ *
+ * Chat has room beside a proof to say whose it is, in words its clients know: there the proofs of
+ * families with such a word stay as they are (contract 2.6). */
 #ifndef SLUICE_CODEC_PROOF_H
 #define SLUICE_CODEC_PROOF_H
 
@@ -18,6 +21,16 @@
  * when there is no memory, or the text holds what a wrapper cannot carry: leave it out. */
 bool proof_wrap(struct span family, const struct turn_event *e, struct buf *out)
     __attribute__((warn_unused_result));
+
+/* The family of Gemini's models, whichever protocol they are asked in. */
+#define PROOF_GEMINI SPAN_LIT("gemini")
+
+/* What Chat's clients call the form of a family's proofs: "anthropic-claude-v1"; empty for a family
+ * without such a word. */
+struct span proof_format(struct span family);
+/* The other way round, into a string of the program's. A word that was put together from the pieces
+ * of a stream, the same several times over, counts once: the openai SDK's helper does that. */
+struct span proof_family(struct span format);
 
 /* Is there a wrapped proof in this request? */
 bool proof_is_wrapped_in(struct span body);

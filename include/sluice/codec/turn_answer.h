@@ -24,7 +24,10 @@ struct answer_block {
     enum answer_kind kind;
     unsigned slot;
     bool is_custom, has_ended;
+    bool is_of_call;                  /* the proof lies on the call in the next block */
+    struct span family;               /* whose reasoning it is, as the events said */
     struct buf text, proof, id, name; /* raw; id: of the call, or of the proof */
+    struct buf logprobs;              /* as logprobs_put writes them */
     struct answer_citation *citations;
     unsigned ncitations;
 };

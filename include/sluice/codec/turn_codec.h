@@ -56,6 +56,7 @@ struct client_codec {
      * client's body; it outlives the writer only where keeps_request says that it must. */
     size_t writer_size;
     bool keeps_request;
+    bool tells_families; /* it can say whose a proof is: see proof.h */
     void (*init)(void *w, const struct answer_identity *who, struct span request, struct arena *a);
     int (*event)(void *w, const struct turn_event *e, struct buf *out); /* 0 or -ENOMEM */
     int (*ping)(void *w, struct buf *out); /* NULL: a comment will do */

@@ -22,7 +22,8 @@
 
 enum turn_event_kind {
     TURN_START,     /* the upstream accepted: id and model as it names them */
-    TURN_TEXT,      /* visible text; a change of `slot` is a new block (citations end at it) */
+    TURN_TEXT,      /* visible text, which may be empty where it has logprobs; a change of `slot` is
+                       a new block (citations end at it) */
     TURN_REFUSAL,   /* text in place of an answer */
     TURN_REASONING, /* visible thinking; a change of `slot` is a new block */
     TURN_PROOF,     /* what proves the reasoning of `slot`: signature or encrypted content */
@@ -63,8 +64,14 @@ struct turn_event {
     struct span native; /* STOP: the upstream's own word, raw */
     struct usage usage; /* USAGE */
     struct turn_citation citation;
+    struct span
+        logprobs; /* TEXT: of its tokens, where they were asked for; a list, see logprobs.h */
     const struct fault *fault; /* FAULT */
     bool is_custom;            /* CALL: free text instead of JSON arguments */
+    /* REASONING, PROOF, REDACTED: whose models can check it (proof.h), a string of the program's.
+     * Readers leave it empty where that is who their protocol belongs to. */
+    struct span family;
+    bool is_of_call; /* PROOF: it lies on the call that begins next, and goes back there */
 };
 
 /* Where a reader's events go. It stops reading when this returns false (the exchange is gone). */

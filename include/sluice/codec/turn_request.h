@@ -41,6 +41,7 @@ struct turn_part {
     enum turn_part_kind kind;
     struct span text;       /* raw */
     struct span proof;      /* raw */
+    struct span family;     /* whose proof that is, where the client said so: see proof.h */
     struct span media_type; /* raw: "image/png" */
     struct span data;       /* raw base64 */
     struct span url;        /* raw, but without escapes unless it holds what needs them */
@@ -117,6 +118,7 @@ bool turn_is_noted(const struct turn_notes *notes, const char *field);
 struct turn_names {
     const char *messages, *stop, *format;
     const char *arguments; /* below a call: ".function.arguments" */
+    const char *logprobs;
 };
 
 struct turn_request {

@@ -24,6 +24,7 @@ enum model_fact {
     FACT_ENCRYPTED_REASONING = 1 << 16, /* responses: can be told to give it, for the next turn */
     FACT_CACHE_PREFIX = 1 << 13,        /* messages: ask for caching when the client said nothing */
     FACT_JSON_SCHEMA = 1 << 17,         /* its answers can be held to a schema */
+    FACT_THOUGHT_SIGNATURES = 1 << 18,  /* chat: Gemini's, on its calls, in extra_content */
 };
 
 /* As far as somebody said so: only the bits in `known` count. */
@@ -33,6 +34,6 @@ struct fact_options {
 
 /* As a configuration calls it: "reasoning". */
 const char *model_fact_name(enum model_fact fact);
-enum { MODEL_FACTS = 18 };
+enum { MODEL_FACTS = 19 };
 
 #endif

@@ -1,0 +1,137 @@
+#include "sluice/codec/logprobs.h"
+
+#include "sluice/format/json_walk.h"
+
+struct token {
+    struct span token, logprob, bytes, top; /* lexemes */
+};
+
+static struct token read_token(struct span object)
+{
+    struct token t = {.token = SPAN_LIT("\"\""), .logprob = SPAN_LIT("0")};
+    struct json_walk w;
+    json_walk_init(&w, object);
+    while (json_walk_next(&w)) {
+        if (json_walk_is(&w, "token") && w.kind == JSON_STRING)
+            t.token = w.value;
+        else if ((json_walk_is(&w, "logprob") || json_walk_is(&w, "logProbability")) &&
+                 w.kind == JSON_NUMBER)
+            t.logprob = w.value;
+        else if (json_walk_is(&w, "bytes") && w.kind == JSON_ARRAY)
+            t.bytes = w.value;
+        else if (json_walk_is(&w, "top_logprobs") && w.kind == JSON_ARRAY)
+            t.top = w.value;
+    }
+    return t;
+}
+
+/* A part of a character is no text: OpenAI spells such a token bytes:\xe2\x80, others show U+FFFD. */
+static bool is_text(struct span token)
+{
+    return !span_starts(token, SPAN_LIT("bytes:\\x")) &&
+           span_find(token, SPAN_LIT("\xef\xbf\xbd")) == SIZE_MAX;
+}
+
+/* One by one: the list may hold line breaks, and what is written may be a line of an event. */
+static void put_numbers(struct json_out *o, struct span list)
+{
+    struct span number;
+    size_t cursor = 0;
+    json_out_lit(o, "[");
+    for (unsigned n = 0; json_each(list, &cursor, &number); n++) {
+        if (n > 0)
+            json_out_lit(o, ",");
+        json_out_span(o, number);
+    }
+    json_out_lit(o, "]");
+}
+
+static void put_bytes_of(struct json_out *o, struct span token)
+{
+    struct buf text = {0};
+    struct json_out plain = json_out_to(&text);
+    bool is_known = json_out_unescaped(&plain, json_raw(token)) && is_text(buf_span(&text));
+    json_out_span(o, is_known ? SPAN_LIT("[") : SPAN_LIT("null"));
+    for (size_t i = 0; is_known && i < buf_len(&text); i++) {
+        if (i > 0)
+            json_out_lit(o, ",");
+        json_out_u64(o, buf_span(&text).at[i]);
+    }
+    if (is_known)
+        json_out_lit(o, "]");
+    if (o->rc == 0)
+        o->rc = plain.rc;
+    buf_fini(&text);
+}
+
+static void put_members(struct json_out *o, const struct token *t)
+{
+    json_out_lit(o, "{\"token\":");
+    json_out_span(o, t->token);
+    json_out_lit(o, ",\"logprob\":");
+    json_out_span(o, t->logprob);
+    json_out_lit(o, ",\"bytes\":");
+    if (t->bytes.len > 0)
+        put_numbers(o, t->bytes);
+    else
+        put_bytes_of(o, t->token);
+}
+
+static void put_alternatives(struct json_out *o, struct span list)
+{
+    struct span element;
+    size_t cursor = 0;
+    for (unsigned n = 0; json_each(list, &cursor, &element); n++) {
+        struct token t = read_token(element);
+        if (n > 0)
+            json_out_lit(o, ",");
+        put_members(o, &t);
+        json_out_lit(o, "}");
+    }
+}
+
+void logprobs_put(struct json_out *o, struct span list)
+{
+    struct span element;
+    size_t cursor = 0;
+    for (unsigned n = 0; json_each(list, &cursor, &element); n++) {
+        struct token t = read_token(element);
+        if (n > 0)
+            json_out_lit(o, ",");
+        put_members(o, &t);
+        json_out_lit(o, ",\"top_logprobs\":[");
+        put_alternatives(o, t.top);
+        json_out_lit(o, "]}");
+    }
+}
+
+/* --- Gemini's --------------------------------------------------------------------------------------- */
+
+static struct span list_of(struct span object, const char *name)
+{
+    struct json_member m;
+    return json_get(object, name, &m) && m.kind == JSON_ARRAY ? json_value(object, &m) : SPAN_NONE;
+}
+
+/* What was chosen and what stood beside it are two lists, a token each in both. */
+int logprobs_from_gemini(struct span result, struct buf *out)
+{
+    struct json_out o = json_out_to(out);
+    struct span chosen = list_of(result, "chosenCandidates"),
+                tops = list_of(result, "topCandidates");
+    struct span element, top;
+    size_t at = 0, at_top = 0;
+    json_out_lit(&o, "[");
+    for (unsigned n = 0; json_each(chosen, &at, &element); n++) {
+        struct token t = read_token(element);
+        if (n > 0)
+            json_out_lit(&o, ",");
+        put_members(&o, &t);
+        json_out_lit(&o, ",\"top_logprobs\":[");
+        if (json_each(tops, &at_top, &top))
+            put_alternatives(&o, list_of(top, "candidates"));
+        json_out_lit(&o, "]}");
+    }
+    json_out_lit(&o, "]");
+    return o.rc;
+}
