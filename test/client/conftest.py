@@ -75,6 +75,7 @@ def protocol_configuration(upstream, tokens) -> dict:
     # An id as Bedrock has them, to be escaped; and a name of which something is known.
     models["bedrock/good"]["upstream_model"] = "eu.anthropic.claude-opus-4-6-good:0"
     models["messages/known"] = {"provider": "messages", "upstream_model": "claude-opus-4-6"}
+    models["chat/gemini"] = {"provider": "chat", "upstream_model": "gemini-3-pro"}
     models["gemini/known"] = {"provider": "gemini", "upstream_model": "gemini-3-pro"}
     # Models that cannot be held to a schema.
     models["chat/old"] = {"provider": "chat", "upstream_model": "good", "facts": {"json_schema": False}}

@@ -9,6 +9,7 @@ import openai
 import pytest
 
 import provider
+import provider_gemini
 import raw
 from conftest import CLOUDS, PROTOCOLS
 from file_server import PDF, PNG
@@ -115,6 +116,138 @@ def test_chat_tools_round_trip(oai, model, streamed):
     assert final.choices[0].message.content == "You said: hello"
 
 
+def chat_answer(oai, how: str, **ask) -> dict:
+    """An assistant's message as three kinds of clients keep it: told whole, put together by the SDK's helper,
+    and with the pieces of its details in a row."""
+    if how == "whole":
+        message = oai.chat.completions.create(**ask).choices[0].message
+        return message.model_dump(exclude_none=True)
+    if how == "helped":
+        with oai.chat.completions.stream(**ask) as stream:
+            message = stream.get_final_completion().choices[0].message
+        kept = message.model_dump(exclude_none=True, exclude={"parsed"})
+        for call in kept.get("tool_calls", []):
+            call["function"].pop("parsed_arguments", None)
+        return kept
+    kept = chat_answer(oai, "helped", **ask)
+    kept["reasoning_details"] = [
+        detail for chunk in oai.chat.completions.create(stream=True, **ask) for c in chunk.choices
+        for detail in (c.delta.model_extra or {}).get("reasoning_details", [])]
+    return kept
+
+
+FORMATS = {"messages/good": "anthropic-claude-v1", "responses/good": "openai-responses-v1",
+           "gemini/good": "google-gemini-v1", "bedrock/good": "unknown"}
+
+
+@pytest.mark.parametrize("how", ["whole", "helped", "pieces"])
+@pytest.mark.parametrize("model", FORMATS)
+def test_chat_reasoning_comes_back(oai, upstream, model, how):
+    ask = dict(model=model, tools=CHAT_TOOLS, reasoning_effort="high")
+    message = chat_answer(oai, how, messages=HELLO, **ask)
+    assert message["reasoning"] == message["reasoning_content"] == "hm, let me see"
+    details = message["reasoning_details"]
+    assert all(d["format"].startswith(FORMATS[model]) for d in details)
+    assert sorted({d["index"] for d in details}) == list(range(details[-1]["index"] + 1))
+    result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "rain"}
+    final = oai.chat.completions.create(messages=HELLO + [message, result], **ask)
+    assert final.choices[0].message.content == "You said: hello"
+    sent = upstream.requests[-1].body.decode()
+    proof = PROOFS.get(model, provider_gemini.MARK)
+    assert sent.count(proof) == 1 and "sluice1." not in sent
+    if model in ("messages/good", "bedrock/good"):
+        assert "hm, let me see" in sent, "Anthropic's signature covers the whole of the text"
+
+
+SPELLINGS = {"extra_content": ("tool_calls", "extra_content"),
+             "thought_signature": ("tool_calls", "thought_signature"),
+             "reasoning_details": ("reasoning_details",), "nothing": ()}
+
+
+@pytest.mark.parametrize("streamed", ["whole", "helped"])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_chat_brings_geminis_signature_back_in_any_spelling(oai, upstream, spelling, streamed):
+    ask = dict(model="gemini/good", tools=CHAT_TOOLS)
+    message = chat_answer(oai, streamed, messages=HELLO, **ask)
+    call = message["tool_calls"][0]
+    assert call["thought_signature"] == provider_gemini.MARK
+    assert call["extra_content"] == provider.signed(provider_gemini.MARK)
+    kept = SPELLINGS[spelling]
+    call = {k: v for k, v in call.items() if k in ("id", "type", "function", *kept[1:])}
+    history = {"role": "assistant", "content": None, "tool_calls": [call]} | \
+        {k: v for k, v in message.items() if k in kept and k != "tool_calls"}
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "rain"}
+    answer = oai.chat.completions.with_raw_response.create(
+        messages=HELLO + [history, result], **ask)
+    assert answer.parse().choices[0].message.content == "You said: hello"
+    sent = [p for c in upstream.requests[-1].json["contents"] for p in c["parts"]
+            if "functionCall" in p]
+    is_lost = spelling == "nothing"
+    assert sent[0]["thoughtSignature"] == (provider_gemini.DUMMY if is_lost else provider_gemini.MARK)
+    assert answer.headers.get("x-sluice-dropped") == ("thought signature" if is_lost else None)
+
+
+@pytest.mark.parametrize("model", ["responses/good", "gemini/good"])
+def test_chat_tells_probabilities(oai, model):
+    ask = dict(model=model, messages=HELLO, logprobs=True, top_logprobs=1)
+    whole = oai.chat.completions.create(**ask).choices[0].logprobs.content
+    with oai.chat.completions.stream(**ask) as stream:
+        streamed = stream.get_final_completion().choices[0].logprobs.content
+    assert [t.token for t in streamed] == ["You", " said:", " hello"]
+    assert whole == streamed
+    assert {t.logprob for t in whole} == {-0.25}
+    assert [bytes(t.bytes).decode() for t in whole] == [t.token for t in whole]
+    assert [t.top_logprobs[0].token for t in whole] == [t.token for t in whole]
+    assert oai.chat.completions.create(model=model, messages=HELLO).choices[0].logprobs is None
+
+
+@pytest.mark.parametrize("model", ["messages/good", "bedrock/good"])
+def test_probabilities_nobody_knows_are_refused(oai, model):
+    with pytest.raises(openai.BadRequestError) as refused:
+        oai.chat.completions.create(model=model, messages=HELLO, logprobs=True)
+    assert refused.value.param == "logprobs"
+    with pytest.raises(openai.BadRequestError) as refused:
+        oai.responses.create(model=model, input="hello", include=["message.output_text.logprobs"])
+    assert refused.value.param == "include"
+
+
+@pytest.mark.parametrize("model", ["messages/good", "responses/good", "gemini/good", "bedrock/good"])
+def test_chat_answers_say_who_served_them(oai, model):
+    provider_name = model.partition("/")[0]
+    whole = oai.chat.completions.create(model=model, messages=HELLO)
+    assert whole.model_extra["provider"] == provider_name
+    assert len(whole.model_extra["request_id"]) == 32
+    assert whole.choices[0].model_extra["native_finish_reason"]
+    chunks = list(oai.chat.completions.create(model=model, messages=HELLO, stream=True,
+                                              stream_options={"include_usage": True}))
+    assert {c.model_extra["provider"] for c in chunks} == {provider_name}
+    assert len(chunks[-1].model_extra["request_id"]) == 32
+    assert chunks[-2].choices[0].model_extra["native_finish_reason"]
+
+
+@pytest.mark.parametrize("model", ["messages/good", "responses/good", "gemini/good", "bedrock/good"])
+def test_legacy_completions_say_who_served_them(oai, model):
+    provider_name = model.partition("/")[0]
+    answer = oai.completions.with_raw_response.create(model=model, prompt=["hello"],
+                                                      extra_body={"best_of": 2})
+    assert answer.headers["x-sluice-dropped"] == "best_of"
+    whole = answer.parse()
+    assert whole.model_extra["provider"] == provider_name
+    assert len(whole.model_extra["request_id"]) == 32
+    assert whole.choices[0].logprobs is None
+    assert whole.choices[0].model_extra["native_finish_reason"]
+    chunks = list(oai.completions.create(model=model, prompt="hello", stream=True,
+                                         stream_options={"include_usage": True}))
+    assert {c.model_extra["provider"] for c in chunks} == {provider_name}
+    assert len(chunks[-1].model_extra["request_id"]) == 32
+    assert chunks[-2].choices[0].model_extra["native_finish_reason"]
+    for member in ({"echo": True}, {"suffix": "x"}, {"logprobs": 2}, {"prompt": ["a", "b"]},
+                   {"prompt": [1, 2]}):
+        with pytest.raises(openai.BadRequestError) as refused:
+            oai.completions.create(**{"model": model, "prompt": "hello"} | member)
+        assert refused.value.param in member
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_legacy_completions(oai, model):
     whole = oai.completions.create(model=model, prompt="hello")
@@ -216,6 +349,33 @@ def test_responses_reasoning_may_be_raw(otherwise, model, streamed):
     assert answer.output_text == "You said: hello"
 
 
+@pytest.mark.parametrize("model", ["chat/good", "gemini/good"])
+def test_responses_tell_probabilities(oai, model):
+    ask = dict(model=model, input="hello", include=["message.output_text.logprobs"], top_logprobs=1)
+    whole = oai.responses.create(**ask).output[0].content[0].logprobs
+    with oai.responses.stream(**ask) as stream:
+        events = list(stream)
+        streamed = stream.get_final_response().output[0].content[0].logprobs
+    deltas = [t for e in events if e.type == "response.output_text.delta" for t in e.logprobs]
+    assert [t.token for t in deltas] == [t.token for t in whole] == ["You", " said:", " hello"]
+    assert whole == streamed and {t.logprob for t in whole} == {-0.25}
+    assert [bytes(t.bytes).decode() for t in whole] == [t.token for t in whole]
+    assert whole[0].top_logprobs[0].token == "You"
+
+
+@pytest.mark.parametrize("model", ["chat/gemini", "gemini/good"])
+def test_responses_bring_geminis_signature_back(oai, model):
+    """Whichever protocol Gemini is asked in: it refuses a call without its signature."""
+    ask = dict(model=model, tools=RESPONSES_TOOLS, include=["reasoning.encrypted_content"])
+    answer = oai.responses.create(input=HELLO, **ask)
+    assert [i.type for i in answer.output] == ["reasoning", "function_call"]
+    history = HELLO + [i.model_dump(exclude_none=True) for i in answer.output] + [
+        {"type": "function_call_output", "call_id": answer.output[-1].call_id, "output": "rain"}]
+    final = oai.responses.with_raw_response.create(input=history, **ask)
+    assert final.parse().output_text == "You said: hello"
+    assert "x-sluice-dropped" not in final.headers
+
+
 def test_custom_tool_of_a_chat_model(oai):
     """Free text travels as a function's argument, and comes back as text."""
     answer = oai.responses.create(model="responses/good", input="hello",
@@ -304,17 +464,36 @@ def test_betas_go_to_who_may_know_them(claude, upstream):
     assert "anthropic-beta" not in upstream.requests[-1].headers
 
 
-def test_signature_of_a_call_comes_back_to_gemini(claude, upstream):
-    ask = dict(model="gemini/good", max_tokens=2000, tools=MESSAGES_TOOLS)
+@pytest.mark.parametrize("model", ["chat/gemini", "gemini/good"])
+def test_signature_of_a_call_comes_back_to_gemini(claude, upstream, model):
+    ask = dict(model=model, max_tokens=2000, tools=MESSAGES_TOOLS)
     answer = claude.messages.create(messages=HELLO, **ask)
     call = answer.content[-1]
     history = HELLO + [{"role": "assistant", "content": [b.model_dump() for b in answer.content]},
                        {"role": "user", "content": [
                            {"type": "tool_result", "tool_use_id": call.id, "content": "rain"}]}]
     assert claude.messages.create(messages=history, **ask).content[-1].text == "You said: hello"
-    parts = [p for c in upstream.requests[-1].json["contents"] for p in c["parts"]]
-    assert [p["thoughtSignature"] for p in parts if "functionCall" in p] == \
-        ["Z2VtaW5pLXNpZ25hdHVyZQ=="]
+    sent = upstream.requests[-1].json
+    if model == "chat/gemini":
+        calls = [c for m in sent["messages"] for c in m.get("tool_calls", [])]
+        assert [c["extra_content"] for c in calls] == [provider.signed(provider_gemini.MARK)]
+    else:
+        parts = [p for c in sent["contents"] for p in c["parts"] if "functionCall" in p]
+        assert [p["thoughtSignature"] for p in parts] == [provider_gemini.MARK]
+
+
+def test_gemini_behind_chat_takes_calls_of_others(claude, upstream):
+    """A history from another model has no signatures: the word for that stands in their place."""
+    history = HELLO + [{"role": "assistant", "content": [
+        {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain"}]}]
+    answer = claude.messages.with_raw_response.create(
+        model="chat/gemini", max_tokens=100, tools=MESSAGES_TOOLS, messages=history)
+    assert answer.parse().content[0].text == "You said: hello"
+    assert answer.headers["x-sluice-dropped"] == "thought signature"
+    [call] = upstream.requests[-1].json["messages"][1]["tool_calls"]
+    assert call["extra_content"] == provider.signed(provider_gemini.DUMMY)
 
 
 async def thinker(x):

@@ -72,8 +72,35 @@ def tool_call(body: dict) -> dict | None:
     chosen = choice["function"] if isinstance(choice, dict) and "function" in choice \
         else body["tools"][0]["function"]
     name = chosen["name"]
-    return {"id": "call_wire0001", "type": "function",
+    call = {"id": "call_wire0001", "type": "function",
             "function": {"name": name, "arguments": '{"city":"Tromsø"}'}}
+    return call | ({"extra_content": signed(provider_gemini.MARK)} if is_gemini(body) else {})
+
+
+def is_gemini(body: dict) -> bool:
+    """Google's own endpoint for OpenAI's clients: it lays its signatures on calls, and wants them back."""
+    return body["model"].startswith("gemini")
+
+
+def signed(mark: str) -> dict:
+    return {"google": {"thought_signature": mark}}
+
+
+def lost_signature(body: dict) -> bool:
+    known = [signed(provider_gemini.MARK), signed(provider_gemini.DUMMY)]
+    return is_gemini(body) and any(
+        m["tool_calls"][0].get("extra_content") not in known
+        for m in body["messages"] if m.get("tool_calls"))
+
+
+def weighed(body: dict, words: list[str]) -> dict | None:
+    """How probable the words were, each a token."""
+    if not body.get("logprobs"):
+        return None
+    return {"refusal": None, "content": [
+        {"token": w, "logprob": -0.25, "bytes": list(w.encode()), "top_logprobs": [
+            {"token": w, "logprob": -0.25, "bytes": list(w.encode())}
+        ][:body.get("top_logprobs", 0)]} for w in words]}
 
 
 def chat_completion(body: dict) -> dict:
@@ -84,15 +111,18 @@ def chat_completion(body: dict) -> dict:
         message["tool_calls"] = [call]
     return {"id": "chatcmpl-wire", "object": "chat.completion", "created": CREATED,
             "model": dated(body["model"]),
-            "choices": [{"index": 0, "message": message, "logprobs": None,
+            "choices": [{"index": 0, "message": message,
+                         "logprobs": None if call else weighed(body, words),
                          "finish_reason": "tool_calls" if call else "stop"}],
             "usage": usage(body, len(words)), "system_fingerprint": "fp_wire"}
 
 
 def chat_chunk(body: dict, delta: dict, finish: str | None = None) -> dict:
+    word = delta.get("content")
     return {"id": "chatcmpl-wire", "object": "chat.completion.chunk", "created": CREATED,
             "model": dated(body["model"]), "system_fingerprint": "fp_wire",
-            "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish,
+                         "logprobs": weighed(body, [word]) if word else None}]}
 
 
 def usage_chunk(body: dict, completion: int) -> dict:
@@ -183,7 +213,7 @@ def is_proper(path: str, body) -> bool:
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         return False
     if path == "/v1/chat/completions":
-        return is_list_of(dict, body.get("messages"))
+        return is_list_of(dict, body.get("messages")) and not lost_signature(body)
     return "input" in body if path == "/v1/embeddings" else True
 
 

@@ -5,6 +5,7 @@ import json
 from typing import Iterator
 
 MARK = "Z2VtaW5pLXNpZ25hdHVyZQ=="
+DUMMY = "skip_thought_signature_validator"
 
 
 def last_user_text(body: dict) -> str:
@@ -35,6 +36,11 @@ def parts(body: dict) -> Iterator[dict]:
 def response(body: dict, some: list[dict], finish: str | None) -> dict:
     prompt = len(json.dumps(body["contents"])) // 4
     candidate = {"content": {"role": "model", "parts": some}, "index": 0}
+    if body.get("generationConfig", {}).get("responseLogprobs"):
+        words = [p["text"] for p in some if "text" in p and not p.get("thought")]
+        each = [{"token": w, "tokenId": 7, "logProbability": -0.25} for w in words]
+        candidate["logprobsResult"] = {"chosenCandidates": each,
+                                       "topCandidates": [{"candidates": [e]} for e in each]}
     return {"candidates": [candidate | ({"finishReason": finish} if finish else {})],
             "usageMetadata": {"promptTokenCount": prompt, "cachedContentTokenCount": 3,
                               "candidatesTokenCount": 3, "totalTokenCount": prompt + 3},
@@ -63,6 +69,6 @@ def problem_of(body: dict) -> str | None:
         if content.get("role") not in ("user", "model"):
             return f"contents[{i}]: Please use a valid role: user, model."
         calls = [p for p in content["parts"] if "functionCall" in p]
-        if calls and "thoughtSignature" not in calls[0]:
+        if calls and calls[0].get("thoughtSignature") not in (MARK, DUMMY):
             return f"Function call in contents[{i}] is missing a thought_signature."
     return None

@@ -43,7 +43,22 @@ def answer_items(body: dict) -> list[dict]:
     return reasoning + [{"type": "message", "id": "msg_wire", "role": "assistant",
                          "status": "completed", "content": [
                              {"type": "output_text", "text": "You said: " + last_user_text(body),
-                              "annotations": [], "logprobs": []}]}]
+                              "annotations": [],
+                              "logprobs": weighed(body, words_of(body))}]}]
+
+
+def words_of(body: dict) -> list[str]:
+    words = ("You said: " + last_user_text(body)).split(" ")
+    return [w if i == 0 else " " + w for i, w in enumerate(words)]
+
+
+def weighed(body: dict, words: list[str]) -> list[dict]:
+    """How probable the words were, each a token; deltas tell no bytes."""
+    if "message.output_text.logprobs" not in body.get("include", []):
+        return []
+    return [{"token": w, "logprob": -0.25, "top_logprobs": [{"token": w, "logprob": -0.25}
+                                                            ][:body.get("top_logprobs", 0)]}
+            for w in words]
 
 
 def usage(body: dict) -> dict:
@@ -68,10 +83,12 @@ def inside(item: dict) -> Iterator[tuple[str, dict]]:
         part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
         at = {"item_id": item["id"], "content_index": 0}
         yield "content_part.added", at | {"part": part}
+        logprobs = item["content"][0]["logprobs"]
         for i, word in enumerate(text.split(" ")):
-            yield "output_text.delta", at | {"delta": word if i == 0 else " " + word}
-        yield "output_text.done", at | {"text": text}
-        yield "content_part.done", at | {"part": part | {"text": text}}
+            yield "output_text.delta", at | {"delta": word if i == 0 else " " + word,
+                                             "logprobs": logprobs[i:i + 1]}
+        yield "output_text.done", at | {"text": text, "logprobs": logprobs}
+        yield "content_part.done", at | {"part": part | {"text": text, "logprobs": logprobs}}
     elif item["type"] == "reasoning":
         at = {"item_id": item["id"], "summary_index": 0}
         yield "reasoning_summary_part.added", at | {"part": {"type": "summary_text", "text": ""}}

@@ -38,6 +38,29 @@ test('openai: chat, streamed with its helper, tools run by it', async () => {
     assert.deepEqual(asked, ['Tromsø']);
 });
 
+for (const streamed of [false, true]) {
+    test(`openai: chat, a message is sent back as it came, ${streamed ? 'streamed' : 'whole'}`, async () => {
+        const client = new OpenAI({ baseURL: BASE_URL, ...options });
+        const messages = [{ role: 'user', content: 'hello' }];
+        const ask = {
+            model: MODEL,
+            messages,
+            reasoning_effort: 'high',
+            tools: [{ type: 'function', function: { name: 'weather', parameters: schema } }],
+        };
+        const message = streamed
+            ? await client.chat.completions.stream(ask).finalMessage()
+            : (await client.chat.completions.create(ask)).choices[0].message;
+        const [call] = message.tool_calls;
+        messages.push(message, { role: 'tool', tool_call_id: call.id, content: 'rain' });
+        const { data, response } = await client.chat.completions.create(ask).withResponse();
+        assert.equal(data.choices[0].message.content, 'You said: hello');
+        const dropped = response.headers.get('x-sluice-dropped') ?? '';
+        assert.ok(!dropped.includes('thought signature'), dropped);
+        if (!streamed && /^(messages|responses|bedrock)/.test(MODEL)) assert.equal(dropped, '');
+    });
+}
+
 test('openai: responses, streamed with its helper', async () => {
     const client = new OpenAI({ baseURL: BASE_URL, ...options });
     const stream = client.responses.stream({ model: MODEL, input: 'one two' });
@@ -128,6 +151,8 @@ for (const [name, model] of Object.entries(vercel)) {
         });
         assert.equal(text, 'You said: hello');
         assert.deepEqual([asked, steps.length], [['Tromsø'], 2]);
+        if (name === 'openai-compatible') // it knows Gemini's signatures by Google's own spelling
+            assert.equal(steps[1].response.headers['x-sluice-dropped'], undefined);
 
         const result = streamText({ model, maxRetries: 0, prompt: 'one two' });
         const pieces = [];
