@@ -51,11 +51,12 @@ static void put_bytes_of(struct json_out *o, struct span token)
     struct buf text = {0};
     struct json_out plain = json_out_to(&text);
     bool is_known = json_out_unescaped(&plain, json_raw(token)) && is_text(buf_span(&text));
+    struct span bytes = is_known ? buf_span(&text) : SPAN_NONE;
     json_out_span(o, is_known ? SPAN_LIT("[") : SPAN_LIT("null"));
-    for (size_t i = 0; is_known && i < buf_len(&text); i++) {
+    for (size_t i = 0; bytes.at != NULL && i < bytes.len; i++) {
         if (i > 0)
             json_out_lit(o, ",");
-        json_out_u64(o, buf_span(&text).at[i]);
+        json_out_u64(o, bytes.at[i]);
     }
     if (is_known)
         json_out_lit(o, "]");

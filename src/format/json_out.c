@@ -36,7 +36,7 @@ void json_out_bytes(struct json_out *o, struct span bytes)
 
 bool json_out_unescaped(struct json_out *o, struct span raw)
 {
-    if (o->rc != 0)
+    if (o->rc != 0 || raw.len == 0)
         return true;
     o->rc = buf_reserve(o->buf, raw.len); /* no escape is shorter than what it stands for */
     if (o->rc != 0)

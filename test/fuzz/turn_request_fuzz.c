@@ -80,11 +80,13 @@ static void write_for(enum upstream_api to, unsigned facts, struct translation_o
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum api_protocol apis[] = {API_CHAT, API_MESSAGES, API_RESPONSES};
+    static const enum api_protocol apis[] = {API_CHAT, API_MESSAGES, API_RESPONSES,
+                                             API_COMPLETIONS};
     if (size == 0)
         return 0;
-    enum api_protocol api = apis[data[0] % 3];
-    unsigned facts = data[0] / 3 * 2654435761u >> 16; /* as if each were known of some model */
+    enum api_protocol api = apis[data[0] % 4];
+    /* as if each were known of some model */
+    unsigned facts = data[0] / 4 * 2654435761u >> (32 - MODEL_FACTS);
     struct span body = span_of(data + 1, size - 1);
     struct translation_options translation = choose(data[0] * 2246822519u >> 12);
     for (enum upstream_api to = UPSTREAM_CHAT; to <= UPSTREAM_CONVERSE; to++) {
@@ -96,7 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (openai_request_read(body, api, &a, &seen, &why) &&
             openai_request_is_complete(&seen, api, &why)) {
             if (client_codec_for(api)->read(body, &translation, &a, &r, &why)) {
-                proof_keep(&r, upstream_codec_for(to)->family);
+                bool is_signed = to == UPSTREAM_CHAT && (facts & FACT_THOUGHT_SIGNATURES) != 0;
+                proof_keep(&r, is_signed ? PROOF_GEMINI : upstream_codec_for(to)->family);
                 write_for(to, facts, translation, &r, &a);
             } else {
                 must(why.message[0] != '\0');
