@@ -32,20 +32,6 @@ static bool is_text(struct span token)
            span_find(token, SPAN_LIT("\xef\xbf\xbd")) == SIZE_MAX;
 }
 
-/* One by one: the list may hold line breaks, and what is written may be a line of an event. */
-static void put_numbers(struct json_out *o, struct span list)
-{
-    struct span number;
-    size_t cursor = 0;
-    json_out_lit(o, "[");
-    for (unsigned n = 0; json_each(list, &cursor, &number); n++) {
-        if (n > 0)
-            json_out_lit(o, ",");
-        json_out_span(o, number);
-    }
-    json_out_lit(o, "]");
-}
-
 static void put_bytes_of(struct json_out *o, struct span token)
 {
     struct buf text = {0};
@@ -73,7 +59,7 @@ static void put_members(struct json_out *o, const struct token *t)
     json_out_span(o, t->logprob);
     json_out_lit(o, ",\"bytes\":");
     if (t->bytes.len > 0)
-        put_numbers(o, t->bytes);
+        json_out_line(o, t->bytes);
     else
         put_bytes_of(o, t->token);
 }

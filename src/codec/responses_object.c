@@ -57,7 +57,7 @@ static void put_echo(struct json_out *o, const char *key, struct span lexeme, co
     json_out_lit(o, ",\"");
     json_out_span(o, span_text(key));
     json_out_lit(o, "\":");
-    json_out_span(o, lexeme.len > 0 ? lexeme : span_text(otherwise));
+    json_out_line(o, lexeme.len > 0 ? lexeme : span_text(otherwise));
 }
 
 /* Every member a function can have, null where the client said nothing; strict is the default. */
@@ -100,7 +100,7 @@ static void put_tools(struct json_out *o, struct span tools)
             span_eq(json_value(tool, &type), SPAN_LIT("\"function\"")))
             put_function_tool(o, tool);
         else
-            json_out_span(o, tool);
+            json_out_line(o, tool);
     }
     json_out_lit(o, "]");
 }
@@ -110,7 +110,7 @@ static void put_text_options(struct json_out *o, struct span text)
     struct json_member m;
     json_out_lit(o, ",\"text\":{\"format\":");
     if (text.len > 0 && json_get(text, "format", &m) && m.kind == JSON_OBJECT)
-        json_out_span(o, json_value(text, &m));
+        json_out_line(o, json_value(text, &m));
     else
         json_out_lit(o, "{\"type\":\"text\"}");
     if (text.len > 0 && json_get(text, "verbosity", &m) && m.kind == JSON_STRING) {

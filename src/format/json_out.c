@@ -8,6 +8,17 @@ void json_out_span(struct json_out *o, struct span s)
         o->rc = buf_add(o->buf, s);
 }
 
+void json_out_line(struct json_out *o, struct span lexeme)
+{
+    while (lexeme.len > 0) {
+        size_t n = 0;
+        while (n < lexeme.len && lexeme.at[n] != '\n' && lexeme.at[n] != '\r')
+            n++;
+        json_out_span(o, span_sub(lexeme, 0, n));
+        lexeme = span_skip(lexeme, n + 1);
+    }
+}
+
 void json_out_u64(struct json_out *o, uint64_t n)
 {
     char digits[20]; /* of 2^64 - 1 */

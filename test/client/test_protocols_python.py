@@ -376,6 +376,19 @@ def test_responses_bring_geminis_signature_back(oai, model):
     assert "x-sluice-dropped" not in final.headers
 
 
+def test_events_are_lines_however_the_request_was_laid_out(protocols):
+    """The response repeats much of the request, which may have line breaks between its members."""
+    body = {"model": "chat/good", "input": "hello", "stream": True, "tools": RESPONSES_TOOLS + [
+        {"type": "custom", "name": "say"}], "tool_choice": "none", "metadata": {"a": "b"},
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}}}
+    answer = protocols.ask(raw.request_bytes(
+        "POST", "/v1/responses", json.dumps(body, indent=1).replace("\n", "\r\n").encode()))
+    events = answer.body.decode().strip().split("\n\n")
+    assert all(len(e.splitlines()) == 2 for e in events)
+    last = json.loads(events[-1].partition("data: ")[2])["response"]
+    assert last["metadata"] == {"a": "b"} and last["tools"][0]["parameters"] == SCHEMA
+
+
 def test_custom_tool_of_a_chat_model(oai):
     """Free text travels as a function's argument, and comes back as text."""
     answer = oai.responses.create(model="responses/good", input="hello",

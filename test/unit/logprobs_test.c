@@ -19,8 +19,8 @@ static void every_member_is_there(void **state)
         {"[{\"token\":7,\"logprob\":\"x\",\"bytes\":3,\"top_logprobs\":null}]",
          "{\"token\":\"\",\"logprob\":0,\"bytes\":[],\"top_logprobs\":[]}"},
         /* numbers stay as they are spelt, bytes on one line */
-        {"[{\"bytes\":[\n72,\r\n 105 ],\"token\":\"Hi\",\"logprob\":-1.50e-3}]",
-         "{\"token\":\"Hi\",\"logprob\":-1.50e-3,\"bytes\":[72,105],\"top_logprobs\":[]}"},
+        {"[{\"bytes\":[\n72,\r\n105 ],\"token\":\"Hi\",\"logprob\":-1.50e-3}]",
+         "{\"token\":\"Hi\",\"logprob\":-1.50e-3,\"bytes\":[72,105 ],\"top_logprobs\":[]}"},
         {"[{\"token\":\"a\",\"logprob\":-1,\"bytes\":[97],\"top_logprobs\":[{\"token\":\"b\",\"logprob\":"
          "-2,\"bytes\":null},{\"token\":\"c\",\"logprob\":-3}]},{\"token\":\"d\",\"logprob\":0}]",
          "{\"token\":\"a\",\"logprob\":-1,\"bytes\":[97],\"top_logprobs\":[{\"token\":\"b\","

@@ -19,6 +19,8 @@ static inline struct json_out json_out_to(struct buf *buf)
 }
 
 void json_out_span(struct json_out *o, struct span s); /* bytes as they are: a lexeme */
+/* The same on one line, as an event of a stream must be: line breaks stand between tokens only. */
+void json_out_line(struct json_out *o, struct span lexeme);
 void json_out_u64(struct json_out *o, uint64_t n);
 /* A string in quotes: `raw` is the inside of one already; `bytes` is escaped on the way. */
 void json_out_raw(struct json_out *o, struct span raw);
