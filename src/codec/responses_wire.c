@@ -470,7 +470,8 @@ static void put_include(struct writing *w)
     if (encrypted)
         put(w, "\"reasoning.encrypted_content\"");
     if (logprobs)
-        put(w, encrypted ? ",\"message.output_text.logprobs\"" : "\"message.output_text.logprobs\"");
+        put(w,
+            encrypted ? ",\"message.output_text.logprobs\"" : "\"message.output_text.logprobs\"");
     put(w, "]");
 }
 

@@ -11,7 +11,7 @@ static struct target of(enum protocol protocol, const char *model,
 }
 
 /* One letter for each fact that matters of the family, in the order of the enum. */
-static void write_facts(unsigned facts, char out[10])
+static void write_facts(unsigned facts, char out[11])
 {
     static const struct {
         unsigned fact;
@@ -19,7 +19,8 @@ static void write_facts(unsigned facts, char out[10])
     } letters[] = {
         {FACT_REASONING, 'r'},       {FACT_THINKING_BUDGET, 'b'}, {FACT_THINKING_OFF, 'o'},
         {FACT_EFFORT_XHIGH, 'x'},    {FACT_EFFORT_MAX, 'm'},      {FACT_SAMPLING, 's'},
-        {FACT_SYSTEM_ANYWHERE, 'a'}, {FACT_EFFORT_MINIMAL, 'i'},  {FACT_ENCRYPTED_REASONING, 'e'}};
+        {FACT_SYSTEM_ANYWHERE, 'a'}, {FACT_EFFORT_MINIMAL, 'i'},  {FACT_ENCRYPTED_REASONING, 'e'},
+        {FACT_THOUGHT_SIGNATURES, 'g'}};
     size_t n = 0;
     for (unsigned i = 0; i < ROWS(letters); i++)
         if (facts & letters[i].fact)
@@ -49,11 +50,12 @@ static void models_are_known_by_name(void **state)
         {PROTOCOL_ANTHROPIC, "claude-3-5-haiku-latest", "bos"},
         {PROTOCOL_ANTHROPIC, "claude-3-7-sonnet-latest", "rbos"},
         {PROTOCOL_ANTHROPIC, "glm-4.6", "rbos"},
-        {PROTOCOL_GEMINI, "gemini-3-pro-preview", "rs"},
-        {PROTOCOL_GEMINI, "gemini-3-flash", "rosi"},
-        {PROTOCOL_GEMINI, "gemini-2.5-flash-lite", "rbos"},
-        {PROTOCOL_VERTEX, "gemini-2.5-pro", "rbs"},
+        {PROTOCOL_GEMINI, "gemini-3-pro-preview", "rsg"},
+        {PROTOCOL_GEMINI, "gemini-3-flash", "rosig"},
+        {PROTOCOL_GEMINI, "gemini-2.5-flash-lite", "rbosg"},
+        {PROTOCOL_VERTEX, "gemini-2.5-pro", "rbsg"},
         {PROTOCOL_GEMINI, "gemini-2.0-flash", "s"},
+        {PROTOCOL_OPENAI, "google/gemini-3-pro", "rsg"},
         {PROTOCOL_OPENAI, "gpt-4o-mini", "s"},
         {PROTOCOL_OPENAI, "gpt-4.1", "s"},
         {PROTOCOL_OPENAI, "o3-mini", "r"},
@@ -86,7 +88,7 @@ static void models_are_known_by_name(void **state)
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct provider_options p;
         struct target t = of(rows[i].protocol, rows[i].model, &p);
-        char facts[10];
+        char facts[11];
         write_facts(facts_of(&t), facts);
         if (strcmp(facts, rows[i].facts) != 0)
             print_error("%s: %s\n", rows[i].model, facts);
