@@ -271,7 +271,8 @@ static void proofs_come_back_to_their_family(void **state)
         struct span body = span_text(ways[i].body);
         uint8_t *copy = exact_copy(body);
         arena_init(&arena, NULL, 512);
-        assert_row(i, client_codec_for(API_CHAT)->read(span_of(copy, body.len), &arena, &r, &why));
+        assert_row(i, client_codec_for(API_CHAT)->read(span_of(copy, body.len), &o.translation,
+                                                       &arena, &r, &why));
         proof_keep(&r, is_chat ? PROOF_GEMINI : up->family);
         assert_row(i, up->write(&r, &o, &arena, &out, &notes, &why));
         if (span_find(buf_span(&out), span_text(ways[i].somewhere)) == SIZE_MAX)
@@ -298,7 +299,8 @@ static void other_models_behind_chat_see_no_signatures(void **state)
     struct buf out = {0};
     struct fault why;
     arena_init(&arena, NULL, 512);
-    assert_true(client_codec_for(API_CHAT)->read(span_text(body), &arena, &r, &why));
+    assert_true(
+        client_codec_for(API_CHAT)->read(span_text(body), &o.translation, &arena, &r, &why));
     proof_keep(&r, up->family);
     assert_true(up->write(&r, &o, &arena, &out, &notes, &why));
     assert_true(span_find(buf_span(&out), SPAN_LIT("extra_content")) == SIZE_MAX);

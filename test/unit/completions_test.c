@@ -5,6 +5,8 @@
 #define BODY(members) "{\"model\":\"m\"" members "}"
 #define PROMPT ",\"prompt\":\"hi\""
 
+static const struct translation_options defaults;
+
 static void what_only_completing_models_can_do_is_refused(void **state)
 {
     (void)state;
@@ -29,7 +31,7 @@ static void what_only_completing_models_can_do_is_refused(void **state)
         struct turn_request r;
         struct fault why;
         arena_init(&arena, NULL, 256);
-        assert_row(i, !completions_turn_read(span_text(rows[i].body), &arena, &r, &why));
+        assert_row(i, !completions_turn_read(span_text(rows[i].body), &defaults, &arena, &r, &why));
         assert_string_equal(why.param, rows[i].param);
         assert_row(i, why.kind == rows[i].kind);
         arena_fini(&arena);
@@ -54,7 +56,7 @@ static void members_are_noted_unless_they_say_nothing(void **state)
         struct turn_request r;
         struct fault why;
         arena_init(&arena, NULL, 256);
-        assert_row(i, completions_turn_read(span_text(rows[i].body), &arena, &r, &why));
+        assert_row(i, completions_turn_read(span_text(rows[i].body), &defaults, &arena, &r, &why));
         assert_span(r.messages->parts->text, "hi");
         assert_row(i, r.unread.n == (rows[i].note != NULL));
         assert_row(i, rows[i].note == NULL || turn_is_noted(&r.unread, rows[i].note));

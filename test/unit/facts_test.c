@@ -16,11 +16,11 @@ static void write_facts(unsigned facts, char out[11])
     static const struct {
         unsigned fact;
         char letter;
-    } letters[] = {
-        {FACT_REASONING, 'r'},       {FACT_THINKING_BUDGET, 'b'}, {FACT_THINKING_OFF, 'o'},
-        {FACT_EFFORT_XHIGH, 'x'},    {FACT_EFFORT_MAX, 'm'},      {FACT_SAMPLING, 's'},
-        {FACT_SYSTEM_ANYWHERE, 'a'}, {FACT_EFFORT_MINIMAL, 'i'},  {FACT_ENCRYPTED_REASONING, 'e'},
-        {FACT_THOUGHT_SIGNATURES, 'g'}};
+    } letters[] = {{FACT_REASONING, 'r'},           {FACT_THINKING_BUDGET, 'b'},
+                   {FACT_THINKING_OFF, 'o'},        {FACT_EFFORT_XHIGH, 'x'},
+                   {FACT_EFFORT_MAX, 'm'},          {FACT_SAMPLING, 's'},
+                   {FACT_SYSTEM_ANYWHERE, 'a'},     {FACT_EFFORT_MINIMAL, 'i'},
+                   {FACT_ENCRYPTED_REASONING, 'e'}, {FACT_THOUGHT_SIGNATURES, 'g'}};
     size_t n = 0;
     for (unsigned i = 0; i < ROWS(letters); i++)
         if (facts & letters[i].fact)
