@@ -133,7 +133,7 @@ static unsigned facts_of_protocol(const struct provider_options *p)
     switch (p->protocol) {
     case PROTOCOL_ANTHROPIC: /* whoever offers this protocol knows its first form of thinking */
         return FACT_REASONING | FACT_SAMPLING | FACT_THINKING_BUDGET | FACT_THINKING_OFF |
-               FACT_JSON_SCHEMA;
+               FACT_JSON_SCHEMA | FACT_WEB_SEARCH;
     case PROTOCOL_BEDROCK: /* each maker has its own members for reasoning; few know schemas */
         return FACT_SAMPLING | FACT_THINKING_BUDGET;
     case PROTOCOL_OPENAI:
@@ -153,6 +153,20 @@ static unsigned overruled(unsigned facts, const struct fact_options *by)
     return by == NULL ? facts : (facts & ~by->known) | (by->yes & by->known);
 }
 
+/* What Anthropic's models can do depends on whose service they are asked on. */
+static unsigned as_served(unsigned facts, const struct target *t)
+{
+    switch (t->provider->protocol) {
+    case PROTOCOL_VERTEX:
+        facts &= ~(unsigned)FACT_SYSTEM_ANYWHERE;
+        return is_named(t->upstream_model, "claude") ? facts | FACT_WEB_SEARCH : facts;
+    case PROTOCOL_BEDROCK:
+        return facts & ~(unsigned)FACT_SYSTEM_ANYWHERE;
+    default:
+        return facts;
+    }
+}
+
 unsigned facts_of(const struct target *t)
 {
     const struct provider_options *p = t->provider;
@@ -161,9 +175,7 @@ unsigned facts_of(const struct target *t)
         if (is_named(t->upstream_model, models[i].name))
             facts = (facts & ~models[i].no) | models[i].yes;
     }
-    if (p->protocol == PROTOCOL_VERTEX)
-        facts &= ~(unsigned)FACT_SYSTEM_ANYWHERE; /* a feature of Anthropic's own service */
-    return overruled(overruled(facts, &p->facts), t->facts);
+    return overruled(overruled(as_served(facts, t), &p->facts), t->facts);
 }
 
 uint64_t facts_max_output(const struct target *t)

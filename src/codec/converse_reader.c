@@ -1,6 +1,6 @@
 #include "sluice/codec/converse_reader.h"
 
-#include "sluice/codec/provider_error.h"
+#include "sluice/codec/bedrock_error.h"
 #include "sluice/format/json_walk.h"
 
 #include <stdio.h>
@@ -237,24 +237,15 @@ static void finish(struct converse_reader *r)
 static void fail_with(struct converse_reader *r, struct span type, struct span body)
 {
     struct fault f;
-    provider_error_read(body, &f);
-    if (f.kind != FAULT_CONTEXT_LENGTH) /* a validationException, more exactly */
-        f.kind = provider_error_kind(type);
+    bedrock_exception_read(type, body, &f);
     emit(r, &(struct turn_event){.kind = TURN_FAULT, .fault = &f});
 }
 
 void converse_reader_error(struct converse_reader *r, struct span code, struct span message)
 {
-    struct fault f = {.kind = provider_error_kind(code)};
-    snprintf(f.message, sizeof f.message, "%.*s: %.*s", SPAN_FMT(span_sub(code, 0, 64)),
-             SPAN_FMT(span_sub(message, 0, 300)));
+    struct fault f;
+    bedrock_error_read(code, message, &f);
     emit(r, &(struct turn_event){.kind = TURN_FAULT, .fault = &f});
-}
-
-static bool is_exception(struct span type)
-{
-    static const size_t len = sizeof "Exception" - 1;
-    return type.len > len && span_eq(span_skip(type, type.len - len), SPAN_LIT("Exception"));
 }
 
 /* --- events and whole answers ---------------------------------------------------------------------- */
@@ -311,7 +302,7 @@ void converse_reader_event(struct converse_reader *r, struct span type, struct s
     struct payload p;
     if (r->is_over)
         return;
-    if (is_exception(type)) {
+    if (bedrock_is_exception(type)) {
         fail_with(r, type, payload);
     } else if (!read_payload(payload, &p)) {
         fail(r, "the provider's stream holds an event that is not a JSON object");

@@ -25,11 +25,19 @@ static bool put_custom_tool(struct writing *w, const struct turn_tool *t)
     return true;
 }
 
+/* Who lacks the one, as Bedrock does, lacks the other. */
+static void put_web_tool(struct writing *w, const struct turn_tool *t)
+{
+    if (!takes(w, FACT_WEB_SEARCH))
+        web_tool_note(w, t);
+    else if (web_tool_is_possible(w, t))
+        web_tool_put_messages(w, t);
+}
+
 static bool put_tool(struct writing *w, const struct turn_tool *t)
 {
     if (t->web != NULL) {
-        if (web_tool_is_possible(w, t))
-            web_tool_put_messages(w, t);
+        put_web_tool(w, t);
         return true;
     }
     put_comma(w);
@@ -90,6 +98,10 @@ static void put_choice(struct writing *w)
         put_choice_end(w);
         break;
     case CHOICE_NAMED:
+        if (wire_must_use_web(w->r) != NULL && !takes(w, FACT_WEB_SEARCH)) {
+            turn_note_dropped(w->notes, "tool_choice");
+            break;
+        }
         put(w, ",\"tool_choice\":{\"type\":\"tool\",\"name\":");
         json_out_raw(&w->out,
                      w->r->choice_name.len > 0 ? w->r->choice_name : SPAN_LIT("web_search"));

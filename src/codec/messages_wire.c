@@ -528,7 +528,7 @@ static void put_rest(struct writing *w)
     }
     if (takes(w, FACT_CACHE_PREFIX) && !wire_has_cache_control(w->r))
         put(w, ",\"cache_control\":{\"type\":\"ephemeral\"}");
-    if (w->r->stream)
+    if (w->r->stream && !w->o->streams_by_path)
         put(w, ",\"stream\":true");
     put(w, "}");
 }

@@ -123,7 +123,7 @@ static bool is_gateway_only(struct span key)
 /* The first letters that any member we look at can begin with; keys written with escapes pass too. */
 static bool may_concern_us(struct span key)
 {
-    return key.len > 0 && memchr("mspuicbed\\", key.at[0], 10) != NULL;
+    return key.len > 0 && memchr("mspuicbeda\\", key.at[0], 11) != NULL;
 }
 
 /* Do streams of this API say their usage in a chunk that has to be asked for? */
@@ -168,6 +168,11 @@ static bool read_of_embeddings(struct openai_request *r, struct span key, struct
     return true;
 }
 
+static bool is_anthropics(enum api_protocol api)
+{
+    return api == API_MESSAGES || api == API_COUNT_TOKENS;
+}
+
 static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
                         enum api_protocol api, struct arena *a, struct fault *why)
 {
@@ -182,21 +187,26 @@ static bool read_member(struct openai_request *r, struct span body, const struct
             return false;
         if (r->stream && api == API_EMBEDDINGS)
             return reject(why, "stream", "embeddings cannot be streamed");
-        return true;
+        return api != API_MESSAGES || note(r, m, NOTED_STREAM, why);
     }
     if (json_key_is(key, "stream_options") && has_usage_chunk(api))
         return read_stream_options(r, value, m->kind, why) && note(r, m, NOTED_STREAM_OPTIONS, why);
     if (json_key_is(key, "stream_options") &&
         api == API_MESSAGES) /* unknown there: contract 2.14 */
         return note(r, m, NOTED_GATEWAY_ONLY, why);
+    if (json_key_is(key, "anthropic_version") && is_anthropics(api))
+        return note(r, m, NOTED_VERSION, why);
+    if (json_key_is(key, "anthropic_beta") && is_anthropics(api)) {
+        r->betas = m->kind == JSON_ARRAY ? value : SPAN_NONE;
+        return note(r, m, NOTED_BETAS, why);
+    }
     if (api == API_RESPONSES && !read_keeping(r, key, m, why))
         return false;
     if (json_key_is(key, subjects[api]))
         r->has_subject = true;
     if (api == API_EMBEDDINGS && !read_of_embeddings(r, key, value, m->kind, a, why))
         return false;
-    if (json_key_is(key, "messages") &&
-        (api == API_CHAT || api == API_MESSAGES || api == API_COUNT_TOKENS)) {
+    if (json_key_is(key, "messages") && (api == API_CHAT || is_anthropics(api))) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
         if (!json_array_is_filled(value))
@@ -382,6 +392,15 @@ void openai_request_splice(const struct openai_request *r, struct span body,
             break;
         case NOTED_GATEWAY_ONLY:
             splice_remove_member(out, m);
+            break;
+        case NOTED_VERSION:
+            if (wanted->instead.len > 0)
+                splice_remove_member(out, m);
+            break;
+        case NOTED_STREAM:
+        case NOTED_BETAS:
+            if (wanted->invokes)
+                splice_remove_member(out, m);
             break;
         }
     }

@@ -246,7 +246,8 @@ static const struct option fact_rows[] = {
          "Messages: system messages may stand in the middle."),
     FACT("replays_reasoning", FACT_REPLAYS_REASONING,
          "Chat: it wants `reasoning_content` of earlier turns back."),
-    FACT("web_search", FACT_WEB_SEARCH, "Chat: it takes `web_search_options`."),
+    FACT("web_search", FACT_WEB_SEARCH,
+         "Chat: it takes `web_search_options`. Messages: it has Anthropic's search."),
     FACT("custom_tools", FACT_CUSTOM_TOOLS, "Chat: it knows tools that take free text."),
     FACT("max_completion_tokens", FACT_COMPLETION_TOKENS, "Chat: what it calls `max_tokens`."),
     FACT("short_call_ids", FACT_SHORT_CALL_IDS,
@@ -284,7 +285,7 @@ static const struct option provider_rows[] = {
     {"protocol", &type_word, MEMBER(struct provider_options, protocol), .words = protocol_words,
      .doc =
          "What it speaks: `openai` (Chat Completions), `responses`, `anthropic` (Messages), "
-         "`gemini` (generateContent), `bedrock` (Converse), `vertex` (Google's, by the model's maker) or `demo`. Clients of another protocol are translated. Left out: the preset's, otherwise "
+         "`gemini` (generateContent), `bedrock` (Amazon's, by the model's maker), `vertex` (Google's, by the model's maker) or `demo`. Clients of another protocol are translated. Left out: the preset's, otherwise "
          "`openai`."},
     {"responses", &type_bool, MEMBER(struct provider_options, has_responses),
      .doc =

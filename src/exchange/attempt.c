@@ -2,7 +2,6 @@
 #include "signature.h"
 
 #include "sluice/catalog/facts.h"
-#include "sluice/http/inflate.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -175,6 +174,36 @@ static void release_connection(struct attempt *a)
     a->client = NULL;
 }
 
+/* A body that stays Anthropic's is what betas are about. */
+static bool takes_betas(const struct attempt *a)
+{
+    return a->dialect.upstream == NULL ||
+           a->dialect.upstream == upstream_codec_for(UPSTREAM_MESSAGES);
+}
+
+/* Of what the client's head says, only that goes along with a body of ours that is about the body. */
+static struct span made_fields(const struct attempt *a)
+{
+    static const struct span json = {(const uint8_t *)"Content-Type: application/json\r\n", 32};
+    struct exchange *x = a->x;
+    if (x->betas.len == 0 || !takes_betas(a) || a->dialect.invokes)
+        return json;
+    return span_text(arena_printf(&x->sending, "%.*santhropic-beta: %.*s\r\n", SPAN_FMT(json),
+                                  SPAN_FMT(x->betas)));
+}
+
+struct openai_wanted attempt_wanted(const struct attempt *a)
+{
+    return (struct openai_wanted){
+        .model = a->target->upstream_model,
+        .instead = a->instead,
+        .invokes = a->dialect.invokes,
+        .keeps_nothing = !a->target->provider->stores_responses,
+        .encrypts_reasoning = a->x->request->is_kept &&
+                              (facts_of(a->target) & FACT_ENCRYPTED_REASONING) != 0,
+    };
+}
+
 /* The client's bytes, spliced. */
 static void send_passing(struct attempt *a)
 {
@@ -184,37 +213,16 @@ static void send_passing(struct attempt *a)
     struct span spans[2 * SPLICE_EDITS_MAX + 2];
     size_t total;
 
-    const struct openai_wanted wanted = {
-        .model = a->target->upstream_model,
-        .instead = span_text(a->dialect.model_instead),
-        .keeps_nothing = !a->target->provider->stores_responses,
-        .encrypts_reasoning = x->request->is_kept &&
-                              (facts_of(a->target) & FACT_ENCRYPTED_REASONING) != 0,
-    };
+    const struct openai_wanted wanted = attempt_wanted(a);
     openai_request_splice(x->request, body, &wanted, &x->sending, &splice);
     unsigned n = splice_spans(&splice, body, spans + 1, &total);
-    spans[0] = request_head(a, x->forward,
+    spans[0] = request_head(a, a->dialect.invokes ? made_fields(a) : x->forward,
                             x->says_version ? SPAN_NONE : span_text(a->dialect.version), total);
     send_all(a, spans, n + 1, total);
 }
 
-static bool takes_betas(const struct attempt *a)
-{
-    return a->dialect.upstream == upstream_codec_for(UPSTREAM_MESSAGES);
-}
-
-/* Of what the client's head says, only that goes along with a body of ours that is about the body. */
-static struct span translated_fields(const struct attempt *a)
-{
-    static const struct span json = {(const uint8_t *)"Content-Type: application/json\r\n", 32};
-    struct exchange *x = a->x;
-    if (x->betas.len == 0 || !takes_betas(a))
-        return json;
-    return span_text(arena_printf(&x->sending, "%.*santhropic-beta: %.*s\r\n", SPAN_FMT(json),
-                                  SPAN_FMT(x->betas)));
-}
-
-static void send_translated(struct attempt *a)
+/* What was made before: translated, or spliced to be signed. */
+static void send_made(struct attempt *a)
 {
     struct span spans[3];
     struct span body = translation_wire(a->translation);
@@ -222,17 +230,17 @@ static void send_translated(struct attempt *a)
                           ? signature_lines(a->target->provider, a->path,
                                             translation_sha256(a->translation))
                           : span_text(a->dialect.version);
-    spans[0] = request_head(a, translated_fields(a), own, body.len);
+    spans[0] = request_head(a, made_fields(a), own, body.len);
     spans[1] = body;
     send_all(a, spans, 2, body.len);
 }
 
 static void send_request(struct attempt *a)
 {
-    if (a->dialect.upstream == NULL)
+    if (a->translation == NULL)
         send_passing(a);
     else
-        send_translated(a);
+        send_made(a);
 }
 
 /* --- the connection --------------------------------------------------------------------------- */
@@ -451,7 +459,8 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
     if (a->dialect.upstream == NULL && must_be_translated(a))
         (void)dialect_translate(x->kind->api, o, a->target->upstream_model, &a->dialect);
     a->path = dialect_path(&a->dialect, o, a->target->upstream_model, x->wants_stream, &x->sending);
-    if (a->dialect.upstream != NULL)
+    a->instead = dialect_instead(&a->dialect, x->betas, x->request->betas, &x->sending);
+    if (a->dialect.upstream != NULL || o->aws.access_key != NULL)
         translation_start(a);
     else
         reach(a);
@@ -475,12 +484,11 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     document_lane_let_go(&a->x->lane);
     if (a->demo != NULL)
         demo_stop(a->demo);
-    inflater_free(a->inflater);
+    unwrap_close(a);
     translation_end(a->translation);
     a->translation = NULL;
     a->ticket = NULL;
     a->demo = NULL;
-    a->inflater = NULL;
 }
 
 void attempt_received(struct attempt *a)
@@ -544,51 +552,17 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
         fail_status(a, ", a redirect, which is not followed: check its base_url");
         return false;
     }
-    if (inflater_new(head_get(head, FIELD_CONTENT_ENCODING), &a->inflater) < 0) {
-        attempt_fail(
-            a, RESULT_BROKEN, FAULT_UPSTREAM,
-            "it compressed its answer in a way this gateway did not ask for and cannot read");
+    if (!unwrap_open(a, head))
         return false;
-    }
     lane_open(x, head);
     return a->state == ATTEMPT_STREAMING;
-}
-
-/* Compressed data: decoded piece by piece through one buffer. */
-static void inflate_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
-{
-    static uint8_t room[32 * 1024];
-    for (unsigned i = 0; i < n; i++) {
-        struct span in = spans[i];
-        size_t made;
-        do {
-            if (inflater_step(a->inflater, &in, room, sizeof room, &made) < 0) {
-                attempt_on_broken(a, "its compressed answer is damaged");
-                return;
-            }
-            struct span out = span_of(room, made);
-            if (made > 0)
-                lane_data(a->x, &out, 1, false);
-            if (a->state != ATTEMPT_STREAMING)
-                return;
-        } while (in.len > 0 || made == sizeof room);
-    }
-    if (!last)
-        return;
-    if (inflater_is_complete(a->inflater))
-        lane_data(a->x, NULL, 0, true);
-    else
-        attempt_on_broken(a, "its compressed answer was cut off");
 }
 
 void attempt_on_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
     if (!a->paused)
         arm(a, a->target->provider->idle_timeout_ms);
-    if (a->inflater != NULL)
-        inflate_data(a, spans, n, last);
-    else
-        lane_data(a->x, spans, n, last);
+    unwrap_data(a, spans, n, last);
 }
 
 void attempt_on_broken(struct attempt *a, const char *problem)

@@ -1,6 +1,7 @@
 #include "dialect.h"
 
 #include "sluice/codec/sigv4.h"
+#include "sluice/format/json_scan.h"
 
 /* The oldest of Anthropic's versions that is still understood everywhere, for requests that are ours
  * or whose client did not name one. */
@@ -10,8 +11,20 @@
 #define VERTEX_CLAUDE "/publishers/anthropic/models/"
 #define VERTEX_CLAUDE_VERSION "\"anthropic_version\":\"vertex-2023-10-16\""
 
+/* So does Amazon Bedrock's invoke. */
+#define BEDROCK_CLAUDE_VERSION "\"anthropic_version\":\"bedrock-2023-05-31\""
+
 /* Which of a provider's models a row is about; the first row that fits counts. */
-enum models { ALL, CLAUDE, OF_PUBLISHERS };
+enum models { ALL, CLAUDE, OF_PUBLISHERS, ANTHROPICS };
+
+/* "anthropic.claude-…", behind a region's prefix ("us.", "global.") or in an ARN that names the model
+ * or its profile; other ARNs say nothing of the model. */
+static bool is_anthropics(struct span model)
+{
+    static const struct span maker = {(const uint8_t *)"anthropic.", 10};
+    size_t at = span_find(model, maker);
+    return at == 0 || (at != SIZE_MAX && memchr("./", model.at[at - 1], 2) != NULL);
+}
 
 static bool is_about(enum models which, struct span model)
 {
@@ -20,6 +33,8 @@ static bool is_about(enum models which, struct span model)
         return span_starts(model, SPAN_LIT("claude"));
     case OF_PUBLISHERS: /* "meta/llama-4-maverick", through Vertex AI's OpenAI-compatible endpoint */
         return memchr(model.at, '/', model.len) != NULL;
+    case ANTHROPICS:
+        return is_anthropics(model);
     default:
         return true;
     }
@@ -31,6 +46,7 @@ static const struct {
     enum api_protocol api;
     enum models models;
     const char *path, *whole, *version, *model_instead;
+    bool invokes;
 } passes[] = {
     {PROTOCOL_OPENAI, API_CHAT, ALL, "/chat/completions", NULL, "", NULL},
     {PROTOCOL_OPENAI, API_COMPLETIONS, ALL, "/completions", NULL, "", NULL},
@@ -40,6 +56,8 @@ static const struct {
     {PROTOCOL_ANTHROPIC, API_MESSAGES, ALL, "/messages", NULL, ANTHROPIC_VERSION, NULL},
     {PROTOCOL_ANTHROPIC, API_COUNT_TOKENS, ALL, "/messages/count_tokens", NULL, ANTHROPIC_VERSION,
      NULL},
+    {PROTOCOL_BEDROCK, API_MESSAGES, ANTHROPICS, "/model/%s/invoke-with-response-stream",
+     "/model/%s/invoke", "", BEDROCK_CLAUDE_VERSION, true},
     {PROTOCOL_VERTEX, API_MESSAGES, CLAUDE, VERTEX_CLAUDE "%s:streamRawPredict",
      VERTEX_CLAUDE "%s:rawPredict", "", VERTEX_CLAUDE_VERSION},
     {PROTOCOL_VERTEX, API_COUNT_TOKENS, CLAUDE, VERTEX_CLAUDE "count-tokens:rawPredict", NULL, "",
@@ -56,12 +74,15 @@ static const struct {
     enum models models;
     enum upstream_api api;
     const char *path, *whole, *version, *model_instead;
+    bool invokes;
 } translations[] = {
     {PROTOCOL_OPENAI, ALL, UPSTREAM_CHAT, "/chat/completions", NULL, "", NULL},
     {PROTOCOL_RESPONSES, ALL, UPSTREAM_RESPONSES, "/responses", NULL, "", NULL},
     {PROTOCOL_ANTHROPIC, ALL, UPSTREAM_MESSAGES, "/messages", NULL, ANTHROPIC_VERSION, NULL},
     {PROTOCOL_GEMINI, ALL, UPSTREAM_GEMINI, "/models/%s:streamGenerateContent?alt=sse",
      "/models/%s:generateContent", "", NULL},
+    {PROTOCOL_BEDROCK, ANTHROPICS, UPSTREAM_MESSAGES, "/model/%s/invoke-with-response-stream",
+     "/model/%s/invoke", "", BEDROCK_CLAUDE_VERSION, true},
     {PROTOCOL_BEDROCK, ALL, UPSTREAM_CONVERSE, "/model/%s/converse-stream", "/model/%s/converse",
      "", NULL},
     {PROTOCOL_VERTEX, CLAUDE, UPSTREAM_MESSAGES, VERTEX_CLAUDE "%s:streamRawPredict",
@@ -86,6 +107,7 @@ static bool pass(enum api_protocol api, enum protocol protocol, struct span mode
             .whole = passes[i].whole,
             .version = passes[i].version,
             .model_instead = passes[i].model_instead,
+            .invokes = passes[i].invokes,
         };
         return true;
     }
@@ -106,6 +128,7 @@ bool dialect_translate(enum api_protocol api, const struct provider_options *p, 
         .whole = translations[i].whole,
         .version = translations[i].version,
         .model_instead = translations[i].model_instead,
+        .invokes = translations[i].invokes,
         .upstream = upstream_codec_for(translations[i].api),
         .client = client,
     };
@@ -139,6 +162,39 @@ bool dialect_choose(enum api_protocol api, const struct provider_options *p, str
     if (api == API_RESPONSES && p->has_responses)
         return pass(api, PROTOCOL_RESPONSES, model, out);
     return dialect_translate(api, p, model, out);
+}
+
+/* The inside of an array of strings; false when memory is out. */
+static bool add_betas(struct buf *out, struct span betas, struct span also)
+{
+    const char *comma = "";
+    bool is_added = true;
+    while (is_added && betas.len > 0) {
+        struct span beta = span_trim(span_cut(&betas, ','));
+        if (beta.len == 0)
+            continue;
+        is_added = buf_addf(out, "%s\"", comma) == 0 && buf_add_json(out, beta) == 0 &&
+                   buf_add_byte(out, '"') == 0;
+        comma = ",";
+    }
+    if (!json_array_is_filled(also))
+        return is_added;
+    return is_added && buf_add_text(out, comma) == 0 &&
+           buf_add(out, span_sub(also, 1, also.len - 2)) == 0;
+}
+
+struct span dialect_instead(const struct dialect *d, struct span betas, struct span also,
+                            struct arena *a)
+{
+    struct buf out = {0};
+    struct span made = span_text(d->model_instead);
+    if (!d->invokes || (betas.len == 0 && !json_array_is_filled(also)))
+        return made;
+    if (buf_add(&out, made) == 0 && buf_add_text(&out, ",\"anthropic_beta\":[") == 0 &&
+        add_betas(&out, betas, also) && buf_add_byte(&out, ']') == 0)
+        made = arena_keep(a, buf_span(&out));
+    buf_fini(&out);
+    return made;
 }
 
 /* Vertex AI's clients leave the '@' of "claude-sonnet-4-5@20250929" as it is. */

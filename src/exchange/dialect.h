@@ -12,6 +12,7 @@ struct dialect {
     const char *path, *whole;
     const char *version;       /* a field line the protocol wants, "" when none */
     const char *model_instead; /* what stands in the body in place of the model; NULL: the model */
+    bool invokes; /* Bedrock's: the body holds the betas too, and only the path says `stream` */
     const struct upstream_codec *upstream; /* NULL: pass lane */
     const struct client_codec *client;     /* with `upstream` */
 };
@@ -27,6 +28,11 @@ bool dialect_translate(enum api_protocol api, const struct provider_options *p, 
 /* Makes what passes a translation into the same protocol, for an answer in another form than was asked
  * for. False where there is none. */
 bool dialect_adapt(enum api_protocol api, struct dialect *d);
+
+/* What a request's body says in the place of the model, with its comma-separated betas and those of its
+ * own anthropic_beta (`also`, an array or empty) where this is their place; empty: the model. */
+struct span dialect_instead(const struct dialect *d, struct span betas, struct span also,
+                            struct arena *a);
 
 /* The path of a request for this model, in the arena when it has to be made. */
 struct span dialect_path(const struct dialect *d, const struct provider_options *p,

@@ -185,6 +185,7 @@ void exchange_free_spares(void)
         free(spare.at[--spare.n]);
     turn_lane_free_buffer();
     signature_free_buffer();
+    unwrap_free_buffer();
 }
 
 struct exchange *exchange_open(struct gateway *g, struct sink *sink,

@@ -61,6 +61,7 @@ enum attempt_state {
 
 struct demo;
 struct inflater;
+struct invoke_stream;
 
 struct attempt {
     struct exchange *x;
@@ -72,10 +73,12 @@ struct attempt {
     struct ticket *ticket;
     struct client *client;
     struct demo *demo;
-    struct inflater *inflater; /* the provider compresses although asked not to */
+    struct inflater *inflater;     /* the provider compresses although asked not to */
+    struct invoke_stream *invoked; /* its events come in Bedrock's framing */
     struct dialect dialect;
     struct span path;                /* of the request, behind the provider's prefix */
     struct pump *sending;            /* of a large request, in the exchange's `sending` */
+    struct span instead;             /* of the model, in its body: dialect_instead; in x->sending */
     struct translation *translation; /* of the request, when that is not passed on as it is */
     struct deadline deadline;
     uint64_t total_due_ms; /* the provider's total timeout, 0: none */
@@ -108,6 +111,8 @@ void attempt_translated(struct attempt *a);
 void attempt_received(struct attempt *a);
 /* What is left of its request is about to go: it is copied to where it waits for the socket. */
 void attempt_send_rest(struct attempt *a);
+/* What its body is to say. */
+struct openai_wanted attempt_wanted(const struct attempt *a);
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
 /* What its request carried that nobody may see. */
@@ -116,6 +121,15 @@ const struct secret *attempt_secret(const struct attempt *a);
 bool attempt_on_head(struct attempt *a, const struct http_head *head);
 void attempt_on_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
 void attempt_on_broken(struct attempt *a, const char *problem);
+
+/* --- what an answer comes wrapped in: unwrap.c ------------------------------------------------------- */
+
+/* By the answer's head, once it is known which lane reads it. False: the attempt has failed. */
+bool unwrap_open(struct attempt *a, const struct http_head *head);
+/* Hands what was inside to the lane, or tells the attempt that it is broken. */
+void unwrap_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
+void unwrap_close(struct attempt *a);
+void unwrap_free_buffer(void); /* at exit */
 
 /* --- the demo provider: demo.c --------------------------------------------------------------- */
 

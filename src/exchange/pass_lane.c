@@ -90,11 +90,10 @@ void emit(struct emitter *e, struct span s)
 
 /* --- the lane ----------------------------------------------------------------------------------- */
 
-static bool is_stream_type(struct span type)
+static bool is_event_stream(const struct http_head *head)
 {
-    type = span_trim(span_cut(&type, ';'));
-    return span_ieq(type, SPAN_LIT("text/event-stream")) ||
-           span_ieq(type, SPAN_LIT("application/vnd.amazon.eventstream"));
+    return head_has_type(head, SPAN_LIT("text/event-stream")) ||
+           head_has_type(head, SPAN_LIT("application/vnd.amazon.eventstream"));
 }
 
 /* Some providers only stream, some cannot: the same protocol is read and written anew then. */
@@ -106,7 +105,7 @@ static bool adapt(struct exchange *x)
 void lane_open(struct exchange *x, const struct http_head *head)
 {
     struct pass_lane *l = &x->lane;
-    bool is_stream = is_stream_type(head_get(head, FIELD_CONTENT_TYPE));
+    bool is_stream = is_event_stream(head);
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status >= 400) {
         l->kind = LANE_ERROR;

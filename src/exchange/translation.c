@@ -34,6 +34,7 @@ struct translation {
     enum step step;
     struct span body;
     struct wire_options options;
+    struct json_splice splice; /* where the body stays the client's */
     struct arena arena;
     struct turn_request request;
     struct turn_notes notes;
@@ -91,19 +92,38 @@ static bool inline_one(struct translation *t, unsigned i)
     return true;
 }
 
-static void write_request(struct translation *t)
+static bool write_anew(struct translation *t)
 {
-    for (unsigned i = 0; !t->has_failed && i < t->missing.n; i++)
-        t->has_failed = !inline_one(t, i);
-    if (t->has_failed)
-        return;
+    for (unsigned i = 0; i < t->missing.n; i++) {
+        if (!inline_one(t, i))
+            return false;
+    }
     if (t->tells_prompt)
         t->prompt_tokens = token_estimate(&t->request);
-    t->has_failed = !structured_output_prepare(&t->request, &t->options,
-                                               t->dialect.upstream->knows_json_object, &t->arena,
-                                               &t->notes, &t->why) ||
-                    !t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire,
-                                                &t->notes, &t->why);
+    return structured_output_prepare(&t->request, &t->options,
+                                     t->dialect.upstream->knows_json_object, &t->arena, &t->notes,
+                                     &t->why) &&
+           t->dialect.upstream->write(&t->request, &t->options, &t->arena, &t->wire, &t->notes,
+                                      &t->why);
+}
+
+/* The client's own bytes but for a few edits, in one piece. */
+static bool lay_out(struct translation *t)
+{
+    struct span spans[2 * SPLICE_EDITS_MAX + 1];
+    size_t total;
+    unsigned n = splice_spans(&t->splice, t->body, spans, &total);
+    bool is_laid = buf_reserve_exact(&t->wire, total) == 0;
+    for (unsigned i = 0; is_laid && i < n; i++)
+        is_laid = buf_add(&t->wire, spans[i]) == 0;
+    if (!is_laid)
+        t->why = (struct fault){.kind = FAULT_OVERLOADED, .message = "out of memory"};
+    return is_laid;
+}
+
+static void write_request(struct translation *t)
+{
+    t->has_failed = t->dialect.upstream != NULL ? !write_anew(t) : !lay_out(t);
     if (t->is_signed && !t->has_failed)
         digest_sha256(buf_span(&t->wire), t->sha256);
 }
@@ -111,7 +131,7 @@ static void write_request(struct translation *t)
 static void work(void *arg)
 {
     struct translation *t = arg;
-    if (t->step == READING)
+    if (t->step == READING && t->dialect.upstream != NULL)
         read_request(t);
     if (t->has_failed || (t->step == READING && t->missing.n > 0))
         return;
@@ -234,12 +254,21 @@ static struct wire_options options_for(const struct attempt *a, struct arena *ar
     const struct target *target = a->target;
     return (struct wire_options){
         .model = arena_keep(arena, target->upstream_model), /* the exchange may end meanwhile */
-        .model_instead = span_text(a->dialect.model_instead),
+        .model_instead = arena_keep(arena, a->instead),
+        .streams_by_path = a->dialect.invokes,
         .default_max_tokens = facts_max_output(target),
         .facts = facts_of(target),
         .translation = a->x->deployment->snapshot->translation,
         .takes_youtube = target->provider->protocol == PROTOCOL_GEMINI,
     };
+}
+
+/* The edits are found on the loop, for the request they are made of is the exchange's. */
+static void plan_splice(struct translation *t)
+{
+    struct openai_wanted wanted = attempt_wanted(t->a);
+    wanted.instead = arena_keep(&t->arena, wanted.instead);
+    openai_request_splice(t->a->x->request, t->body, &wanted, &t->arena, &t->splice);
 }
 
 void translation_start(struct attempt *a)
@@ -249,7 +278,10 @@ void translation_start(struct attempt *a)
     t->dialect = a->dialect;
     t->body = buf_span(&a->x->body.bytes);
     arena_init(&t->arena, NULL, ARENA_BLOCK);
-    t->options = options_for(a, &t->arena);
+    if (t->dialect.upstream != NULL)
+        t->options = options_for(a, &t->arena);
+    else
+        plan_splice(t);
     t->is_signed = a->target->provider->aws.access_key != NULL;
     t->tells_prompt = a->x->kind->api == API_MESSAGES && a->x->wants_stream;
     t->fetches = a->x->deployment->snapshot->server.fetch.enabled;

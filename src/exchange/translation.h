@@ -1,8 +1,9 @@
-/* translation.h: a client's request on its way into another protocol.
+/* translation.h: a client's request on its way into another protocol; or in its own, spliced into one
+ * piece, where it has to be signed.
  *
- * Reading and writing a megabyte takes two milliseconds, and pictures make requests large, so what is
- * not small is done on another thread. What the request names by URL is fetched in between, for
- * upstreams that take data only (remote_media.h). A translation owns all it makes; the body it reads stays the
+ * Reading and writing a megabyte takes two milliseconds, signing it more, and pictures make requests
+ * large, so what is not small is done on another thread. What the request names by URL is fetched in
+ * between, for upstreams that take data only (remote_media.h). A translation owns all it makes; the body it reads stays the
  * exchange's, unless the exchange ends first: then it goes with the translation. */
 #ifndef SLUICE_EXCHANGE_TRANSLATION_H
 #define SLUICE_EXCHANGE_TRANSLATION_H

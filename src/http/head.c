@@ -142,6 +142,12 @@ struct span head_value(const struct http_head *h, const char *name)
     return f == NULL ? SPAN_NONE : f->value;
 }
 
+bool head_has_type(const struct http_head *h, struct span type)
+{
+    struct span value = head_get(h, FIELD_CONTENT_TYPE);
+    return span_ieq(span_trim(span_cut(&value, ';')), type);
+}
+
 bool connection_names(struct span connection, struct span name)
 {
     while (connection.len > 0) {

@@ -95,6 +95,56 @@ static void base64_is_the_rfcs(void **state)
     }
 }
 
+static void only_base64_is_decoded(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"Z",    "Zg",   "Zg=",       "Zg==\n", "Zg==Zg==",
+                                      "Z===", "====", "Zm9-",      "Zm9_",   "Z m9v",
+                                      "=Zm9", "Zm=v", "Zm\xc3\xa4"};
+    static const struct {
+        const char *text, *bytes;
+    } good[] = {
+        {"", ""},
+        {"Zg==", "f"},
+        {"Zm8=", "fo"},
+        {"Zm9v", "foo"},
+        {"Zm9vYg==", "foob"},
+        {"Zm9vYmE=", "fooba"},
+        {"Zm9vYmFy", "foobar"},
+    };
+    for (unsigned i = 0; i < ROWS(bad); i++) {
+        struct buf out = {0};
+        uint8_t *copy = exact_copy(span_text(bad[i]));
+        assert_row(i, !digest_unbase64(span_of(copy, strlen(bad[i])), &out) && buf_len(&out) == 0);
+        buf_fini(&out);
+        free(copy);
+    }
+    for (unsigned i = 0; i < ROWS(good); i++) {
+        struct buf out = {0};
+        assert_int_equal(buf_add_byte(&out, '<'), 0); /* what is there already stays */
+        assert_row(i, digest_unbase64(span_text(good[i].text), &out));
+        assert_span(span_skip(buf_span(&out), 1), good[i].bytes);
+        buf_fini(&out);
+    }
+}
+
+/* Of all lengths, and all bytes at all places of a group. */
+static void base64_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    uint8_t bytes[300];
+    for (size_t len = 0; len <= sizeof bytes; len++) {
+        struct buf text = {0}, back = {0};
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = (uint8_t)(i * 7 + len);
+        assert_int_equal(digest_base64(span_of(bytes, len), &text), 0);
+        assert_true(digest_unbase64(buf_span(&text), &back));
+        assert_true(span_eq(buf_span(&back), span_of(bytes, len)));
+        buf_fini(&text);
+        buf_fini(&back);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +152,8 @@ int main(void)
         cmocka_unit_test(only_exactly_that_many_hex_digits_are_read),
         cmocka_unit_test(hmac_is_the_rfcs),
         cmocka_unit_test(base64_is_the_rfcs),
+        cmocka_unit_test(only_base64_is_decoded),
+        cmocka_unit_test(base64_comes_back_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

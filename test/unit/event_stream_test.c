@@ -1,68 +1,11 @@
+#include "framed.h"
 #include "unit.h"
 
 #include "sluice/format/event_stream.h"
 
 #include <fts.h>
-#include <zlib.h>
 
 #define LIMIT (1u << 20)
-
-/* --- building messages ----------------------------------------------------------------------- */
-
-static void add_u32(struct buf *b, uint32_t n)
-{
-    for (int shift = 24; shift >= 0; shift -= 8)
-        assert_int_equal(buf_add_byte(b, (uint8_t)(n >> shift)), 0);
-}
-
-static uint32_t crc_of(struct span s)
-{
-    return (uint32_t)crc32(0, s.at, (uInt)s.len);
-}
-
-/* A header of type string. */
-static void add_header(struct buf *b, const char *name, const char *value)
-{
-    size_t length = strlen(value);
-    assert_int_equal(buf_add_byte(b, (uint8_t)strlen(name)), 0);
-    assert_int_equal(buf_add_text(b, name), 0);
-    assert_int_equal(buf_add_byte(b, 7), 0);
-    assert_int_equal(buf_add_byte(b, (uint8_t)(length >> 8)), 0);
-    assert_int_equal(buf_add_byte(b, (uint8_t)length), 0);
-    assert_int_equal(buf_add_text(b, value), 0);
-}
-
-/* Lengths as told, right or wrong, under checksums that are right. */
-static void add_frame(struct buf *b, uint32_t total, uint32_t headers, struct span content)
-{
-    struct buf m = {0};
-    add_u32(&m, total);
-    add_u32(&m, headers);
-    add_u32(&m, crc_of(buf_span(&m)));
-    assert_int_equal(buf_add(&m, content), 0);
-    add_u32(&m, crc_of(buf_span(&m)));
-    assert_int_equal(buf_add(b, buf_span(&m)), 0);
-    buf_fini(&m);
-}
-
-static void add_message(struct buf *b, struct span headers, const char *payload)
-{
-    struct buf content = {0};
-    assert_int_equal(buf_add(&content, headers), 0);
-    assert_int_equal(buf_add_text(&content, payload), 0);
-    add_frame(b, (uint32_t)buf_len(&content) + 16, (uint32_t)headers.len, buf_span(&content));
-    buf_fini(&content);
-}
-
-static void add_event(struct buf *b, const char *type, const char *payload)
-{
-    struct buf headers = {0};
-    add_header(&headers, ":event-type", type);
-    add_header(&headers, ":content-type", "application/json");
-    add_header(&headers, ":message-type", "event");
-    add_message(b, buf_span(&headers), payload);
-    buf_fini(&headers);
-}
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -147,17 +90,17 @@ static void messages_are_told_however_they_arrive(void **state)
 {
     (void)state;
     struct buf bytes = {0}, headers = {0};
-    add_event(&bytes, "messageStart", "{\"role\":\"assistant\"}");
-    add_event(&bytes, "ping", "");
-    add_header(&headers, ":message-type", "exception");
-    add_header(&headers, ":exception-type", "throttlingException");
-    add_message(&bytes, buf_span(&headers), "{\"message\":\"slow\"}");
+    framed_event(&bytes, "messageStart", "{\"role\":\"assistant\"}");
+    framed_event(&bytes, "ping", "");
+    framed_header(&headers, ":message-type", "exception");
+    framed_header(&headers, ":exception-type", "throttlingException");
+    framed_with(&bytes, buf_span(&headers), "{\"message\":\"slow\"}");
     buf_clear(&headers);
-    add_header(&headers, ":message-type", "error");
-    add_header(&headers, ":error-code", "500");
-    add_header(&headers, ":error-message", "broken");
-    add_message(&bytes, buf_span(&headers), "");
-    add_message(&bytes, SPAN_NONE, "bare");
+    framed_header(&headers, ":message-type", "error");
+    framed_header(&headers, ":error-code", "500");
+    framed_header(&headers, ":error-message", "broken");
+    framed_with(&bytes, buf_span(&headers), "");
+    framed_with(&bytes, SPAN_NONE, "bare");
     struct report r = read_all_ways(buf_span(&bytes), LIMIT);
     assert_null(r.problem);
     assert_true(r.is_between);
@@ -183,8 +126,8 @@ static void headers_of_every_type_are_passed_over(void **state)
         assert_int_equal(buf_add(&headers, span_of(head, sizeof head)), 0);
         assert_int_equal(buf_add(&headers, span_of(zeros, type == 6 ? 2 : sizes[type])), 0);
     }
-    add_header(&headers, ":event-type", "last");
-    add_message(&bytes, buf_span(&headers), "p");
+    framed_header(&headers, ":event-type", "last");
+    framed_with(&bytes, buf_span(&headers), "p");
     struct report r = read_all_ways(buf_span(&bytes), LIMIT);
     assert_null(r.problem);
     assert_span(buf_span(&r.text), "/last//|p\n");
@@ -209,7 +152,7 @@ static void malformed_headers_are_refused(void **state)
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct buf bytes = {0};
-        add_message(&bytes, rows[i], "payload must not be taken for headers");
+        framed_with(&bytes, rows[i], "payload must not be taken for headers");
         expect_problem(buf_span(&bytes), LIMIT, "an event's headers are malformed");
         buf_fini(&bytes);
     }
@@ -232,7 +175,7 @@ static void lengths_are_checked_before_memory_is_taken(void **state)
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct buf bytes = {0};
-        add_frame(&bytes, rows[i].total, rows[i].headers, SPAN_LIT("content"));
+        framed_content(&bytes, rows[i].total, rows[i].headers, SPAN_LIT("content"));
         expect_problem(buf_span(&bytes), LIMIT, rows[i].problem);
         buf_fini(&bytes);
     }
@@ -242,7 +185,7 @@ static void a_message_of_the_limit_is_read(void **state)
 {
     (void)state;
     struct buf bytes = {0};
-    add_message(&bytes, SPAN_NONE, "0123456789");
+    framed_with(&bytes, SPAN_NONE, "0123456789");
     struct report r = read_all_ways(buf_span(&bytes), 26);
     assert_int_equal(r.messages, 1);
     buf_fini(&r.text);
@@ -254,7 +197,7 @@ static void any_changed_byte_is_noticed(void **state)
 {
     (void)state;
     struct buf bytes = {0};
-    add_event(&bytes, "contentBlockDelta", "{\"delta\":{\"text\":\"x\"}}");
+    framed_event(&bytes, "contentBlockDelta", "{\"delta\":{\"text\":\"x\"}}");
     for (size_t i = bytes.head; i < bytes.tail; i++) {
         bytes.at[i] ^= 0x10;
         struct report r = read_in_pieces(buf_span(&bytes), buf_len(&bytes), 1, LIMIT);
@@ -271,9 +214,9 @@ static void an_end_within_a_message_is_noticed(void **state)
 {
     (void)state;
     struct buf bytes = {0};
-    add_event(&bytes, "a", "{}");
+    framed_event(&bytes, "a", "{}");
     size_t first = buf_len(&bytes);
-    add_event(&bytes, "b", "{}");
+    framed_event(&bytes, "b", "{}");
     for (size_t len = 0; len <= buf_len(&bytes); len++) {
         struct report r = read_in_pieces(span_sub(buf_span(&bytes), 0, len), 5, 5, LIMIT);
         assert_row(len, r.is_between == (len == 0 || len == first || len == 2 * first));
@@ -288,11 +231,11 @@ static void nothing_is_read_behind_a_mistake(void **state)
     struct event_stream s;
     struct buf bytes = {0};
     event_stream_init(&s, LIMIT);
-    add_frame(&bytes, 3, 0, SPAN_NONE);
+    framed_content(&bytes, 3, 0, SPAN_NONE);
     struct span input = buf_span(&bytes);
     assert_int_equal(event_stream_next(&s, &input), EVENT_STREAM_INVALID);
     buf_clear(&bytes);
-    add_event(&bytes, "good", "{}");
+    framed_event(&bytes, "good", "{}");
     input = buf_span(&bytes);
     assert_int_equal(event_stream_next(&s, &input), EVENT_STREAM_INVALID);
     event_stream_fini(&s);

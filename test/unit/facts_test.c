@@ -45,7 +45,7 @@ static void models_are_known_by_name(void **state)
         {PROTOCOL_ANTHROPIC, "claude-sonnet-4-20250514", "rbos"},
         {PROTOCOL_VERTEX, "claude-sonnet-4@20250514", "rbos"},
         {PROTOCOL_BEDROCK, "eu.anthropic.claude-haiku-4-5-20251001-v1:0", "rbos"},
-        {PROTOCOL_BEDROCK, "us.anthropic.claude-opus-4-8-v1:0", "roxma"},
+        {PROTOCOL_BEDROCK, "us.anthropic.claude-opus-4-8-v1:0", "roxm"},
         {PROTOCOL_BEDROCK, "amazon.nova-pro-v1:0", "bs"},
         {PROTOCOL_ANTHROPIC, "claude-3-5-haiku-latest", "bos"},
         {PROTOCOL_ANTHROPIC, "claude-3-7-sonnet-latest", "rbos"},
@@ -149,6 +149,29 @@ static void who_can_be_held_to_a_schema_is_known(void **state)
     }
 }
 
+/* Who offers the Messages protocol has Anthropic's search, but Bedrock. */
+static void search_is_where_it_is_offered(void **state)
+{
+    (void)state;
+    static const struct {
+        enum protocol protocol;
+        const char *model;
+        bool searches;
+    } rows[] = {
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-6", true},
+        {PROTOCOL_VERTEX, "claude-opus-4-6", true},
+        {PROTOCOL_VERTEX, "meta/llama-4-maverick", false},
+        {PROTOCOL_BEDROCK, "anthropic.claude-opus-4-6-v1", false},
+        {PROTOCOL_OPENAI, "anthropic/claude-opus-4.6", false},
+        {PROTOCOL_OPENAI, "sonar-pro", true},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct provider_options p;
+        struct target t = of(rows[i].protocol, rows[i].model, &p);
+        assert_row(i, ((facts_of(&t) & FACT_WEB_SEARCH) != 0) == rows[i].searches);
+    }
+}
+
 static void longest_answers_are_known(void **state)
 {
     (void)state;
@@ -174,6 +197,7 @@ int main(void)
         cmocka_unit_test(models_are_known_by_name),
         cmocka_unit_test(each_word_overrules_the_one_before),
         cmocka_unit_test(who_can_be_held_to_a_schema_is_known),
+        cmocka_unit_test(search_is_where_it_is_offered),
         cmocka_unit_test(longest_answers_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ static void let_go(struct bench *b)
 }
 
 /* What the provider gets; the caller frees it. */
-static struct buf spliced_for(struct bench *b, const struct openai_wanted *wanted)
+static struct buf spliced_as(struct bench *b, const struct openai_wanted *wanted)
 {
     struct json_splice splice;
     struct span spans[2 * SPLICE_EDITS_MAX + 1];
@@ -43,15 +43,9 @@ static struct buf spliced_for(struct bench *b, const struct openai_wanted *wante
     return out;
 }
 
-static struct buf spliced_as(struct bench *b, const char *upstream_model, const char *instead)
-{
-    return spliced_for(b, &(struct openai_wanted){.model = span_text(upstream_model),
-                                                  .instead = span_text(instead)});
-}
-
 static struct buf spliced(struct bench *b, const char *upstream_model)
 {
-    return spliced_as(b, upstream_model, "");
+    return spliced_as(b, &(struct openai_wanted){.model = span_text(upstream_model)});
 }
 
 /* --- what is refused ----------------------------------------------------------------------------- */
@@ -403,7 +397,7 @@ static void a_response_is_kept_only_where_somebody_said_so(void **state)
         for (unsigned k = 0; k < ROWS(results); k++) {
             wanted.keeps_nothing = k > 0;
             wanted.encrypts_reasoning = k != 1;
-            struct buf out = spliced_for(&b, &wanted);
+            struct buf out = spliced_as(&b, &wanted);
             const char *expected = results[k] != NULL ? results[k] : rows[i].body;
             assert_row(i, span_eq(buf_span(&out), span_text(expected)));
             buf_fini(&out);
@@ -440,6 +434,7 @@ static void a_member_may_stand_in_the_models_place(void **state)
     (void)state;
     static const struct {
         const char *path_model, *body, *instead, *result;
+        bool invokes;
     } rows[] = {
         {NULL, "{\"model\":\"m\",\"max_tokens\":1}", "\"v\":\"1\"",
          "{\"v\":\"1\",\"max_tokens\":1}"},
@@ -448,6 +443,20 @@ static void a_member_may_stand_in_the_models_place(void **state)
         {"m", "{\"max_tokens\":1}", "\"v\":\"1\"", "{\"v\":\"1\",\"max_tokens\":1}"},
         {"m", "{\"max_tokens\":1}", "", "{\"model\":\"n\",\"max_tokens\":1}"},
         {"m", "{\"max_tokens\":1,\"model\":\"m\"}", "", "{\"max_tokens\":1,\"model\":\"n\"}"},
+        /* a version of the client's own is not said beside it; without one, its bytes stay */
+        {NULL, "{\"anthropic_version\":\"0\",\"model\":\"m\",\"stream\":true}", "\"v\":\"1\"",
+         "{\"v\":\"1\",\"stream\":true}"},
+        {NULL, "{\"anthropic_version\":\"0\",\"anthropic_beta\":[\"a\"],\"model\":\"m\"}", "",
+         "{\"anthropic_version\":\"0\",\"anthropic_beta\":[\"a\"],\"model\":\"n\"}"},
+        /* where the path says whether to stream, and the betas have gone into what stands instead */
+        {NULL, "{\"stream\" : true ,\"model\":\"m\",\"x\":{\"stream\":1}}", "\"v\":\"1\"",
+         "{\"v\":\"1\",\"x\":{\"stream\":1}}", true},
+        {NULL, "{\"model\":\"m\",\"\\u0073tream\":false,\"anthropic_beta\":[\"a\"]}", "\"v\":\"1\"",
+         "{\"v\":\"1\"}", true},
+        {NULL, "{\"a\":1,\"stream\":null,\"stream\":true,\"model\":\"m\",\"anthropic_beta\":7}",
+         "\"v\":\"1\"", "{\"a\":1,\"v\":\"1\"}", true},
+        {"m", "{\"stream\":true,\"max_tokens\":1}", "\"v\":\"1\"", "{\"v\":\"1\",\"max_tokens\":1}",
+         true},
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct bench b = {.text = span_text(rows[i].body)};
@@ -456,7 +465,11 @@ static void a_member_may_stand_in_the_models_place(void **state)
                           ? openai_request_read(b.text, API_MESSAGES, &b.arena, &b.request, &b.why)
                           : openai_request_read_for(span_text(rows[i].path_model), b.text,
                                                     API_MESSAGES, &b.arena, &b.request, &b.why));
-        struct buf out = spliced_as(&b, "n", rows[i].instead);
+        struct buf out = spliced_as(&b, &(struct openai_wanted){
+                                            .model = SPAN_LIT("n"),
+                                            .instead = span_text(rows[i].instead),
+                                            .invokes = rows[i].invokes,
+                                        });
         assert_span(buf_span(&out), rows[i].result);
         buf_fini(&out);
         let_go(&b);

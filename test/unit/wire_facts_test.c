@@ -256,11 +256,13 @@ static void tools_are_spelt_as_each_protocol_does(void **state)
          "\"format\":{\"type\":\"grammar\",\"grammar\":{" GRAMMAR "}}", NULL, NULL},
         {API_MESSAGES, UPSTREAM_RESPONSES, PLAIN, MESSAGES(FORCED),
          "\"tool_choice\":{\"type\":\"web_search\"}", NULL, "max_uses"},
-        {API_MESSAGES, UPSTREAM_MESSAGES, PLAIN, MESSAGES(FORCED),
+        {API_MESSAGES, UPSTREAM_MESSAGES, PLAIN, MESSAGES(FORCED), NULL, "web_search",
+         "web search"},
+        {API_MESSAGES, UPSTREAM_MESSAGES, PLAIN | FACT_WEB_SEARCH, MESSAGES(FORCED),
          "\"max_uses\":3}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}", NULL,
          NULL},
         {API_MESSAGES, UPSTREAM_CHAT, PLAIN, MESSAGES(FORCED), NULL, "web_search", "web search"},
-        {API_RESPONSES, UPSTREAM_MESSAGES, PLAIN,
+        {API_RESPONSES, UPSTREAM_MESSAGES, PLAIN | FACT_WEB_SEARCH,
          "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"web_search\",\"filters\":{"
          "\"allowed_domains\":[\"a.org\"]},\"user_location\":{\"type\":\"approximate\",\"city\":"
          "\"Oslo\"}}],\"tool_choice\":{\"type\":\"web_search\"}}",

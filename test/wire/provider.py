@@ -13,6 +13,7 @@ from typing import Iterator
 import provider_clouds
 import provider_converse
 import provider_gemini
+import provider_invoke
 import provider_messages
 import provider_responses
 
@@ -238,13 +239,18 @@ async def behave_as(protocol, x, body: dict, own_id) -> None:
 
 async def behave_by_path(x, path: str, body: dict) -> None:
     """Gemini and Bedrock name the model, and whether to stream, in the path."""
-    if path.startswith("/v1/model/"):
-        protocol, problem = provider_converse, provider_converse.problem_with_signature(x.request)
-        streams, kind = path.endswith("/converse-stream"), "application/vnd.amazon.eventstream"
+    kind, streams = "application/vnd.amazon.eventstream", path.endswith("-stream")
+    if provider_invoke.PATH.fullmatch(path):
+        protocol = provider_invoke
+        problem = protocol.problem_with_signature(x.request) or \
+            protocol.problem_of(x.request, body)
+        body = protocol.as_anthropics(path, body)
+    elif path.startswith("/v1/model/"):
+        protocol = provider_converse
+        problem = protocol.problem_with_signature(x.request) or protocol.problem_of(body)
     else:
-        protocol, problem = provider_gemini, None
+        protocol, problem = provider_gemini, provider_gemini.problem_of(body)
         streams, kind = ":streamGenerateContent" in path, "text/event-stream"
-    problem = problem or protocol.problem_of(body)
     if problem is not None:
         await x.reply(400, protocol.error(problem))
     elif streams:
@@ -270,7 +276,7 @@ async def behave(x) -> None:
         if problem is not None:
             await x.reply(status, error(problem), own_id)
             return
-    if x.request.method == "POST" and ":" in path.replace("%3A", ":"):
+    if x.request.method == "POST" and (":" in path or path.startswith("/v1/model/")):
         await behave_by_path(x, path, body)
         return
     if path == "/v1/messages/count_tokens":

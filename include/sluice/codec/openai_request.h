@@ -19,6 +19,10 @@ enum noted_role {
     NOTED_STORE,
     NOTED_INCLUDE,
     NOTED_GATEWAY_ONLY,
+    /* Messages, where a cloud has its own place for them */
+    NOTED_STREAM,
+    NOTED_VERSION, /* anthropic_version */
+    NOTED_BETAS,   /* anthropic_beta */
 };
 
 struct openai_request {
@@ -41,6 +45,7 @@ struct openai_request {
     } noted[OPENAI_NOTED_MAX];
     unsigned nnoted;
     struct span include_usage; /* the value inside stream_options, NULL when absent */
+    struct span betas;         /* the value of anthropic_beta when it is an array, else empty */
 };
 
 /* False with *why (a 400 that names the member). */
@@ -58,8 +63,10 @@ bool openai_request_is_complete(const struct openai_request *r, enum api_protoco
 
 /* What the upstream's body is to say. */
 struct openai_wanted {
-    struct span model;       /* as the upstream calls it */
-    struct span instead;     /* a whole member in its place, where the path names the model */
+    struct span model; /* as the upstream calls it */
+    /* Where the path names the model: the members in its place, the version among them; else empty. */
+    struct span instead;
+    bool invokes;            /* the path says `stream`, too, and the betas are in `instead` */
     bool keeps_nothing;      /* a Responses request that leaves it open is not to be stored */
     bool encrypts_reasoning; /* ... and what it thought is to come along, for the next turn */
 };

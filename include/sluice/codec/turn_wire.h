@@ -17,7 +17,8 @@
 
 struct wire_options {
     struct span model;           /* decoded: what the upstream calls it */
-    struct span model_instead;   /* messages: a whole member in the model's place, or empty */
+    struct span model_instead;   /* messages: whole members in the model's place, or empty */
+    bool streams_by_path;        /* messages: the body does not say whether to */
     uint64_t default_max_tokens; /* where a protocol must be told and the client did not */
     unsigned facts;              /* enum model_fact: what it takes */
     struct translation_options translation;

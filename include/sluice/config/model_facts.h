@@ -16,7 +16,7 @@ enum model_fact {
     FACT_TOP_K = 1 << 6,                /* chat: top_k among them */
     FACT_SYSTEM_ANYWHERE = 1 << 7,      /* messages: system messages at their places */
     FACT_REPLAYS_REASONING = 1 << 8,    /* chat: wants reasoning_content of earlier turns back */
-    FACT_WEB_SEARCH = 1 << 9,           /* chat: web_search_options */
+    FACT_WEB_SEARCH = 1 << 9,           /* chat: web_search_options; messages: its web_search tool */
     FACT_CUSTOM_TOOLS = 1 << 10,        /* chat: tools of free text; else they become functions */
     FACT_COMPLETION_TOKENS = 1 << 11,   /* chat: max_completion_tokens; else max_tokens */
     FACT_SHORT_CALL_IDS = 1 << 12,      /* chat: nine letters and digits, no more and no less */

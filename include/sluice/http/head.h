@@ -85,6 +85,9 @@ static inline struct span head_get(const struct http_head *h, enum field_id id)
     return SPAN_NONE;
 }
 
+/* Is that the media type of its content, whatever its parameters (RFC 9110 §8.3.1)? */
+bool head_has_type(const struct http_head *h, struct span type);
+
 /* Does a Connection field's value name this field? Then it is for this hop only (RFC 9110 §7.6.1). */
 bool connection_names(struct span connection, struct span name);
 
