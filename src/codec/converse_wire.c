@@ -404,7 +404,7 @@ static void put_additional(struct writing *w)
     put(w, ",\"additionalModelRequestFields\":{");
     size_t empty = w->out.buf->tail;
     put_thinking(w);
-    if (!w->thinks && takes(w, FACT_SAMPLING))
+    if (!w->thinks && takes(w, FACT_SAMPLING) && takes(w, FACT_TOP_K))
         put_lexeme(w, "top_k", w->r->top_k);
     if (w->out.buf->tail == empty)
         w->out.buf->tail = before;
@@ -440,6 +440,8 @@ static void put_config(struct writing *w)
     } else {
         put_lexeme(w, "temperature", r->temperature);
         put_lexeme(w, "topP", r->top_p);
+        if (r->top_k.len > 0 && !takes(w, FACT_TOP_K)) /* it is no member of Converse's own */
+            turn_note_dropped(w->notes, "top_k");
     }
     put_stop(w);
     put(w, "}");

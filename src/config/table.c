@@ -241,7 +241,7 @@ static const struct option fact_rows[] = {
     FACT("effort_xhigh", FACT_EFFORT_XHIGH, "It knows the word `xhigh`; otherwise it gets `high`."),
     FACT("effort_max", FACT_EFFORT_MAX, "It knows the word `max`; otherwise the one below."),
     FACT("sampling", FACT_SAMPLING, "It takes `temperature` and `top_p`."),
-    FACT("top_k", FACT_TOP_K, "Chat: it takes `top_k`."),
+    FACT("top_k", FACT_TOP_K, "Chat, Converse: it takes `top_k`."),
     FACT("system_anywhere", FACT_SYSTEM_ANYWHERE,
          "Messages: system messages may stand in the middle."),
     FACT("replays_reasoning", FACT_REPLAYS_REASONING,

@@ -29,13 +29,17 @@ def gateway(upstream, tmp_path_factory):
     gw.stop()
 
 
+PROFILE = "arn:aws:bedrock:eu-north-1:123456789012:application-inference-profile/good"
 PROTOCOLS = {"chat": "openai", "messages": "anthropic", "responses": "responses",
              "gemini": "gemini", "bedrock": "bedrock"}
 
+# Anthropic's protocol in Bedrock's framing is a door of its own to mangle.
+DOORS = [*PROTOCOLS, "claude-on-bedrock"]
 
 # The same protocols behind other doors: the provider's kind, and what it calls the model.
 CLOUDS = {"claude-on-vertex": ("vertex", "claude-good@20261101"), "gemini-on-vertex": ("vertex", "good"),
-          "llama-on-vertex": ("vertex", "meta/good"), "azure": ("azure", "good")}
+          "llama-on-vertex": ("vertex", "meta/good"), "azure": ("azure", "good"),
+          "claude-on-bedrock": ("bedrock", "eu.anthropic.claude-opus-4-6-good:0")}
 
 
 def cloud_providers(upstream, tokens) -> dict:
@@ -72,8 +76,10 @@ def protocol_configuration(upstream, tokens) -> dict:
         "secret_key": provider_converse.SECRET}}
     del providers["bedrock"]["api_key"]
     models = {f"{name}/good": {"provider": name, "upstream_model": "good"} for name in PROTOCOLS}
-    # An id as Bedrock has them, to be escaped; and a name of which something is known.
-    models["bedrock/good"]["upstream_model"] = "eu.anthropic.claude-opus-4-6-good:0"
+    # An id as Bedrock has them, to be escaped, that says nothing of the model; and names of which
+    # something is known.
+    models["bedrock/good"] |= {"upstream_model": PROFILE, "facts": {"reasoning": True}}
+    models["bedrock/known"] = {"provider": "bedrock", "upstream_model": "eu.amazon.nova-pro-v1:0"}
     models["messages/known"] = {"provider": "messages", "upstream_model": "claude-opus-4-6"}
     models["chat/gemini"] = {"provider": "chat", "upstream_model": "gemini-3-pro"}
     models["gemini/known"] = {"provider": "gemini", "upstream_model": "gemini-3-pro"}

@@ -12,6 +12,7 @@ import re
 import provider
 import provider_converse
 import provider_gemini
+import provider_invoke
 import provider_messages
 import provider_responses
 
@@ -28,6 +29,8 @@ def upstream_protocol(target: str):
     path = target.partition("?")[0]
     if "converse" in path:
         return provider_converse
+    if provider_invoke.PATH.fullmatch(path):
+        return provider_invoke
     if "enerateContent" in path:
         return provider_gemini
     return {"/v1/messages": provider_messages, "/v1/responses": provider_responses}.get(
@@ -93,10 +96,19 @@ def cut_anywhere(data: bytes, chance: random.Random) -> list[bytes]:
     return pieces
 
 
+def framed(events: list[bytes], chance: random.Random) -> list[bytes]:
+    """Of Claude's events as they are in Bedrock's frames, which may suffer themselves."""
+    frames = [provider_invoke.chunk(e.partition(b"data: ")[2].strip()) for e in events]
+    return mangled(frames, chance, False) if chance.random() < 0.4 else frames
+
+
 async def stream(x, protocol, body: dict, chance: random.Random) -> None:
-    make = protocol.chat_events if protocol is provider else protocol.events
-    is_text = protocol is not provider_converse
-    events = mangled(list(make(body)), chance, is_text)
+    is_text = protocol not in (provider_converse, provider_invoke)
+    if protocol is provider_invoke:
+        events = framed(mangled(list(provider_messages.events(body)), chance, True), chance)
+    else:
+        make = protocol.chat_events if protocol is provider else protocol.events
+        events = mangled(list(make(body)), chance, is_text)
     await x.stream_head(content_type="text/event-stream" if is_text
                         else "application/vnd.amazon.eventstream")
     for piece in cut_anywhere(b"".join(events), chance):
@@ -123,7 +135,9 @@ async def behave(x) -> None:
     """Instead of `provider.behave`, for requests that name a seed."""
     seed = re.search(rb"mangle-(\d+)", x.request.body)
     protocol, body = upstream_protocol(x.request.target), x.request.json
+    if protocol is provider_invoke:
+        body = protocol.as_anthropics(x.request.target, body)
     chance = random.Random(f"{protocol.__name__} {int(seed[1])}")
     streams = body.get("stream") or "treamGenerate" in x.request.target or \
-        "converse-stream" in x.request.target
+        x.request.target.endswith("-stream")
     await (stream if streams else whole)(x, protocol, body, chance)

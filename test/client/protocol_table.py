@@ -8,9 +8,9 @@ import json
 
 import raw
 
-# Which model stands for its protocol: Claude Opus 4.6 twice, Gemini 3, and two nobody has heard of.
+# Which model stands for its protocol: Claude Opus 4.6, Gemini 3, Nova Pro, and two nobody has heard of.
 MODELS = {"chat": "chat/good", "messages": "messages/known", "responses": "responses/good",
-          "gemini": "gemini/known", "bedrock": "bedrock/good"}
+          "gemini": "gemini/known", "bedrock": "bedrock/known"}
 TARGETS = list(MODELS)
 
 TEXT = {"type": "object", "properties": {"x": {"type": "string"}}}

@@ -8,7 +8,7 @@ import pytest
 
 import npm
 import raw
-from conftest import PROTOCOLS
+from conftest import DOORS
 from test_openai_node import HERE, packages  # noqa: F401
 
 
@@ -21,7 +21,7 @@ def run(gateway, model: str) -> None:
     assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("model", [f"{name}/good" for name in PROTOCOLS])
+@pytest.mark.parametrize("model", [f"{name}/good" for name in DOORS])
 def test_node_clients(protocols, packages, model):  # noqa: F811
     run(protocols, model)
 

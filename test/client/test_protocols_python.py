@@ -303,7 +303,7 @@ def test_responses_tools_round_trip(oai, model, streamed):
 
 
 PROOFS = {"messages/good": "c2lnbmF0dXJl", "responses/good": "ZW5jcnlwdGVk",
-          "bedrock/good": "YmVkcm9jaw=="}
+          "bedrock/good": "YmVkcm9jaw==", "claude-on-bedrock/good": "c2lnbmF0dXJl"}
 
 
 @pytest.mark.parametrize("model", PROOFS)

@@ -13,7 +13,7 @@ enum model_fact {
     FACT_EFFORT_MAX = 1 << 4,
     FACT_EFFORT_MINIMAL = 1 << 14,
     FACT_SAMPLING = 1 << 5,             /* temperature, top_p, top_k */
-    FACT_TOP_K = 1 << 6,                /* chat: top_k among them */
+    FACT_TOP_K = 1 << 6,                /* chat, Converse: top_k among them */
     FACT_SYSTEM_ANYWHERE = 1 << 7,      /* messages: system messages at their places */
     FACT_REPLAYS_REASONING = 1 << 8,    /* chat: wants reasoning_content of earlier turns back */
     FACT_WEB_SEARCH = 1 << 9,           /* chat: web_search_options; messages: its web_search tool */
