@@ -226,7 +226,7 @@ static void send_made(struct attempt *a)
 {
     struct span spans[3];
     struct span body = translation_wire(a->translation);
-    struct span own = a->target->provider->aws.access_key != NULL
+    struct span own = signature_is_due(a->target->provider)
                           ? signature_lines(a->target->provider, a->path,
                                             translation_sha256(a->translation))
                           : span_text(a->dialect.version);
@@ -460,7 +460,7 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
         (void)dialect_translate(x->kind->api, o, a->target->upstream_model, &a->dialect);
     a->path = dialect_path(&a->dialect, o, a->target->upstream_model, x->wants_stream, &x->sending);
     a->instead = dialect_instead(&a->dialect, x->betas, x->request->betas, &x->sending);
-    if (a->dialect.upstream != NULL || o->aws.access_key != NULL)
+    if (a->dialect.upstream != NULL || signature_is_due(o))
         translation_start(a);
     else
         reach(a);

@@ -7,6 +7,11 @@
 
 static struct buf lines;
 
+bool signature_is_due(const struct provider_options *p)
+{
+    return p->protocol == PROTOCOL_BEDROCK && p->aws.access_key != NULL;
+}
+
 struct span signature_lines(const struct provider_options *p, struct span path,
                             const uint8_t body_sha256[32])
 {

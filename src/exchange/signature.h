@@ -4,6 +4,9 @@
 
 #include "sluice/config/snapshot.h"
 
+/* Are requests to this provider signed? */
+bool signature_is_due(const struct provider_options *p);
+
 /* For a POST of JSON to this path behind the provider's prefix. A credential, good until the next
  * call; empty when there was no memory, and then AWS refuses the request. */
 struct span signature_lines(const struct provider_options *p, struct span path,

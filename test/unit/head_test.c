@@ -124,12 +124,37 @@ static void every_status_has_a_reason(void **state)
     assert_string_equal(http_reason(431), "Request Header Fields Too Large");
 }
 
+static void a_media_type_is_known_whatever_its_parameters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        bool is;
+    } rows[] = {
+        {"", false},
+        {"text/event-stream2", false},
+        {"text/event", false},
+        {"; text/event-stream", false},
+        {"text/event-stream", true},
+        {"Text/Event-Stream;charset=utf-8", true},
+        {"text/event-stream ; x", true},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        const struct http_field field = {SPAN_LIT("content-type"), span_text(rows[i].value),
+                                         FIELD_CONTENT_TYPE};
+        const struct http_head head = {.fields = &field, .nfields = 1};
+        assert_row(i, head_has_type(&head, SPAN_LIT("text/event-stream")) == rows[i].is);
+    }
+    assert_false(head_has_type(&(struct http_head){.nfields = 0}, SPAN_LIT("text/event-stream")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_known_by_name_in_any_case),
         cmocka_unit_test(the_first_field_of_a_name_is_found),
         cmocka_unit_test(a_connection_field_names_what_is_for_this_hop),
+        cmocka_unit_test(a_media_type_is_known_whatever_its_parameters),
         cmocka_unit_test(every_status_has_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

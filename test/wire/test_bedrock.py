@@ -139,6 +139,15 @@ def test_api_key_does_instead_of_a_signature(start, upstream):
     assert sent.json["anthropic_beta"] == ["one"]
 
 
+def test_keys_of_amazons_sign_for_bedrock_only(start, upstream):
+    """Elsewhere they have no effect, as the check of the configuration says."""
+    gateway = start(**bedrock(protocol="anthropic", api_key="sk-up"))
+    assert ask(gateway).status == 200
+    assert ask(gateway, path="chat/completions").status == 200
+    for sent in upstream.requests[-2:]:
+        assert sent.target == "/v1/messages" and "x-amz-date" not in sent.headers
+
+
 MODELS = {"anthropic.claude-3-haiku-20240307-v1:0": "invoke",
           "us.anthropic.claude-opus-4-6-v1": "invoke",
           "apac.anthropic.claude-sonnet-4-5-20250929-v1:0": "invoke",
