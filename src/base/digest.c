@@ -79,23 +79,30 @@ int digest_base64url(struct span bytes, struct buf *out)
     return 0;
 }
 
-/* Digits by their characters, plus one; 0: no digit. */
+#define DIGIT 0x40 /* marks a digit in the table: what is none is 0 */
+
 static const uint8_t base64_digits[256] = {
-    ['A'] = 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,         12,         13,
-    14,         15, 16, 17, 18, 19, 20, 21, 22, 23, 24,         25,         26,
-    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,         38,         39,
-    40,         41, 42, 43, 44, 45, 46, 47, 48, 49, 50,         51,         52,
-    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['+'] = 63, ['/'] = 64,
+#define D(n) (DIGIT | (n))
+    ['A'] = D(0), D(1),  D(2),          D(3),  D(4),          D(5),  D(6),          D(7),
+    D(8),         D(9),  D(10),         D(11), D(12),         D(13), D(14),         D(15),
+    D(16),        D(17), D(18),         D(19), D(20),         D(21), D(22),         D(23),
+    D(24),        D(25), ['a'] = D(26), D(27), D(28),         D(29), D(30),         D(31),
+    D(32),        D(33), D(34),         D(35), D(36),         D(37), D(38),         D(39),
+    D(40),        D(41), D(42),         D(43), D(44),         D(45), D(46),         D(47),
+    D(48),        D(49), D(50),         D(51), ['0'] = D(52), D(53), D(54),         D(55),
+    D(56),        D(57), D(58),         D(59), D(60),         D(61), ['+'] = D(62), ['/'] = D(63),
+#undef D
 };
 
 /* Four characters as three bytes; false when one of them is no digit. */
 static bool unbase64_group(const uint8_t *from, uint8_t *to)
 {
+    static const uint32_t marks = (DIGIT << 18) + (DIGIT << 12) + (DIGIT << 6) + DIGIT;
     uint32_t a = base64_digits[from[0]], b = base64_digits[from[1]], c = base64_digits[from[2]],
              d = base64_digits[from[3]];
-    if (a == 0 || b == 0 || c == 0 || d == 0)
+    if ((a & b & c & d & DIGIT) == 0)
         return false;
-    uint32_t bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+    uint32_t bits = (a << 18) + (b << 12) + (c << 6) + d - marks;
     to[0] = (uint8_t)(bits >> 16);
     to[1] = (uint8_t)(bits >> 8);
     to[2] = (uint8_t)bits;

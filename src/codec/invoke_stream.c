@@ -26,10 +26,31 @@ static bool refuse(struct invoke_stream *s, const char *problem)
 
 /* --- events ------------------------------------------------------------------------------------- */
 
+/* The string an object begins with, by the look of it; empty when it begins in another way. As a rule
+ * it is all that is wanted, and what is behind it need not be scanned. */
+static struct span first_string(struct span object, struct span start)
+{
+    struct span rest = span_starts(object, start) ? span_skip(object, start.len) : SPAN_NONE;
+    const uint8_t *end = rest.len > 0 ? memchr(rest.at, '"', rest.len) : NULL;
+    return end != NULL ? span_sub(rest, 0, (size_t)(end - rest.at)) : SPAN_NONE;
+}
+
+static bool is_word(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] != '_' && (s.at[i] < 'a' || s.at[i] > 'z'))
+            return false;
+    }
+    return s.len > 0;
+}
+
 /* Whether the rest of it is JSON is asked by whoever reads the event. */
 static struct span type_of(struct span event)
 {
     struct json_walk w;
+    struct span type = first_string(event, SPAN_LIT("{\"type\":\""));
+    if (is_word(type))
+        return type;
     json_walk_init(&w, event);
     while (json_walk_next(&w)) {
         if (json_walk_is(&w, "type"))
@@ -38,49 +59,61 @@ static struct span type_of(struct span event)
     return SPAN_NONE;
 }
 
-static size_t line_length(struct span text)
+/* What is no base64 is found when it is decoded. */
+static struct span bytes_of(struct span payload)
 {
-    size_t n = 0;
-    while (n < text.len && text.at[n] != '\n' && text.at[n] != '\r')
-        n++;
-    return n;
+    struct json_member m;
+    struct span bytes = first_string(payload, SPAN_LIT("{\"bytes\":\""));
+    if (bytes.len == 0 && json_get(payload, "bytes", &m))
+        bytes = json_raw(json_value(payload, &m));
+    return bytes;
 }
 
-/* Line breaks would end the event, or begin what is none of the provider's. */
-static int add_lines(struct buf *out, struct span data)
+static size_t line_length(struct span text)
 {
-    int rc = 0;
-    do {
-        size_t n = line_length(data);
-        if ((rc = buf_add_text(out, "data: ")) < 0 || (rc = buf_add(out, span_sub(data, 0, n))) < 0)
-            return rc;
-        rc = buf_add_byte(out, '\n');
-        data = span_skip(data, n + 1);
-    } while (rc == 0 && data.len > 0);
+    const uint8_t *end = memchr(text.at, '\n', text.len);
+    size_t n = end == NULL ? text.len : (size_t)(end - text.at);
+    end = memchr(text.at, '\r', n);
+    return end == NULL ? n : (size_t)(end - text.at);
+}
+
+static int add_all(struct buf *out, const struct span *parts, unsigned n)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < n; i++)
+        len += parts[i].len;
+    int rc = buf_reserve(out, len);
+    for (unsigned i = 0; i < n && rc == 0; i++)
+        rc = buf_add(out, parts[i]);
     return rc;
 }
 
+/* Line breaks would end the event, or begin what is none of the provider's: each has to begin a line of
+ * data. */
 static int add_event(struct buf *out, struct span event)
 {
     struct span type = type_of(event);
-    int rc = 0;
-    if (type.len > 0) {
-        if ((rc = buf_add_text(out, "event: ")) < 0 || (rc = buf_add(out, type)) < 0)
-            return rc;
-        rc = buf_add_byte(out, '\n');
+    size_t n = line_length(event);
+    const struct span start[] = {
+        type.len > 0 ? SPAN_LIT("event: ") : SPAN_NONE,
+        type,
+        type.len > 0 ? SPAN_LIT("\ndata: ") : SPAN_LIT("data: "),
+        span_sub(event, 0, n),
+    };
+    int rc = add_all(out, start, sizeof start / sizeof start[0]);
+    for (event = span_skip(event, n + 1); rc == 0 && event.len > 0;
+         event = span_skip(event, n + 1)) {
+        n = line_length(event);
+        const struct span line[] = {SPAN_LIT("\ndata: "), span_sub(event, 0, n)};
+        rc = add_all(out, line, 2);
     }
-    if (rc == 0)
-        rc = add_lines(out, event);
-    return rc == 0 ? buf_add_byte(out, '\n') : rc;
+    return rc == 0 ? buf_add(out, SPAN_LIT("\n\n")) : rc;
 }
 
 static bool take_chunk(struct invoke_stream *s, struct buf *out)
 {
-    struct json_member m;
-    if (!json_get(s->frames.payload, "bytes", &m))
-        return refuse(s, "its stream holds a chunk without bytes");
     buf_clear(&s->event);
-    bool is_read = digest_unbase64(json_raw(json_value(s->frames.payload, &m)), &s->event);
+    bool is_read = digest_unbase64(bytes_of(s->frames.payload), &s->event);
     if (!is_read || buf_len(&s->event) == 0)
         return refuse(s, "its stream holds a chunk that cannot be decoded");
     int rc = add_event(out, buf_span(&s->event));

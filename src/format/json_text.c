@@ -105,7 +105,8 @@ static int take_char(struct span *rest, uint8_t out[4])
 bool json_key_is(struct span raw_key, const char *name)
 {
     struct span wanted = span_text(name);
-    if (raw_key.len == 0 || memchr(raw_key.at, '\\', raw_key.len) == NULL)
+    /* an escape takes more than it stands for */
+    if (raw_key.len <= wanted.len || memchr(raw_key.at, '\\', raw_key.len) == NULL)
         return span_eq(raw_key, wanted);
     while (raw_key.len > 0) {
         uint8_t character[4];

@@ -83,26 +83,37 @@ static void expect(struct buf *bytes, const char *text, const char *problem, boo
 static void what_is_no_chunk_ends_the_stream(void **state)
 {
     (void)state;
-    static const struct {
-        const char *payload, *problem;
-    } rows[] = {
-        {"{}", "its stream holds a chunk without bytes"},
-        {"", "its stream holds a chunk without bytes"},
-        {"{\"bytes\":\"e30=\"", "its stream holds a chunk without bytes"},
-        {"{\"bytes\":7}", "its stream holds a chunk that cannot be decoded"},
-        {"{\"bytes\":\"\"}", "its stream holds a chunk that cannot be decoded"},
-        {"{\"bytes\":\"e30\"}", "its stream holds a chunk that cannot be decoded"},
-        {"{\"bytes\":\"e3 =\"}", "its stream holds a chunk that cannot be decoded"},
-        {"{\"bytes\":\"e=0=\"}", "its stream holds a chunk that cannot be decoded"},
-        {"{\"bytes\":\"====\"}", "its stream holds a chunk that cannot be decoded"},
+    static const char *const rows[] = {
+        "{}",
+        "",
+        "[\"bytes\"]",
+        "{\"bytes\":7}",
+        "{\"bytes\":\"\"}",
+        "{\"bytes\":\"",
+        "{\"bytes\":\"e30=",
+        "{\"bytes\":\"e30\"}",
+        "{\"bytes\":\"e3 =\"}",
+        "{\"bytes\":\"e=0=\"}",
+        "{\"bytes\":\"====\"}",
+        "{\"bytes\":\"e30\\\"\"}",
+        "{\"p\":1,\"bytes\":\"e30=\"",
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct buf bytes = {0};
         add_chunk(&bytes, "{\"type\":\"ping\"}");
-        framed_event(&bytes, "chunk", rows[i].payload);
+        framed_event(&bytes, "chunk", rows[i]);
         add_chunk(&bytes, "{\"type\":\"ping\"}");
-        expect(&bytes, PING, rows[i].problem, false);
+        expect(&bytes, PING, "its stream holds a chunk that cannot be decoded", false);
     }
+}
+
+static void bytes_are_found_wherever_they_stand(void **state)
+{
+    (void)state;
+    struct buf bytes = {0};
+    framed_event(&bytes, "chunk", " {\"p\":\"a\\\"b\", \"bytes\" : \"e30=\" }");
+    framed_event(&bytes, "chunk", "{\"byt\\u0065s\":\"e30=\"}");
+    expect(&bytes, "data: {}\n\ndata: {}\n\n", NULL, true);
 }
 
 static void damaged_framing_ends_the_stream(void **state)
@@ -137,6 +148,8 @@ static void events_come_out_as_they_were_put_in(void **state)
         {"{\"x\":1}", "data: {\"x\":1}\n\n"},
         {"{\"type\":7}", "data: {\"type\":7}\n\n"},
         {"[1]", "data: [1]\n\n"},
+        {"{\"type\":\"A-1\"}", "event: A-1\ndata: {\"type\":\"A-1\"}\n\n"},
+        {"{\"type\":\"a", "data: {\"type\":\"a\n\n"},
         /* a line break ends no event and begins none */
         {"{\"type\":\"a\",\n\n\"x\":\r\n1\r}",
          "event: a\ndata: {\"type\":\"a\",\ndata: \ndata: \"x\":\ndata: \ndata: 1\ndata: }\n\n"},
@@ -203,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_chunk_ends_the_stream),
+        cmocka_unit_test(bytes_are_found_wherever_they_stand),
         cmocka_unit_test(damaged_framing_ends_the_stream),
         cmocka_unit_test(events_come_out_as_they_were_put_in),
         cmocka_unit_test(what_bedrock_itself_says_becomes_an_error_event),

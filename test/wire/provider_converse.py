@@ -68,7 +68,7 @@ def message(fields: dict[str, str], payload: dict) -> bytes:
     for name, value in fields.items():
         headers += bytes([len(name)]) + name.encode() + b"\x07" + \
             struct.pack(">H", len(value)) + value.encode()
-    body = json.dumps(payload, ensure_ascii=False).encode()
+    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     head = struct.pack(">II", 16 + len(headers) + len(body), len(headers))
     text = head + struct.pack(">I", zlib.crc32(head)) + headers + body
     return text + struct.pack(">I", zlib.crc32(text))

@@ -275,7 +275,7 @@ UNREADABLE = {
     "half": (frames()[4][:-9], "inside an event"),
     "no base64": (provider_converse.frame("chunk", {"bytes": "e30*"}), "cannot be decoded"),
     "nothing": (provider_converse.frame("chunk", {"bytes": ""}), "cannot be decoded"),
-    "no bytes": (provider_converse.frame("chunk", {"p": "x"}), "without bytes"),
+    "no bytes": (provider_converse.frame("chunk", {"p": "x"}), "cannot be decoded"),
     "no JSON": (provider_invoke.chunk(b"[1]"), "not a JSON object"),
     "none": (b"", "ended before the answer did"),
 }

@@ -31,10 +31,12 @@ static inline bool json_walk_is_complete(const struct json_walk *w)
     return w->is_valid;
 }
 
-/* Is this the member `name`? */
+/* Is this the member `name`? Asked often, with a literal: only a key that is longer can still be the
+ * name with escapes. */
 static inline bool json_walk_is(const struct json_walk *w, const char *name)
 {
-    return json_key_is(w->key, name);
+    size_t n = strlen(name);
+    return w->key.len > n ? json_key_is(w->key, name) : span_eq(w->key, span_of(name, n));
 }
 
 /* The inside of a string value, escapes as written; empty for what is no string. */
