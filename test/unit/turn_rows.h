@@ -26,9 +26,11 @@ struct row {
 static inline bool turn(const struct row *row, struct arena *a, struct buf *out,
                         struct turn_notes *notes, struct fault *why)
 {
+    bool searches = row->upstream == UPSTREAM_MESSAGES; /* whoever offers that protocol */
     const struct wire_options o = {.model = SPAN_LIT("m"),
                                    .default_max_tokens = 4000,
-                                   .facts = FACT_REASONING | FACT_SAMPLING,
+                                   .facts = FACT_REASONING | FACT_SAMPLING |
+                                            (searches ? FACT_WEB_SEARCH : 0),
                                    .translation = row->choice};
     struct turn_request r;
     if (!client_codec_for(row->client)->read(span_text(row->body), &o.translation, a, &r, why))
