@@ -122,6 +122,7 @@ def test_requests_that_come_together_wait_for_one_token(gateway, tokens):
     for each in threads:
         each.start()
     until(lambda: gateway.metric("sluice_inflight_requests") >= 20, what="all 20 to wait")
+    until(lambda: tokens.requests, what="the signed request for a token")
     assert len(tokens.requests) == 1 and not answers
     gate.open()
     for each in threads:
