@@ -7,6 +7,7 @@
 #define SLUICE_SRC_CONFIG_OPTION_H
 
 #include "reader.h"
+#include "words.h"
 
 #include <stddef.h>
 
@@ -35,11 +36,6 @@ extern const struct option_type type_bool, type_fact, type_number, type_duration
     type_money, type_time, type_mode, type_word, type_words, type_text, type_texts, type_secret,
     type_secret_document, type_key_secret, type_key_hash, type_headers, type_provider_auth,
     type_provider_name, type_alias, type_listen, type_group, type_list, type_map;
-
-struct word {
-    const char *text;
-    unsigned value;
-};
 
 struct option {
     const char *name;
@@ -72,7 +68,8 @@ struct object {
     void (*finish)(struct reader *r, const struct node *n, void *at);
 };
 
-extern const struct object root_object, listener_object, provider_object, endpoint_object;
+extern const struct object root_object, listener_object, provider_object, model_object,
+    endpoint_object;
 
 void object_defaults(const struct object *o, void *at);
 /* `n` NULL or null: nothing was written, the defaults stay. */

@@ -189,17 +189,19 @@ static const struct object pool_object = {"providers.NAME.pool",
 
 static const struct option data_policy_rows[] = {
     {"zdr", &type_bool, MEMBER(struct data_policy_options, zdr), .fallback = "false",
-     .doc = "The provider keeps nothing (zero data retention)."},
-    {"training", &type_bool, MEMBER(struct data_policy_options, training), .fallback = "false",
-     .doc = "The provider may train on what it is sent."},
+     .known_bit = POLICY_ZDR, .doc = "The provider keeps nothing (zero data retention)."},
+    {"training", &type_bool, MEMBER(struct data_policy_options, training), .fallback = "true",
+     .known_bit = POLICY_TRAINING, .doc = "The provider may train on what it is sent."},
     {"retention", &type_duration, MEMBER(struct data_policy_options, retention_ms),
-     .max = (uint64_t)3650 * DAY_MS, .doc = "How long the provider keeps requests: `30d`."},
+     .max = (uint64_t)3650 * DAY_MS, .known_bit = POLICY_RETENTION,
+     .doc = "How long the provider keeps requests: `30d`, or `0s`."},
     {"region", &type_text, MEMBER(struct data_policy_options, region),
      .doc = "Where the provider works: `eu`, `us`."},
 };
 static const struct object data_policy_object = {
     "providers.NAME.data_policy", "What this provider does with prompts, for routing to choose by.",
-    ROWS(data_policy_rows), .size = sizeof(struct data_policy_options)};
+    ROWS(data_policy_rows), .size = sizeof(struct data_policy_options),
+    .known_offset = offsetof(struct data_policy_options, known)};
 
 static const struct option aws_rows[] = {
     {"region", &type_text, MEMBER(struct aws_options, region),
@@ -323,7 +325,8 @@ static const struct option provider_rows[] = {
     {"any_model", &type_bool, MEMBER(struct provider_options, any_model), .fallback = "false",
      .doc = "Offer every model of this provider as `NAME/model`, without listing it."},
     {"data_policy", &type_group, MEMBER(struct provider_options, data_policy),
-     .object = &data_policy_object, .inert = true, .doc = "What happens to prompts there."},
+     .object = &data_policy_object,
+     .doc = "What happens to prompts there. What is not said is taken to be the worst."},
 };
 const struct object provider_object = {
     "providers.NAME",
@@ -426,8 +429,22 @@ static const struct option endpoint_rows[] = {
      .doc = "Tells endpoints of one provider apart: `fp8` makes `provider/fp8`."},
     {"price", &type_group, MEMBER(struct endpoint_options, price), .object = &price_object,
      .doc = "What it costs."},
+    {"enabled", &type_bool, MEMBER(struct endpoint_options, enabled), .fallback = "true",
+     .doc = "`false` takes it out of every plan without forgetting it."},
+    {"context", &type_number, MEMBER(struct endpoint_options, context), .min = 1,
+     .doc = "Tokens of prompt and answer together. Left out: the model's."},
     {"max_output", &type_number, MEMBER(struct endpoint_options, max_output), .min = 1,
      .doc = "Most tokens of one answer."},
+    {"quantization", &type_word, MEMBER(struct endpoint_options, quantization),
+     .words = quantization_words, .fallback = "none", .doc = "Of the weights."},
+    {"params", &type_words, MEMBER(struct endpoint_options, params), .words = capability_words,
+     .may_be_empty = true, .known_bit = ENDPOINT_PARAMS,
+     .doc = "The parameters it takes. Left out: all of them."},
+    {"input", &type_words, MEMBER(struct endpoint_options, input), .words = modality_words,
+     .known_bit = ENDPOINT_INPUT, .doc = "What it can be shown. Left out: the model's."},
+    {"data_policy", &type_group, MEMBER(struct endpoint_options, data_policy),
+     .object = &data_policy_object,
+     .doc = "What happens to prompts there. Left out: the provider's."},
     {"facts", &type_group, MEMBER(struct endpoint_options, facts), .object = &facts_object,
      .doc = "What the model takes, where sluice does not know or is wrong."},
 };
@@ -435,7 +452,16 @@ const struct object endpoint_object = {
     "models.ID.endpoints[]",
     "Who can answer for a model. With one endpoint these keys may stand "
     "in the model itself.",
-    ROWS(endpoint_rows), .size = sizeof(struct endpoint_options), .begin = endpoint_begin};
+    ROWS(endpoint_rows),
+    .size = sizeof(struct endpoint_options),
+    .begin = endpoint_begin,
+    .known_offset = offsetof(struct endpoint_options, known)};
+
+static const struct word category_words[] = {
+    {"llm", CATEGORY_LLM},       {"embedding", CATEGORY_EMBEDDING},
+    {"rerank", CATEGORY_RERANK}, {"image", CATEGORY_IMAGE},
+    {"audio", CATEGORY_AUDIO},   {"video", CATEGORY_VIDEO},
+    {"search", CATEGORY_SEARCH}, {0}};
 
 static const struct option model_rows[] = {
     {"name", &type_text, MEMBER(struct model_options, name),
@@ -444,18 +470,26 @@ static const struct option model_rows[] = {
      .doc = "Tokens of prompt and answer together."},
     {"created", &type_number, MEMBER(struct model_options, created), .min = 1,
      .doc = "When it came out, in unix seconds, for lists of models."},
+    {"category", &type_word, MEMBER(struct model_options, category), .words = category_words,
+     .fallback = "llm", .doc = "What it is for."},
+    {"input", &type_words, MEMBER(struct model_options, input), .words = modality_words,
+     .known_bit = MODEL_INPUT, .doc = "What it can be shown. Left out: anything."},
+    {"output", &type_words, MEMBER(struct model_options, output), .words = modality_words,
+     .fallback = "text", .doc = "What it makes."},
+    {"distillable", &type_bool, MEMBER(struct model_options, distillable), .fallback = "false",
+     .doc = "Its author allows other models to be trained on what it writes."},
     {"endpoints", &type_list, MEMBER(struct model_options, endpoints),
      COUNT(struct model_options, nendpoints), .object = &endpoint_object, .doc = "Who can answer."},
     {"alias", &type_alias, MEMBER(struct model_options, alias), COUNT(struct model_options, nalias),
      .doc = "Instead of endpoints: other models, tried in this order."},
 };
-static const struct object model_object = {
-    "models.ID",
-    "What a caller names. The id is `author/name`, or any word.",
-    ROWS(model_rows),
-    .size = sizeof(struct model_options),
-    .shorthand = &endpoint_object,
-    .finish = model_finish};
+const struct object model_object = {"models.ID",
+                                    "What a caller names. The id is `author/name`, or any word.",
+                                    ROWS(model_rows),
+                                    .size = sizeof(struct model_options),
+                                    .known_offset = offsetof(struct model_options, known),
+                                    .shorthand = &endpoint_object,
+                                    .finish = model_finish};
 
 /* ── keys ────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -307,9 +307,9 @@ static void risky_files_are_warned_about(void **state)
          ":1:29: warning: providers.p.base_url: the key travels in clear text (use https://)"},
         {"providers: { p: { base_url: 'http://h', api_key: k, auth: none } }",
          ":1:50: warning: providers.p.api_key: is not sent to anybody (auth is none)"},
-        {"providers: { vllm: { data_policy: { zdr: true } } }",
-         ":1:35: warning: providers.vllm.data_policy: is read and checked, but this version does "
-         "not use it yet"},
+        {"observability: { tracing: { otlp: 'http://127.0.0.1:4318' } }",
+         ":1:27: warning: observability.tracing: is read and checked, but this version does not use "
+         "it yet"},
         {"auth: none\nkeys: [{ name: a, secret: s }]",
          ":1:7: warning: auth: is none, so keys are not asked for"},
         {"auth: required", ":1:7: warning: auth: nobody can call: there are no keys (add some "

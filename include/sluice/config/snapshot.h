@@ -79,11 +79,13 @@ struct header_option {
     const char *name, *value;
 };
 
-/* What a provider does with prompts; nobody uses it yet. */
+/* What a provider does with prompts. */
+enum { POLICY_ZDR = 1, POLICY_TRAINING = 2, POLICY_RETENTION = 4 };
 struct data_policy_options {
     bool zdr, training;
-    uint64_t retention_ms; /* 0: unknown, unless zdr */
-    const char *region;    /* NULL: unknown */
+    uint64_t retention_ms;
+    const char *region; /* NULL: unknown */
+    unsigned known;     /* which of the three were said */
 };
 
 /* What signs requests to AWS; without a key, `api_key` is sent as it is. */
@@ -146,20 +148,42 @@ struct endpoint_options {
     const char *upstream_model;
     const char *variant; /* endpoint slug "provider/variant", NULL when none */
     struct price_options price;
-    uint64_t max_output; /* tokens, 0 unknown */
+    bool enabled;
+    uint64_t context, max_output; /* tokens, 0 unknown */
+    unsigned quantization;        /* enum quantization */
+    unsigned params, input;       /* bits of enum capability and enum modality */
+    unsigned known;               /* ENDPOINT_PARAMS, ENDPOINT_INPUT: were they said? */
+    struct data_policy_options data_policy;
     struct fact_options facts;
+};
+enum { ENDPOINT_PARAMS = 1, ENDPOINT_INPUT = 2 };
+
+enum category {
+    CATEGORY_LLM,
+    CATEGORY_EMBEDDING,
+    CATEGORY_RERANK,
+    CATEGORY_IMAGE,
+    CATEGORY_AUDIO,
+    CATEGORY_VIDEO,
+    CATEGORY_SEARCH,
 };
 
 struct model_options {
     const char *id;
-    const char *name;                   /* display name, NULL: id */
-    uint64_t context;                   /* tokens, 0 unknown */
-    uint64_t created;                   /* unix seconds, 0 unknown */
+    const char *name; /* display name, NULL: id */
+    uint64_t context; /* tokens, 0 unknown */
+    uint64_t created; /* unix seconds, 0 unknown */
+    enum category category;
+    unsigned input, output; /* bits of enum modality */
+    unsigned known;         /* MODEL_INPUT: was it said? */
+    bool distillable;
     struct endpoint_options *endpoints; /* empty when this is an alias */
     unsigned nendpoints;
     unsigned *alias; /* indices into snapshot->models, ordered; none of them an alias itself */
     unsigned nalias;
 };
+
+enum { MODEL_INPUT = 1 };
 
 struct key_options {
     const char *name;
