@@ -131,7 +131,7 @@ void models_one(const struct row *row, const struct call *call)
     const struct deployment *d = exchange_deployment(x);
     struct resolution found;
     if (call->rest.len == 0 || !catalog_resolve(d->catalog, call->rest, &found) ||
-        !plan_key_reaches(exchange_key(x), found.targets[0].model_id)) {
+        !plan_key_reaches(exchange_key(x), found.groups[0].first->model_id)) {
         struct fault why = {.kind = FAULT_MODEL_NOT_FOUND, .param = "model"};
         snprintf(why.message, sizeof why.message,
                  "no model is named \"%.*s\" here; GET /v1/models lists those that are",
@@ -139,7 +139,7 @@ void models_one(const struct row *row, const struct call *call)
         exchange_fail(x, &why);
         return;
     }
-    const struct target *t = &found.targets[0];
+    const struct target *t = found.groups[0].first;
     struct buf out = {0};
     add_model(&out, call->rest, t->model != NULL ? t->model->name : NULL, t->provider->name,
               t->model != NULL && t->model->created != 0 ? t->model->created : d->since_unix,

@@ -1,16 +1,21 @@
 #include "sluice/catalog/catalog.h"
 
-#include "sluice/base/arena.h"
 #include "sluice/base/map.h"
+#include "sluice/catalog/slug.h"
 
 #include <stdlib.h>
 
 /* Three tables: ids, bare names (the part behind the author's slash; a marker where two models
- * share one), provider slugs. */
+ * share one), provider slugs; and all endpoints in a row, those of one model next to each other. */
 
 struct catalog {
     const struct snapshot *snapshot;
     struct map by_id, by_bare_name, providers;
+    struct arena arena; /* holds slugs */
+    struct span *slugs; /* by provider */
+    struct target *targets;
+    unsigned *first_of; /* by model: where its endpoints begin */
+    unsigned ntargets;
 };
 
 static const struct model_options shared_name; /* marker: a bare name more than one model has */
@@ -29,19 +34,90 @@ static void must_put(struct map *m, struct span key, const void *value)
         abort(); /* as large as the configuration, at start or reload */
 }
 
+/* --- endpoints ------------------------------------------------------------------------------------ */
+
+/* Each member as the endpoint says, else as its provider does, else the worst. */
+static struct data_policy policy_of(const struct data_policy_options *endpoint,
+                                    const struct data_policy_options *provider)
+{
+    unsigned own = endpoint != NULL ? endpoint->known : 0;
+    const struct data_policy_options *zdr = own & POLICY_ZDR ? endpoint : provider;
+    const struct data_policy_options *training = own & POLICY_TRAINING ? endpoint : provider;
+    const struct data_policy_options *retention = own & POLICY_RETENTION ? endpoint : provider;
+    struct data_policy p = {.zdr = zdr->zdr};
+    p.trains = !p.zdr && !((training->known & POLICY_TRAINING) && !training->training);
+    p.stores = !p.zdr && !((retention->known & POLICY_RETENTION) && retention->retention_ms == 0);
+    return p;
+}
+
+static struct span slug_of(struct catalog *c, const struct endpoint_options *e)
+{
+    const struct provider_options *p = &c->snapshot->providers[e->provider];
+    if (e->variant == NULL)
+        return c->slugs[e->provider];
+    return slug_make(span_text(arena_printf(&c->arena, "%s/%s", p->name, e->variant)), &c->arena);
+}
+
+static unsigned input_of(const struct model_options *m, const struct endpoint_options *e)
+{
+    if (e->known & ENDPOINT_INPUT)
+        return e->input;
+    return m->known & MODEL_INPUT ? m->input : UINT32_MAX;
+}
+
+static void add_targets(struct catalog *c, const struct model_options *m)
+{
+    for (unsigned i = 0; i < m->nendpoints; i++) {
+        const struct endpoint_options *e = &m->endpoints[i];
+        const struct provider_options *p = &c->snapshot->providers[e->provider];
+        c->targets[c->ntargets] = (struct target){
+            .provider = p,
+            .provider_index = e->provider,
+            .index = c->ntargets,
+            .price = &e->price,
+            .model = m,
+            .model_id = span_text(m->id),
+            .upstream_model = span_text(e->upstream_model),
+            .slug = slug_of(c, e),
+            .context = e->context > 0 ? e->context : m->context,
+            .max_output = e->max_output,
+            .params = e->known & ENDPOINT_PARAMS ? e->params : UINT32_MAX,
+            .input = input_of(m, e),
+            .quantization = e->quantization,
+            .policy = policy_of(&e->data_policy, &p->data_policy),
+            .enabled = e->enabled,
+            .distillable = m->distillable,
+            .facts = &e->facts,
+        };
+        c->ntargets++;
+    }
+}
+
 struct catalog *catalog_new(const struct snapshot *s)
 {
     struct catalog *c = xcalloc(1, sizeof *c);
+    size_t total = 0;
     c->snapshot = s;
+    arena_init(&c->arena, NULL, 1024);
+    c->slugs = xcalloc(s->nproviders + 1, sizeof *c->slugs);
+    for (unsigned i = 0; i < s->nproviders; i++) {
+        const struct provider_options *p = &s->providers[i];
+        c->slugs[i] = slug_make(span_text(p->name), &c->arena);
+        must_put(&c->providers, span_text(p->name), p);
+    }
+    for (unsigned i = 0; i < s->nmodels; i++)
+        total += s->models[i].nendpoints;
+    c->targets = xcalloc(total + 1, sizeof *c->targets);
+    c->first_of = xcalloc(s->nmodels + 1, sizeof *c->first_of);
     for (unsigned i = 0; i < s->nmodels; i++) {
         const struct model_options *m = &s->models[i];
         struct span id = span_text(m->id), bare = bare_name(id);
+        c->first_of[i] = c->ntargets;
+        add_targets(c, m);
         must_put(&c->by_id, id, m);
         if (m->nalias == 0 || !span_eq(bare, id))
             must_put(&c->by_bare_name, bare, map_get(&c->by_bare_name, bare) ? &shared_name : m);
     }
-    for (unsigned i = 0; i < s->nproviders; i++)
-        must_put(&c->providers, span_text(s->providers[i].name), &s->providers[i]);
     return c;
 }
 
@@ -52,37 +128,45 @@ void catalog_free(struct catalog *c)
     map_fini(&c->by_id);
     map_fini(&c->by_bare_name);
     map_fini(&c->providers);
+    arena_fini(&c->arena);
+    free(c->slugs);
+    free(c->targets);
+    free(c->first_of);
     free(c);
 }
 
-static void add_target(struct resolution *out, const struct target *t)
+const struct target *catalog_targets(const struct catalog *c, unsigned *n)
 {
-    if (out->n < CATALOG_TARGETS_MAX)
-        out->targets[out->n++] = *t;
+    *n = c->ntargets;
+    return c->targets;
+}
+
+struct target_group catalog_group(const struct catalog *c, const struct model_options *m)
+{
+    return (struct target_group){.first = &c->targets[c->first_of[m - c->snapshot->models]],
+                                 .n = m->nendpoints};
+}
+
+/* --- names ---------------------------------------------------------------------------------------- */
+
+static bool has_any_of(const struct target_group *g)
+{
+    bool has = g->pinned == NULL && g->n > 0;
+    for (unsigned i = 0; i < g->n && !has; i++)
+        has = g->first[i].provider == g->pinned;
+    return has;
 }
 
 /* The endpoints of a model, or of one of its providers only (`pinned`, NULL: all). */
-static void add_endpoints(const struct catalog *c, const struct model_options *m,
-                          const struct provider_options *pinned, struct resolution *out)
+static void add_model(const struct catalog *c, const struct model_options *m,
+                      const struct provider_options *pinned, struct resolution *out)
 {
-    for (unsigned i = 0; i < m->nendpoints; i++) {
-        const struct endpoint_options *e = &m->endpoints[i];
-        const struct provider_options *p = &c->snapshot->providers[e->provider];
-        if (pinned != NULL && pinned != p)
-            continue;
-        add_target(out, &(struct target){
-                            .provider = p,
-                            .provider_index = e->provider,
-                            .price = &e->price,
-                            .model = m,
-                            .model_id = span_text(m->id),
-                            .upstream_model = span_text(e->upstream_model),
-                            .max_output = e->max_output,
-                            .facts = &e->facts,
-                        });
-    }
+    struct target_group g = catalog_group(c, m);
+    g.pinned = pinned;
+    if (has_any_of(&g) && out->n < RESOLUTION_GROUPS_MAX)
+        out->groups[out->n++] = g;
     for (unsigned i = 0; i < m->nalias; i++)
-        add_endpoints(c, &c->snapshot->models[m->alias[i]], pinned, out);
+        add_model(c, &c->snapshot->models[m->alias[i]], pinned, out);
 }
 
 /* The models of that bare name, as far as the provider serves them. */
@@ -91,11 +175,11 @@ static void add_pinned(const struct catalog *c, struct span bare, const struct p
 {
     const struct model_options *m = map_get(&c->by_bare_name, bare);
     if (m != NULL && m != &shared_name)
-        add_endpoints(c, m, p, out);
+        add_model(c, m, p, out);
     for (unsigned i = 0; m == &shared_name && i < c->snapshot->nmodels; i++) {
         const struct model_options *each = &c->snapshot->models[i];
         if (span_eq(bare_name(span_text(each->id)), bare))
-            add_endpoints(c, each, p, out);
+            add_model(c, each, p, out);
     }
 }
 
@@ -110,26 +194,33 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
     add_pinned(c, bare, p, out);
     if (out->n > 0 || !p->any_model)
         return;
-    add_target(out, &(struct target){
-                        .provider = p,
-                        .provider_index = (unsigned)(p - c->snapshot->providers),
-                        .price = &no_price,
-                        .model_id = name,
-                        .upstream_model = bare,
-                    });
+    out->made = (struct target){
+        .provider = p,
+        .provider_index = (unsigned)(p - c->snapshot->providers),
+        .index = TARGET_UNLISTED,
+        .price = &no_price,
+        .model_id = name,
+        .upstream_model = bare,
+        .slug = c->slugs[p - c->snapshot->providers],
+        .params = UINT32_MAX,
+        .input = UINT32_MAX,
+        .policy = policy_of(NULL, &p->data_policy),
+        .enabled = true,
+    };
+    out->groups[out->n++] = (struct target_group){.first = &out->made, .n = 1};
 }
 
 static bool resolve_once(const struct catalog *c, struct span name, struct resolution *out)
 {
     const struct model_options *m = map_get(&c->by_id, name);
     if (m != NULL)
-        add_endpoints(c, m, NULL, out);
+        add_model(c, m, NULL, out);
     if (out->n == 0)
         resolve_pinned(c, name, out);
     if (out->n == 0) {
         m = map_get(&c->by_bare_name, name);
         if (m != NULL && m != &shared_name)
-            add_endpoints(c, m, NULL, out);
+            add_model(c, m, NULL, out);
     }
     return out->n > 0;
 }

@@ -1,6 +1,25 @@
 #include "sluice/route/plan.h"
 
+#include "filter.h"
+#include "score.h"
+
+#include "sluice/base/rng.h"
+#include "sluice/catalog/slug.h"
+
 #include <stdio.h>
+
+/* One model's endpoints at a time: judged, scored, and the best of them picked, twice: with keys of
+ * the caller's own and with ours. */
+
+struct planning {
+    const struct plan_question *q;
+    struct arena *a;
+    struct plan *out;
+    struct rng rng;
+    struct considered *considered; /* of the model under way */
+    struct rank *ranks;
+    unsigned n, room; /* of out->considered */
+};
 
 bool plan_key_reaches(const struct key_options *key, struct span model_id)
 {
@@ -14,41 +33,328 @@ bool plan_key_reaches(const struct key_options *key, struct span model_id)
     return false;
 }
 
-static bool not_found(struct span model, struct fault *why)
+static bool not_found(struct span model, const char *param, struct fault *why)
 {
-    *why = (struct fault){.kind = FAULT_MODEL_NOT_FOUND, .param = "model"};
+    *why = (struct fault){.kind = FAULT_MODEL_NOT_FOUND, .param = param};
     snprintf(why->message, sizeof why->message,
              "no model is named \"%.*s\" here; GET /v1/models lists those that are",
-             (int)(model.len < 200 ? model.len : 200), (const char *)model.at);
+             SPAN_FMT(span_sub(model, 0, 200)));
     return false;
 }
 
-bool plan_make(const struct catalog *catalog, const struct key_options *key, struct span model,
-               struct arena *a, struct plan *out, struct fault *why)
+/* --- the order ------------------------------------------------------------------------------------ */
+
+static unsigned position_of(const struct slugs *order, const struct target *t)
+{
+    for (unsigned i = 0; i < order->n; i++) {
+        if (slug_matches(order->at[i], t->slug))
+            return i;
+    }
+    return PLAN_UNPLACED;
+}
+
+static bool is_kept(const struct considered *c)
+{
+    return c->verdict == VERDICT_KEPT;
+}
+
+/* Below, at, or above zero. */
+static int compare(double a, double b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_slugs(struct span a, struct span b)
+{
+    int c = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
+    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+static int compare_by_wish(const struct planning *g, const struct considered *a,
+                           const struct considered *b)
+{
+    const struct rank *x = &g->ranks[a - g->considered], *y = &g->ranks[b - g->considered];
+    switch (g->q->preferences->sort) {
+    case SORT_PRICE:
+        return 0; /* which is what ties go by */
+    case SORT_THROUGHPUT:
+        return compare(y->throughput, x->throughput);
+    case SORT_LATENCY:
+        return compare(x->latency, y->latency);
+    case SORT_UNSAID:
+        return compare(b->score, a->score);
+    }
+    return 0;
+}
+
+/* Which of two is asked first? `first`: who was drawn, or has the conversation. */
+static bool is_before(const struct planning *g, const struct considered *first,
+                      const struct considered *a, const struct considered *b)
+{
+    if (a->is_open != b->is_open)
+        return b->is_open;
+    if (a->is_slow != b->is_slow)
+        return b->is_slow;
+    if (a == first || b == first)
+        return a == first;
+    if (a->position != b->position)
+        return a->position < b->position;
+    int c = compare_by_wish(g, a, b);
+    if (c == 0)
+        c = compare(g->ranks[a - g->considered].cost, g->ranks[b - g->considered].cost);
+    if (c == 0)
+        c = compare_slugs(a->target->slug, b->target->slug);
+    return c < 0;
+}
+
+/* --- who is first --------------------------------------------------------------------------------- */
+
+/* A tier: those the caller has keys of its own for, or all. */
+static bool is_in(const struct planning *g, bool own, const struct considered *c)
+{
+    return is_kept(c) && (!own || g->q->has_own_key(g->q->arg, c->target));
+}
+
+/* By chance, in proportion to the squares of their scores; among those that are well, if any is. */
+static const struct considered *draw(struct planning *g, bool own)
+{
+    for (unsigned trouble = 0; trouble < 4; trouble++) {
+        double sum = 0;
+        const struct considered *drawn = NULL;
+        for (unsigned i = 0; i < g->n; i++) {
+            const struct considered *c = &g->considered[i];
+            unsigned has = (unsigned)c->is_open << 1 | (unsigned)c->is_slow;
+            if (!is_in(g, own, c) || has != trouble)
+                continue;
+            double weight = c->score * c->score;
+            sum += weight;
+            /* One pass: each takes the place with its share of all that were seen so far. */
+            double chance = (double)(rng_next(&g->rng) >> 11) * 0x1p-53;
+            if (drawn == NULL || chance * sum < weight)
+                drawn = c;
+        }
+        if (drawn != NULL)
+            return drawn;
+    }
+    return NULL;
+}
+
+/* An explicit choice of the request's own goes before what the conversation is used to. */
+static bool may_stick(const struct preferences *p)
+{
+    return !p->order.is_said && !p->only.is_said && !p->ignore.is_said && p->sort == SORT_UNSAID;
+}
+
+static const struct considered *who_is_first(struct planning *g, bool own, const char **reason)
+{
+    const struct preferences *p = g->q->preferences;
+    *reason = p->order.n > 0               ? "provider.order"
+              : p->sort == SORT_PRICE      ? "cheapest first"
+              : p->sort == SORT_THROUGHPUT ? "highest throughput first"
+              : p->sort == SORT_LATENCY    ? "lowest latency first"
+                                           : "by score";
+    for (unsigned i = 0; i < g->n; i++) {
+        const struct considered *c = &g->considered[i];
+        if (c->is_sticky && is_in(g, own, c) && !c->is_open && !c->is_slow)
+            return c;
+    }
+    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g, own);
+}
+
+/* --- the attempts --------------------------------------------------------------------------------- */
+
+struct best {
+    const struct considered *at[PLAN_ATTEMPTS_MAX];
+    unsigned n;
+};
+
+/* Keeps the best eight in order: most of many are turned away by one comparison. */
+static void offer(const struct planning *g, const struct considered *first, struct best *best,
+                  const struct considered *c)
+{
+    unsigned i = best->n;
+    if (i == PLAN_ATTEMPTS_MAX && !is_before(g, first, c, best->at[i - 1]))
+        return;
+    if (i == PLAN_ATTEMPTS_MAX)
+        i--;
+    else
+        best->n++;
+    for (; i > 0 && is_before(g, first, c, best->at[i - 1]); i--)
+        best->at[i] = best->at[i - 1];
+    best->at[i] = c;
+}
+
+static void add_attempt(struct planning *g, const struct considered *c, bool own,
+                        const char *reason)
+{
+    struct plan *p = g->out;
+    if (p->n < PLAN_ATTEMPTS_MAX)
+        p->attempts[p->n++] =
+            (struct planned_attempt){.target = *c->target, .with_own_key = own, .reason = reason};
+}
+
+static void add_tier(struct planning *g, bool own)
+{
+    const char *reason;
+    const struct considered *first = who_is_first(g, own, &reason);
+    struct best best = {.n = 0};
+    for (unsigned i = 0; i < g->n; i++) {
+        if (is_in(g, own, &g->considered[i]))
+            offer(g, first, &best, &g->considered[i]);
+    }
+    for (unsigned i = 0; i < best.n; i++) {
+        const struct considered *c = best.at[i];
+        bool is_first = c == first;
+        add_attempt(g, c, own,
+                    c->is_open                 ? "its circuit is open"
+                    : c->is_slow               ? "misses a cut-off"
+                    : is_first && c->is_sticky ? "has the conversation"
+                    : is_first                 ? "drawn by score"
+                                               : reason);
+    }
+}
+
+/* Those that are not named, when only those may be asked. */
+static void drop_unplaced(struct planning *g)
+{
+    const struct preferences *p = g->q->preferences;
+    for (unsigned i = 0; i < g->n && p->order.n > 0 && !p->allows_fallbacks; i++) {
+        if (is_kept(&g->considered[i]) && g->considered[i].position == PLAN_UNPLACED)
+            g->considered[i].verdict = VERDICT_NO_FALLBACKS;
+    }
+}
+
+static double cost_of(const struct planning *g, const struct planned_attempt *p)
+{
+    for (unsigned i = 0; i < g->n; i++) {
+        if (g->considered[i].target->index == p->target.index)
+            return g->considered[i].cost;
+    }
+    return -1;
+}
+
+/* May this one stand behind the model's first? */
+static enum verdict judge_fallback(const struct planning *g, const struct planned_attempt *first,
+                                   const struct planned_attempt *p)
+{
+    const struct plan_question *q = g->q;
+    bool is_other = p->target.index != first->target.index;
+    if (is_other && !q->preferences->allows_fallbacks && q->preferences->order.n == 0)
+        return VERDICT_NO_FALLBACKS;
+    double most = q->max_cost_multiplier * cost_of(g, first);
+    return is_other && most > 0 && cost_of(g, p) > most ? VERDICT_COST : VERDICT_KEPT;
+}
+
+static void cut_fallbacks(struct planning *g, unsigned begin)
+{
+    struct plan *p = g->out;
+    unsigned n = begin;
+    for (unsigned i = begin; i < p->n; i++) {
+        if (judge_fallback(g, &p->attempts[begin], &p->attempts[i]) == VERDICT_KEPT)
+            p->attempts[n++] = p->attempts[i];
+    }
+    p->n = n;
+}
+
+/* What became of those that were kept, for those who want to know. */
+static void note_left_out(struct planning *g, unsigned begin)
+{
+    const struct plan *p = g->out;
+    for (unsigned i = 0; i < g->n; i++) {
+        struct considered *c = &g->considered[i];
+        bool is_planned = false;
+        for (unsigned k = begin; k < p->n && !is_planned; k++)
+            is_planned = p->attempts[k].target.index == c->target->index;
+        if (!is_kept(c) || is_planned)
+            continue;
+        struct planned_attempt as_if = {.target = *c->target};
+        enum verdict v = p->n > begin ? judge_fallback(g, &p->attempts[begin], &as_if)
+                                      : VERDICT_BEYOND;
+        c->verdict = v != VERDICT_KEPT ? v : VERDICT_BEYOND;
+    }
+}
+
+/* --- models --------------------------------------------------------------------------------------- */
+
+/* The target of a provider that offers everything lies on the stack, and its names in the request. */
+static const struct target *lasting(const struct planning *g, const struct target *t)
+{
+    if (t->index != TARGET_UNLISTED)
+        return t;
+    struct target *copy = ARENA_NEW(g->a, struct target);
+    *copy = *t;
+    copy->model_id = arena_keep(g->a, t->model_id);
+    copy->upstream_model = span_skip(copy->model_id, t->model_id.len - t->upstream_model.len);
+    return copy;
+}
+
+static void plan_group(struct planning *g, struct span asked, const struct target_group *group)
+{
+    const struct plan_question *q = g->q;
+    struct plan *p = g->out;
+    unsigned begin = p->n;
+    g->considered = p->considered + p->nconsidered;
+    g->n = 0;
+    for (unsigned i = 0; i < group->n; i++) {
+        const struct target *t = &group->first[i];
+        if (group->pinned != NULL && t->provider != group->pinned)
+            continue;
+        struct considered *c = &g->considered[g->n++];
+        *c = (struct considered){
+            .target = lasting(g, t),
+            .position = position_of(&q->preferences->order, t),
+            .is_sticky = q->sticky.len > 0 && may_stick(q->preferences) &&
+                         span_eq(q->sticky, t->slug),
+        };
+        filter_judge(q, asked, c);
+    }
+    p->nconsidered += g->n;
+    g->ranks = ARENA_ARRAY(g->a, struct rank, g->n);
+    drop_unplaced(g);
+    score_all(q, g->considered, g->ranks, g->n, g->a);
+    if (q->has_own_key != NULL)
+        add_tier(g, true);
+    add_tier(g, false);
+    if (p->n > begin)
+        cut_fallbacks(g, begin);
+    note_left_out(g, begin);
+}
+
+static bool plan_model(struct planning *g, struct span model, const char *param, struct fault *why)
 {
     struct resolution found;
-    if (!catalog_resolve(catalog, model, &found))
-        return not_found(model, why);
+    struct plan *p = g->out;
+    unsigned more = 0;
+    if (!catalog_resolve(g->q->catalog, model, &found))
+        return not_found(model, param, why);
+    for (unsigned i = 0; i < found.n; i++)
+        more += found.groups[i].n;
+    if (p->nconsidered + more > g->room) {
+        struct considered *wider = ARENA_ARRAY(g->a, struct considered, p->nconsidered + more);
+        if (p->nconsidered > 0)
+            memcpy(wider, p->considered, p->nconsidered * sizeof *wider);
+        p->considered = wider;
+        g->room = p->nconsidered + more;
+    }
+    for (unsigned i = 0; i < found.n; i++)
+        plan_group(g, model, &found.groups[i]);
+    return true;
+}
 
-    out->attempts = ARENA_ARRAY(a, struct planned_attempt, found.n);
-    out->n = 0;
-    for (unsigned i = 0; i < found.n; i++) {
-        struct target *t = &found.targets[i];
-        /* A key may be given an alias without the models behind it. */
-        if (!plan_key_reaches(key, t->model_id) && !plan_key_reaches(key, model))
-            continue;
-        if (t->model == NULL) { /* its names lie in the request's bytes */
-            t->model_id = arena_keep(a, t->model_id);
-            t->upstream_model = span_skip(t->model_id, t->model_id.len - t->upstream_model.len);
-        }
-        out->attempts[out->n++] = (struct planned_attempt){.target = *t,
-                                                           .reason = "configured order"};
+bool plan_make(const struct plan_question *q, struct arena *a, struct plan *out, struct fault *why)
+{
+    const struct preferences *prefs = q->preferences;
+    struct planning g = {.q = q, .a = a, .out = out};
+    *out = (struct plan){.attempts = ARENA_ARRAY(a, struct planned_attempt, PLAN_ATTEMPTS_MAX)};
+    rng_seed(&g.rng, q->seed);
+    if (q->model.len > 0 && !plan_model(&g, q->model, "model", why))
+        return false;
+    for (unsigned i = 0; i < prefs->nmodels; i++) {
+        if (!plan_model(&g, prefs->models[i], "models", why))
+            return false;
     }
     if (out->n > 0)
         return true;
-    *why = (struct fault){.kind = FAULT_KEY_SCOPE, .param = "model"};
-    snprintf(why->message, sizeof why->message,
-             "this key may not use \"%.*s\"; ask for it to be added to the key's models",
-             (int)(model.len < 200 ? model.len : 200), (const char *)model.at);
+    filter_explain(q, out->considered, out->nconsidered, why);
     return false;
 }

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "sluice/catalog/catalog.h"
+#include "sluice/config/capabilities.h"
 
 /* A configuration as its loader would leave it: three providers, the last made from the
  * environment, and models that share bare names. */
@@ -17,7 +18,6 @@ static struct endpoint_options a_shared_at[] = {{.provider = 0, .upstream_model 
 static struct endpoint_options b_shared_at[] = {{.provider = 1, .upstream_model = "b-shared"}};
 static struct endpoint_options deep_at[] = {{.provider = 1, .upstream_model = "deep"}};
 static struct endpoint_options plain_at[] = {{.provider = 0, .upstream_model = "plain"}};
-static struct endpoint_options many_at[CATALOG_TARGETS_MAX + 3];
 static unsigned both[] = {0, 3};
 
 static struct model_options models[] = {
@@ -27,7 +27,6 @@ static struct model_options models[] = {
     {.id = "a/deep/image", .endpoints = deep_at, .nendpoints = 1},
     {.id = "plain", .endpoints = plain_at, .nendpoints = 1},
     {.id = "best", .alias = both, .nalias = 2},
-    {.id = "x/many", .endpoints = many_at, .nendpoints = ROWS(many_at)},
 };
 
 static const struct snapshot snapshot = {
@@ -43,12 +42,17 @@ static void describe(const struct resolution *r, char *out, size_t size)
     size_t at = 0;
     out[0] = '\0';
     for (unsigned i = 0; i < r->n; i++) {
-        const struct target *t = &r->targets[i];
-        assert_non_null(t->price);
-        assert_ptr_equal(t->provider, &providers[t->provider_index]);
-        at += (size_t)snprintf(out + at, size - at, "%s%s:%.*s=%.*s", i > 0 ? " " : "",
-                               t->provider->name, SPAN_FMT(t->upstream_model),
-                               SPAN_FMT(t->model_id));
+        const struct target_group *g = &r->groups[i];
+        for (unsigned k = 0; k < g->n; k++) {
+            const struct target *t = &g->first[k];
+            assert_non_null(t->price);
+            assert_ptr_equal(t->provider, &providers[t->provider_index]);
+            if (g->pinned != NULL && g->pinned != t->provider)
+                continue;
+            at += (size_t)snprintf(out + at, size - at, "%s%s:%.*s=%.*s", at > 0 ? " " : "",
+                                   t->provider->name, SPAN_FMT(t->upstream_model),
+                                   SPAN_FMT(t->model_id));
+        }
     }
 }
 
@@ -113,15 +117,49 @@ static void names_resolve_as_the_contract_says(void **state)
     catalog_free(c);
 }
 
-static void more_targets_than_there_is_room_for_are_left_out(void **state)
+static void endpoints_inherit_what_they_do_not_say(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < ROWS(many_at); i++)
-        many_at[i] = (struct endpoint_options){.provider = i % 2, .upstream_model = "m"};
-    struct catalog *c = catalog_new(&snapshot);
-    struct resolution r;
-    assert_true(catalog_resolve(c, SPAN_LIT("x/many"), &r));
-    assert_int_equal(r.n, CATALOG_TARGETS_MAX);
+    static struct provider_options owners[] = {
+        {.name = "vertex",
+         .data_policy = {.retention_ms = 0, .known = POLICY_RETENTION | POLICY_TRAINING}},
+        {.name = "quiet", .data_policy = {.zdr = true, .known = POLICY_ZDR}},
+        {.name = "silent"},
+    };
+    static struct endpoint_options at[] = {
+        {.provider = 0, .upstream_model = "m", .context = 10, .max_output = 5, .enabled = true},
+        {.provider = 0,
+         .upstream_model = "m",
+         .variant = "FP8",
+         .known = ENDPOINT_PARAMS,
+         .params = CAN_TOOLS,
+         .data_policy = {.training = true, .known = POLICY_TRAINING}},
+        {.provider = 1, .upstream_model = "m", .known = ENDPOINT_INPUT, .input = MODALITY_TEXT},
+        {.provider = 2, .upstream_model = "m"},
+    };
+    static struct model_options one[] = {{.id = "m",
+                                          .context = 99,
+                                          .known = MODEL_INPUT,
+                                          .input = MODALITY_IMAGE,
+                                          .distillable = true,
+                                          .endpoints = at,
+                                          .nendpoints = 4}};
+    static const struct snapshot s = {
+        .providers = owners, .nproviders = 3, .models = one, .nmodels = 1};
+    unsigned n;
+    struct catalog *c = catalog_new(&s);
+    const struct target *t = catalog_targets(c, &n);
+    assert_int_equal(n, 4);
+    assert_span(t[0].slug, "google-vertex");
+    assert_span(t[1].slug, "google-vertex/fp8");
+    assert_true(t[0].context == 10 && t[1].context == 99 && t[0].max_output == 5);
+    assert_true(t[0].params == UINT32_MAX && t[1].params == CAN_TOOLS);
+    assert_true(t[0].input == MODALITY_IMAGE && t[2].input == MODALITY_TEXT);
+    assert_true(!t[0].policy.stores && !t[0].policy.trains && !t[0].policy.zdr);
+    assert_true(!t[1].policy.stores && t[1].policy.trains);
+    assert_true(!t[2].policy.stores && !t[2].policy.trains && t[2].policy.zdr);
+    assert_true(t[3].policy.stores && t[3].policy.trains && !t[3].policy.zdr);
+    assert_true(t[0].enabled && !t[1].enabled && t[3].distillable && t[3].index == 3);
     catalog_free(c);
 }
 
@@ -141,7 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_resolve_as_the_contract_says),
-        cmocka_unit_test(more_targets_than_there_is_room_for_are_left_out),
+        cmocka_unit_test(endpoints_inherit_what_they_do_not_say),
         cmocka_unit_test(an_empty_configuration_has_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

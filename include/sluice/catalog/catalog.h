@@ -6,25 +6,48 @@
 #ifndef SLUICE_CATALOG_CATALOG_H
 #define SLUICE_CATALOG_CATALOG_H
 
+#include "sluice/base/arena.h"
 #include "sluice/config/snapshot.h"
 
-enum { CATALOG_TARGETS_MAX = 8 };
+/* What happens to a prompt there; what nobody said is taken to be the worst (contract 2.26). */
+struct data_policy {
+    bool stores, trains, zdr;
+};
 
 /* One thing that can be called: provider × upstream model. */
 struct target {
     const struct provider_options *provider;
     unsigned provider_index;
+    unsigned index;                    /* among all that are configured; TARGET_UNLISTED: not one */
     const struct price_options *price; /* never NULL; may be unknown */
     const struct model_options *model; /* NULL for a provider that offers everything */
     struct span model_id;              /* canonical: "openai/gpt-5-mini" */
     struct span upstream_model;        /* what the provider calls it */
-    uint64_t max_output;               /* tokens, 0: unknown */
-    const struct fact_options *facts;  /* of the endpoint, NULL: none */
+    struct span slug;                  /* "minimax/fp8": slug.h */
+    uint64_t context, max_output;      /* tokens, 0: unknown */
+    unsigned params, input;            /* bits of enum capability and enum modality */
+    unsigned quantization;             /* enum quantization */
+    struct data_policy policy;
+    bool enabled, distillable;
+    const struct fact_options *facts; /* of the endpoint, NULL: none */
+};
+#define TARGET_UNLISTED UINT32_MAX
+
+enum { RESOLUTION_GROUPS_MAX = 16 };
+
+/* The endpoints of one model, or those of one provider among them. */
+struct target_group {
+    const struct target *first; /* and its neighbours */
+    unsigned n;
+    const struct provider_options *pinned; /* NULL: all of them */
 };
 
+/* Models in order of preference: the next one is asked when nobody of the one before is left. */
 struct resolution {
-    struct target targets[CATALOG_TARGETS_MAX]; /* in order of preference */
+    struct target_group groups[RESOLUTION_GROUPS_MAX];
     unsigned n;
+    struct target
+        made; /* private: for a provider that offers everything. Do not copy the struct. */
 };
 
 struct catalog;
@@ -32,7 +55,12 @@ struct catalog;
 struct catalog *catalog_new(const struct snapshot *s); /* borrows the snapshot */
 void catalog_free(struct catalog *c);
 
-/* False when nothing has that name. Spans of the result lie in the snapshot or in `name`. */
+/* False when nothing has that name. Spans of the result lie in the catalog or in `name`. */
 bool catalog_resolve(const struct catalog *c, struct span name, struct resolution *out);
+
+/* All that are configured, by their index. */
+const struct target *catalog_targets(const struct catalog *c, unsigned *n);
+/* The endpoints of one of the snapshot's models; none for an alias. */
+struct target_group catalog_group(const struct catalog *c, const struct model_options *m);
 
 #endif

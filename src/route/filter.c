@@ -1,0 +1,172 @@
+#include "filter.h"
+
+#include "sluice/catalog/slug.h"
+#include "sluice/config/capabilities.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *filter, *phrase;
+} verdicts[VERDICTS] = {
+    [VERDICT_KEPT] = {"", "in the plan"},
+    [VERDICT_KEY] = {"the key's models", "the key may not use the model"},
+    [VERDICT_DISABLED] = {"enabled", "it is disabled in the configuration"},
+    [VERDICT_MODALITY] = {"input", "it cannot be shown what the messages hold"},
+    [VERDICT_ONLY] = {"provider.only", "provider.only does not name it"},
+    [VERDICT_IGNORE] = {"provider.ignore", "provider.ignore names it"},
+    [VERDICT_QUANTIZATION] = {"provider.quantizations", "its quantization is not asked for"},
+    [VERDICT_COLLECTION] = {"provider.data_collection", "it may keep prompts, or train on them"},
+    [VERDICT_ZDR] = {"provider.zdr", "it does not promise to keep nothing"},
+    [VERDICT_DISTILLABLE] = {"provider.enforce_distillable_text",
+                             "the model's author does not allow distillation"},
+    [VERDICT_CONTEXT] = {"context", "the prompt is longer than its context"},
+    [VERDICT_PARAMETERS] = {"provider.require_parameters", "it does not take all parameters"},
+    [VERDICT_MAX_TOKENS] = {"max_tokens", "its answers are not that long"},
+    [VERDICT_NO_FALLBACKS] = {"provider.allow_fallbacks", "no fallbacks are allowed"},
+    [VERDICT_COST] = {"max_cost_multiplier", "it costs too much more than the first"},
+    [VERDICT_BEYOND] = {"", "eight others are tried before"},
+};
+
+const char *verdict_phrase(enum verdict v)
+{
+    return verdicts[v].phrase;
+}
+
+static bool names(const struct slugs *list, const struct target *t)
+{
+    for (unsigned i = 0; i < list->n; i++) {
+        if (slug_matches(list->at[i], t->slug))
+            return true;
+    }
+    return false;
+}
+
+/* Without these an answer would not be the one that was asked for, however lenient the caller is. */
+#define NEVER_DROPPED (CAN_TOOLS | CAN_CHOOSE_TOOLS)
+
+static unsigned missing_of(const struct plan_question *q, const struct target *t)
+{
+    return q->used & ~t->params & (q->preferences->drops_parameters ? NEVER_DROPPED : UINT32_MAX);
+}
+
+static bool is_too_short(const struct plan_question *q, const struct target *t)
+{
+    return t->max_output > 0 && q->max_tokens > t->max_output;
+}
+
+/* An estimate may be a quarter off; the provider knows better. */
+static bool is_too_long(const struct plan_question *q, const struct target *t)
+{
+    return t->context > 0 && q->prompt_tokens / 4 * 3 > t->context;
+}
+
+static enum verdict judge(const struct plan_question *q, struct span asked,
+                          const struct considered *c)
+{
+    const struct preferences *p = q->preferences;
+    const struct target *t = c->target;
+    if (!plan_key_reaches(q->key, t->model_id) && !plan_key_reaches(q->key, asked))
+        return VERDICT_KEY;
+    if (!t->enabled)
+        return VERDICT_DISABLED;
+    if ((q->shown & ~t->input) != 0)
+        return VERDICT_MODALITY;
+    if (p->only.is_said && !names(&p->only, t))
+        return VERDICT_ONLY;
+    if (names(&p->ignore, t))
+        return VERDICT_IGNORE;
+    if (p->quantizations != 0 && (p->quantizations & 1u << t->quantization) == 0)
+        return VERDICT_QUANTIZATION;
+    if ((p->denies_collection || q->denies_collection) && (t->policy.stores || t->policy.trains))
+        return VERDICT_COLLECTION;
+    if ((p->wants_zdr || q->wants_zdr) && !t->policy.zdr)
+        return VERDICT_ZDR;
+    if (p->wants_distillable && !t->distillable)
+        return VERDICT_DISTILLABLE;
+    if (is_too_long(q, t))
+        return VERDICT_CONTEXT;
+    if (c->missing != 0)
+        return VERDICT_PARAMETERS;
+    return is_too_short(q, t) ? VERDICT_MAX_TOKENS : VERDICT_KEPT;
+}
+
+void filter_judge(const struct plan_question *q, struct span asked, struct considered *c)
+{
+    c->missing = missing_of(q, c->target);
+    c->verdict = judge(q, asked, c);
+}
+
+/* --- nobody is left ------------------------------------------------------------------------------- */
+
+static const char *param_of(unsigned missing)
+{
+    unsigned bit = (unsigned)__builtin_ctz(missing);
+    return (1u << bit) == CAN_FOLLOW_SCHEMAS ? "response_format" : capability_name(bit);
+}
+
+/* Could any of them have answered, had the caller not chosen among them? Else what the last lacks. */
+static bool anybody_could(const struct plan_question *q, const struct considered *considered,
+                          unsigned n, const char **param)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct considered *c = &considered[i];
+        if (c->missing != 0)
+            *param = param_of(c->missing);
+        else if (is_too_short(q, c->target))
+            *param = "max_tokens";
+        else if ((q->shown & ~c->target->input) != 0)
+            *param = "messages";
+        else
+            return true;
+    }
+    return n == 0;
+}
+
+static bool all_are(const struct considered *considered, unsigned n, enum verdict v)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (considered[i].verdict != v)
+            return false;
+    }
+    return n > 0;
+}
+
+static void name_filters(const struct considered *considered, unsigned n, struct fault *why)
+{
+    int at = snprintf(why->message, sizeof why->message, "no provider of this model is left after");
+    const char *between = " ";
+    for (unsigned v = 0; v < VERDICTS; v++) {
+        unsigned hit = 0;
+        for (unsigned i = 0; i < n; i++)
+            hit += considered[i].verdict == v;
+        if (hit == 0 || at >= (int)sizeof why->message)
+            continue;
+        at += snprintf(why->message + at, sizeof why->message - (size_t)at, "%s%s (%u)", between,
+                       verdicts[v].filter, hit);
+        between = ", ";
+    }
+}
+
+void filter_explain(const struct plan_question *q, const struct considered *considered, unsigned n,
+                    struct fault *why)
+{
+    const char *param = "";
+    *why = (struct fault){.kind = FAULT_NO_PROVIDER};
+    if (all_are(considered, n, VERDICT_KEY)) {
+        *why = (struct fault){.kind = FAULT_KEY_SCOPE, .param = "model"};
+        snprintf(why->message, sizeof why->message,
+                 "this key may not use \"%.*s\"; ask for it to be added to the key's models",
+                 SPAN_FMT(span_sub(q->model, 0, 200)));
+    } else if (all_are(considered, n, VERDICT_CONTEXT)) {
+        *why = (struct fault){.kind = FAULT_CONTEXT_LENGTH, .param = "messages"};
+        snprintf(why->message, sizeof why->message,
+                 "the prompt has about %llu tokens, more than any provider of this model reads",
+                 (unsigned long long)q->prompt_tokens);
+    } else if (!anybody_could(q, considered, n, &param)) {
+        *why = (struct fault){.kind = FAULT_UNSUPPORTED_PARAMETER, .param = param};
+        snprintf(why->message, sizeof why->message,
+                 "no provider of this model can do what \"%s\" asks for", param);
+    } else {
+        name_filters(considered, n, why);
+    }
+}
