@@ -16,6 +16,7 @@ struct catalog {
     struct target *targets;
     unsigned *first_of; /* by model: where its endpoints begin */
     unsigned ntargets;
+    bool describes_input;
 };
 
 static const struct model_options shared_name; /* marker: a bare name more than one model has */
@@ -89,6 +90,7 @@ static void add_targets(struct catalog *c, const struct model_options *m)
             .distillable = m->distillable,
             .facts = &e->facts,
         };
+        c->describes_input = c->describes_input || input_of(m, e) != UINT32_MAX;
         c->ntargets++;
     }
 }
@@ -139,6 +141,11 @@ const struct target *catalog_targets(const struct catalog *c, unsigned *n)
 {
     *n = c->ntargets;
     return c->targets;
+}
+
+bool catalog_describes_input(const struct catalog *c)
+{
+    return c->describes_input;
 }
 
 struct target_group catalog_group(const struct catalog *c, const struct model_options *m)

@@ -108,7 +108,7 @@ static void count(struct stats *s, struct slice *slice, unsigned which, unsigned
     s->told[which].is_stale = true;
 }
 
-void stats_note(struct stats *s, enum stat which, uint64_t value, uint64_t now_unix_ms)
+void stats_note(struct stats *s, enum stat_kind which, uint64_t value, uint64_t now_unix_ms)
 {
     move(s, now_unix_ms);
     count(s, filled(s, s->newest), which, bucket_of(value), 1);
@@ -140,7 +140,7 @@ static double value_at(const uint32_t total[BUCKETS], double rank)
     return 0;
 }
 
-static void tell(struct stats *s, enum stat which, struct quantiles *out)
+static void tell(struct stats *s, enum stat_kind which, struct quantiles *out)
 {
     static const double shares[QUANTILES] = {0.50, 0.75, 0.90, 0.99};
     bool is_throughput = which == STAT_THROUGHPUT;
@@ -153,7 +153,7 @@ static void tell(struct stats *s, enum stat which, struct quantiles *out)
     }
 }
 
-const struct quantiles *stats_quantiles(struct stats *s, enum stat which, uint64_t now_unix_ms)
+const struct quantiles *stats_quantiles(struct stats *s, enum stat_kind which, uint64_t now_unix_ms)
 {
     move(s, now_unix_ms);
     if (s->told[which].is_stale && now_unix_ms >= s->told[which].due_unix_ms) {

@@ -173,11 +173,18 @@ static bool is_anthropics(enum api_protocol api)
     return api == API_MESSAGES || api == API_COUNT_TOKENS;
 }
 
+static bool is_generation(enum api_protocol api)
+{
+    return api != API_EMBEDDINGS && api != API_OTHER;
+}
+
 static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
                         enum api_protocol api, struct arena *a, struct fault *why)
 {
     struct span key = span_sub(body, m->key.start, m->key.end - m->key.start);
     struct span value = json_value(body, m);
+    if (is_generation(api))
+        asked_note(&r->asked, key, value, m->kind);
     if (!may_concern_us(key) && memchr(key.at, '\\', key.len) == NULL)
         return true;
     if (json_key_is(key, "model"))
@@ -215,6 +222,10 @@ static bool read_member(struct openai_request *r, struct span body, const struct
     }
     if (json_key_is(key, "usage") && !read_usage_switch(r, value, m->kind, why))
         return false;
+    if (json_key_is(key, "provider"))
+        r->provider = value;
+    if (json_key_is(key, "models"))
+        r->models = value;
     if (is_gateway_only(key))
         return note(r, m, NOTED_GATEWAY_ONLY, why);
     return true;
@@ -253,6 +264,10 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
 {
     if (!read_members(body, api, a, out, why))
         return false;
+    if (out->model.at == NULL && out->models.len > 0 && out->models.at[0] != 'n') {
+        out->lacks_model = true; /* D-11: the list stands in its place */
+        out->model = SPAN_LIT("");
+    }
     return out->model.at != NULL ||
            reject(why, "model", "\"model\" is missing; GET /v1/models lists what there is");
 }

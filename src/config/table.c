@@ -589,6 +589,33 @@ static const struct object observability_object = {
     "observability", "Logs and traces. Metrics are on `/metrics` of listeners that serve them.",
     ROWS(observability_rows), .size = sizeof(struct observability_options)};
 
+/* ── routing ─────────────────────────────────────────────────────────────────────────────────── */
+
+static const struct option weights_rows[] = {
+    {"price", &type_number, MEMBER(struct route_weights, price), .fallback = "40", .max = 1000,
+     .doc = "How cheap it is, estimated for the request at hand."},
+    {"throughput", &type_number, MEMBER(struct route_weights, throughput), .fallback = "20",
+     .max = 1000, .doc = "How many tokens a second it writes."},
+    {"latency", &type_number, MEMBER(struct route_weights, latency), .fallback = "20", .max = 1000,
+     .doc = "How soon it begins."},
+    {"reliability", &type_number, MEMBER(struct route_weights, reliability), .fallback = "20",
+     .max = 1000, .doc = "How often it works."},
+};
+static const struct object weights_object = {
+    "routing.weights",
+    "What makes one endpoint of a model better than another where the request does not say. An "
+    "endpoint's score is the sum of these, each times how it compares with the best; how often it is "
+    "asked first goes by the square of its score.",
+    ROWS(weights_rows), .size = sizeof(struct route_weights)};
+
+static const struct option routing_rows[] = {
+    {"weights", &type_group, MEMBER(struct routing_options, weights), .object = &weights_object,
+     .doc = "Which endpoint is the better one."},
+};
+static const struct object routing_object = {"routing", "Which endpoint is asked.",
+                                             ROWS(routing_rows),
+                                             .size = sizeof(struct routing_options)};
+
 /* ── the file ────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct word auth_words[] = {{"none", 0}, {"required", 1}, {0}};
@@ -609,6 +636,8 @@ static const struct option root_rows[] = {
     {"translation", &type_group, MEMBER(struct snapshot, translation),
      .object = &translation_object,
      .doc = "What becomes of what other protocols have no word for."},
+    {"routing", &type_group, MEMBER(struct snapshot, routing), .object = &routing_object,
+     .doc = "Which endpoint is asked."},
     {"demo", &type_bool, MEMBER(struct snapshot, demo), .fallback = "true",
      .doc = "Offer `sluice/demo`, a built-in model that needs no account and says it is a demo."},
     {"models", &type_map, MEMBER(struct snapshot, models), COUNT(struct snapshot, nmodels),

@@ -387,6 +387,8 @@ static void take_token(struct attempt *a)
 
 static void reach(struct attempt *a)
 {
+    a->health = health_of(a->x->deployment->health, a->target);
+    health_begin(a->health);
     if (a->target->provider->protocol == PROTOCOL_DEMO)
         start_demo(a);
     else if (a->provider->token != NULL)
@@ -475,6 +477,8 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     a->ended_us = clock_us();
     deadline_clear(&a->deadline);
     metric_add(a->provider->attempts[result], 1);
+    if (a->health != NULL)
+        health_end(a->health, result, a->status);
     token_wait_cancel(&a->token_wait);
     bearer_unref(a->bearer);
     a->bearer = NULL;

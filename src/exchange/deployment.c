@@ -1,6 +1,7 @@
 #include "sluice/exchange/gateway.h"
 
 #include "access_token.h"
+#include "health.h"
 
 #include "sluice/base/arena.h"
 #include "sluice/base/log.h"
@@ -131,6 +132,7 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
     d->snapshot = snapshot_ref(s);
     d->catalog = catalog_new(s);
     d->keyring = keyring_new(s);
+    d->health = health_table_new(d->catalog, s, before != NULL ? before->health : NULL);
     d->providers = xcalloc(s->nproviders + 1, sizeof *d->providers);
     const struct tls_client_config fetching = {.ca_file = s->server.fetch.ca};
     d->fetch_tls = tls_context_client(&fetching, why);
@@ -167,6 +169,7 @@ void deployment_unref(struct deployment *d)
     }
     free(d->providers);
     tls_context_unref(d->fetch_tls);
+    health_table_free(d->health);
     keyring_free(d->keyring);
     catalog_free(d->catalog);
     snapshot_unref(d->snapshot);

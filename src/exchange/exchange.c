@@ -329,11 +329,50 @@ void exchange_count_here(struct exchange *x)
     reading_of_tokens(x, on_counted);
 }
 
+static void look(void *arg, const struct target *t, struct target_health *out)
+{
+    const struct exchange *x = arg;
+    health_look(health_of(x->deployment->health, t), x->wants_stream, out);
+}
+
+/* A seventh of two bytes a token is about what tokenizers make of prose and of code. */
+static uint64_t about_tokens(uint64_t bytes)
+{
+    return bytes * 2 / 7;
+}
+
+static bool make_plan(struct exchange *x, struct fault *why)
+{
+    enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
+    const struct openai_request *r = x->request;
+    struct preferences preferences;
+    if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
+        return false;
+    struct plan_question q = {
+        .catalog = x->deployment->catalog,
+        .key = x->key,
+        .model = r->model,
+        .preferences = &preferences,
+        .used = r->asked.params,
+        .shown = x->shown,
+        .prompt_tokens = about_tokens(x->bytes_in),
+        .output_tokens = r->asked.max_tokens > 0 && r->asked.max_tokens < ANSWER_TOKENS
+                             ? r->asked.max_tokens
+                             : ANSWER_TOKENS,
+        .max_tokens = r->asked.max_tokens,
+        .weights = x->deployment->snapshot->routing.weights,
+        .seed = rng_next(&x->gateway->rng),
+        .look = look,
+        .arg = x,
+    };
+    return plan_make(&q, &x->arena, &x->plan, why);
+}
+
 static void route(struct exchange *x)
 {
     struct fault why;
     become(x, EXCHANGE_ATTEMPTING);
-    if (!plan_make(x->deployment->catalog, x->key, x->request->model, &x->arena, &x->plan, &why)) {
+    if (!make_plan(x, &why)) {
         exchange_fail(x, &why);
         return;
     }
@@ -344,8 +383,6 @@ static void route(struct exchange *x)
         exchange_count_here(x);
         return;
     }
-    if (x->plan.n > ATTEMPTS_MAX)
-        x->plan.n = ATTEMPTS_MAX;
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
     if (x->wants_stream) {
         x->is_stream = true;

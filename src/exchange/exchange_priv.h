@@ -5,6 +5,7 @@
 
 #include "access_token.h"
 #include "dialect.h"
+#include "health.h"
 #include "reading.h"
 #include "remote_media.h"
 #include "translation.h"
@@ -17,7 +18,7 @@
 #include "sluice/net/timer.h"
 #include "sluice/route/plan.h"
 
-enum { ATTEMPTS_MAX = 8, EXCHANGE_ARENA_BYTES = 640 };
+enum { ATTEMPTS_MAX = PLAN_ATTEMPTS_MAX, EXCHANGE_ARENA_BYTES = 640 };
 
 /* --- pass lane: pass_lane.c -------------------------------------------------------------------- */
 
@@ -67,6 +68,7 @@ struct attempt {
     struct exchange *x;
     const struct target *target;
     struct provider_runtime *provider;
+    struct health *health; /* of the target, once somebody is asked; NULL before */
     enum attempt_state state;
     struct token_wait token_wait;
     struct bearer *bearer; /* what the request carries; NULL: the provider's own credential */
@@ -181,6 +183,7 @@ struct exchange {
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
     bool holds_proofs;  /* of reasoning, in our wrapping: nobody else can read them */
+    unsigned shown;     /* enum modality: what its messages hold, where any endpoint minds */
     bool holds_urls;    /* Messages: something is named by its URL */
     bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */
     struct plan plan;

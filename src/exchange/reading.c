@@ -21,6 +21,8 @@ struct question {
     struct openai_request *request;
     bool holds_proofs; /* of reasoning, in our wrapping */
     bool holds_urls;   /* Messages: something, by URL */
+    bool wants_shown;
+    unsigned shown; /* enum modality */
     uint64_t tokens;
     bool is_good;
     struct fault why;
@@ -59,6 +61,7 @@ static void ask_for_request(struct question *q)
     bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
     q->is_good = read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
+    q->shown = q->is_good && q->wants_shown ? asked_modalities(q->body) : 0;
     q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
 }
 
@@ -85,6 +88,7 @@ static void note_request(struct exchange *x, const struct question *q)
     x->wants_cost = q->request->wants_cost;
     x->holds_proofs = q->holds_proofs;
     x->holds_urls = q->holds_urls;
+    x->shown = q->shown;
 }
 
 /* The request is kept with what another attempt would need; it points into the body, or here. */
@@ -132,6 +136,8 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->request = NULL;
     q->holds_proofs = q->holds_urls = q->is_good = false;
     q->tokens = 0;
+    q->shown = 0;
+    q->wants_shown = catalog_describes_input(x->deployment->catalog);
 }
 
 static bool is_small(const struct exchange *x)

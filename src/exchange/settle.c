@@ -276,6 +276,23 @@ static void estimate_usage(struct exchange *x)
     }
 }
 
+/* What routing learns of it. */
+static void note_figures(const struct exchange *x)
+{
+    const struct attempt *a = &x->attempt;
+    bool is_answer = a->health != NULL && a->result == RESULT_OK && x->kind->api != API_OTHER;
+    if (!is_answer || a->sent_us == 0 || a->ended_us <= a->sent_us)
+        return;
+    health_note(
+        a->health,
+        &(struct health_figures){
+            .is_stream = x->is_stream,
+            .first_token_us = x->first_token_us > a->sent_us ? x->first_token_us - a->sent_us : 0,
+            .total_us = a->ended_us - a->sent_us,
+            .output_tokens = x->usage.completion,
+        });
+}
+
 void settle(struct exchange *x)
 {
     struct instruments *i = &x->gateway->instruments;
@@ -294,6 +311,7 @@ void settle(struct exchange *x)
     if (x->outcome == OUTCOME_CLIENT_GONE && !x->head_sent)
         x->status = 499; /* nginx's word for it: no status was ever sent */
     estimate_usage(x);
+    note_figures(x);
     if (target != NULL)
         x->cost = cost_of(&x->usage, target->price);
     struct request_figures figures = {

@@ -7,29 +7,29 @@
 
 static const struct {
     const char *filter, *phrase;
-} verdicts[VERDICTS] = {
-    [VERDICT_KEPT] = {"", "in the plan"},
-    [VERDICT_KEY] = {"the key's models", "the key may not use the model"},
-    [VERDICT_DISABLED] = {"enabled", "it is disabled in the configuration"},
-    [VERDICT_MODALITY] = {"input", "it cannot be shown what the messages hold"},
-    [VERDICT_ONLY] = {"provider.only", "provider.only does not name it"},
-    [VERDICT_IGNORE] = {"provider.ignore", "provider.ignore names it"},
-    [VERDICT_QUANTIZATION] = {"provider.quantizations", "its quantization is not asked for"},
-    [VERDICT_COLLECTION] = {"provider.data_collection", "it may keep prompts, or train on them"},
-    [VERDICT_ZDR] = {"provider.zdr", "it does not promise to keep nothing"},
-    [VERDICT_DISTILLABLE] = {"provider.enforce_distillable_text",
-                             "the model's author does not allow distillation"},
-    [VERDICT_CONTEXT] = {"context", "the prompt is longer than its context"},
-    [VERDICT_PARAMETERS] = {"provider.require_parameters", "it does not take all parameters"},
-    [VERDICT_MAX_TOKENS] = {"max_tokens", "its answers are not that long"},
-    [VERDICT_NO_FALLBACKS] = {"provider.allow_fallbacks", "no fallbacks are allowed"},
-    [VERDICT_COST] = {"max_cost_multiplier", "it costs too much more than the first"},
-    [VERDICT_BEYOND] = {"", "eight others are tried before"},
+} filters[FILTERS] = {
+    [FILTER_NONE] = {"", "in the plan"},
+    [FILTER_KEY] = {"the key's models", "the key may not use the model"},
+    [FILTER_DISABLED] = {"enabled", "it is disabled in the configuration"},
+    [FILTER_MODALITY] = {"input", "it cannot be shown what the messages hold"},
+    [FILTER_ONLY] = {"provider.only", "provider.only does not name it"},
+    [FILTER_IGNORE] = {"provider.ignore", "provider.ignore names it"},
+    [FILTER_QUANTIZATION] = {"provider.quantizations", "its quantization is not asked for"},
+    [FILTER_COLLECTION] = {"provider.data_collection", "it may keep prompts, or train on them"},
+    [FILTER_ZDR] = {"provider.zdr", "it does not promise to keep nothing"},
+    [FILTER_DISTILLABLE] = {"provider.enforce_distillable_text",
+                            "the model's author does not allow distillation"},
+    [FILTER_CONTEXT] = {"context", "the prompt is longer than its context"},
+    [FILTER_PARAMETERS] = {"provider.require_parameters", "it does not take all parameters"},
+    [FILTER_MAX_TOKENS] = {"max_tokens", "its answers are not that long"},
+    [FILTER_NO_FALLBACKS] = {"provider.allow_fallbacks", "no fallbacks are allowed"},
+    [FILTER_COST] = {"max_cost_multiplier", "it costs too much more than the first"},
+    [FILTER_BEYOND] = {"", "eight others are tried before"},
 };
 
-const char *verdict_phrase(enum verdict v)
+const char *filter_phrase(enum filter v)
 {
-    return verdicts[v].phrase;
+    return filters[v].phrase;
 }
 
 static bool names(const struct slugs *list, const struct target *t)
@@ -60,40 +60,40 @@ static bool is_too_long(const struct plan_question *q, const struct target *t)
     return t->context > 0 && q->prompt_tokens / 4 * 3 > t->context;
 }
 
-static enum verdict judge(const struct plan_question *q, struct span asked,
-                          const struct considered *c)
+static enum filter judge(const struct plan_question *q, struct span asked,
+                         const struct considered *c)
 {
     const struct preferences *p = q->preferences;
     const struct target *t = c->target;
     if (!plan_key_reaches(q->key, t->model_id) && !plan_key_reaches(q->key, asked))
-        return VERDICT_KEY;
+        return FILTER_KEY;
     if (!t->enabled)
-        return VERDICT_DISABLED;
+        return FILTER_DISABLED;
     if ((q->shown & ~t->input) != 0)
-        return VERDICT_MODALITY;
+        return FILTER_MODALITY;
     if (p->only.is_said && !names(&p->only, t))
-        return VERDICT_ONLY;
+        return FILTER_ONLY;
     if (names(&p->ignore, t))
-        return VERDICT_IGNORE;
+        return FILTER_IGNORE;
     if (p->quantizations != 0 && (p->quantizations & 1u << t->quantization) == 0)
-        return VERDICT_QUANTIZATION;
+        return FILTER_QUANTIZATION;
     if ((p->denies_collection || q->denies_collection) && (t->policy.stores || t->policy.trains))
-        return VERDICT_COLLECTION;
+        return FILTER_COLLECTION;
     if ((p->wants_zdr || q->wants_zdr) && !t->policy.zdr)
-        return VERDICT_ZDR;
+        return FILTER_ZDR;
     if (p->wants_distillable && !t->distillable)
-        return VERDICT_DISTILLABLE;
+        return FILTER_DISTILLABLE;
     if (is_too_long(q, t))
-        return VERDICT_CONTEXT;
+        return FILTER_CONTEXT;
     if (c->missing != 0)
-        return VERDICT_PARAMETERS;
-    return is_too_short(q, t) ? VERDICT_MAX_TOKENS : VERDICT_KEPT;
+        return FILTER_PARAMETERS;
+    return is_too_short(q, t) ? FILTER_MAX_TOKENS : FILTER_NONE;
 }
 
 void filter_judge(const struct plan_question *q, struct span asked, struct considered *c)
 {
     c->missing = missing_of(q, c->target);
-    c->verdict = judge(q, asked, c);
+    c->dropped_by = judge(q, asked, c);
 }
 
 /* --- nobody is left ------------------------------------------------------------------------------- */
@@ -122,10 +122,10 @@ static bool anybody_could(const struct plan_question *q, const struct considered
     return n == 0;
 }
 
-static bool all_are(const struct considered *considered, unsigned n, enum verdict v)
+static bool all_are(const struct considered *considered, unsigned n, enum filter v)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (considered[i].verdict != v)
+        if (considered[i].dropped_by != v)
             return false;
     }
     return n > 0;
@@ -135,14 +135,14 @@ static void name_filters(const struct considered *considered, unsigned n, struct
 {
     int at = snprintf(why->message, sizeof why->message, "no provider of this model is left after");
     const char *between = " ";
-    for (unsigned v = 0; v < VERDICTS; v++) {
+    for (unsigned v = 0; v < FILTERS; v++) {
         unsigned hit = 0;
         for (unsigned i = 0; i < n; i++)
-            hit += considered[i].verdict == v;
+            hit += considered[i].dropped_by == v;
         if (hit == 0 || at >= (int)sizeof why->message)
             continue;
         at += snprintf(why->message + at, sizeof why->message - (size_t)at, "%s%s (%u)", between,
-                       verdicts[v].filter, hit);
+                       filters[v].filter, hit);
         between = ", ";
     }
 }
@@ -152,12 +152,12 @@ void filter_explain(const struct plan_question *q, const struct considered *cons
 {
     const char *param = "";
     *why = (struct fault){.kind = FAULT_NO_PROVIDER};
-    if (all_are(considered, n, VERDICT_KEY)) {
+    if (all_are(considered, n, FILTER_KEY)) {
         *why = (struct fault){.kind = FAULT_KEY_SCOPE, .param = "model"};
         snprintf(why->message, sizeof why->message,
                  "this key may not use \"%.*s\"; ask for it to be added to the key's models",
                  SPAN_FMT(span_sub(q->model, 0, 200)));
-    } else if (all_are(considered, n, VERDICT_CONTEXT)) {
+    } else if (all_are(considered, n, FILTER_CONTEXT)) {
         *why = (struct fault){.kind = FAULT_CONTEXT_LENGTH, .param = "messages"};
         snprintf(why->message, sizeof why->message,
                  "the prompt has about %llu tokens, more than any provider of this model reads",

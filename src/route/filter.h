@@ -4,7 +4,7 @@
 
 #include "sluice/route/plan.h"
 
-/* VERDICT_KEPT, or the first filter that takes it out; fills `missing`. `asked`: the name the client
+/* FILTER_NONE, or the first filter that takes it out; fills `missing`. `asked`: the name the client
  * wrote, for keys that may use an alias but not what is behind it. */
 void filter_judge(const struct plan_question *q, struct span asked, struct considered *c);
 

@@ -55,7 +55,7 @@ static unsigned position_of(const struct slugs *order, const struct target *t)
 
 static bool is_kept(const struct considered *c)
 {
-    return c->verdict == VERDICT_KEPT;
+    return c->dropped_by == FILTER_NONE;
 }
 
 /* Below, at, or above zero. */
@@ -220,7 +220,7 @@ static void drop_unplaced(struct planning *g)
     const struct preferences *p = g->q->preferences;
     for (unsigned i = 0; i < g->n && p->order.n > 0 && !p->allows_fallbacks; i++) {
         if (is_kept(&g->considered[i]) && g->considered[i].position == PLAN_UNPLACED)
-            g->considered[i].verdict = VERDICT_NO_FALLBACKS;
+            g->considered[i].dropped_by = FILTER_NO_FALLBACKS;
     }
 }
 
@@ -234,15 +234,15 @@ static double cost_of(const struct planning *g, const struct planned_attempt *p)
 }
 
 /* May this one stand behind the model's first? */
-static enum verdict judge_fallback(const struct planning *g, const struct planned_attempt *first,
-                                   const struct planned_attempt *p)
+static enum filter judge_fallback(const struct planning *g, const struct planned_attempt *first,
+                                  const struct planned_attempt *p)
 {
     const struct plan_question *q = g->q;
     bool is_other = p->target.index != first->target.index;
     if (is_other && !q->preferences->allows_fallbacks && q->preferences->order.n == 0)
-        return VERDICT_NO_FALLBACKS;
+        return FILTER_NO_FALLBACKS;
     double most = q->max_cost_multiplier * cost_of(g, first);
-    return is_other && most > 0 && cost_of(g, p) > most ? VERDICT_COST : VERDICT_KEPT;
+    return is_other && most > 0 && cost_of(g, p) > most ? FILTER_COST : FILTER_NONE;
 }
 
 static void cut_fallbacks(struct planning *g, unsigned begin)
@@ -250,7 +250,7 @@ static void cut_fallbacks(struct planning *g, unsigned begin)
     struct plan *p = g->out;
     unsigned n = begin;
     for (unsigned i = begin; i < p->n; i++) {
-        if (judge_fallback(g, &p->attempts[begin], &p->attempts[i]) == VERDICT_KEPT)
+        if (judge_fallback(g, &p->attempts[begin], &p->attempts[i]) == FILTER_NONE)
             p->attempts[n++] = p->attempts[i];
     }
     p->n = n;
@@ -268,9 +268,9 @@ static void note_left_out(struct planning *g, unsigned begin)
         if (!is_kept(c) || is_planned)
             continue;
         struct planned_attempt as_if = {.target = *c->target};
-        enum verdict v = p->n > begin ? judge_fallback(g, &p->attempts[begin], &as_if)
-                                      : VERDICT_BEYOND;
-        c->verdict = v != VERDICT_KEPT ? v : VERDICT_BEYOND;
+        enum filter v = p->n > begin ? judge_fallback(g, &p->attempts[begin], &as_if)
+                                     : FILTER_BEYOND;
+        c->dropped_by = v != FILTER_NONE ? v : FILTER_BEYOND;
     }
 }
 

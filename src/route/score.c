@@ -7,7 +7,7 @@ enum { COST, LATENCY, THROUGHPUT, RELIABILITY, MEASURES };
 
 static bool is_kept(const struct considered *c)
 {
-    return c->verdict == VERDICT_KEPT;
+    return c->dropped_by == FILTER_NONE;
 }
 
 /* --- what is known -------------------------------------------------------------------------------- */

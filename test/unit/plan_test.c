@@ -180,7 +180,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
         .wants_zdr = r->wants_zdr,
         .max_cost_multiplier = r->max_cost,
         .sticky = r->sticky != NULL ? span_text(r->sticky) : SPAN_NONE,
-        .weights = {0.4, 0.2, 0.2, 0.2},
+        .weights = {40, 20, 20, 20},
         .seed = seed,
         .look = look,
         .has_own_key = r->own_keys != NULL ? has_own_key : NULL,
@@ -522,27 +522,27 @@ static void everybody_is_told_why(void **state)
                               .arg = &b};
     assert_true(plan_make(&q, &a, &plan, &why));
     assert_int_equal(plan.nconsidered, 3);
-    assert_int_equal(plan.considered[0].verdict, VERDICT_IGNORE);
-    assert_int_equal(plan.considered[1].verdict, VERDICT_KEPT);
-    assert_true(plan.considered[2].is_open && plan.considered[2].verdict == VERDICT_KEPT);
+    assert_int_equal(plan.considered[0].dropped_by, FILTER_IGNORE);
+    assert_int_equal(plan.considered[1].dropped_by, FILTER_NONE);
+    assert_true(plan.considered[2].is_open && plan.considered[2].dropped_by == FILTER_NONE);
     assert_string_equal(plan.attempts[0].reason, "drawn by score");
     assert_string_equal(plan.attempts[1].reason, "its circuit is open");
-    for (unsigned v = 0; v < VERDICTS; v++)
-        assert_row(v, verdict_phrase((enum verdict)v)[0] != '\0');
+    for (unsigned v = 0; v < FILTERS; v++)
+        assert_row(v, filter_phrase((enum filter)v)[0] != '\0');
     arena_fini(&a);
 
     arena_init(&a, NULL, 1024);
     assert_true(preferences_read(SPAN_LIT("{\"allow_fallbacks\":false,\"sort\":\"price\"}"),
                                  SPAN_NONE, &a, &p, &why));
     assert_true(plan_make(&q, &a, &plan, &why));
-    assert_int_equal(plan.considered[0].verdict, VERDICT_NO_FALLBACKS);
-    assert_int_equal(plan.considered[2].verdict, VERDICT_NO_FALLBACKS);
+    assert_int_equal(plan.considered[0].dropped_by, FILTER_NO_FALLBACKS);
+    assert_int_equal(plan.considered[2].dropped_by, FILTER_NO_FALLBACKS);
     arena_fini(&a);
     q.model = SPAN_LIT("x/ten");
     arena_init(&a, NULL, 1024);
     p.allows_fallbacks = true;
     assert_true(plan_make(&q, &a, &plan, &why));
-    assert_int_equal(plan.considered[9].verdict, VERDICT_BEYOND);
+    assert_int_equal(plan.considered[9].dropped_by, FILTER_BEYOND);
     arena_fini(&a);
     catalog_free(c);
 }

@@ -8,7 +8,7 @@
 
 enum { S = 1000, NOW = 1000 * STATS_SLICE_MS };
 
-static double at(struct stats *s, enum stat which, enum quantile q, uint64_t now)
+static double at(struct stats *s, enum stat_kind which, enum quantile q, uint64_t now)
 {
     return stats_quantiles(s, which, now)->at[q];
 }

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum stat {
+enum stat_kind {
     STAT_TTFT,       /* of streams: from dispatch to the first output token, in µs */
     STAT_DURATION,   /* of whole answers: from dispatch to the end, in µs */
     STAT_THROUGHPUT, /* output tokens per 1000 s: enough digits in an integer */
@@ -40,12 +40,13 @@ struct stats;
 struct stats *stats_new(void);
 void stats_free(struct stats *s);
 
-void stats_note(struct stats *s, enum stat which, uint64_t value, uint64_t now_unix_ms);
+void stats_note(struct stats *s, enum stat_kind which, uint64_t value, uint64_t now_unix_ms);
 /* An attempt that failed counts here and nowhere else. */
 void stats_note_outcome(struct stats *s, bool ok, uint64_t now_unix_ms);
 
 /* Remembered until something is noted or leaves the window, and then for a second at most. */
-const struct quantiles *stats_quantiles(struct stats *s, enum stat which, uint64_t now_unix_ms);
+const struct quantiles *stats_quantiles(struct stats *s, enum stat_kind which,
+                                        uint64_t now_unix_ms);
 /* Of the last 5 minutes, or of the last `span_ms` of them, to 10 s. */
 struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_unix_ms);
 

@@ -7,6 +7,7 @@
 #define SLUICE_CODEC_OPENAI_REQUEST_H
 
 #include "sluice/base/arena.h"
+#include "sluice/codec/asked.h"
 #include "sluice/codec/fault.h"
 #include "sluice/format/json_splice.h"
 
@@ -38,7 +39,10 @@ struct openai_request {
     bool is_kept;   /* Responses: by the provider, for nobody said otherwise (store, background) */
     bool has_store; /* store is there, null perhaps */
     bool has_include; /* include is there, null perhaps */
-    size_t open;      /* offset behind the opening brace */
+    struct asked asked;
+    struct span provider,
+        models;  /* whom the client wants: the members' values, empty when absent */
+    size_t open; /* offset behind the opening brace */
     struct {
         struct json_member member;
         enum noted_role role;

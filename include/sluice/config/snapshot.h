@@ -220,6 +220,15 @@ struct observability_options {
     const char *tracing_otlp; /* URL of a collector, NULL: none; nobody uses it yet */
 };
 
+/* What the default strategy weighs (contract 2.2, D-34); only the proportions matter. */
+struct route_weights {
+    unsigned price, throughput, latency, reliability;
+};
+
+struct routing_options {
+    struct route_weights weights;
+};
+
 struct snapshot {
     unsigned refs;
     unsigned version;                /* of the file's form: 1 */
@@ -241,6 +250,7 @@ struct snapshot {
     bool auth_required;
     struct secret admin_token;
     struct store_options store;
+    struct routing_options routing;
     struct observability_options observability;
 
     struct config_text *text; /* private: owns every string above */

@@ -13,6 +13,7 @@
 #include "sluice/store/store.h"
 
 struct access_token;
+struct health_table;
 
 /* A provider with its connections. */
 struct provider_runtime {
@@ -32,6 +33,7 @@ struct deployment {
     struct keyring *keyring;
     struct provider_runtime *providers; /* as many, in the order of snapshot->providers */
     struct tls_context *fetch_tls;      /* for files that requests name by URL */
+    struct health_table *health;        /* how every endpoint does */
     struct gateway *gateway;
     uint64_t since_unix; /* seconds: when it was put to work */
 };

@@ -23,11 +23,6 @@ struct target_health {
     bool is_open;                                 /* its circuit, or it asked to be left alone */
 };
 
-/* What the default strategy weighs (contract 2.2, D-34); only their proportions matter. */
-struct route_weights {
-    double price, throughput, latency, reliability;
-};
-
 struct plan_question {
     const struct catalog *catalog;
     const struct key_options *key; /* NULL: no authentication */
@@ -51,27 +46,27 @@ struct plan_question {
 };
 
 /* Why a target is where it is, or is not in the plan at all. */
-enum verdict {
-    VERDICT_KEPT,
-    VERDICT_KEY,
-    VERDICT_DISABLED,
-    VERDICT_MODALITY,
-    VERDICT_ONLY,
-    VERDICT_IGNORE,
-    VERDICT_QUANTIZATION,
-    VERDICT_COLLECTION,
-    VERDICT_ZDR,
-    VERDICT_DISTILLABLE,
-    VERDICT_CONTEXT,
-    VERDICT_PARAMETERS,
-    VERDICT_MAX_TOKENS,
-    VERDICT_NO_FALLBACKS,
-    VERDICT_COST,
-    VERDICT_BEYOND, /* the eighth attempt */
-    VERDICTS,
+enum filter {
+    FILTER_NONE,
+    FILTER_KEY,
+    FILTER_DISABLED,
+    FILTER_MODALITY,
+    FILTER_ONLY,
+    FILTER_IGNORE,
+    FILTER_QUANTIZATION,
+    FILTER_COLLECTION,
+    FILTER_ZDR,
+    FILTER_DISTILLABLE,
+    FILTER_CONTEXT,
+    FILTER_PARAMETERS,
+    FILTER_MAX_TOKENS,
+    FILTER_NO_FALLBACKS,
+    FILTER_COST,
+    FILTER_BEYOND, /* the eighth attempt */
+    FILTERS,
 };
 /* A phrase for people and the name of the filter: "provider.only does not name it". */
-const char *verdict_phrase(enum verdict v);
+const char *filter_phrase(enum filter v);
 
 struct planned_attempt {
     struct target target;
@@ -82,14 +77,14 @@ struct planned_attempt {
 /* One endpoint that was considered, for those who want to know. */
 struct considered {
     const struct target *target;
-    enum verdict verdict;
+    enum filter dropped_by;
     bool is_slow, is_open, is_sticky; /* misses a cut-off; its circuit; has the conversation */
     unsigned position;                /* in `order`; PLAN_UNPLACED: not named */
     double cost;                      /* estimate in pico-dollars; below 0: unknown */
     double latency, throughput;       /* p50; 0: unknown */
     double reliability;               /* share that went well */
     double score;                     /* of the default strategy */
-    unsigned missing;                 /* capabilities, VERDICT_PARAMETERS */
+    unsigned missing;                 /* capabilities, FILTER_PARAMETERS */
 };
 #define PLAN_UNPLACED UINT32_MAX
 

@@ -1,0 +1,24 @@
+/* asked.h: what a request asks of whoever answers it, as far as not everybody can do it: which
+ * parameters it uses, how long an answer it wants, what its messages hold (contract 2.1).
+ *
+ * Read beside the one pass over the body; a parameter with the value everybody takes it to have anyway
+ * (null, tool_choice "auto", response_format text) is not used. */
+#ifndef SLUICE_CODEC_ASKED_H
+#define SLUICE_CODEC_ASKED_H
+
+#include "sluice/config/capabilities.h"
+#include "sluice/format/json_scan.h"
+
+struct asked {
+    unsigned params;     /* bits of enum capability */
+    uint64_t max_tokens; /* 0: it does not say */
+};
+
+/* One member of the body, of a generation request of any protocol. */
+void asked_note(struct asked *a, struct span key, struct span value, enum json_kind kind);
+
+/* Bits of enum modality, but for text: which kinds of parts the messages hold. Reads all of the body,
+ * so ask only when somebody wants to know. */
+unsigned asked_modalities(struct span body);
+
+#endif
