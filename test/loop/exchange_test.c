@@ -44,8 +44,9 @@ static struct snapshot *configure(struct gate *t, const char *more)
             "  two: { protocol: openai, base_url: 'http://127.0.0.1:%u/v1', api_key: sk-the-secret,"
             " timeouts: { connect: 2s, first_byte: 400ms, idle: 400ms }, pool: { max: 4 } }\n"
             "models:\n"
-            "  m: { endpoints: [ { provider: one, upstream_model: up-one },"
-            " { provider: two, upstream_model: up-two } ] }\n"
+            "  a: { provider: one, upstream_model: up-one }\n"
+            "  b: { provider: two, upstream_model: up-two }\n"
+            "  m: { alias: [a, b] }\n"
             "  n: { provider: one, upstream_model: n }\n%s",
             t->one.port, t->two.port, more);
     assert_int_equal(fclose(f), 0);
