@@ -1,14 +1,14 @@
+#include "model_card.h"
+#include "query.h"
 #include "rows.h"
 
-#include "sluice/meter/cost.h"
+#include "sluice/config/capabilities.h"
 #include "sluice/route/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-/* GET /v1/models and /v1/models/{id}: one shape that OpenAI's and Anthropic's readers both
- * understand (contract META-1, META-3). */
+/* GET /v1/models and /v1/models/{id} (contract META-1, META-3). */
 
 static void must(int rc)
 {
@@ -16,67 +16,73 @@ static void must(int rc)
         abort(); /* as large as the configuration */
 }
 
-static void add_price(struct buf *out, const char *name, uint64_t pd, bool known, bool *first)
+/* Who is asked first. */
+static const struct model_options *first_of(const struct snapshot *s, const struct model_options *m)
 {
-    if (!known)
-        return;
-    must(buf_addf(out, "%s\"%s\":\"", *first ? "" : ",", name));
-    must(cost_write_usd(pd, out));
-    must(buf_add_byte(out, '"'));
-    *first = false;
+    return m->nalias > 0 ? first_of(s, &s->models[m->alias[0]]) : m;
 }
 
-/* The first endpoint's price: the one a request tries first. */
-static void add_pricing(struct buf *out, const struct model_options *m)
+static struct model_card card_of(const struct deployment *d, const struct model_options *m)
 {
-    const struct price_options *p = m->nendpoints > 0 ? &m->endpoints[0].price : NULL;
-    if (p == NULL || p->known == 0)
-        return;
-    bool first = true;
-    must(buf_add_text(out, ",\"pricing\":{"));
-    add_price(out, "prompt", p->input, (p->known & 1) != 0, &first);
-    add_price(out, "completion", p->output, (p->known & 2) != 0, &first);
-    add_price(out, "cache_read", p->cache_read, (p->known & 4) != 0, &first);
-    add_price(out, "cache_write", p->cache_write, (p->known & 8) != 0, &first);
-    must(buf_add_byte(out, '}'));
+    const struct model_options *first = first_of(d->snapshot, m);
+    return (struct model_card){
+        .id = span_text(m->id),
+        .owner = d->snapshot->providers[first->endpoints[0].provider].name,
+        .created = m->created != 0 ? m->created : d->since_unix,
+        .model = m,
+        .group = catalog_group(d->catalog, first),
+    };
 }
 
-static void add_model(struct buf *out, struct span id, const char *name, const char *owner,
-                      uint64_t created, const struct model_options *m)
-{
-    char created_at[32];
-    time_t t = (time_t)created;
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    strftime(created_at, sizeof created_at, "%Y-%m-%dT%H:%M:%SZ", &tm);
+/* --- filters ------------------------------------------------------------------------------------- */
 
-    must(buf_add_text(out, "{\"id\":\""));
-    must(buf_add_json(out, id));
-    must(buf_addf(out,
-                  "\",\"object\":\"model\",\"type\":\"model\",\"created\":%llu,"
-                  "\"created_at\":\"%s\",\"owned_by\":\"",
-                  (unsigned long long)created, created_at));
-    must(buf_add_json(out, span_text(owner)));
-    must(buf_add_text(out, "\",\"display_name\":\""));
-    must(buf_add_json(out, name != NULL ? span_text(name) : id));
-    must(buf_add_byte(out, '"'));
-    if (m != NULL) {
-        if (m->context > 0)
-            must(buf_addf(out, ",\"context_length\":%llu", (unsigned long long)m->context));
-        if (m->nendpoints > 0 && m->endpoints[0].max_output > 0)
-            must(buf_addf(out, ",\"max_output_tokens\":%llu",
-                          (unsigned long long)m->endpoints[0].max_output));
-        add_pricing(out, m);
-        must(buf_addf(out, ",\"endpoints_count\":%u", m->nendpoints));
+struct wanted {
+    struct span category, words; /* `at` NULL: any */
+    unsigned params;
+    bool is_impossible; /* a parameter nobody has heard of */
+};
+
+static struct wanted wanted_of(struct span query, struct arena *a)
+{
+    struct wanted w = {.category = query_get(query, "category", a),
+                       .words = query_get(query, "q", a)};
+    struct span params = query_get(query, "supported_parameters", a);
+    while (params.len > 0) {
+        unsigned one = capability_of(span_trim(span_cut(&params, ',')));
+        w.is_impossible |= one == 0;
+        w.params |= one;
     }
-    must(buf_add_byte(out, '}'));
+    return w;
 }
 
-static const char *owner_of(const struct snapshot *s, const struct model_options *m)
+static bool holds_word(struct span text, struct span word)
 {
-    if (m->nendpoints > 0)
-        return s->providers[m->endpoints[0].provider].name;
-    return m->nalias > 0 ? owner_of(s, &s->models[m->alias[0]]) : "sluice";
+    for (size_t i = 0; i + word.len <= text.len; i++) {
+        if (span_ieq(span_sub(text, i, word.len), word))
+            return true;
+    }
+    return false;
+}
+
+static bool has_endpoint(const struct model_card *c)
+{
+    for (unsigned i = 0; i < c->group.n; i++) {
+        if (c->group.first[i].enabled)
+            return true;
+    }
+    return false;
+}
+
+static bool is_wanted(const struct wanted *w, const struct model_card *c)
+{
+    const char *name = c->model->name != NULL ? c->model->name : "";
+    if (w->is_impossible || (w->params & ~model_card_params(c)) != 0)
+        return false;
+    if (w->category.len > 0 &&
+        !span_ieq(w->category, span_text(category_name(c->group.first->model->category))))
+        return false;
+    return w->words.len == 0 || holds_word(c->id, w->words) ||
+           holds_word(span_text(name), w->words);
 }
 
 /* An exchange for the record and the key; NULL when the key was refused. */
@@ -93,22 +99,27 @@ void models_list(const struct row *row, const struct call *call)
     struct exchange *x = open_local(row, call);
     if (x == NULL)
         return;
-    const struct snapshot *s = exchange_deployment(x)->snapshot;
+    const struct deployment *d = exchange_deployment(x);
+    const struct snapshot *s = d->snapshot;
+    struct arena a;
+    arena_init(&a, NULL, 256);
+    struct wanted wanted = wanted_of(call->query, &a);
     struct buf out = {0};
     const char *first = NULL, *last = NULL;
     must(buf_add_text(&out, "{\"object\":\"list\",\"data\":["));
     for (unsigned i = 0; i < s->nmodels; i++) {
-        const struct model_options *m = &s->models[i];
-        if (!plan_key_reaches(exchange_key(x), span_text(m->id)))
+        struct model_card card = card_of(d, &s->models[i]);
+        if (!plan_key_reaches(exchange_key(x), card.id) || !has_endpoint(&card) ||
+            !is_wanted(&wanted, &card))
             continue;
         if (first != NULL)
             must(buf_add_byte(&out, ','));
-        add_model(&out, span_text(m->id), m->name, owner_of(s, m),
-                  m->created != 0 ? m->created : exchange_deployment(x)->since_unix, m);
-        last = m->id;
+        must(model_card_write(&card, &out));
+        last = s->models[i].id;
         if (first == NULL)
-            first = m->id;
+            first = last;
     }
+    arena_fini(&a);
     must(buf_add_text(&out, "],\"has_more\":false,\"first_id\":"));
     if (first == NULL) {
         must(buf_add_text(&out, "null,\"last_id\":null}"));
@@ -140,10 +151,12 @@ void models_one(const struct row *row, const struct call *call)
         return;
     }
     const struct target *t = found.groups[0].first;
+    struct model_card card = {.owner = t->provider->name, .created = d->since_unix};
+    if (t->model != NULL)
+        card = card_of(d, t->model);
+    card.id = call->rest; /* as it was asked for */
     struct buf out = {0};
-    add_model(&out, call->rest, t->model != NULL ? t->model->name : NULL, t->provider->name,
-              t->model != NULL && t->model->created != 0 ? t->model->created : d->since_unix,
-              t->model);
+    must(model_card_write(&card, &out));
     exchange_reply(x, 200, "application/json", buf_span(&out));
     buf_fini(&out);
 }

@@ -39,6 +39,13 @@ const struct word quantization_words[] = {
     {"int4", QUANTIZATION_INT4}, {0},
 };
 
+const struct word category_words[] = {
+    {"llm", CATEGORY_LLM},       {"embedding", CATEGORY_EMBEDDING},
+    {"rerank", CATEGORY_RERANK}, {"image", CATEGORY_IMAGE},
+    {"audio", CATEGORY_AUDIO},   {"video", CATEGORY_VIDEO},
+    {"search", CATEGORY_SEARCH}, {0},
+};
+
 _Static_assert(sizeof capability_words / sizeof capability_words[0] == CAPABILITIES + 1,
                "in order");
 _Static_assert(sizeof modality_words / sizeof modality_words[0] == MODALITIES + 1, "in order");
@@ -56,6 +63,11 @@ const char *modality_name(unsigned bit)
 const char *quantization_name(enum quantization q)
 {
     return quantization_words[q].text;
+}
+
+const char *category_name(enum category c)
+{
+    return category_words[c].text;
 }
 
 static const struct word *find(const struct word *words, struct span name)

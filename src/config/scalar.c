@@ -375,7 +375,7 @@ static int parse_words(const struct option *o, struct span text, void *at, struc
 
 static void read_words(struct reader *r, const struct option *o, const struct node *n, void *at)
 {
-    if (n->kind != NODE_LIST || n->nentries == 0) {
+    if (n->kind != NODE_LIST || (n->nentries == 0 && !o->may_be_empty)) {
         reader_error(r, n, "a list with at least one word was expected (write [%s])",
                      o->words[0].text);
         return;
@@ -411,7 +411,8 @@ static int write_words(const struct writer *w, const struct option *o, const voi
 
 static int schema_words(const struct option *o, struct buf *out)
 {
-    int rc = buf_add_text(out, "\"type\":\"array\",\"minItems\":1,\"items\":{");
+    int rc = buf_addf(out, "\"type\":\"array\",%s\"items\":{",
+                      o->may_be_empty ? "" : "\"minItems\":1,");
     if (rc == 0)
         rc = schema_enum(o, out);
     return rc == 0 ? buf_add_text(out, "}") : rc;

@@ -457,12 +457,6 @@ const struct object endpoint_object = {
     .begin = endpoint_begin,
     .known_offset = offsetof(struct endpoint_options, known)};
 
-static const struct word category_words[] = {
-    {"llm", CATEGORY_LLM},       {"embedding", CATEGORY_EMBEDDING},
-    {"rerank", CATEGORY_RERANK}, {"image", CATEGORY_IMAGE},
-    {"audio", CATEGORY_AUDIO},   {"video", CATEGORY_VIDEO},
-    {"search", CATEGORY_SEARCH}, {0}};
-
 static const struct option model_rows[] = {
     {"name", &type_text, MEMBER(struct model_options, name),
      .doc = "For people. Left out: the id."},

@@ -8,6 +8,7 @@ struct word {
 };
 
 /* capabilities.c */
-extern const struct word capability_words[], modality_words[], quantization_words[];
+extern const struct word capability_words[], modality_words[], quantization_words[],
+    category_words[];
 
 #endif

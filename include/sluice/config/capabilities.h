@@ -48,10 +48,22 @@ enum quantization {
     QUANTIZATION_INT4,
 };
 
+/* What a model is for. */
+enum category {
+    CATEGORY_LLM,
+    CATEGORY_EMBEDDING,
+    CATEGORY_RERANK,
+    CATEGORY_IMAGE,
+    CATEGORY_AUDIO,
+    CATEGORY_VIDEO,
+    CATEGORY_SEARCH,
+};
+
 /* The name of one bit, by its number; of one value. */
 const char *capability_name(unsigned bit);
 const char *modality_name(unsigned bit);
 const char *quantization_name(enum quantization q);
+const char *category_name(enum category c);
 
 /* The bit or the value of that name; 0 or -1 when there is none. */
 unsigned capability_of(struct span name);

@@ -15,6 +15,7 @@
 #include "sluice/base/log.h"
 #include "sluice/base/network.h"
 #include "sluice/base/secret.h"
+#include "sluice/config/capabilities.h"
 #include "sluice/config/model_facts.h"
 #include "sluice/config/translation_options.h"
 
@@ -157,16 +158,6 @@ struct endpoint_options {
     struct fact_options facts;
 };
 enum { ENDPOINT_PARAMS = 1, ENDPOINT_INPUT = 2 };
-
-enum category {
-    CATEGORY_LLM,
-    CATEGORY_EMBEDDING,
-    CATEGORY_RERANK,
-    CATEGORY_IMAGE,
-    CATEGORY_AUDIO,
-    CATEGORY_VIDEO,
-    CATEGORY_SEARCH,
-};
 
 struct model_options {
     const char *id;
