@@ -16,7 +16,7 @@ struct catalog {
     struct target *targets;
     unsigned *first_of; /* by model: where its endpoints begin */
     unsigned ntargets;
-    bool describes_input;
+    bool describes_input, offers_choice;
 };
 
 static const struct model_options shared_name; /* marker: a bare name more than one model has */
@@ -68,6 +68,7 @@ static unsigned input_of(const struct model_options *m, const struct endpoint_op
 
 static void add_targets(struct catalog *c, const struct model_options *m)
 {
+    c->offers_choice = c->offers_choice || m->nendpoints > 1;
     for (unsigned i = 0; i < m->nendpoints; i++) {
         const struct endpoint_options *e = &m->endpoints[i];
         const struct provider_options *p = &c->snapshot->providers[e->provider];
@@ -146,6 +147,11 @@ const struct target *catalog_targets(const struct catalog *c, unsigned *n)
 bool catalog_describes_input(const struct catalog *c)
 {
     return c->describes_input;
+}
+
+bool catalog_offers_choice(const struct catalog *c)
+{
+    return c->offers_choice;
 }
 
 struct target_group catalog_group(const struct catalog *c, const struct model_options *m)

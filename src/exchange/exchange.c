@@ -131,6 +131,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
         enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
+        if (id == FIELD_OTHER && x->session.len == 0 && conversation_id_is_field(f->name))
+            x->session = arena_keep(&x->sending, f->value);
         if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-version")))
             x->says_version = true;
         if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-beta")))
@@ -236,6 +238,7 @@ static void end(struct exchange *x)
     become(x, EXCHANGE_ENDED);
     if (x->admitting != NULL)
         store_cancel(x->admitting);
+    sticky_cancel(x);
     reading_end(x->reading);
     x->reading = NULL;
     deadline_clear(&x->total);
@@ -360,6 +363,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
                              ? r->asked.max_tokens
                              : ANSWER_TOKENS,
         .max_tokens = r->asked.max_tokens,
+        .sticky = x->sticky.slug,
         .weights = x->deployment->snapshot->routing.weights,
         .seed = rng_next(&x->gateway->rng),
         .look = look,
@@ -392,6 +396,13 @@ static void route(struct exchange *x)
     attempt_next(x);
 }
 
+/* Admission and where the conversation was are asked for at the same time. */
+static void route_when_ready(struct exchange *x)
+{
+    if (x->may_route && x->sticky.asking == NULL)
+        route(x);
+}
+
 static void on_admitted(void *arg, const struct admit_answer *answer)
 {
     struct exchange *x = arg;
@@ -402,7 +413,8 @@ static void on_admitted(void *arg, const struct admit_answer *answer)
     x->admitted = *answer;
     x->has_admitted = true;
     if (answer->allowed) {
-        route(x);
+        x->may_route = true;
+        route_when_ready(x);
         return;
     }
     struct fault why = {.kind = FAULT_RATE_LIMIT, .retry_after_ms = answer->retry_after_s * 1000};
@@ -423,8 +435,10 @@ static void admit(struct exchange *x)
 {
     struct admit_query q = {.now_unix_ms = x->opened_unix_ms};
     become(x, EXCHANGE_ADMITTING);
+    (void)sticky_ask(x, route_when_ready);
     if (x->key == NULL) {
-        route(x);
+        x->may_route = true;
+        route_when_ready(x);
         return;
     }
     /* The digest names the key: two keys of one name count apart, and names may be long. */

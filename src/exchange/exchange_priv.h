@@ -8,8 +8,10 @@
 #include "health.h"
 #include "reading.h"
 #include "remote_media.h"
+#include "sticky.h"
 #include "translation.h"
 
+#include "sluice/codec/conversation_id.h"
 #include "sluice/codec/openai_request.h"
 #include "sluice/codec/openai_stream.h"
 #include "sluice/exchange/exchange.h"
@@ -164,9 +166,11 @@ struct exchange {
 
     struct reading *reading; /* of the body, while that is on another thread */
     const struct key_options *key;
+    struct conversation_id conversation; /* where somebody could stay with it */
+    struct sticky sticky;
     struct admit_call *admitting;
     struct admit_answer admitted;
-    bool has_admitted;
+    bool has_admitted, may_route;
 
     /* What another attempt would need; gone with the first byte of the answer, so that an open
      * stream holds neither its prompt nor the words of its head. */
@@ -175,11 +179,12 @@ struct exchange {
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
     struct span forward;            /* field lines of the request for the upstream; in `sending` */
-    struct span betas;              /* what anthropic-beta among them lists */
-    bool says_version;              /* anthropic-version is among them */
-    struct span dropped;            /* what the translation left out, a list; in `sending` */
-    struct span fields;             /* field lines every answer carries; in `sending` */
-    struct span relayed;            /* field lines of the upstream's response; in `sending` */
+    struct span session; /* the conversation's name, where the head has one; in `sending` */
+    struct span betas;   /* what anthropic-beta among them lists */
+    bool says_version;   /* anthropic-version is among them */
+    struct span dropped; /* what the translation left out, a list; in `sending` */
+    struct span fields;  /* field lines every answer carries; in `sending` */
+    struct span relayed; /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
     bool holds_proofs;  /* of reasoning, in our wrapping: nobody else can read them */

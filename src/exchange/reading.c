@@ -21,7 +21,9 @@ struct question {
     struct openai_request *request;
     bool holds_proofs; /* of reasoning, in our wrapping */
     bool holds_urls;   /* Messages: something, by URL */
-    bool wants_shown;
+    bool wants_shown, wants_conversation;
+    struct span session; /* as the head names it */
+    struct conversation_id conversation;
     unsigned shown; /* enum modality */
     uint64_t tokens;
     bool is_good;
@@ -61,6 +63,8 @@ static void ask_for_request(struct question *q)
     bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
     q->is_good = read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
+    if (q->is_good && q->wants_conversation)
+        conversation_id_read(q->session, q->body, &q->conversation);
     q->shown = q->is_good && q->wants_shown ? asked_modalities(q->body) : 0;
     q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
 }
@@ -89,6 +93,8 @@ static void note_request(struct exchange *x, const struct question *q)
     x->holds_proofs = q->holds_proofs;
     x->holds_urls = q->holds_urls;
     x->shown = q->shown;
+    if (q->wants_conversation)
+        x->conversation = q->conversation;
 }
 
 /* The request is kept with what another attempt would need; it points into the body, or here. */
@@ -138,6 +144,9 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->tokens = 0;
     q->shown = 0;
     q->wants_shown = catalog_describes_input(x->deployment->catalog);
+    q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&
+                            x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER;
+    q->session = x->session;
 }
 
 static bool is_small(const struct exchange *x)
@@ -161,6 +170,7 @@ static struct reading *reading_start(struct exchange *x, void (*ask)(struct ques
     question_init(&r->q, x, &r->arena);
     r->q.request = &r->request;
     r->q.fixed_model = arena_keep(&r->arena, x->fixed_model);
+    r->q.session = arena_keep(&r->arena, x->session);
     r->job = offload_start_sized(x->gateway->loop, r->q.body.len, ask_elsewhere, on_asked,
                                  reading_free, r);
     x->reading = r;

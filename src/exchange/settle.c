@@ -312,6 +312,8 @@ void settle(struct exchange *x)
         x->status = 499; /* nginx's word for it: no status was ever sent */
     estimate_usage(x);
     note_figures(x);
+    if (a->health != NULL && a->result == RESULT_OK)
+        sticky_remember(x);
     if (target != NULL)
         x->cost = cost_of(&x->usage, target->price);
     struct request_figures figures = {

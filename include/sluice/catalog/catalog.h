@@ -62,6 +62,8 @@ bool catalog_resolve(const struct catalog *c, struct span name, struct resolutio
 const struct target *catalog_targets(const struct catalog *c, unsigned *n);
 /* Is anything said of what any of them can be shown? */
 bool catalog_describes_input(const struct catalog *c);
+/* Has any model more than one endpoint? */
+bool catalog_offers_choice(const struct catalog *c);
 /* The endpoints of one of the snapshot's models; none for an alias. */
 struct target_group catalog_group(const struct catalog *c, const struct model_options *m);
 
