@@ -48,9 +48,11 @@ static void add_demo(struct reader *r)
     m->id = "sluice/demo";
     m->name = "Demo (canned answers of sluice itself)";
     m->context = 8192;
+    m->output = MODALITY_TEXT;
     m->endpoints = ARENA_NEW(r->arena, struct endpoint_options);
     m->nendpoints = 1;
-    *m->endpoints = (struct endpoint_options){.provider = index, .upstream_model = "demo"};
+    *m->endpoints =
+        (struct endpoint_options){.provider = index, .upstream_model = "demo", .enabled = true};
 }
 
 /* ── references ──────────────────────────────────────────────────────────────────────────────── */

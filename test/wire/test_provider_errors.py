@@ -29,8 +29,8 @@ def gateway(upstream, tmp_path_factory):
     models = {f"{p}/{slot}": {"provider": p, "upstream_model": slot}
               for p in PROTOCOLS for slot in slots}
     for pair in ("chat+chat", "messages+chat", "chat+messages"):
-        models |= {f"{pair}/{slot}": {"endpoints": [
-            {"provider": p, "upstream_model": m} for p, m in zip(pair.split("+"), both)]}
+        models |= {f"{pair}/{slot}": {"alias": [
+            f"{p}/{m}" for p, m in zip(pair.split("+"), both)]}
             for slot, *both in zip(slots, slots, slots[1:])}
     gw = Gateway(tmp_path_factory.mktemp("errors"), upstream.base_url, providers=providers,
                  models=models).start()

@@ -1,0 +1,243 @@
+"""Which endpoint is asked, from outside: what a request wishes, what endpoints are able to do, how they
+do, and where a conversation was before (contract 2.1 to 2.4)."""
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+import raw
+from gateway import Gateway
+from redis_server import RedisServer
+from upstream import until
+
+PROVIDERS = ["alpha", "beta", "gamma"]
+
+
+def configuration(upstream) -> dict:
+    """Three providers that are one upstream; each calls the model by its own name, so that it can be told
+    who was asked."""
+    return {
+        "providers": {p: {"protocol": "openai", "base_url": upstream.base_url, "api_key": "sk-up"}
+                      for p in PROVIDERS},
+        "models": {
+            "trio": {"endpoints": [
+                {"provider": p, "upstream_model": f"{p}-trio",
+                 "price": {"input": price, "output": price}}
+                for p, price in zip(PROVIDERS, ["3.00", "1.00", "2.00"])]},
+            "able": {"endpoints": [
+                {"provider": "alpha", "upstream_model": "alpha-able", "params": ["tools"],
+                 "max_output": 100, "data_policy": {"zdr": True}},
+                {"provider": "beta", "upstream_model": "beta-able", "params": ["seed"],
+                 "input": ["text"], "quantization": "fp8"}]},
+            "backup": {"provider": "gamma", "upstream_model": "gamma-backup"},
+        }}
+
+
+@pytest.fixture(scope="module")
+def fleet(upstream, tmp_path_factory):
+    gw = Gateway(tmp_path_factory.mktemp("fleet"), upstream.base_url,
+                 **configuration(upstream)).start()
+    yield gw
+    gw.stop()
+
+
+def ask(gw, upstream, model: str = "trio", headers=(), **members) -> tuple[raw.Response, list[str]]:
+    """The answer, and who was asked, in order."""
+    before = len(upstream.requests)
+    body = {"model": model, "messages": [{"role": "user", "content": "hello"}]} | members
+    answer = gw.ask(raw.request_bytes("POST", "/v1/chat/completions", json.dumps(body).encode(),
+                                      headers=tuple(headers)))
+    return answer, [r.model.partition("-")[0] for r in upstream.requests[before:]]
+
+
+@pytest.mark.parametrize("provider,first", [
+    ({"sort": "price"}, "beta"),
+    ({"order": ["gamma"]}, "gamma"),
+    ({"order": ["nobody", "Alpha"]}, "alpha"),
+    ({"only": ["alpha"]}, "alpha"),
+    ({"ignore": ["alpha", "beta"]}, "gamma"),
+    ({"sort": {"by": "price"}, "ignore": ["beta"]}, "gamma"),
+])
+def test_wish_decides_who_is_asked(fleet, upstream, provider, first):
+    for _ in range(3):
+        answer, asked = ask(fleet, upstream, provider=provider)
+        assert answer.status == 200 and asked == [first]
+        assert answer.headers["x-sluice-provider"] == first
+    sent = upstream.requests[-1].json
+    assert "provider" not in sent
+
+
+@pytest.mark.parametrize("members,status,param", [
+    ({"provider": {"sort": "cheapest"}}, 400, "provider.sort"),
+    ({"provider": {"order": "alpha"}}, 400, "provider.order"),
+    ({"provider": []}, 400, "provider"),
+    ({"models": {}}, 400, "models"),
+    ({"models": ["absent"]}, 404, "models"),
+    ({"provider": {"only": ["nobody"]}}, 503, None),
+    ({"provider": {"zdr": True}}, 503, None),
+])
+def test_wish_that_cannot_be_met_says_why(fleet, upstream, members, status, param):
+    answer, asked = ask(fleet, upstream, **members)
+    assert answer.status == status and not asked
+    if param is not None:
+        assert answer.json["error"]["param"] == param
+    else:
+        assert f"provider.{next(iter(members['provider']))} (3)" in answer.json["error"]["message"]
+        assert answer.json["error"]["type"] == "no_provider_available"
+
+
+def test_request_goes_to_who_can_do_it(fleet, upstream):
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    picture = [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}}]}]
+    for members, who in [({"tools": tools}, "alpha"), ({"seed": 1}, "beta"),
+                         ({"max_tokens": 500}, "beta"), ({"messages": picture}, "alpha"),
+                         ({"provider": {"zdr": True}}, "alpha"),
+                         ({"provider": {"quantizations": ["fp8"]}}, "beta"),
+                         ({"provider": {"data_collection": "deny"}}, "alpha")]:
+        answer, asked = ask(fleet, upstream, "able", **members)
+        assert (answer.status, asked) == (200, [who]), members
+    answer, asked = ask(fleet, upstream, "able", seed=1, tools=tools)
+    assert answer.status == 400 and not asked
+    assert answer.json["error"]["type"] == "unsupported_parameter"
+
+
+def refuse(status: int):
+    async def script(x) -> None:
+        await x.reply(status, b'{"error":{"message":"not now","type":"server_error"}}')
+    return script
+
+
+def test_failing_provider_hands_over(fleet, upstream):
+    upstream.scripts["beta-trio"] = refuse(500)
+    try:
+        answer, asked = ask(fleet, upstream, provider={"sort": "price"})
+        assert (answer.status, asked) == (200, ["beta", "gamma"])
+        assert answer.headers["x-sluice-attempts"] == "2"
+        answer, asked = ask(fleet, upstream, provider={"sort": "price", "allow_fallbacks": False})
+        assert (answer.status, asked) == (502, ["beta"])
+        answer, asked = ask(fleet, upstream, provider={
+            "order": ["beta", "alpha"], "allow_fallbacks": False})
+        assert (answer.status, asked) == (200, ["beta", "alpha"])
+    finally:
+        del upstream.scripts["beta-trio"]
+
+
+def test_models_follow_each_other(fleet, upstream):
+    for provider in PROVIDERS:
+        upstream.scripts[f"{provider}-trio"] = refuse(503)
+    try:
+        before = len(upstream.requests)
+        answer, asked = ask(fleet, upstream, models=["backup"], provider={"sort": "price"})
+        assert answer.status == 200 and asked == ["beta", "gamma", "alpha", "gamma"]
+        assert answer.headers["x-sluice-model"] == "backup"
+        assert upstream.requests[-1].model == "gamma-backup" and len(upstream.requests) == before + 4
+    finally:
+        for provider in PROVIDERS:
+            del upstream.scripts[f"{provider}-trio"]
+    body = json.dumps({"models": "backup", "messages": [{"role": "user", "content": "x"}]})
+    assert fleet.ask(raw.request_bytes("POST", "/v1/chat/completions", body.encode())).status == 200
+
+
+def test_endpoint_that_keeps_failing_is_asked_last(start, upstream):
+    """Five in a row open its circuit: it stays in the plan, behind the others."""
+    gw = start(**configuration(upstream))
+    upstream.scripts["beta-trio"] = refuse(500)
+    try:
+        for _ in range(5):
+            assert ask(gw, upstream, provider={"sort": "price"})[1] == ["beta", "gamma"]
+        assert ask(gw, upstream, provider={"sort": "price"})[1] == ["gamma"]
+        assert ask(gw, upstream, provider={"only": ["beta"]})[1] == ["beta"]
+        assert '"endpoint":"trio at beta as beta-trio","state":"open"' in gw.log()
+    finally:
+        del upstream.scripts["beta-trio"]
+    # nobody's fault but the request's
+    upstream.scripts["gamma-trio"] = refuse(400)
+    try:
+        for _ in range(7):
+            assert ask(gw, upstream, provider={"order": ["gamma"]})[1] == ["gamma"]
+    finally:
+        del upstream.scripts["gamma-trio"]
+
+
+def test_load_is_shared(fleet, upstream):
+    """Nobody said whom: all are asked, the cheaper ones more often."""
+    asked = Counter(ask(fleet, upstream)[1][0] for _ in range(150))
+    assert set(asked) == set(PROVIDERS)
+    assert asked["beta"] > asked["alpha"]
+
+
+CONVERSATIONS = {
+    "its head (Codex)": ([("session_id", "c-{n}")], {}),
+    "its head (Claude Code)": ([("X-Claude-Code-Session-Id", "c-{n}")], {}),
+    "session_id": ([], {"session_id": "c-{n}"}),
+    "prompt_cache_key": ([], {"prompt_cache_key": "c-{n}"}),
+    "user": ([], {"user": "c-{n}"}),
+    "its first words": ([], {"messages": [
+        {"role": "user", "content": "question {n}"}, {"role": "assistant", "content": "answer"},
+        {"role": "user", "content": "go on"}]}),
+}
+
+
+@pytest.mark.parametrize("named_by", CONVERSATIONS)
+def test_conversation_stays_where_it_was(fleet, upstream, named_by):
+    headers, members = CONVERSATIONS[named_by]
+    homes = set()
+    for n in range(8):
+        text = json.dumps([headers, members]).replace("{n}", f"{named_by} {n}")
+        head, body = json.loads(text)
+        homes_of_one = {ask(fleet, upstream, headers=[tuple(h) for h in head], **body)[1][0]
+                        for _ in range(5)}
+        assert len(homes_of_one) == 1, "it moved"
+        homes |= homes_of_one
+    assert len(homes) > 1, "all conversations share one home"
+
+
+def test_conversation_moves_when_its_home_fails(fleet, upstream):
+    talk = {"session_id": "a moving one"}
+    home = ask(fleet, upstream, **talk)[1][0]
+    upstream.scripts[f"{home}-trio"] = refuse(500)
+    try:
+        asked = ask(fleet, upstream, **talk)[1]
+        assert asked[0] == home and len(asked) == 2
+    finally:
+        del upstream.scripts[f"{home}-trio"]
+    for _ in range(5):
+        assert ask(fleet, upstream, **talk)[1] == [asked[1]]
+    # an explicit wish goes first, and moves it again
+    assert ask(fleet, upstream, provider={"order": [home]}, **talk)[1] == [home]
+    assert ask(fleet, upstream, **talk)[1] == [home]
+
+
+def test_replicas_know_each_others_conversations(start, upstream, tmp_path):
+    redis = RedisServer(tmp_path).start()
+    try:
+        store = {"url": f"redis://127.0.0.1:{redis.port}"}
+        one = start(store=store, **configuration(upstream))
+        two = start(store=store, **configuration(upstream))
+        for gw in (one, two):
+            until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+        for n in range(8):
+            talk = {"session_id": f"shared {n}"}
+            home = ask(one, upstream, **talk)[1]
+            assert {ask(two, upstream, **talk)[1][0] for _ in range(3)} == set(home)
+    finally:
+        redis.stop()
+    assert ask(two, upstream, session_id="without a memory")[0].status == 200
+
+
+def test_figures_of_endpoints_outlive_a_reload(start, upstream):
+    gw = start(**configuration(upstream))
+    upstream.scripts["beta-trio"] = refuse(500)
+    try:
+        for _ in range(5):
+            ask(gw, upstream, provider={"sort": "price"})
+        config = gw.config
+        config["models"]["fresh"] = {"provider": "gamma", "upstream_model": "gamma-fresh"}
+        gw.reload(config)
+        until(lambda: gw.chat("fresh").status == 200, what="the reload")
+        assert ask(gw, upstream, provider={"sort": "price"})[1] == ["gamma"]
+    finally:
+        del upstream.scripts["beta-trio"]
