@@ -2,27 +2,82 @@
 
 #include "sluice/format/json_walk.h"
 
-/* Parameters that are used as soon as they are there. */
-static const struct {
-    const char *key;
-    enum capability param;
-} plain[] = {
-    {"functions", CAN_TOOLS},
-    {"parallel_tool_calls", CAN_CALL_IN_PARALLEL},
-    {"reasoning", CAN_REASON},
-    {"reasoning_effort", CAN_REASON},
-    {"temperature", CAN_TEMPERATURE},
-    {"top_p", CAN_TOP_P},
-    {"top_k", CAN_TOP_K},
-    {"presence_penalty", CAN_PRESENCE_PENALTY},
-    {"frequency_penalty", CAN_FREQUENCY_PENALTY},
-    {"seed", CAN_SEED},
-    {"stop", CAN_STOP},
-    {"stop_sequences", CAN_STOP},
-    {"output_format", CAN_FOLLOW_SCHEMAS},
-    {"web_search_options", CAN_SEARCH},
-    {"web_fetch_options", CAN_FETCH},
+/* What a member is about. The first ones are used as soon as they are there; the others depend on their
+ * value. */
+enum member {
+    PLAIN,
+    TOOLS,
+    CHOICE,
+    FORMAT,
+    OUTPUT,
+    THINKING,
+    LOGPROBS,
+    TOP_LOGPROBS,
+    LOGIT_BIAS,
+    MAX_TOKENS,
+    MAX_ANSWER,
 };
+
+#define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
+
+static const struct known {
+    struct span key;
+    enum member member;
+    unsigned param; /* PLAIN: bit of enum capability */
+} known[] = {
+    {NAME("functions"), PLAIN, CAN_TOOLS},
+    {NAME("parallel_tool_calls"), PLAIN, CAN_CALL_IN_PARALLEL},
+    {NAME("reasoning"), PLAIN, CAN_REASON},
+    {NAME("reasoning_effort"), PLAIN, CAN_REASON},
+    {NAME("temperature"), PLAIN, CAN_TEMPERATURE},
+    {NAME("top_p"), PLAIN, CAN_TOP_P},
+    {NAME("top_k"), PLAIN, CAN_TOP_K},
+    {NAME("presence_penalty"), PLAIN, CAN_PRESENCE_PENALTY},
+    {NAME("frequency_penalty"), PLAIN, CAN_FREQUENCY_PENALTY},
+    {NAME("seed"), PLAIN, CAN_SEED},
+    {NAME("stop"), PLAIN, CAN_STOP},
+    {NAME("stop_sequences"), PLAIN, CAN_STOP},
+    {NAME("output_format"), PLAIN, CAN_FOLLOW_SCHEMAS},
+    {NAME("web_search_options"), PLAIN, CAN_SEARCH},
+    {NAME("web_fetch_options"), PLAIN, CAN_FETCH},
+    {NAME("tools"), TOOLS, 0},
+    {NAME("tool_choice"), CHOICE, 0},
+    {NAME("function_call"), CHOICE, 0},
+    {NAME("response_format"), FORMAT, 0},
+    {NAME("text"), OUTPUT, 0},
+    {NAME("output_config"), OUTPUT, 0},
+    {NAME("thinking"), THINKING, 0},
+    {NAME("logprobs"), LOGPROBS, 0},
+    {NAME("top_logprobs"), TOP_LOGPROBS, 0},
+    {NAME("logit_bias"), LOGIT_BIAS, 0},
+    {NAME("max_tokens"), MAX_TOKENS, 0},
+    {NAME("max_completion_tokens"), MAX_ANSWER, 0},
+    {NAME("max_output_tokens"), MAX_ANSWER, 0},
+};
+enum { LONGEST_KEY = 24 };
+
+/* Every member of every request comes by here, so lengths are compared before letters. */
+static const struct known *find(struct span key)
+{
+    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (known[i].key.len == key.len && memcmp(known[i].key.at, key.at, key.len) == 0)
+            return &known[i];
+    }
+    return NULL;
+}
+
+/* A key may be written with escapes. */
+static const struct known *find_decoded(struct span key)
+{
+    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
+        char name[LONGEST_KEY];
+        memcpy(name, known[i].key.at, known[i].key.len);
+        name[known[i].key.len] = '\0';
+        if (json_key_is(key, name))
+            return &known[i];
+    }
+    return NULL;
+}
 
 /* The `type` of an object, with its quotes. */
 static struct span type_of(struct span object)
@@ -65,36 +120,42 @@ static void note_max_tokens(struct asked *a, struct span value, bool wins)
         a->max_tokens = n;
 }
 
+static unsigned of_value(enum member member, struct span value, enum json_kind kind)
+{
+    switch (member) {
+    case TOOLS:
+        return json_array_is_filled(value) ? CAN_TOOLS : 0;
+    case CHOICE:
+        return of_choice(value, kind);
+    case FORMAT:
+        return of_format(value);
+    case OUTPUT:
+        return of_output(value);
+    case THINKING:
+        return span_eq(type_of(value), SPAN_LIT("\"disabled\"")) ? 0 : CAN_REASON;
+    case LOGPROBS:
+        return kind == JSON_FALSE ? 0 : CAN_LOGPROBS;
+    case TOP_LOGPROBS:
+        return span_eq(value, SPAN_LIT("0")) ? 0 : CAN_TOP_LOGPROBS;
+    case LOGIT_BIAS:
+        return span_find(value, SPAN_LIT(":")) != SIZE_MAX ? CAN_LOGIT_BIAS : 0;
+    case PLAIN:
+    case MAX_TOKENS:
+    case MAX_ANSWER:
+        break;
+    }
+    return 0;
+}
+
 void asked_note(struct asked *a, struct span key, struct span value, enum json_kind kind)
 {
-    if (kind == JSON_NULL)
+    bool has_escapes = memchr(key.at, '\\', key.len) != NULL;
+    const struct known *m = has_escapes ? find_decoded(key) : find(key);
+    if (m == NULL || kind == JSON_NULL)
         return;
-    for (unsigned i = 0; i < sizeof plain / sizeof plain[0]; i++) {
-        if (json_key_is(key, plain[i].key)) {
-            a->params |= plain[i].param;
-            return;
-        }
-    }
-    if (json_key_is(key, "tools"))
-        a->params |= json_array_is_filled(value) ? CAN_TOOLS : 0;
-    else if (json_key_is(key, "tool_choice") || json_key_is(key, "function_call"))
-        a->params |= of_choice(value, kind);
-    else if (json_key_is(key, "response_format"))
-        a->params |= of_format(value);
-    else if (json_key_is(key, "text") || json_key_is(key, "output_config"))
-        a->params |= of_output(value);
-    else if (json_key_is(key, "thinking"))
-        a->params |= span_eq(type_of(value), SPAN_LIT("\"disabled\"")) ? 0 : CAN_REASON;
-    else if (json_key_is(key, "logprobs"))
-        a->params |= kind == JSON_FALSE ? 0 : CAN_LOGPROBS;
-    else if (json_key_is(key, "top_logprobs"))
-        a->params |= span_eq(value, SPAN_LIT("0")) ? 0 : CAN_TOP_LOGPROBS;
-    else if (json_key_is(key, "logit_bias"))
-        a->params |= span_find(value, SPAN_LIT(":")) != SIZE_MAX ? CAN_LOGIT_BIAS : 0;
-    else if (json_key_is(key, "max_tokens"))
-        note_max_tokens(a, value, false);
-    else if (json_key_is(key, "max_completion_tokens") || json_key_is(key, "max_output_tokens"))
-        note_max_tokens(a, value, true);
+    a->params |= m->param | of_value(m->member, value, kind);
+    if (m->member == MAX_TOKENS || m->member == MAX_ANSWER)
+        note_max_tokens(a, value, m->member == MAX_ANSWER);
 }
 
 /* --- what is shown -------------------------------------------------------------------------------- */

@@ -443,11 +443,11 @@ static bool must_be_translated(const struct attempt *a)
 
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
 {
-    const struct provider_options *o = planned->target.provider;
+    const struct provider_options *o = planned->target->provider;
     *a = (struct attempt){
         .x = x,
-        .target = &planned->target,
-        .provider = &x->deployment->providers[planned->target.provider_index],
+        .target = planned->target,
+        .provider = &x->deployment->providers[planned->target->provider_index],
         .started_us = clock_us(),
     };
     deadline_init(&a->deadline, x->gateway->loop, on_deadline);

@@ -369,7 +369,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .look = look,
         .arg = x,
     };
-    return plan_make(&q, &x->arena, &x->plan, why);
+    return plan_make(&q, &x->arena, &x->sending, &x->plan, why);
 }
 
 static void route(struct exchange *x)
@@ -382,8 +382,8 @@ static void route(struct exchange *x)
     }
     struct dialect dialect;
     if (x->kind->api == API_COUNT_TOKENS &&
-        !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target.provider,
-                        x->plan.attempts[0].target.upstream_model, &dialect)) {
+        !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target->provider,
+                        x->plan.attempts[0].target->upstream_model, &dialect)) {
         exchange_count_here(x);
         return;
     }

@@ -13,7 +13,7 @@
 
 struct planning {
     const struct plan_question *q;
-    struct arena *a;
+    struct arena *a, *scratch;
     struct plan *out;
     struct rng rng;
     struct considered *considered; /* of the model under way */
@@ -190,7 +190,7 @@ static void add_attempt(struct planning *g, const struct considered *c, bool own
     struct plan *p = g->out;
     if (p->n < PLAN_ATTEMPTS_MAX)
         p->attempts[p->n++] =
-            (struct planned_attempt){.target = *c->target, .with_own_key = own, .reason = reason};
+            (struct planned_attempt){.target = c->target, .with_own_key = own, .reason = reason};
 }
 
 static void add_tier(struct planning *g, bool own)
@@ -227,7 +227,7 @@ static void drop_unplaced(struct planning *g)
 static double cost_of(const struct planning *g, const struct planned_attempt *p)
 {
     for (unsigned i = 0; i < g->n; i++) {
-        if (g->considered[i].target->index == p->target.index)
+        if (g->considered[i].target->index == p->target->index)
             return g->considered[i].cost;
     }
     return -1;
@@ -238,7 +238,7 @@ static enum filter judge_fallback(const struct planning *g, const struct planned
                                   const struct planned_attempt *p)
 {
     const struct plan_question *q = g->q;
-    bool is_other = p->target.index != first->target.index;
+    bool is_other = p->target->index != first->target->index;
     if (is_other && !q->preferences->allows_fallbacks && q->preferences->order.n == 0)
         return FILTER_NO_FALLBACKS;
     double most = q->max_cost_multiplier * cost_of(g, first);
@@ -264,10 +264,10 @@ static void note_left_out(struct planning *g, unsigned begin)
         struct considered *c = &g->considered[i];
         bool is_planned = false;
         for (unsigned k = begin; k < p->n && !is_planned; k++)
-            is_planned = p->attempts[k].target.index == c->target->index;
+            is_planned = p->attempts[k].target->index == c->target->index;
         if (!is_kept(c) || is_planned)
             continue;
-        struct planned_attempt as_if = {.target = *c->target};
+        struct planned_attempt as_if = {.target = c->target};
         enum filter v = p->n > begin ? judge_fallback(g, &p->attempts[begin], &as_if)
                                      : FILTER_BEYOND;
         c->dropped_by = v != FILTER_NONE ? v : FILTER_BEYOND;
@@ -286,6 +286,14 @@ static const struct target *lasting(const struct planning *g, const struct targe
     copy->model_id = arena_keep(g->a, t->model_id);
     copy->upstream_model = span_skip(copy->model_id, t->model_id.len - t->upstream_model.len);
     return copy;
+}
+
+static unsigned count_kept(const struct planning *g)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < g->n; i++)
+        n += is_kept(&g->considered[i]);
+    return n;
 }
 
 static void plan_group(struct planning *g, struct span asked, const struct target_group *group)
@@ -309,9 +317,10 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
         filter_judge(q, asked, c);
     }
     p->nconsidered += g->n;
-    g->ranks = ARENA_ARRAY(g->a, struct rank, g->n);
+    g->ranks = ARENA_ARRAY(g->scratch, struct rank, g->n);
     drop_unplaced(g);
-    score_all(q, g->considered, g->ranks, g->n, g->a);
+    if (count_kept(g) > 1) /* a single one has nobody to be compared with */
+        score_all(q, g->considered, g->ranks, g->n, g->scratch);
     if (q->has_own_key != NULL)
         add_tier(g, true);
     add_tier(g, false);
@@ -330,7 +339,8 @@ static bool plan_model(struct planning *g, struct span model, const char *param,
     for (unsigned i = 0; i < found.n; i++)
         more += found.groups[i].n;
     if (p->nconsidered + more > g->room) {
-        struct considered *wider = ARENA_ARRAY(g->a, struct considered, p->nconsidered + more);
+        struct considered *wider = ARENA_ARRAY(g->scratch, struct considered,
+                                               p->nconsidered + more);
         if (p->nconsidered > 0)
             memcpy(wider, p->considered, p->nconsidered * sizeof *wider);
         p->considered = wider;
@@ -341,10 +351,11 @@ static bool plan_model(struct planning *g, struct span model, const char *param,
     return true;
 }
 
-bool plan_make(const struct plan_question *q, struct arena *a, struct plan *out, struct fault *why)
+bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scratch,
+               struct plan *out, struct fault *why)
 {
     const struct preferences *prefs = q->preferences;
-    struct planning g = {.q = q, .a = a, .out = out};
+    struct planning g = {.q = q, .a = a, .scratch = scratch, .out = out};
     *out = (struct plan){.attempts = ARENA_ARRAY(a, struct planned_attempt, PLAN_ATTEMPTS_MAX)};
     rng_seed(&g.rng, q->seed);
     if (q->model.len > 0 && !plan_model(&g, q->model, "model", why))

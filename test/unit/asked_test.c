@@ -33,6 +33,7 @@ static void parameters_are_used_when_they_mean_something(void **state)
         {"{\"output_config\":{\"effort\":\"low\",\"format\":{\"type\":\"json_schema\"}}}",
          CAN_FOLLOW_SCHEMAS | CAN_REASON, 0},
         {"{\"reasoning\":{}}", CAN_REASON, 0},
+        {"{\"se\\u0065d\":1,\"t\\u0065st\":1}", CAN_SEED, 0},
         {"{\"thinking\":{\"type\":\"adaptive\"}}", CAN_REASON, 0},
         {"{\"temperature\":1,\"top_p\":1,\"top_k\":1}", CAN_TEMPERATURE | CAN_TOP_P | CAN_TOP_K, 0},
         {"{\"presence_penalty\":1,\"frequency_penalty\":0,\"seed\":5}",

@@ -145,9 +145,10 @@ static void write_plan(const struct plan *plan, char *out, size_t size)
     for (unsigned i = 0; i < plan->n; i++) {
         const struct planned_attempt *p = &plan->attempts[i];
         assert_non_null(p->reason);
-        bool is_new = i > 0 && !span_eq(p->target.model_id, plan->attempts[i - 1].target.model_id);
+        bool is_new = i > 0 &&
+                      !span_eq(p->target->model_id, plan->attempts[i - 1].target->model_id);
         at += (size_t)snprintf(out + at, size - at, "%s%s%.*s%s", i > 0 ? " " : "",
-                               is_new ? "| " : "", SPAN_FMT(p->target.slug),
+                               is_new ? "| " : "", SPAN_FMT(p->target->slug),
                                p->with_own_key ? "*" : "");
     }
 }
@@ -186,7 +187,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
         .has_own_key = r->own_keys != NULL ? has_own_key : NULL,
         .arg = &b,
     };
-    bool made = plan_make(&q, &arena, &plan, &why);
+    bool made = plan_make(&q, &arena, &arena, &plan, &why);
     free(asked); /* the body it lay in is gone before the last attempt */
     if (made)
         write_plan(&plan, out, size);
@@ -520,7 +521,7 @@ static void everybody_is_told_why(void **state)
                               .weights = {1, 1, 1, 1},
                               .look = look,
                               .arg = &b};
-    assert_true(plan_make(&q, &a, &plan, &why));
+    assert_true(plan_make(&q, &a, &a, &plan, &why));
     assert_int_equal(plan.nconsidered, 3);
     assert_int_equal(plan.considered[0].dropped_by, FILTER_IGNORE);
     assert_int_equal(plan.considered[1].dropped_by, FILTER_NONE);
@@ -534,14 +535,14 @@ static void everybody_is_told_why(void **state)
     arena_init(&a, NULL, 1024);
     assert_true(preferences_read(SPAN_LIT("{\"allow_fallbacks\":false,\"sort\":\"price\"}"),
                                  SPAN_NONE, &a, &p, &why));
-    assert_true(plan_make(&q, &a, &plan, &why));
+    assert_true(plan_make(&q, &a, &a, &plan, &why));
     assert_int_equal(plan.considered[0].dropped_by, FILTER_NO_FALLBACKS);
     assert_int_equal(plan.considered[2].dropped_by, FILTER_NO_FALLBACKS);
     arena_fini(&a);
     q.model = SPAN_LIT("x/ten");
     arena_init(&a, NULL, 1024);
     p.allows_fallbacks = true;
-    assert_true(plan_make(&q, &a, &plan, &why));
+    assert_true(plan_make(&q, &a, &a, &plan, &why));
     assert_int_equal(plan.considered[9].dropped_by, FILTER_BEYOND);
     arena_fini(&a);
     catalog_free(c);

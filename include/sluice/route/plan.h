@@ -69,9 +69,9 @@ enum filter {
 const char *filter_phrase(enum filter v);
 
 struct planned_attempt {
-    struct target target;
-    bool with_own_key;  /* of the caller (BYOK) */
-    const char *reason; /* static: "cheapest first" */
+    const struct target *target; /* in the catalog, or in the arena */
+    bool with_own_key;           /* of the caller (BYOK) */
+    const char *reason;          /* static: "cheapest first" */
 };
 
 /* One endpoint that was considered, for those who want to know. */
@@ -91,12 +91,14 @@ struct considered {
 struct plan {
     struct planned_attempt *attempts; /* in the arena */
     unsigned n;
-    struct considered *considered; /* in the arena, as configured, all models together */
+    struct considered *considered; /* in `scratch`, as configured, all models together */
     unsigned nconsidered;
 };
 
-/* False with *why when there is nothing to try. Copies what lies in `model` into the arena. */
-bool plan_make(const struct plan_question *q, struct arena *a, struct plan *out, struct fault *why);
+/* False with *why when there is nothing to try. Copies what lies in `model` into the arena; `scratch`
+ * holds what was considered. */
+bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scratch,
+               struct plan *out, struct fault *why);
 
 /* May this key name this model? */
 bool plan_key_reaches(const struct key_options *key, struct span model_id);
