@@ -2,8 +2,7 @@
 
 #include "sluice/format/json_walk.h"
 
-/* What a member is about. The first ones are used as soon as they are there; the others depend on their
- * value. */
+/* What a member is about. PLAIN ones are used as soon as they are there; the others depend on their value. */
 enum member {
     PLAIN,
     TOOLS,
@@ -20,48 +19,52 @@ enum member {
 
 #define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
 
+/* The shortest first. */
 static const struct known {
     struct span key;
     enum member member;
     unsigned param; /* PLAIN: bit of enum capability */
 } known[] = {
-    {NAME("functions"), PLAIN, CAN_TOOLS},
-    {NAME("parallel_tool_calls"), PLAIN, CAN_CALL_IN_PARALLEL},
-    {NAME("reasoning"), PLAIN, CAN_REASON},
-    {NAME("reasoning_effort"), PLAIN, CAN_REASON},
-    {NAME("temperature"), PLAIN, CAN_TEMPERATURE},
-    {NAME("top_p"), PLAIN, CAN_TOP_P},
-    {NAME("top_k"), PLAIN, CAN_TOP_K},
-    {NAME("presence_penalty"), PLAIN, CAN_PRESENCE_PENALTY},
-    {NAME("frequency_penalty"), PLAIN, CAN_FREQUENCY_PENALTY},
     {NAME("seed"), PLAIN, CAN_SEED},
     {NAME("stop"), PLAIN, CAN_STOP},
-    {NAME("stop_sequences"), PLAIN, CAN_STOP},
-    {NAME("output_format"), PLAIN, CAN_FOLLOW_SCHEMAS},
-    {NAME("web_search_options"), PLAIN, CAN_SEARCH},
-    {NAME("web_fetch_options"), PLAIN, CAN_FETCH},
-    {NAME("tools"), TOOLS, 0},
-    {NAME("tool_choice"), CHOICE, 0},
-    {NAME("function_call"), CHOICE, 0},
-    {NAME("response_format"), FORMAT, 0},
     {NAME("text"), OUTPUT, 0},
-    {NAME("output_config"), OUTPUT, 0},
+    {NAME("top_p"), PLAIN, CAN_TOP_P},
+    {NAME("top_k"), PLAIN, CAN_TOP_K},
+    {NAME("tools"), TOOLS, 0},
     {NAME("thinking"), THINKING, 0},
     {NAME("logprobs"), LOGPROBS, 0},
-    {NAME("top_logprobs"), TOP_LOGPROBS, 0},
+    {NAME("functions"), PLAIN, CAN_TOOLS},
+    {NAME("reasoning"), PLAIN, CAN_REASON},
     {NAME("logit_bias"), LOGIT_BIAS, 0},
     {NAME("max_tokens"), MAX_TOKENS, 0},
-    {NAME("max_completion_tokens"), MAX_ANSWER, 0},
+    {NAME("temperature"), PLAIN, CAN_TEMPERATURE},
+    {NAME("tool_choice"), CHOICE, 0},
+    {NAME("top_logprobs"), TOP_LOGPROBS, 0},
+    {NAME("output_format"), PLAIN, CAN_FOLLOW_SCHEMAS},
+    {NAME("function_call"), CHOICE, 0},
+    {NAME("output_config"), OUTPUT, 0},
+    {NAME("stop_sequences"), PLAIN, CAN_STOP},
+    {NAME("response_format"), FORMAT, 0},
+    {NAME("reasoning_effort"), PLAIN, CAN_REASON},
+    {NAME("presence_penalty"), PLAIN, CAN_PRESENCE_PENALTY},
+    {NAME("frequency_penalty"), PLAIN, CAN_FREQUENCY_PENALTY},
+    {NAME("web_fetch_options"), PLAIN, CAN_FETCH},
     {NAME("max_output_tokens"), MAX_ANSWER, 0},
+    {NAME("web_search_options"), PLAIN, CAN_SEARCH},
+    {NAME("parallel_tool_calls"), PLAIN, CAN_CALL_IN_PARALLEL},
+    {NAME("max_completion_tokens"), MAX_ANSWER, 0},
 };
 enum { LONGEST_KEY = 24 };
 
 /* Every member of every request comes by here, so lengths are compared before letters. */
 static const struct known *find(struct span key)
 {
-    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (known[i].key.len == key.len && memcmp(known[i].key.at, key.at, key.len) == 0)
-            return &known[i];
+    const struct known *k = known, *end = known + sizeof known / sizeof known[0];
+    while (k < end && k->key.len < key.len)
+        k++;
+    for (; k < end && k->key.len == key.len; k++) {
+        if (memcmp(k->key.at, key.at, key.len) == 0)
+            return k;
     }
     return NULL;
 }

@@ -125,13 +125,14 @@ static void read_head(struct exchange *x, const struct http_head *head)
     for (unsigned i = 0; i < head->nfields; i++)
         room += head->fields[i].name.len + head->fields[i].value.len + 4;
     uint8_t *text = x->kind->api != API_OTHER ? arena_alloc(&x->sending, room) : NULL;
+    bool may_stick = catalog_offers_choice(x->deployment->catalog);
 
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
         enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
-        if (id == FIELD_OTHER && x->session.len == 0 && conversation_id_is_field(f->name))
+        if (id == FIELD_OTHER && may_stick && conversation_id_is_field(f->name))
             x->session = arena_keep(&x->sending, f->value);
         if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-version")))
             x->says_version = true;
