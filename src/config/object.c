@@ -117,15 +117,7 @@ static void read_short_form(struct reader *r, const struct node *n, struct model
     m->nendpoints = 1;
     object_defaults(&endpoint_object, m->endpoints);
     endpoint_begin(n, m->endpoints);
-    object_read_shared(r, &endpoint_object, n, m->endpoints);
-}
-
-static bool is_model_key(const char *name)
-{
-    for (unsigned i = 0; i < model_object.nrows; i++)
-        if (strcmp(model_object.rows[i].name, name) == 0)
-            return true;
-    return false;
+    object_read_shared(r, &endpoint_object, &model_object, n, m->endpoints);
 }
 
 /* Of both, `context` say, a key is the model's own. */
@@ -133,7 +125,7 @@ static bool has_endpoint_keys(const struct node *n)
 {
     for (unsigned i = 0; i < endpoint_object.nrows; i++) {
         const char *name = endpoint_object.rows[i].name;
-        if (!is_model_key(name) && node_get(n, name) != NULL)
+        if (!object_has_row(&model_object, name) && node_get(n, name) != NULL)
             return true;
     }
     return false;

@@ -123,10 +123,21 @@ static void report_missing(struct reader *r, const struct option *row, const str
     reader_leave(r, before);
 }
 
-static void read_rows(struct reader *r, const struct object *o, const struct node *n, void *at)
+bool object_has_row(const struct object *o, const char *name)
+{
+    for (unsigned i = 0; i < o->nrows; i++)
+        if (strcmp(o->rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void read_rows(struct reader *r, const struct object *o, const struct object *but,
+                      const struct node *n, void *at)
 {
     for (unsigned i = 0; i < o->nrows; i++) {
         const struct option *row = &o->rows[i];
+        if (but != NULL && object_has_row(but, row->name))
+            continue;
         const struct node *value = node_get(n, row->name);
         if (value != NULL)
             read_row(r, o, row, value, at);
@@ -137,11 +148,18 @@ static void read_rows(struct reader *r, const struct object *o, const struct nod
     }
 }
 
-void object_read_shared(struct reader *r, const struct object *o, const struct node *n, void *at)
+static void read_object(struct reader *r, const struct object *o, const struct object *but,
+                        const struct node *n, void *at)
 {
-    read_rows(r, o, n, at);
+    read_rows(r, o, but, n, at);
     if (o->finish != NULL)
         o->finish(r, n, at);
+}
+
+void object_read_shared(struct reader *r, const struct object *o, const struct object *owner,
+                        const struct node *n, void *at)
+{
+    read_object(r, o, owner, n, at);
 }
 
 void object_read(struct reader *r, const struct object *o, const struct node *n, void *at)
@@ -153,7 +171,7 @@ void object_read(struct reader *r, const struct object *o, const struct node *n,
     }
     if (n != NULL && n->kind == NODE_MAP)
         check_keys(r, o, n);
-    object_read_shared(r, o, n, at);
+    read_object(r, o, NULL, n, at);
 }
 
 /* ── types that nest ─────────────────────────────────────────────────────────────────────────── */

@@ -74,8 +74,11 @@ extern const struct object root_object, listener_object, provider_object, model_
 void object_defaults(const struct object *o, void *at);
 /* `n` NULL or null: nothing was written, the defaults stay. */
 void object_read(struct reader *r, const struct object *o, const struct node *n, void *at);
-/* The same without looking for keys nobody knows: `n` is shared with another object. */
-void object_read_shared(struct reader *r, const struct object *o, const struct node *n, void *at);
+/* The same for an object whose keys stand among those of another, `owner`: it looks for no strangers, and
+ * a key that both have is the owner's. */
+void object_read_shared(struct reader *r, const struct object *o, const struct object *owner,
+                        const struct node *n, void *at);
+bool object_has_row(const struct object *o, const char *name);
 
 /* Unsigned members of 1, 2, 4 or 8 bytes. */
 uint64_t member_get(const void *at, size_t size);

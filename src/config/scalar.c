@@ -314,13 +314,15 @@ const struct option_type type_fact = {"true or false", parse_fact, NULL, write_f
 static const struct word *word_find(const struct option *o, struct span text, struct err *why)
 {
     struct suggestion near = {.text = text};
-    char all[160] = "";
-    size_t n = 0;
+    char all[400] = "";
+    size_t n = 0, len;
     for (const struct word *w = o->words; w->text != NULL; w++) {
         if (span_eq(text, span_text(w->text)))
             return w;
         suggestion_offer(&near, w->text);
-        n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n == 0 ? "" : ", ", w->text);
+        len = strlen(w->text) + 2;
+        if (n + len < sizeof(all)) /* a list that is longer than that is in the reference */
+            n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n == 0 ? "" : ", ", w->text);
     }
     if (near.best != NULL)
         err_set(why, "\"%.*s\" is not one of %s (did you mean \"%s\"?)",

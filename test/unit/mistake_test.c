@@ -110,6 +110,21 @@ static void listeners_must_make_sense_and_be_safe(void **state)
         {"listeners: [{ address: 127.0.0.1:1, serves: [] }]",
          ":1:45: error: listeners[0].serves: a list with at least one word was expected (write "
          "[api])"},
+        {"providers: { vllm: {} }\nmodels: { m: { provider: vllm, params: [tols] } }",
+         ":2:41: error: models.m.params[0]: \"tols\" is not one of tools, tool_choice, "
+         "parallel_tool_calls, response_format, structured_outputs, reasoning, temperature, top_p, "
+         "top_k, presence_penalty, frequency_penalty, seed, stop, logprobs, top_logprobs, logit_bias, "
+         "web_search_options, web_fetch_options (did you mean \"tools\"?)"},
+        {"providers: { vllm: {} }\nmodels: { m: { provider: vllm, input: [] } }",
+         ":2:39: error: models.m.input: a list with at least one word was expected (write [text])"},
+        {"providers: { vllm: {} }\nmodels: { m: { provider: vllm, quantization: fp64 } }",
+         ":2:46: error: models.m.quantization: \"fp64\" is not one of none, fp32, bf16, fp16, fp8, int8, int4 "
+         "(did you mean \"fp32\"?)"},
+        {"providers: { vllm: {} }\nmodels: { m: { provider: vllm, category: chat } }",
+         ":2:42: error: models.m.category: \"chat\" cannot be used here (write one of llm, embedding, "
+         "rerank, image, audio, video, search)"},
+        {"routing: { weights: { price: 5000 } }",
+         ":1:30: error: routing.weights.price: 5000 is out of bounds (0 to 1000)"},
         {"listeners: [{ address: 127.0.0.1:1, serves: [apis] }]",
          ":1:46: error: listeners[0].serves[0]: \"apis\" is not one of api, admin, ui, health, "
          "metrics (did you mean \"api\"?)"},

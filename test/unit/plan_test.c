@@ -416,13 +416,13 @@ static void a_conversation_stays_where_it_is(void **state)
     CHECK(rows);
     struct row row = {"x/trio", NULL, .doing = azure_is_open, .sticky = "azure"};
     for (uint64_t seed = 0; seed < 50; seed++) {
-        char got[256];
+        char got[700];
         plan_row(&row, seed, got, sizeof got);
         assert_row(seed, strncmp(got, "azure", 5) != 0 && strstr(got, " azure") != NULL);
     }
     row.doing = well;
     for (uint64_t seed = 0; seed < 50; seed++) {
-        char got[256];
+        char got[700];
         plan_row(&row, seed, got, sizeof got);
         assert_row(seed, strncmp(got, "azure ", 6) == 0);
     }
@@ -458,7 +458,7 @@ static void load_is_shared_by_the_squares_of_the_scores(void **state)
     static const char *const names[] = {"azure", "anthropic", "openai"};
     unsigned first[3] = {0};
     for (uint64_t seed = 1; seed <= N; seed++) {
-        char got[256];
+        char got[700];
         plan_row(&row, seed * 0x9e3779b97f4a7c15u, got, sizeof got);
         for (unsigned i = 0; i < 3; i++)
             first[i] += strncmp(got, names[i], strlen(names[i])) == 0;
@@ -480,7 +480,7 @@ static void the_rest_follows_by_score(void **state)
     (void)state;
     struct row row = {"x/trio", NULL, .doing = well};
     for (uint64_t seed = 0; seed < 100; seed++) {
-        char got[256];
+        char got[700];
         plan_row(&row, seed, got, sizeof got);
         bool is_one = strcmp(got, "azure openai anthropic") == 0 ||
                       strcmp(got, "openai anthropic azure") == 0 ||
