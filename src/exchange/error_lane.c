@@ -70,6 +70,15 @@ static bool is_ours(unsigned status)
     return status == 401 || status == 402 || status == 424 || status >= 500;
 }
 
+/* Who says when to come back is not asked before, as long as there are others. */
+static void leave_alone(struct exchange *x, const struct fault *said)
+{
+    bool is_busy = said->kind == FAULT_UPSTREAM_RATE_LIMITED ||
+                   said->kind == FAULT_UPSTREAM_UNAVAILABLE;
+    if (is_busy && said->retry_after_ms > 0 && x->attempt.health != NULL)
+        health_cool(x->attempt.health, said->retry_after_ms);
+}
+
 void error_lane_end(struct exchange *x)
 {
     struct span body = buf_span(&x->lane.held);
@@ -86,6 +95,7 @@ void error_lane_end(struct exchange *x)
     bool has_envelope = provider_error_read_answer(status, x->lane.error_word, body, &f.fault);
     if (x->lane.retry_after_ms != 0)
         f.fault.retry_after_ms = x->lane.retry_after_ms;
+    leave_alone(x, &f.fault);
     bool passes = x->attempt.dialect.upstream == NULL && has_envelope && !is_ours(status);
     f.next_may_help |= fault_is_lasting(&f.fault) ||
                        (!passes && f.fault.kind == FAULT_CONTEXT_LENGTH);

@@ -162,11 +162,29 @@ def test_endpoint_that_keeps_failing_is_asked_last(start, upstream):
         del upstream.scripts["gamma-trio"]
 
 
-def test_load_is_shared(fleet, upstream):
-    """Nobody said whom: all are asked, the cheaper ones more often."""
-    asked = Counter(ask(fleet, upstream)[1][0] for _ in range(150))
+def test_provider_that_says_when_to_come_back_is_left_alone_until_then(start, upstream):
+    async def busy(x) -> None:
+        await x.reply(429, b'{"error":{"message":"slow down","type":"rate_limit_error"}}',
+                      ("Retry-After", "1"))
+
+    gw = start(**configuration(upstream))
+    upstream.scripts["beta-trio"] = busy
+    try:
+        assert ask(gw, upstream, provider={"sort": "price"})[1] == ["beta", "gamma"]
+        assert ask(gw, upstream, provider={"sort": "price"})[1] == ["gamma"]
+        assert ask(gw, upstream, provider={"only": ["beta"]})[0].status == 429
+    finally:
+        del upstream.scripts["beta-trio"]
+    until(lambda: ask(gw, upstream, provider={"sort": "price"})[1] == ["beta"], what="it to be asked")
+
+
+def test_load_is_shared(start, upstream):
+    """Nobody said whom: all are asked, by the squares of their scores, which are prices only here."""
+    gw = start(routing={"weights": {"price": 1, "throughput": 0, "latency": 0, "reliability": 0}},
+               **configuration(upstream))
+    asked = Counter(ask(gw, upstream)[1][0] for _ in range(150))
     assert set(asked) == set(PROVIDERS)
-    assert asked["beta"] > asked["alpha"]
+    assert asked["beta"] > 2 * asked["alpha"]  # nine times as much, on the average
 
 
 CONVERSATIONS = {
