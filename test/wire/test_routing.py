@@ -240,6 +240,8 @@ def test_replicas_know_each_others_conversations(start, upstream, tmp_path):
         for n in range(8):
             talk = {"session_id": f"shared {n}"}
             home = ask(one, upstream, **talk)[1]
+            until(lambda: sum("sticky:" in key for key in redis.keys()) == n + 1,
+                  what="the store to be told")
             assert {ask(two, upstream, **talk)[1][0] for _ in range(3)} == set(home)
     finally:
         redis.stop()
