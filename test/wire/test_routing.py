@@ -203,11 +203,11 @@ CONVERSATIONS = {
 def test_conversation_stays_where_it_was(fleet, upstream, named_by):
     headers, members = CONVERSATIONS[named_by]
     homes = set()
-    for n in range(8):
+    for n in range(20):  # all at one home by chance: one in a million
         text = json.dumps([headers, members]).replace("{n}", f"{named_by} {n}")
         head, body = json.loads(text)
         homes_of_one = {ask(fleet, upstream, headers=[tuple(h) for h in head], **body)[1][0]
-                        for _ in range(5)}
+                        for _ in range(3)}
         assert len(homes_of_one) == 1, "it moved"
         homes |= homes_of_one
     assert len(homes) > 1, "all conversations share one home"
