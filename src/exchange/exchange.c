@@ -3,6 +3,7 @@
 
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
+#include "sluice/net/offload.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -221,11 +222,31 @@ struct exchange *exchange_open(struct gateway *g, struct sink *sink,
     return x;
 }
 
+static void free_bytes(void *arg)
+{
+    struct buf *bytes = arg;
+    buf_fini(bytes);
+    free(bytes);
+}
+
+/* The kernel takes a millisecond to take thirty megabytes back: of another thread. */
+static void let_go_of_body(struct exchange *x)
+{
+    enum { LARGE_BYTES = 8 * 1024 * 1024 };
+    if (x->body.bytes.cap >= LARGE_BYTES) {
+        struct buf *given = xcalloc(1, sizeof *given);
+        *given = x->body.bytes;
+        x->body.bytes = (struct buf){0};
+        (void)offload_start(x->gateway->loop, free_bytes, NULL, NULL, given);
+    }
+    body_fini(&x->body);
+}
+
 static void free_later(struct later *later)
 {
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
     lane_reset(&x->lane);
-    body_fini(&x->body);
+    let_go_of_body(x);
     remote_media_unref(x->media);
     deployment_unref(x->deployment);
     arena_fini(&x->sending);
@@ -529,7 +550,7 @@ void exchange_commit(struct exchange *x)
     become(x, EXCHANGE_ANSWERING);
     attempt_send_rest(&x->attempt);
     if (!x->keeps_request) {
-        body_fini(&x->body);
+        let_go_of_body(x);
         arena_fini(&x->sending);
     }
     translation_end(x->attempt.translation);

@@ -253,13 +253,13 @@ def test_long_ids_of_users_are_hashed(protocols, upstream):
 
 
 def test_endpoint_that_cannot_be_told_leaves_it_to_the_next(start, upstream):
-    """Bedrock's Converse has no JSON schema; the model's other endpoint has."""
+    """Bedrock's Converse has no JSON schema; the next model has."""
     providers = {
         "bedrock": {"protocol": "bedrock", "base_url": upstream.base_url, "api_key": "k"},
         "claude": {"protocol": "anthropic", "base_url": upstream.base_url, "api_key": "k"}}
-    ends = [{"provider": name, "upstream_model": "good"} for name in providers]
-    gw = start(providers=providers, models={
-        "both": {"endpoints": ends}, "one": {"endpoints": ends[:1]}})
+    ends = {f"at/{name}": {"provider": name, "upstream_model": "good"} for name in providers}
+    gw = start(providers=providers, models=ends | {
+        "both": {"alias": list(ends)}, "one": {"alias": ["at/bedrock"]}})
     schema = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
     answer = gw.chat("both", response_format=schema)
     assert answer.status == 200 and answer.headers["x-sluice-provider"] == "claude"

@@ -141,8 +141,9 @@ def test_what_is_no_list_of_embeddings_is_a_502(gateway, upstream, body, form):
 
 def test_after_a_bad_answer_another_provider_is_asked(start, upstream):
     bad, good = upstream.play(answering(AS_NUMBERS[:-2])), upstream.play(answering(AS_BASE64))
-    gw = start(models={"two": {"endpoints": [{"provider": "up", "upstream_model": bad},
-                                             {"provider": "up", "upstream_model": good}]}})
+    gw = start(models={"bad": {"provider": "up", "upstream_model": bad},
+                       "fine": {"provider": "up", "upstream_model": good},
+                       "two": {"alias": ["bad", "fine"]}})
     answer = gw.ask(request("two"), timeout=60)
     assert answer.status == 200 and answer.headers["x-sluice-attempts"] == "2"
     assert numbers_of(answer.json["data"][-1]["embedding"]) == NUMBERS
