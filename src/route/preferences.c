@@ -175,6 +175,14 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct pre
 #undef IS
 }
 
+static bool add_model(struct span value, struct arena *a, struct preferences *p)
+{
+    if (p->nmodels == PREFERENCES_MODELS_MAX)
+        return false;
+    p->nmodels++;
+    return read_text(value, a, &p->models[p->nmodels - 1]);
+}
+
 static bool read_models(struct span value, struct arena *a, struct preferences *p,
                         struct fault *why)
 {
@@ -184,12 +192,11 @@ static bool read_models(struct span value, struct arena *a, struct preferences *
     if (value.len == 0 || span_eq(value, SPAN_LIT("null")))
         return true;
     if (value.at[0] == '"') { /* one, D-11 */
-        ok = read_text(value, a, &p->models[p->nmodels++]);
+        ok = add_model(value, a, p);
     } else {
         ok = value.at[0] == '[';
         while (ok && json_each(value, &cursor, &element))
-            ok = p->nmodels < PREFERENCES_MODELS_MAX &&
-                 read_text(element, a, &p->models[p->nmodels++]);
+            ok = add_model(element, a, p);
     }
     if (ok)
         return true;
