@@ -72,6 +72,11 @@ static void check(const struct openai_request *r, yyjson_val *before, yyjson_val
     yyjson_obj_iter results = yyjson_obj_iter_with(after);
     size_t i, n;
     yyjson_val *key, *value, *other;
+    if (r->lacks_model) {
+        other = yyjson_obj_iter_next(&results);
+        must(yyjson_equals_str(other, "model"));
+        must(yyjson_equals_str(yyjson_obj_iter_get_val(other), UPSTREAM));
+    }
     if (asked_for && !r->has_options) {
         other = yyjson_obj_iter_next(&results);
         must(yyjson_equals_str(other, "stream_options"));
@@ -99,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum api_protocol api = apis[data[0] % 3];
     struct span body = span_of(data + 1, size - 1);
     arena_init(&a, NULL, 256);
-    if (openai_request_read(body, api, &a, &r, &why)) {
+    if (openai_request_read(body, api, &a, &r, &why) && openai_request_is_complete(&r, api, &why)) {
         struct buf out = spliced(&r, body, &a);
         /* yyjson also looks into UTF-8, surrogates and the range of numbers: then it says no. */
         yyjson_doc *before = yyjson_read((const char *)body.at, body.len,

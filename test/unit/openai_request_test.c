@@ -307,6 +307,10 @@ static void only_what_is_ours_changes(void **state)
         {"{\"model\":\"m\",\"stream\":true}", "m", "{" ASK ",\"model\":\"m\",\"stream\":true}",
          API_COMPLETIONS},
         {"{\"model\":\"m\",\"stream\":false}", "m", "{\"model\":\"m\",\"stream\":false}", API_CHAT},
+        /* D-11: a list stands in the model's place */
+        {"{\"models\":[\"x\"],\"a\":1}", "n", "{\"model\":\"n\",\"a\":1}", API_CHAT},
+        {"{\"a\":1,\"models\":\"x\",\"stream\":true}", "n",
+         "{\"model\":\"n\"," ASK ",\"a\":1,\"stream\":true}", API_CHAT},
         {"{\"model\":\"m\",\"stream\":true,\"stream_options\":null}", "m",
          "{\"model\":\"m\",\"stream\":true," ASK "}", API_CHAT},
         {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{}}", "m",

@@ -32,7 +32,7 @@ struct openai_request {
     bool wants_usage;  /* the client asked for the usage chunk itself */
     bool wants_cost;   /* usage: {include: true} */
     bool wants_base64; /* embeddings: vectors as base64 rather than numbers */
-    bool lacks_model;  /* the path names it, the body does not */
+    bool lacks_model;  /* the path names it, or `models` does; the body has none */
     bool has_subject;  /* what the request is about is there: messages, prompt or input */
     bool has_options;  /* stream_options is there */
     bool needs_asking; /* a stream of this API says its usage only when it is asked to */
@@ -75,8 +75,8 @@ struct openai_wanted {
     bool encrypts_reasoning; /* ... and what it thought is to come along, for the next turn */
 };
 
-/* The edits that turn the client's body into the one for an upstream. Replacement text is made in
- * the arena. */
+/* The edits that turn the client's body, a complete one, into the one for an upstream. Replacement text
+ * is made in the arena. */
 void openai_request_splice(const struct openai_request *r, struct span body,
                            const struct openai_wanted *wanted, struct arena *a,
                            struct json_splice *out);
