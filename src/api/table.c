@@ -225,6 +225,7 @@ static struct span cors_lines(const struct call *call, struct span origin, bool 
         n += snprintf(out + n, 768 - (size_t)n,
                       "Access-Control-Expose-Headers: X-Request-Id, X-Sluice-Model, "
                       "X-Sluice-Provider, X-Sluice-Attempts, X-Sluice-Dropped, "
+                      "X-Sluice-Warning, "
                       "Server-Timing, Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, "
                       "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Tier\r\n");
     return span_of(out, (size_t)n);

@@ -24,13 +24,15 @@ static bool read_schema(struct reading *g, struct span format)
            reading_refuse(g, SPAN_LIT("response_format.json_schema.name"), "it is missing");
 }
 
-/* A type nobody knows means text (contract 2.10). */
+/* A type nobody knows means text (contract 2.10), and the client is told. */
 static bool read_format(struct reading *g, struct span format)
 {
     struct span type = reading_text_of(format, "type");
     if (span_eq(type, SPAN_LIT("json_schema")))
         return read_schema(g, format);
     g->r->format = span_eq(type, SPAN_LIT("json_object")) ? FORMAT_JSON : FORMAT_TEXT;
+    if (g->r->format == FORMAT_TEXT && !span_eq(type, SPAN_LIT("text")))
+        turn_note_dropped(&g->r->unread, "response_format.type");
     return true;
 }
 

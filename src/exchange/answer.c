@@ -125,8 +125,10 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
         at = add_number(at, x->nattempts);
         at = add(at, SPAN_LIT("\r\n"));
         at = add_timing(at, x);
-        if (x->dropped.len > 0)
+        if (x->dropped.len > 0) {
             at = add_field(at, SPAN_LIT("X-Sluice-Dropped: "), x->dropped);
+            at = add_field(at, SPAN_LIT("X-Sluice-Warning: "), x->warning);
+        }
     }
     at = add(at, x->fields);
     at = add(at, x->relayed);

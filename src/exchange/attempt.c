@@ -397,19 +397,27 @@ static void reach(struct attempt *a)
         take_connection(a);
 }
 
-/* What a translation had to leave out, for the answer's head. */
+static struct span list_of(const struct turn_notes *notes, const char *between, const char *behind,
+                           struct arena *a)
+{
+    char list[768] = "";
+    int n = 0;
+    for (unsigned i = 0; i < notes->n && n < (int)sizeof list; i++)
+        n += snprintf(list + n, sizeof list - (size_t)n, "%s%s%s", i > 0 ? between : "",
+                      notes->dropped[i], behind);
+    return arena_keep(a, span_text(list));
+}
+
+/* What a translation had to leave out, for the answer's head: our own field, and the contract's (D-13). */
 static void note_dropped(struct attempt *a)
 {
     struct exchange *x = a->x;
     struct turn_notes notes = *translation_notes(a->translation);
-    char list[512] = "";
-    int n = 0;
     if (x->betas.len > 0 && !takes_betas(a))
         turn_note_dropped(&notes, "anthropic-beta");
-    for (unsigned i = 0; i < notes.n && n < (int)sizeof list; i++)
-        n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", i > 0 ? ", " : "",
-                      notes.dropped[i]);
-    x->dropped = arena_keep(&x->sending, span_text(list));
+    x->dropped = list_of(&notes, ", ", "", &x->sending);
+    x->warning = list_of(&notes, "; ", " ignored", &x->sending);
+    metric_add(x->gateway->instruments.fields_dropped, notes.n);
 }
 
 void attempt_translated(struct attempt *a)

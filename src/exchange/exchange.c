@@ -333,7 +333,7 @@ static void attempt_next(struct exchange *x)
 {
     if (x->nattempts > 0)
         lane_reset(&x->lane);
-    x->relayed = x->dropped = SPAN_NONE;
+    x->relayed = x->dropped = x->warning = SPAN_NONE;
     attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
 }
 
@@ -558,7 +558,7 @@ void exchange_commit(struct exchange *x)
     x->attempt.translation = NULL;
     x->media = NULL;
     x->request = NULL;
-    x->forward = x->fields = x->relayed = x->dropped = SPAN_NONE;
+    x->forward = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
@@ -617,7 +617,7 @@ static void answer_with_fault(struct exchange *x, const struct fault *why)
 {
     struct buf body = {0};
     x->relayed = answer_fault_fields(x, why);
-    x->dropped = SPAN_NONE;
+    x->dropped = x->warning = SPAN_NONE;
     if (fault_write_body(why, x->kind->api, x->request_id, x->tried, x->ntried, &body) < 0)
         buf_clear(&body);
     exchange_send_head(x, fault_status(why), "application/json", LENGTH_UNKNOWN);

@@ -182,7 +182,8 @@ struct exchange {
     struct span session; /* the conversation's name, where the head has one; in `sending` */
     struct span betas;   /* what anthropic-beta among them lists */
     bool says_version;   /* anthropic-version is among them */
-    struct span dropped; /* what the translation left out, a list; in `sending` */
+    /* What the translation left out, as the two fields of the answer have it; in `sending`. */
+    struct span dropped, warning;
     struct span fields;  /* field lines every answer carries; in `sending` */
     struct span relayed; /* field lines of the upstream's response; in `sending` */
 

@@ -65,6 +65,7 @@ CLIENTS = {
         "`modalities` with audio": {"modalities": ["text", "audio"]},
         "`reasoning_effort`": {"reasoning_effort": "high"},
         "`response_format` json_schema": {"response_format": SCHEMA},
+        "`response_format` of a type nobody knows": {"response_format": {"type": "CalendarEvent"}},
         "`response_format` json_object": {"response_format": {"type": "json_object"}},
         "`tools`": {"tools": function()},
         "`tools`, custom": {"tools": [{"type": "custom", "custom": {"name": "f"}}]},
@@ -250,6 +251,8 @@ def outcome(gw, upstream, files, path: str, base: dict, members: dict, target: s
     _, plain = send(base)
     answer, sent = send(base | members)
     dropped = answer.headers.get("x-sluice-dropped", "")
+    assert answer.headers.get("x-sluice-warning", "") == "; ".join(
+        f"{name} ignored" for name in dropped.split(", ") if name)
     if answer.status == 400 and not sent:
         return f"**400** `{answer.json['error']['param']}`"
     new = [k for k in sent if k not in plain or sent[k] != plain[k]]

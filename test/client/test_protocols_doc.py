@@ -26,6 +26,7 @@ def test_tables_of_the_page_are_what_happens(protocols, otherwise, upstream, fil
     tables = protocol_table.tables(protocols, upstream, files)
     choices = protocol_table.choices(protocols, otherwise, upstream, files)
     made = with_tables(with_tables(page, tables), choices)
+    assert protocols.metric("sluice_dropped_fields_total") >= tables.count("dropped: ")
     if "SLUICE_UPDATE_DOCS" in os.environ:
         PAGE.write_text(made)
         return
