@@ -18,10 +18,10 @@ struct call {
 
 struct row {
     enum http_method method;
-    const char *path; /* one that ends in a slash-star matches everything below */
+    const char *path; /* its star matches anything, slashes too; rows above win */
     unsigned serves;  /* listeners that offer it: SERVES_* */
     const struct exchange_kind *kind;
-    /* Answers at once; NULL: the row reaches a provider once the body is complete. */
+    /* Answers at once; NULL: once the body is complete the kind takes it, or a provider. */
     void (*answer)(const struct row *row, const struct call *call);
 };
 

@@ -4,14 +4,14 @@
 
 #include <stdio.h>
 
-static const struct exchange_kind chat = {API_CHAT, "chat"};
-static const struct exchange_kind completions = {API_COMPLETIONS, "completions"};
-static const struct exchange_kind messages = {API_MESSAGES, "messages"};
-static const struct exchange_kind count_tokens = {API_COUNT_TOKENS, "count_tokens"};
-static const struct exchange_kind responses = {API_RESPONSES, "responses"};
-static const struct exchange_kind embeddings = {API_EMBEDDINGS, "embeddings"};
-static const struct exchange_kind models = {API_OTHER, "models"};
-static const struct exchange_kind nothing = {API_OTHER, "none"};
+static const struct exchange_kind chat = {.api = API_CHAT, .label = "chat"};
+static const struct exchange_kind completions = {.api = API_COMPLETIONS, .label = "completions"};
+static const struct exchange_kind messages = {.api = API_MESSAGES, .label = "messages"};
+static const struct exchange_kind count_tokens = {.api = API_COUNT_TOKENS, .label = "count_tokens"};
+static const struct exchange_kind responses = {.api = API_RESPONSES, .label = "responses"};
+static const struct exchange_kind embeddings = {.api = API_EMBEDDINGS, .label = "embeddings"};
+static const struct exchange_kind models = {.api = API_OTHER, .label = "models"};
+static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 
 /* Health is offered on api listeners too, so that one port is enough. */
 static const unsigned PROBES = SERVES_HEALTH | SERVES_API | SERVES_ADMIN;
@@ -100,13 +100,14 @@ static void split_target(struct call *call)
 
 static bool matches(const struct row *row, struct span path, struct span *rest)
 {
-    struct span pattern = span_text(row->path);
-    if (pattern.at[pattern.len - 1] != '*')
-        return span_eq(pattern, path);
-    pattern.len--;
-    if (!span_starts(path, pattern) || path.len == pattern.len)
+    struct span behind = span_text(row->path);
+    struct span before = span_cut(&behind, '*');
+    if (before.len == strlen(row->path))
+        return span_eq(before, path);
+    if (path.len <= before.len + behind.len || !span_starts(path, before) ||
+        !span_eq(span_skip(path, path.len - behind.len), behind))
         return false;
-    *rest = span_skip(path, pattern.len);
+    *rest = span_sub(path, before.len, path.len - before.len - behind.len);
     return true;
 }
 
@@ -183,7 +184,7 @@ static const struct row *find_pipeline_row(struct call *call, char allowed[64])
         return NULL;
     const struct row *row = find_row_of(call, allowed);
     call->path = whole;
-    if (row == NULL || row->answer != NULL) {
+    if (row == NULL || row->answer != NULL || row->kind->take != NULL) {
         allowed[0] = '\0';
         return NULL;
     }
@@ -299,6 +300,8 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
         exchange_add_fields(x, call->fields);
     if (call->pipeline.len > 0)
         exchange_fix_model(x, call->pipeline);
+    if (call->rest.len > 0)
+        exchange_set_subject(x, call->rest);
     if (!exchange_authenticate(x, call->head) || !check_body_type(x, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;
@@ -336,9 +339,9 @@ static void *on_open(void *ctx, struct sink *sink, const struct http_head *head,
         fail_unknown(&call, allowed);
         return NULL;
     }
+    call.rest = decode(call.rest, decoded);
     if (row->answer == NULL)
         return open_exchange(row, &call, body_max);
-    call.rest = decode(call.rest, decoded);
     row->answer(row, &call);
     return NULL;
 }

@@ -487,9 +487,23 @@ void exchange_fix_model(struct exchange *x, struct span model)
     x->fixed_model = arena_keep(&x->arena, model);
 }
 
+void exchange_set_subject(struct exchange *x, struct span subject)
+{
+    x->subject = arena_keep(&x->arena, subject);
+}
+
+struct span exchange_subject(const struct exchange *x)
+{
+    return x->subject;
+}
+
 void exchange_run(struct exchange *x, struct span body, struct body *kept)
 {
     x->bytes_in = body.len;
+    if (x->kind->take != NULL) {
+        x->kind->take(x, body);
+        return;
+    }
     if (buf_len(&kept->bytes) > 0) {
         body_move(&x->body, kept);
     } else {

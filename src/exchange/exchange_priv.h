@@ -206,6 +206,7 @@ struct exchange {
     /* what the record will say */
     char request_id[33];
     struct span fixed_model; /* by the path, empty: the body names it; arena */
+    struct span subject;     /* what else the path names; arena */
     struct span client_request_id, trace_id, path; /* arena */
     enum http_method method;
     uint64_t opened_us, opened_unix_ms, asked_store_us, dispatched_us, first_token_us,
@@ -222,9 +223,9 @@ struct exchange {
     uint8_t arena_bytes[EXCHANGE_ARENA_BYTES];
 };
 
-/* The attempt cannot go on: the next one, or the end. */
 /* An estimate of a prompt's tokens, which says that it is one: the provider has no counter. */
 void exchange_count_here(struct exchange *x);
+/* The attempt cannot go on: the next one, or the end. */
 void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f);
 /* Sends the answer's head, with the upstream's fields where there are any. */
 void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,

@@ -12,12 +12,15 @@
 #include "sluice/codec/fault.h"
 #include "sluice/exchange/gateway.h"
 
+struct exchange;
+
 struct exchange_kind {
     enum api_protocol api;
     const char *label; /* in metrics and log: "chat" */
+    /* The gateway answers by itself: called by exchange_run with the body, which is borrowed until it
+     * returns. NULL: providers answer. */
+    void (*take)(struct exchange *x, struct span body);
 };
-
-struct exchange;
 
 /* Takes note of the head (fields to forward, ids); the head may go afterwards. */
 struct exchange *exchange_open(struct gateway *g, struct sink *sink,
@@ -29,10 +32,14 @@ void exchange_add_fields(struct exchange *x, struct span lines);
 /* The path says which model it is; copied. */
 void exchange_fix_model(struct exchange *x, struct span model);
 
+/* What the path names, as the id in /v1/byok/{id}/test; copied. */
+void exchange_set_subject(struct exchange *x, struct span subject);
+struct span exchange_subject(const struct exchange *x);
+
 /* Checks the key of the head. False: the exchange has failed with a 401 and is gone. */
 bool exchange_authenticate(struct exchange *x, const struct http_head *head);
 
-/* The body is complete: admit, plan, attempt, relay. `kept` may be moved out. */
+/* The body is complete: admit, plan, attempt, relay; or kind->take. `kept` may be moved out. */
 void exchange_run(struct exchange *x, struct span body, struct body *kept);
 
 /* An answer of our own. */
