@@ -46,24 +46,6 @@ static void flush_later(struct loop *l)
 
 /* --- the next turn --------------------------------------------------------------------------- */
 
-static void circle_init(struct next_turn *head)
-{
-    head->prev = head->next = head;
-}
-
-static bool circle_is_empty(const struct next_turn *head)
-{
-    return head->next == head;
-}
-
-static void insert_before(struct next_turn *where, struct next_turn *what)
-{
-    what->prev = where->prev;
-    what->next = where;
-    where->prev->next = what;
-    where->prev = what;
-}
-
 static void on_idle(uv_idle_t *h)
 {
     (void)h; /* that it is there keeps the loop from sleeping */
@@ -71,40 +53,27 @@ static void on_idle(uv_idle_t *h)
 
 void loop_next_turn(struct loop *l, struct next_turn *what)
 {
-    if (what->next != NULL)
+    if (ring_holds(&what->link))
         return;
-    insert_before(&l->next, what);
+    ring_add(&l->next, &what->link);
     uv_idle_start(&l->idle, on_idle);
 }
 
 void loop_forget_turn(struct next_turn *what)
 {
-    if (what->next == NULL)
-        return;
-    what->prev->next = what->next;
-    what->next->prev = what->prev;
-    what->prev = what->next = NULL;
-}
-
-/* The sockets come between: only what waits now is due. */
-static void make_due(struct loop *l)
-{
-    while (!circle_is_empty(&l->next)) {
-        struct next_turn *what = l->next.next;
-        loop_forget_turn(what);
-        insert_before(&l->due, what);
-    }
+    if (ring_holds(&what->link))
+        ring_remove(&what->link);
 }
 
 static void run_due(struct loop *l)
 {
-    if (circle_is_empty(&l->due) && circle_is_empty(&l->next)) {
+    if (ring_is_empty(&l->due) && ring_is_empty(&l->next)) {
         uv_idle_stop(&l->idle);
         return;
     }
-    while (!circle_is_empty(&l->due)) {
-        struct next_turn *what = l->due.next;
-        loop_forget_turn(what);
+    while (!ring_is_empty(&l->due)) {
+        struct next_turn *what = (struct next_turn *)l->due.next;
+        ring_remove(&what->link);
         loop_busy(l);
         what->run(what);
     }
@@ -124,7 +93,7 @@ static void on_prepare(uv_prepare_t *h)
 {
     struct loop *l = h->data;
     flush_later(l);
-    make_due(l);
+    ring_move(&l->next, &l->due); /* the sockets come between: only what waits now is due */
     if (l->turn_hook != NULL) {
         l->turn_hook(l->turn_hook_arg);
         flush_later(l);
@@ -147,8 +116,8 @@ struct loop *loop_new(void)
     l->later_end = &l->later_first;
     l->handshakes_end = &l->handshakes;
     l->line_end = &l->line;
-    circle_init(&l->next);
-    circle_init(&l->due);
+    ring_init(&l->next);
+    ring_init(&l->due);
     uv_idle_init(&l->uv, &l->idle);
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
@@ -170,7 +139,7 @@ void loop_free(struct loop *l)
     assert(l->names == NULL);       /* dial_cache_free comes first */
     flush_later(l);
     wheel_close(l->wheel);
-    assert(circle_is_empty(&l->next) && circle_is_empty(&l->due));
+    assert(ring_is_empty(&l->next) && ring_is_empty(&l->due));
     uv_close((uv_handle_t *)&l->idle, NULL);
     uv_close((uv_handle_t *)&l->prepare, NULL);
     uv_close((uv_handle_t *)&l->check, NULL);

@@ -14,8 +14,8 @@ struct loop {
     uv_prepare_t prepare; /* runs before the loop sleeps: the end of a turn */
     uv_check_t check;     /* runs after the sockets' callbacks */
     struct later *later_first, **later_end;
-    uv_idle_t idle;             /* runs while somebody waits for a turn: the loop does not sleep */
-    struct next_turn next, due; /* heads of circles: for the turn after this; for this one */
+    uv_idle_t idle;        /* runs while somebody waits for a turn: the loop does not sleep */
+    struct ring next, due; /* of struct next_turn: for the turn after this; for this one */
     void (*turn_hook)(void *arg);
     void *turn_hook_arg;
     uint64_t turn_began_us; /* 0: nothing has run in this turn yet */

@@ -21,8 +21,8 @@ struct name {
     struct addresses found; /* n == 0: never resolved */
     uint64_t fresh_until_ms;
     uint64_t used_ms;
-    struct names_waiter waiters; /* list head */
-    struct lookup *lookup;       /* NULL: none under way */
+    struct ring waiters;   /* of struct names_waiter */
+    struct lookup *lookup; /* NULL: none under way */
 };
 
 struct names {
@@ -41,41 +41,10 @@ bool names_literal(const char *host, union address *out)
     return uv_ip4_addr(host, 0, &out->v4) == 0 || uv_ip6_addr(host, 0, &out->v6) == 0;
 }
 
-static void list_init(struct names_waiter *head)
-{
-    head->prev = head->next = head;
-}
-
-static bool list_is_empty(const struct names_waiter *head)
-{
-    return head->next == head;
-}
-
-static void list_add(struct names_waiter *head, struct names_waiter *w)
-{
-    w->prev = head->prev;
-    w->next = head;
-    head->prev->next = w;
-    head->prev = w;
-}
-
-static void list_move(struct names_waiter *from, struct names_waiter *to)
-{
-    list_init(to);
-    if (list_is_empty(from))
-        return;
-    *to = *from;
-    to->next->prev = to->prev->next = to;
-    list_init(from);
-}
-
 void names_forget(struct names_waiter *w)
 {
-    if (w->next == NULL)
-        return;
-    w->prev->next = w->next;
-    w->next->prev = w->prev;
-    w->prev = w->next = NULL;
+    if (ring_holds(&w->link))
+        ring_remove(&w->link);
 }
 
 static void name_free(struct name *n)
@@ -92,7 +61,7 @@ static void evict_one(struct names *names)
     size_t cursor = 0;
     struct name *oldest = NULL, *n;
     while ((n = map_next(&names->by_host, &cursor)) != NULL)
-        if (list_is_empty(&n->waiters) && (oldest == NULL || n->used_ms < oldest->used_ms))
+        if (ring_is_empty(&n->waiters) && (oldest == NULL || n->used_ms < oldest->used_ms))
             oldest = n;
     if (oldest == NULL)
         return;
@@ -111,7 +80,7 @@ static struct name *name_get(struct loop *l, const char *host)
         evict_one(l->names);
     n = xcalloc(1, sizeof *n);
     n->host = xstrdup(host);
-    list_init(&n->waiters);
+    ring_init(&n->waiters);
     int rc = map_put(&l->names->by_host, span_text(n->host), n);
     assert(rc == 0);
     return n;
@@ -167,17 +136,18 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
     uv_freeaddrinfo(list);
 
     /* Those who are told may ask for other names, which may evict this one. */
-    struct names_waiter waiting;
+    struct ring waiting;
     struct addresses found = n->found;
-    list_move(&n->waiters, &waiting);
+    ring_init(&waiting);
+    ring_move(&n->waiters, &waiting);
     if (found.n == 0) {
         map_remove(&l->names->by_host, span_text(n->host));
         name_free(n);
         if (status == 0)
             status = UV_EAI_NODATA;
     }
-    while (!list_is_empty(&waiting)) {
-        struct names_waiter *w = waiting.next;
+    while (!ring_is_empty(&waiting)) {
+        struct names_waiter *w = (struct names_waiter *)waiting.next;
         names_forget(w);
         w->done(w, status, &found);
     }
@@ -210,7 +180,7 @@ const struct addresses *names_find(struct loop *l, const char *host, struct name
     if (n->lookup == NULL)
         *status = look_up(l, n);
     if (*status == 0)
-        list_add(&n->waiters, w);
+        ring_add(&n->waiters, &w->link);
     return NULL;
 }
 
@@ -221,8 +191,8 @@ void names_free(struct loop *l)
     size_t cursor = 0;
     struct name *n;
     while ((n = map_next(&l->names->by_host, &cursor)) != NULL) {
-        while (!list_is_empty(&n->waiters))
-            names_forget(n->waiters.next);
+        while (!ring_is_empty(&n->waiters))
+            ring_remove(n->waiters.next);
         name_free(n);
     }
     map_fini(&l->names->by_host);

@@ -24,7 +24,7 @@ struct addresses {
 };
 
 struct names_waiter {
-    struct names_waiter *prev, *next; /* NULL: not waiting */
+    struct ring link; /* first; among those who wait for the name */
     /* From the loop, at most once; `found` is borrowed during the call. */
     void (*done)(struct names_waiter *w, int status, const struct addresses *found);
 };

@@ -25,35 +25,10 @@ struct wheel {
     uint64_t wake_tick;
     size_t armed;
     uint64_t used[WORDS];
-    struct deadline_link slots[SLOTS];
+    struct ring slots[SLOTS];
 };
 
 static void on_wake(uv_timer_t *t);
-
-static void list_init(struct deadline_link *head)
-{
-    head->prev = head->next = head;
-}
-
-static bool list_is_empty(const struct deadline_link *head)
-{
-    return head->next == head;
-}
-
-static void list_add(struct deadline_link *head, struct deadline_link *d)
-{
-    d->prev = head->prev;
-    d->next = head;
-    head->prev->next = d;
-    head->prev = d;
-}
-
-static void list_remove(struct deadline_link *d)
-{
-    d->prev->next = d->next;
-    d->next->prev = d->prev;
-    d->prev = d->next = NULL;
-}
 
 static unsigned slot_of(uint64_t tick)
 {
@@ -62,7 +37,7 @@ static unsigned slot_of(uint64_t tick)
 
 static void mark_if_empty(struct wheel *w, unsigned slot)
 {
-    if (list_is_empty(&w->slots[slot]))
+    if (ring_is_empty(&w->slots[slot]))
         w->used[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
 }
 
@@ -91,23 +66,21 @@ static void put(struct wheel *w, struct deadline *d)
     uint64_t tick = (d->due_ms + SLOT_MS - 1) / SLOT_MS;
     unsigned slot = slot_of(tick);
     d->slot_ms = tick * SLOT_MS;
-    list_add(&w->slots[slot], &d->link);
+    ring_add(&w->slots[slot], &d->link);
     w->used[slot / 64] |= UINT64_C(1) << (slot % 64);
 }
 
 static void visit(struct wheel *w, uint64_t tick, uint64_t now)
 {
     unsigned slot = slot_of(tick);
-    struct deadline_link
-        due; /* the slot's list, taken off: what fires may set itself into it again */
-    if (list_is_empty(&w->slots[slot]))
+    struct ring due; /* the slot's, taken off: what fires may set itself into it again */
+    if (ring_is_empty(&w->slots[slot]))
         return;
-    due = w->slots[slot];
-    due.next->prev = due.prev->next = &due;
-    list_init(&w->slots[slot]);
-    while (!list_is_empty(&due)) {
+    ring_init(&due);
+    ring_move(&w->slots[slot], &due);
+    while (!ring_is_empty(&due)) {
         struct deadline *d = (struct deadline *)due.next; /* `link` comes first */
-        list_remove(&d->link);
+        ring_remove(&d->link);
         if (d->due_ms > now) {
             put(w, d);
             continue;
@@ -167,7 +140,7 @@ void deadline_clear(struct deadline *d)
     struct wheel *w = d->loop->wheel;
     if (!deadline_armed(d))
         return;
-    list_remove(&d->link);
+    ring_remove(&d->link);
     mark_if_empty(w, slot_of(d->slot_ms / SLOT_MS));
     if (--w->armed == 0)
         uv_timer_stop(&w->timer); /* an idle process sleeps, and a loop with no work ends */
@@ -179,7 +152,7 @@ struct wheel *wheel_new(struct loop *l)
     w->loop = l;
     w->wake_tick = UINT64_MAX;
     for (unsigned i = 0; i < SLOTS; i++)
-        list_init(&w->slots[i]);
+        ring_init(&w->slots[i]);
     uv_timer_init(&l->uv, &w->timer);
     w->timer.data = w;
     return w;

@@ -7,6 +7,7 @@
 #ifndef SLUICE_NET_LOOP_H
 #define SLUICE_NET_LOOP_H
 
+#include "sluice/base/ring.h"
 #include "sluice/base/span.h"
 
 #include <uv.h>
@@ -22,7 +23,7 @@ struct later {
 
 /* Embedded in whatever goes on in the next turn. */
 struct next_turn {
-    struct next_turn *prev, *next; /* NULL: not waiting */
+    struct ring link; /* first; among those who wait */
     void (*run)(struct next_turn *);
 };
 

@@ -7,14 +7,11 @@
 #ifndef SLUICE_NET_TIMER_H
 #define SLUICE_NET_TIMER_H
 
+#include "sluice/base/ring.h"
 #include "sluice/net/loop.h"
 
-struct deadline_link {
-    struct deadline_link *prev, *next;
-};
-
 struct deadline {
-    struct deadline_link link; /* the slot's list; NULL when not armed */
+    struct ring link; /* the slot's */
     uint64_t due_ms, slot_ms;
     void (*fire)(struct deadline *); /* disarmed before the call; may set it again or free it */
     struct loop *loop;
@@ -25,7 +22,7 @@ void deadline_set(struct deadline *d, unsigned in_ms); /* 0: same as clear */
 void deadline_clear(struct deadline *d);               /* idempotent; required before freeing */
 static inline bool deadline_armed(const struct deadline *d)
 {
-    return d->link.next != NULL;
+    return ring_holds(&d->link);
 }
 
 #endif
