@@ -1,6 +1,32 @@
 #include "sluice/codec/chat_details.h"
 
 #include "sluice/codec/proof.h"
+#include "sluice/format/json_walk.h"
+
+struct chat_detail chat_detail_read(struct span element)
+{
+    struct chat_detail d = {.type = SPAN_NONE};
+    struct json_walk w;
+    json_walk_init(&w, element);
+    while (json_walk_next(&w)) {
+        struct span raw = json_raw(w.value);
+        if (json_walk_is(&w, "type"))
+            d.type = raw;
+        else if (json_walk_is(&w, "text") || json_walk_is(&w, "summary"))
+            d.text = raw.len > 0 ? raw : d.text;
+        else if (json_walk_is(&w, "signature"))
+            d.signature = raw;
+        else if (json_walk_is(&w, "data"))
+            d.data = raw;
+        else if (json_walk_is(&w, "id"))
+            d.id = raw;
+        else if (json_walk_is(&w, "format"))
+            d.family = proof_family(raw);
+        else if (json_walk_is(&w, "index") && w.kind == JSON_NUMBER)
+            d.index = w.value;
+    }
+    return d;
+}
 
 /* --- elements --------------------------------------------------------------------------------------- */
 

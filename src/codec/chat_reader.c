@@ -2,6 +2,7 @@
 
 #include "thought_signature.h"
 
+#include "sluice/codec/chat_details.h"
 #include "sluice/codec/proof.h"
 #include "sluice/codec/provider_error.h"
 #include "sluice/format/json_walk.h"
@@ -248,33 +249,6 @@ static void take_calls(struct chat_reader *r, struct span calls)
 
 /* --- reasoning ---------------------------------------------------------------------------------- */
 
-struct detail {
-    struct span type, text, summary, signature, data, id;
-};
-
-static struct detail read_detail(struct span item)
-{
-    struct detail d = {0};
-    struct json_walk w;
-    json_walk_init(&w, item);
-    while (json_walk_next(&w)) {
-        struct span raw = json_raw(w.value);
-        if (json_walk_is(&w, "type"))
-            d.type = raw;
-        else if (json_walk_is(&w, "text"))
-            d.text = raw;
-        else if (json_walk_is(&w, "summary"))
-            d.summary = raw;
-        else if (json_walk_is(&w, "signature"))
-            d.signature = raw;
-        else if (json_walk_is(&w, "data"))
-            d.data = raw;
-        else if (json_walk_is(&w, "id"))
-            d.id = raw;
-    }
-    return d;
-}
-
 static void take_proof(struct chat_reader *r, struct span proof, struct span id)
 {
     if (proof.len == 0)
@@ -293,8 +267,8 @@ static void take_details(struct chat_reader *r, struct span details, struct span
     size_t cursor = 0;
     bool has_text = false;
     while (!r->is_over && json_each(details, &cursor, &item)) {
-        struct detail d = read_detail(item);
-        struct span text = d.text.len > 0 ? d.text : d.summary;
+        struct chat_detail d = chat_detail_read(item);
+        struct span text = d.text;
         if (text.len == 0 && !has_text && d.data.len > 0) /* encrypted beside a plain text */
             text = otherwise;
         has_text |= text.len > 0;

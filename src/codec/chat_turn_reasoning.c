@@ -1,6 +1,7 @@
 #include "chat_turn_parts.h"
 #include "thought_signature.h"
 
+#include "sluice/codec/chat_details.h"
 #include "sluice/codec/proof.h"
 
 enum { AHEAD_MAX = 64 }; /* how far from its place a call's signature may be told */
@@ -33,35 +34,6 @@ static struct turn_part *add(struct reading *g, struct turn_part ***end, enum tu
 
 /* --- reasoning_details ------------------------------------------------------------------------------ */
 
-struct detail {
-    struct span type, text, signature, data, id, family, index;
-};
-
-static struct detail read_detail(struct span element)
-{
-    struct detail d = {.type = SPAN_NONE};
-    struct json_walk w;
-    json_walk_init(&w, element);
-    while (json_walk_next(&w)) {
-        struct span raw = json_raw(w.value);
-        if (json_walk_is(&w, "type"))
-            d.type = raw;
-        else if (json_walk_is(&w, "text") || json_walk_is(&w, "summary"))
-            d.text = raw.len > 0 ? raw : d.text;
-        else if (json_walk_is(&w, "signature"))
-            d.signature = raw;
-        else if (json_walk_is(&w, "data"))
-            d.data = raw;
-        else if (json_walk_is(&w, "id"))
-            d.id = raw;
-        else if (json_walk_is(&w, "format"))
-            d.family = proof_family(raw);
-        else if (json_walk_is(&w, "index") && w.kind == JSON_NUMBER)
-            d.index = w.value;
-    }
-    return d;
-}
-
 /* The list being read. A client that kept a stream's pieces as they came sends elements of one index in
  * a row, which are one text: Anthropic's signature covers all of it. */
 struct details {
@@ -90,12 +62,12 @@ static void close_open(struct details *l)
     l->open = NULL;
 }
 
-static bool continues(const struct details *l, const struct detail *d)
+static bool continues(const struct details *l, const struct chat_detail *d)
 {
     return l->open != NULL && d->index.len > 0 && span_eq(d->index, l->index);
 }
 
-static bool take_text(struct details *l, const struct detail *d)
+static bool take_text(struct details *l, const struct chat_detail *d)
 {
     if (continues(l, d)) {
         bool is_second = buf_len(&l->joined) == 0;
@@ -111,7 +83,7 @@ static bool take_text(struct details *l, const struct detail *d)
 }
 
 /* Text and signature of one block may come as elements of their own, in order. */
-static bool take_shown(struct details *l, const struct detail *d)
+static bool take_shown(struct details *l, const struct chat_detail *d)
 {
     if ((l->open == NULL || d->text.len > 0) && !take_text(l, d))
         return false;
@@ -124,7 +96,7 @@ static bool take_shown(struct details *l, const struct detail *d)
 }
 
 /* Gemini's signature of a call goes to that call; what OpenAI encrypted belongs to the summary before it. */
-static bool take_hidden(struct details *l, const struct detail *d)
+static bool take_hidden(struct details *l, const struct chat_detail *d)
 {
     bool is_of_call = span_eq(d->family, PROOF_GEMINI) && d->id.len > 0;
     bool is_openai = span_eq(d->family, SPAN_LIT("openai"));
@@ -153,7 +125,7 @@ static bool read_details(struct reading *g, struct chat_thought *t, struct turn_
     size_t cursor = 0;
     bool ok = true;
     while (ok && json_each(t->details, &cursor, &element)) {
-        struct detail d = read_detail(element);
+        struct chat_detail d = chat_detail_read(element);
         bool is_hidden = span_eq(d.type, SPAN_LIT("reasoning.encrypted"));
         ok = is_hidden ? take_hidden(&l, &d) : take_shown(&l, &d);
     }

@@ -501,7 +501,7 @@ bool converse_wire_write(const struct turn_request *r, const struct wire_options
         return refuse(&w, span_text(r->names->format),
                       "this model has no json_object: use json_schema, or ask for JSON in words");
     if (!wire_check_answer(r, why) || !wire_check_logprobs(r, why) || !wire_check_roles(r, why) ||
-        !put_messages(&w) || !wire_put_system(&w, ",\"system\":[", "]", put_parts) ||
+        !put_messages(&w) || !wire_put_system(&w, w.r->messages, ",\"system\":[", "]", put_parts) ||
         !put_tools(&w))
         return false;
     put_additional(&w);

@@ -67,11 +67,6 @@ static int write_text(struct buf *out, const char *before, const char *text)
     return rc;
 }
 
-static bool is_anthropics(enum api_protocol api)
-{
-    return api == API_MESSAGES || api == API_COUNT_TOKENS;
-}
-
 /* Anthropic's word for the class of an error (protocols.md §9.2). */
 static const char *messages_type(const struct fault *f)
 {
@@ -99,13 +94,13 @@ static const char *messages_type(const struct fault *f)
 static const char *too_long_words(const struct fault *f, enum api_protocol api)
 {
     static const char phrase[] = "prompt is too long";
-    bool is_due = f->kind == FAULT_CONTEXT_LENGTH && is_anthropics(api);
+    bool is_due = f->kind == FAULT_CONTEXT_LENGTH && api_is_anthropics(api);
     return is_due && strstr(f->message, phrase) == NULL ? "prompt is too long: " : "";
 }
 
 static int write_code(const struct fault *f, enum api_protocol api, struct buf *out)
 {
-    if (f->kind == FAULT_CONTEXT_LENGTH && !is_anthropics(api))
+    if (f->kind == FAULT_CONTEXT_LENGTH && !api_is_anthropics(api))
         return buf_addf(out, "\",\"code\":\"%s\"", words[f->kind].type);
     return buf_addf(out, "\",\"code\":%u", fault_status(f));
 }
@@ -118,7 +113,7 @@ static int write_members(const struct fault *f, enum api_protocol api, struct bu
         rc = write_text(out, "", f->message);
     if (rc == 0)
         rc = buf_addf(out, "\",\"type\":\"%s\"",
-                      is_anthropics(api) ? messages_type(f) : fault_type(f));
+                      api_is_anthropics(api) ? messages_type(f) : fault_type(f));
     if (rc == 0)
         rc = write_text(out, ",\"param\":\"", f->param == NULL ? "" : f->param);
     if (rc == 0)
@@ -144,8 +139,8 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
                      const struct fault_attempt *attempts, unsigned nattempts, struct buf *out)
 {
     /* One envelope for all; Anthropic's SDKs look for a type at the top as well (contract D-25). */
-    int rc = buf_add_text(out,
-                          is_anthropics(api) ? "{\"type\":\"error\",\"error\":{" : "{\"error\":{");
+    int rc = buf_add_text(out, api_is_anthropics(api) ? "{\"type\":\"error\",\"error\":{"
+                                                      : "{\"error\":{");
     if (rc == 0)
         rc = write_members(f, api, out);
     if (rc == 0 && nattempts > 0)

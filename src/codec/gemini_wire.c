@@ -513,7 +513,8 @@ bool gemini_wire_write(const struct turn_request *r, const struct wire_options *
     struct writing w = {
         .r = r, .o = o, .a = a, .out = json_out_to(out), .notes = notes, .why = why};
     if (!wire_check_answer(r, why) || !wire_check_roles(r, why) || !put_contents(&w) ||
-        !wire_put_system(&w, ",\"systemInstruction\":{\"parts\":[", "]}", put_parts) ||
+        !wire_put_system(&w, w.r->messages, ",\"systemInstruction\":{\"parts\":[", "]}",
+                         put_parts) ||
         !put_tools(&w) || !put_config(&w))
         return false;
     note_dropped(&w);

@@ -77,18 +77,23 @@ static void put_alternatives(struct json_out *o, struct span list)
     }
 }
 
+static void put_token(struct json_out *o, unsigned n, const struct token *t, struct span tops)
+{
+    if (n > 0)
+        json_out_lit(o, ",");
+    put_members(o, t);
+    json_out_lit(o, ",\"top_logprobs\":[");
+    put_alternatives(o, tops);
+    json_out_lit(o, "]}");
+}
+
 void logprobs_put(struct json_out *o, struct span list)
 {
     struct span element;
     size_t cursor = 0;
     for (unsigned n = 0; json_each(list, &cursor, &element); n++) {
         struct token t = read_token(element);
-        if (n > 0)
-            json_out_lit(o, ",");
-        put_members(o, &t);
-        json_out_lit(o, ",\"top_logprobs\":[");
-        put_alternatives(o, t.top);
-        json_out_lit(o, "]}");
+        put_token(o, n, &t, t.top);
     }
 }
 
@@ -111,13 +116,8 @@ int logprobs_from_gemini(struct span result, struct buf *out)
     json_out_lit(&o, "[");
     for (unsigned n = 0; json_each(chosen, &at, &element); n++) {
         struct token t = read_token(element);
-        if (n > 0)
-            json_out_lit(&o, ",");
-        put_members(&o, &t);
-        json_out_lit(&o, ",\"top_logprobs\":[");
-        if (json_each(tops, &at_top, &top))
-            put_alternatives(&o, list_of(top, "candidates"));
-        json_out_lit(&o, "]}");
+        bool has_tops = json_each(tops, &at_top, &top);
+        put_token(&o, n, &t, has_tops ? list_of(top, "candidates") : SPAN_NONE);
     }
     json_out_lit(&o, "]");
     return o.rc;

@@ -197,25 +197,7 @@ static bool put_system(struct writing *w)
 {
     const struct turn_message *place = takes(w, FACT_SYSTEM_ANYWHERE) ? last_place(w->r)
                                                                       : w->r->messages;
-    bool is_leading = true, has_place = place != w->r->messages;
-    size_t before = w->out.buf->tail;
-    put(w, ",\"system\":[");
-    size_t empty = w->out.buf->tail;
-    for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
-        has_place = has_place && m != place;
-        is_leading = is_leading && wire_is_system(m);
-        if (!wire_is_system(m) || (!is_leading && has_place))
-            continue;
-        if (!is_leading)
-            turn_note_dropped(w->notes, "place of system messages");
-        if (!put_parts(w, m->parts))
-            return false;
-    }
-    if (w->out.buf->tail == empty)
-        w->out.buf->tail = before;
-    else
-        put(w, "]");
-    return true;
+    return wire_put_system(w, place, ",\"system\":[", "]", put_parts);
 }
 
 /* --- messages ------------------------------------------------------------------------------------- */

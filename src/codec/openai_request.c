@@ -168,11 +168,6 @@ static bool read_of_embeddings(struct openai_request *r, struct span key, struct
     return true;
 }
 
-static bool is_anthropics(enum api_protocol api)
-{
-    return api == API_MESSAGES || api == API_COUNT_TOKENS;
-}
-
 static bool is_generation(enum api_protocol api)
 {
     return api != API_EMBEDDINGS && api != API_OTHER;
@@ -201,9 +196,9 @@ static bool read_member(struct openai_request *r, struct span body, const struct
     if (json_key_is(key, "stream_options") &&
         api == API_MESSAGES) /* unknown there: contract 2.14 */
         return note(r, m, NOTED_GATEWAY_ONLY, why);
-    if (json_key_is(key, "anthropic_version") && is_anthropics(api))
+    if (json_key_is(key, "anthropic_version") && api_is_anthropics(api))
         return note(r, m, NOTED_VERSION, why);
-    if (json_key_is(key, "anthropic_beta") && is_anthropics(api)) {
+    if (json_key_is(key, "anthropic_beta") && api_is_anthropics(api)) {
         r->betas = m->kind == JSON_ARRAY ? value : SPAN_NONE;
         return note(r, m, NOTED_BETAS, why);
     }
@@ -213,7 +208,7 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         r->has_subject = true;
     if (api == API_EMBEDDINGS && !read_of_embeddings(r, key, value, m->kind, a, why))
         return false;
-    if (json_key_is(key, "messages") && (api == API_CHAT || is_anthropics(api))) {
+    if (json_key_is(key, "messages") && (api == API_CHAT || api_is_anthropics(api))) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
         if (!json_array_is_filled(value))

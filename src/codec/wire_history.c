@@ -99,16 +99,18 @@ bool wire_put_arguments(struct writing *w, const struct turn_part *call)
     return true;
 }
 
-bool wire_put_system(struct writing *w, const char *open, const char *close,
+bool wire_put_system(struct writing *w, const struct turn_message *place, const char *open,
+                     const char *close,
                      bool (*put_parts)(struct writing *w, const struct turn_part *p))
 {
-    bool is_leading = true;
+    bool is_leading = true, is_before = place != w->r->messages;
     size_t before = w->out.buf->tail;
     put(w, open);
     size_t empty = w->out.buf->tail;
     for (const struct turn_message *m = w->r->messages; m != NULL; m = m->next) {
+        is_before = is_before && m != place;
         is_leading = is_leading && wire_is_system(m);
-        if (!wire_is_system(m))
+        if (!wire_is_system(m) || (!is_leading && is_before))
             continue;
         if (!is_leading)
             turn_note_dropped(w->notes, "place of system messages");

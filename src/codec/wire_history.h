@@ -27,8 +27,10 @@ bool wire_put_runs(struct writing *w, wire_run_fn put_run);
 /* A call's arguments, as the object that most upstreams want. False with a 400. */
 bool wire_put_arguments(struct writing *w, const struct turn_part *call);
 
-/* The parts of all system messages between `open` and `close`, or nothing when they come to nothing. */
-bool wire_put_system(struct writing *w, const char *open, const char *close,
+/* The parts of system messages between `open` and `close`, or nothing when they come to nothing: of those
+ * that lead and of all from `place` on, which may be the first. */
+bool wire_put_system(struct writing *w, const struct turn_message *place, const char *open,
+                     const char *close,
                      bool (*put_parts)(struct writing *w, const struct turn_part *p));
 
 /* What tells conversations apart for the upstream's cache, bounded; empty: nothing does. */

@@ -78,11 +78,6 @@ static size_t add_limits(size_t at, const struct exchange *x)
     return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), SPAN_LIT("config"));
 }
 
-static bool is_anthropics(const struct exchange *x)
-{
-    return x->kind->api == API_MESSAGES || x->kind->api == API_COUNT_TOKENS;
-}
-
 /* The next of some field lines, with its end; its name without the colon. */
 static struct span next_line(struct span *lines, struct span *name)
 {
@@ -113,7 +108,7 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
         at = add(at, SPAN_LIT("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"));
     at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
     bool has_theirs = x->status >= 400 && has_line(x->relayed, SPAN_LIT("request-id"));
-    if (is_anthropics(x) && !has_theirs) /* the name Anthropic's SDKs look for */
+    if (api_is_anthropics(x->kind->api) && !has_theirs) /* the name Anthropic's SDKs look for */
         at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
     if (x->has_admitted)
         at = add_limits(at, x);
@@ -206,7 +201,7 @@ static bool begins_with(struct span name, struct span prefix)
 /* Limits of a provider that spells them as the client's own would. */
 static bool is_known_limit(const struct exchange *x, struct span name)
 {
-    if (is_anthropics(x))
+    if (api_is_anthropics(x->kind->api))
         return begins_with(name, SPAN_LIT("anthropic-ratelimit-"));
     return begins_with(name, SPAN_LIT("x-ratelimit-")) || begins_with(name, SPAN_LIT("x-codex-"));
 }

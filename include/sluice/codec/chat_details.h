@@ -23,6 +23,13 @@ struct chat_details {
     struct span family;
 };
 
+/* One element as it was read: raw spans, the family that its format stands for, and the lexeme of a
+ * number. A summary is its text. */
+struct chat_detail {
+    struct span type, text, signature, data, id, family, index;
+};
+struct chat_detail chat_detail_read(struct span element);
+
 /* A REASONING, PROOF or REDACTED event as one element in brackets; `call`: the id of the call a proof
  * lies on, or empty. */
 void chat_details_put(struct chat_details *d, const struct turn_event *e, struct span call,

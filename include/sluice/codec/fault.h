@@ -18,6 +18,11 @@ enum api_protocol {
     API_OTHER,
 };
 
+static inline bool api_is_anthropics(enum api_protocol api)
+{
+    return api == API_MESSAGES || api == API_COUNT_TOKENS;
+}
+
 enum fault_kind {
     FAULT_INVALID_REQUEST,
     FAULT_UNSUPPORTED_PARAMETER,
