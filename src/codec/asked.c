@@ -181,22 +181,14 @@ static unsigned of_part(struct span word)
     return 0;
 }
 
-/* In a JSON text the bytes "type" with both quotes are that string, key or value: a quote inside of a
- * string has a backslash before it. */
 unsigned asked_modalities(struct span body)
 {
     unsigned found = 0;
-    size_t at;
-    while ((at = span_find(body, SPAN_LIT("\"type\""))) != SIZE_MAX) {
-        body = span_skip(body, at + 6);
-        size_t i = 0;
-        while (i < body.len && memchr(" \t\r\n:", body.at[i], 5) != NULL)
-            i++;
-        if (i == body.len || body.at[i] != '"')
-            continue;
-        struct span word = span_skip(body, i + 1);
-        const uint8_t *end = memchr(word.at, '"', word.len);
-        if (end != NULL)
+    struct span value;
+    while (json_find_named(&body, SPAN_LIT("\"type\""), &value)) {
+        struct span word = span_skip(value, 1);
+        const uint8_t *end = word.len > 0 ? memchr(word.at, '"', word.len) : NULL;
+        if (span_starts(value, SPAN_LIT("\"")) && end != NULL)
             found |= of_part(span_of(word.at, (size_t)(end - word.at)));
     }
     return found;

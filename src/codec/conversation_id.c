@@ -56,13 +56,8 @@ static struct said read_members(struct span body)
 /* A key "ttl" with an hour behind it, wherever it is. */
 static bool asks_for_an_hour(struct span body)
 {
-    size_t at;
-    while ((at = span_find(body, SPAN_LIT("\"ttl\""))) != SIZE_MAX) {
-        body = span_skip(body, at + 5);
-        size_t i = 0;
-        while (i < body.len && memchr(" \t\r\n:", body.at[i], 5) != NULL)
-            i++;
-        struct span value = span_skip(body, i);
+    struct span value;
+    while (json_find_named(&body, SPAN_LIT("\"ttl\""), &value)) {
         if (span_starts(value, SPAN_LIT("\"1h\"")) || span_starts(value, SPAN_LIT("3600")))
             return true;
     }

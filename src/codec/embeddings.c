@@ -201,15 +201,10 @@ static bool recode_item(struct span item, bool to_base64, struct json_out *o, un
 
 bool embeddings_need_recoding(bool to_base64, struct span answer)
 {
-    struct span rest = answer;
-    size_t at;
-    while ((at = span_find(rest, SPAN_LIT("\"embedding\""))) != SIZE_MAX) {
-        rest = span_skip(rest, at + sizeof "\"embedding\"" - 1);
-        size_t i = 0;
-        while (i < rest.len && strchr(" \t\r\n:", rest.at[i]) != NULL && rest.at[i] != '\0')
-            i++;
-        if (i < rest.len && (rest.at[i] == '[' || (rest.at[i] == '"' && i > 0)))
-            return (rest.at[i] == '[') == to_base64;
+    struct span value;
+    while (json_find_named(&answer, SPAN_LIT("\"embedding\""), &value)) {
+        if (value.len > 0 && (value.at[0] == '[' || value.at[0] == '"'))
+            return (value.at[0] == '[') == to_base64;
     }
     return false;
 }

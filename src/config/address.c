@@ -142,9 +142,7 @@ const char *address_parse_base_url(struct arena *a, struct provider_options *p)
     uint16_t usual = p->https ? 443 : 80;
     p->port = at.port < 0 ? usual : (uint16_t)at.port;
     p->host = keep(a, at.host);
-    p->host_header = p->port == usual
-                         ? arena_printf(a, at.is_v6 ? "[%s]" : "%s", p->host)
-                         : arena_printf(a, at.is_v6 ? "[%s]:%u" : "%s:%u", p->host, p->port);
+    p->host_header = authority_write(&at, usual, a);
     p->path_prefix = keep_prefix(a, prefix);
     return NULL;
 }

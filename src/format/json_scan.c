@@ -480,3 +480,23 @@ bool json_scan_finish(struct json_scan *s)
     }
     return s->state == ST_END;
 }
+
+static struct span without_space(struct span text)
+{
+    if (text.len == 0)
+        return text;
+    return span_skip(text, (size_t)(skip_blanks(text.at, text.at + text.len) - text.at));
+}
+
+bool json_find_named(struct span *rest, struct span quoted, struct span *value)
+{
+    size_t at;
+    while ((at = span_find(*rest, quoted)) != SIZE_MAX) {
+        *rest = without_space(span_skip(*rest, at + quoted.len));
+        if (rest->len == 0 || rest->at[0] != ':')
+            continue; /* a value, or an element */
+        *rest = *value = without_space(span_skip(*rest, 1));
+        return true;
+    }
+    return false;
+}

@@ -45,6 +45,14 @@ enum authority_fault authority_parse(struct span text, struct authority *out)
     return AUTHORITY_OK;
 }
 
+const char *authority_write(const struct authority *at, unsigned usual, struct arena *a)
+{
+    const char *open = at->is_v6 ? "[" : "", *close = at->is_v6 ? "]" : "";
+    return at->port < 0 || (unsigned)at->port == usual
+               ? arena_printf(a, "%s%.*s%s", open, SPAN_FMT(at->host), close)
+               : arena_printf(a, "%s%.*s%s:%d", open, SPAN_FMT(at->host), close, at->port);
+}
+
 /* --- %41 ------------------------------------------------------------------------------------------ */
 
 static int hex_digit(uint8_t c)
@@ -152,14 +160,11 @@ static const char *parse_behind(bool https, struct span text, struct arena *a, s
     if (at.port == 0)
         return problems[AUTHORITY_PORT];
     unsigned usual = https ? 443 : 80, port = at.port < 0 ? usual : (unsigned)at.port;
-    const char *open = at.is_v6 ? "[" : "", *close = at.is_v6 ? "]" : "";
     *out = (struct url){
         .https = https,
         .host = (const char *)arena_keep(a, at.host).at,
         .port = (uint16_t)port,
-        .authority = port == usual
-                         ? arena_printf(a, "%s%.*s%s", open, SPAN_FMT(at.host), close)
-                         : arena_printf(a, "%s%.*s%s:%u", open, SPAN_FMT(at.host), close, port),
+        .authority = authority_write(&at, usual, a),
         .target = encode_percent(target, a),
     };
     if (target.len == 0 || target.at[0] == '?')

@@ -397,6 +397,39 @@ static void an_escape_is_one_of_nine_wherever_it_stands(void **state)
     }
 }
 
+static void members_are_found_by_name_at_any_depth(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *values; /* each ends at its first , ] or } */
+    } rows[] = {
+        {"", ""},
+        {"{}", ""},
+        {"{\"k\":1}", "1"},
+        {"{\"k\" : \t\r\n1,\"a\":[{\"k\":2}]}", "1 2"},
+        {"{\"a\":\"k\",\"b\":[\"k\", \"k\"],\"k\":3}", "3"}, /* as a value it is none */
+        {"{\"a\":\"\\\"k\\\":4\"}", ""},                     /* text that looks like one */
+        {"{\"k\":\"k\"}", "\"k\""},
+        {"{\"kk\":5,\"k\"", ""},
+        {"{\"k\":", ""},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        char found[64] = "";
+        struct span text = span_text(rows[i].text), value;
+        uint8_t *memory = exact_copy(text);
+        struct span rest = span_of(memory, text.len);
+        while (json_find_named(&rest, SPAN_LIT("\"k\""), &value)) {
+            size_t len = 0, at = strlen(found);
+            while (len < value.len && memchr(",]}", value.at[len], 3) == NULL)
+                len++;
+            snprintf(found + at, sizeof found - at, "%s%.*s", at > 0 ? " " : "", (int)len,
+                     (const char *)value.at);
+        }
+        free(memory);
+        assert_row(i, strcmp(found, rows[i].values) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +444,7 @@ int main(void)
         cmocka_unit_test(containers_are_remembered_at_every_level),
         cmocka_unit_test(a_long_string_ends_where_it_ends),
         cmocka_unit_test(an_escape_is_one_of_nine_wherever_it_stands),
+        cmocka_unit_test(members_are_found_by_name_at_any_depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,4 +107,10 @@ static inline bool json_array_is_filled(struct span text)
     return i < text.len && text.at[0] == '[' && text.at[i] != ']';
 }
 
+/* The next member of that name at any depth of `*rest`, which is a JSON text: `value` is what follows its
+ * colon, to the end of the text, and `*rest` moves there. `quoted` is the name with its quotes: these bytes
+ * stand nowhere else but as a string, for a quote inside of one has a backslash before it. Names spelt
+ * with escapes are not found. */
+bool json_find_named(struct span *rest, struct span quoted, struct span *value);
+
 #endif

@@ -20,6 +20,8 @@ struct authority {
 };
 enum authority_fault { AUTHORITY_OK, AUTHORITY_BRACKET, AUTHORITY_HOST, AUTHORITY_PORT };
 enum authority_fault authority_parse(struct span text, struct authority *out);
+/* For a Host field: an IPv6 address in brackets, and the port unless it is `usual` (or none). */
+const char *authority_write(const struct authority *at, unsigned usual, struct arena *a);
 
 /* "%41" → "A", in place; *len shrinks. False on a % without two hexadecimal digits. */
 bool percent_decode(uint8_t *text, size_t *len);
