@@ -75,12 +75,11 @@ static void on_failed(void *owner, int status, const char *problem)
     call_end(c, c->has_head ? CALL_BROKEN : CALL_UNREACHABLE, problem);
 }
 
-static void on_writable(void *owner)
-{
-    (void)owner; /* the request was handed over whole */
-}
-
-static const struct client_events client_events = {on_head, on_data, on_failed, on_writable};
+static const struct client_events client_events = {
+    .head = on_head,
+    .data = on_data,
+    .failed = on_failed,
+};
 
 static void on_connected(void *arg, const struct ticket_result *r)
 {

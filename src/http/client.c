@@ -156,7 +156,7 @@ static void on_closed(void *owner, int status)
 static void on_writable(void *owner)
 {
     struct client *c = owner;
-    if (c->up != NULL)
+    if (c->up != NULL && c->up->writable != NULL)
         c->up->writable(c->owner);
 }
 

@@ -195,16 +195,10 @@ static void on_failed(void *owner, int status, const char *problem)
     fail(f, f->problem);
 }
 
-static void on_writable(void *owner)
-{
-    (void)owner; /* the request was handed over whole */
-}
-
 static const struct client_events events = {
     .head = on_head,
     .data = on_data,
     .failed = on_failed,
-    .writable = on_writable,
 };
 
 /* --- asking --------------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ struct client_events {
     /* The response cannot be completed: the peer closed or reset, the bytes are not HTTP. `status` is
      * a libuv code (UV_EPROTO for malformed bytes), `problem` a phrase. The connection is closed. */
     void (*failed)(void *owner, int status, const char *problem);
+    /* More can be sent; NULL: there never is more, the request is handed over whole. */
     void (*writable)(void *owner);
 };
 
