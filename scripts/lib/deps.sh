@@ -17,7 +17,7 @@
 export PKG_CONFIG_PATH="$DEPS/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
 
 PACKAGES_TOOLS="gcc libc6-dev pkg-config meson ninja-build"
-PACKAGES_LIBS="libuv1-dev libyaml-dev libsqlite3-dev zlib1g-dev"
+PACKAGES_LIBS="libuv1-dev libyaml-dev libsqlite3-dev zlib1g-dev libpcre2-dev"
 PACKAGES_TEST="clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19 libcmocka-dev
     redis-server openssl curl python3 python3-venv"
 
@@ -62,6 +62,28 @@ deps_build() {
         say "meson builds those from the pinned sources of subprojects/*.wrap"
     fi
     suite_close
+    vocabularies_fetch
+}
+
+# The tables of the tokenizer, as OpenAI publishes them, from a package of npm's; npm knows where its
+# registry is, and we know what must come from there.
+VOCABULARIES=js-tiktoken@1.0.21
+VOCABULARIES_SHA256=3b1f24b185565ca9a8d8f51466dfc4f99d67f1f05bc009258710ddb7a8d810fa
+vocabularies_fetch() {
+    local dir=$DEPS/${VOCABULARIES%@*} archive
+    [ ! -e "$dir/package/dist/ranks/o200k_base.js" ] || return 0
+    if ! command -v npm >/dev/null; then
+        say "no npm here: tokens will be estimated, not counted (install npm, and build again)"
+        return 0
+    fi
+    mkdir -p "$dir"
+    archive=$dir/${VOCABULARIES/@/-}.tgz
+    (cd "$dir" && step "download $VOCABULARIES" "$BUILD/log/download-vocabularies" \
+        npm pack --silent "$VOCABULARIES") || return 0
+    printf '%s  %s\n' "$VOCABULARIES_SHA256" "$archive" | sha256sum --check --status ||
+        die "$VOCABULARIES is not what it was when this was written: its checksum differs"
+    tar -C "$dir" -xf "$archive" package/dist/ranks package/package.json
+    rm -f "$archive"
 }
 
 # suite_of PACKAGE VERSION: where there is at least that version: here, in trixie, or nowhere
@@ -103,6 +125,7 @@ deps_without_apt() {
                 "compiler, meson (1.0 or newer), ninja and pkg-config with your package manager."
     done
     say "no apt here: libraries that pkg-config does not find are built from subprojects/*.wrap"
+    vocabularies_fetch
     [ "$1" != test ] || say "the tests also need: clang 19, cmocka, redis-server, python3, node, npm"
 }
 
