@@ -187,3 +187,36 @@ uint64_t facts_max_output(const struct target *t)
     }
     return t->max_output > 0 ? t->max_output : most;
 }
+
+enum vocabulary_name facts_vocabulary(const struct target *t)
+{
+    static const struct {
+        const char *name; /* as in `models` */
+        enum vocabulary_name vocabulary;
+    } rows[] = {
+        {"gpt-3-5", VOCABULARY_CL100K},
+        {"gpt-35", VOCABULARY_CL100K}, /* Azure's spelling */
+        {"gpt-4", VOCABULARY_CL100K},
+        {"text-embedding-3", VOCABULARY_CL100K},
+        {"text-embedding-ada-002", VOCABULARY_CL100K},
+        {"davinci-002", VOCABULARY_CL100K},
+        {"babbage-002", VOCABULARY_CL100K},
+        {"gpt-4o", VOCABULARY_O200K},
+        {"gpt-4-1", VOCABULARY_O200K},
+        {"gpt-4-1106", VOCABULARY_CL100K},
+        {"gpt-4-5", VOCABULARY_O200K},
+        {"gpt-5", VOCABULARY_O200K},
+        {"gpt-oss", VOCABULARY_O200K},
+        {"chatgpt-4o", VOCABULARY_O200K},
+        {"codex", VOCABULARY_O200K},
+        {"^o1", VOCABULARY_O200K},
+        {"^o3", VOCABULARY_O200K},
+        {"^o4", VOCABULARY_O200K},
+    };
+    enum vocabulary_name found = VOCABULARY_NONE;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (is_named(t->upstream_model, rows[i].name))
+            found = rows[i].vocabulary;
+    }
+    return found;
+}

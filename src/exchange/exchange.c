@@ -337,16 +337,16 @@ static void attempt_next(struct exchange *x)
     attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
 }
 
-static void on_counted(struct exchange *x, uint64_t tokens, const struct fault *why)
+static void on_counted(struct exchange *x, struct token_count n, const struct fault *why)
 {
     char answer[96];
     if (why != NULL) {
         exchange_fail(x, why);
         return;
     }
-    int n = snprintf(answer, sizeof answer, "{\"input_tokens\":%llu,\"estimated\":true}",
-                     (unsigned long long)tokens);
-    exchange_reply(x, 200, "application/json", span_of(answer, (size_t)n));
+    int len = snprintf(answer, sizeof answer, "{\"input_tokens\":%llu%s}",
+                       (unsigned long long)n.tokens, n.is_exact ? "" : ",\"estimated\":true");
+    exchange_reply(x, 200, "application/json", span_of(answer, (size_t)len));
 }
 
 void exchange_count_here(struct exchange *x)

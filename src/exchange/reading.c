@@ -2,9 +2,9 @@
 
 #include "exchange_priv.h"
 
+#include "sluice/catalog/facts.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
-#include "sluice/codec/token_estimate.h"
 #include "sluice/net/offload.h"
 
 #include <stdlib.h>
@@ -24,8 +24,9 @@ struct question {
     bool wants_shown, wants_conversation;
     struct span session; /* as the head names it */
     struct conversation_id conversation;
-    unsigned shown; /* enum modality */
-    uint64_t tokens;
+    unsigned shown;                  /* enum modality */
+    enum vocabulary_name vocabulary; /* of the model whose tokens are counted */
+    struct token_count tokens;
     bool is_good;
     struct fault why;
 };
@@ -35,7 +36,7 @@ struct reading {
     struct question q;
     void (*ask)(struct question *q);
     void (*read)(struct exchange *x, const struct fault *why);
-    void (*counted)(struct exchange *x, uint64_t tokens, const struct fault *why);
+    void (*counted)(struct exchange *x, struct token_count n, const struct fault *why);
     struct openai_request request;
     struct arena arena;
     struct offload *job; /* while it is on another thread */
@@ -74,7 +75,7 @@ static void ask_for_tokens(struct question *q)
     struct turn_request turn;
     q->is_good = messages_turn_read(q->body, &q->translation, q->arena, &turn, &q->why);
     if (q->is_good)
-        q->tokens = token_estimate(&turn);
+        q->tokens = token_count(&turn, tokenizer_for(q->vocabulary));
 }
 
 /* --- on the loop ------------------------------------------------------------------------------------ */
@@ -141,7 +142,7 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->arena = a;
     q->request = NULL;
     q->holds_proofs = q->holds_urls = q->is_good = false;
-    q->tokens = 0;
+    q->vocabulary = x->plan.n > 0 ? facts_vocabulary(x->plan.attempts[0].target) : VOCABULARY_NONE;
     q->shown = 0;
     q->wants_shown = catalog_describes_input(x->deployment->catalog);
     q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&
@@ -193,17 +194,11 @@ void reading_of_request(struct exchange *x,
     then(x, problem_of(&q));
 }
 
-void reading_of_tokens(struct exchange *x,
-                       void (*then)(struct exchange *x, uint64_t tokens, const struct fault *why))
+/* On another thread whatever its size: a vocabulary may have to be unpacked first. */
+void reading_of_tokens(struct exchange *x, void (*then)(struct exchange *x, struct token_count n,
+                                                        const struct fault *why))
 {
-    if (!is_small(x)) {
-        reading_start(x, ask_for_tokens)->counted = then;
-        return;
-    }
-    struct question q;
-    question_init(&q, x, &x->sending);
-    ask_for_tokens(&q);
-    then(x, q.tokens, problem_of(&q));
+    reading_start(x, ask_for_tokens)->counted = then;
 }
 
 void reading_end(struct reading *r)

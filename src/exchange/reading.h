@@ -6,7 +6,7 @@
 #ifndef SLUICE_EXCHANGE_READING_H
 #define SLUICE_EXCHANGE_READING_H
 
-#include <stdint.h>
+#include "sluice/codec/token_count.h"
 
 struct exchange;
 struct fault;
@@ -17,9 +17,9 @@ struct reading;
 void reading_of_request(struct exchange *x,
                         void (*then)(struct exchange *x, const struct fault *why));
 
-/* About how many tokens the conversation in x->body has (token_estimate.h). */
-void reading_of_tokens(struct exchange *x,
-                       void (*then)(struct exchange *x, uint64_t tokens, const struct fault *why));
+/* How many tokens the conversation in x->body has for the model that is asked first (token_count.h). */
+void reading_of_tokens(struct exchange *x, void (*then)(struct exchange *x, struct token_count n,
+                                                        const struct fault *why));
 
 /* Ends it, wherever it is; NULL is fine. */
 void reading_end(struct reading *r);

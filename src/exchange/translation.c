@@ -9,7 +9,7 @@
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
 #include "sluice/codec/structured_output.h"
-#include "sluice/codec/token_estimate.h"
+#include "sluice/codec/token_count.h"
 #include "sluice/codec/turn_media.h"
 #include "sluice/net/offload.h"
 
@@ -100,7 +100,7 @@ static bool write_anew(struct translation *t)
             return false;
     }
     if (t->tells_prompt)
-        t->prompt_tokens = token_estimate(&t->request);
+        t->prompt_tokens = token_count(&t->request, NULL).tokens;
     return structured_output_prepare(&t->request, &t->options,
                                      t->dialect.upstream->knows_json_object, &t->arena, &t->notes,
                                      &t->why) &&

@@ -4,11 +4,15 @@
 #define SLUICE_CATALOG_FACTS_H
 
 #include "sluice/catalog/catalog.h"
+#include "sluice/token/tokenizer.h"
 
 /* The bits of enum model_fact that hold for it: of provider, upstream_model and facts. */
 unsigned facts_of(const struct target *t);
 
 /* Most tokens of one answer, where the protocol must be told and nobody did. Never 0. */
 uint64_t facts_max_output(const struct target *t);
+
+/* Whose tokens it counts in; VOCABULARY_NONE where nobody outside knows. */
+enum vocabulary_name facts_vocabulary(const struct target *t);
 
 #endif
