@@ -452,9 +452,13 @@ static void conclude(struct responses_reader *r, struct span object)
     bool had_items = r->nitems > 0;
     bool is_whole = span_eq(s.status, SPAN_LIT("completed")) ||
                     span_eq(s.status, SPAN_LIT("incomplete"));
-    start(r, &s);
-    take_usage(r, s.usage);
-    if (s.error.len > 0 || span_eq(s.status, SPAN_LIT("failed"))) {
+    bool has_failed = s.error.len > 0 || span_eq(s.status, SPAN_LIT("failed"));
+    if (is_whole &&
+        !has_failed) /* else nobody has heard of an answer yet, and another may give one */
+        start(r, &s);
+    if (r->has_started)
+        take_usage(r, s.usage);
+    if (has_failed) {
         fail_with(r, s.error);
         return;
     }
@@ -542,7 +546,8 @@ void responses_reader_event(struct responses_reader *r, struct span data)
         struct response s = {.id = SPAN_NONE};
         if (!r->has_started && m.response.len > 0)
             s = read_response(m.response);
-        start(r, &s);
+        if (!is(&m, "failed"))
+            start(r, &s);
         take_event(r, &m);
     }
 }

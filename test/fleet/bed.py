@@ -19,7 +19,7 @@ from gateway import ROOT, Gateway, binary
 
 HERE = Path(__file__).resolve().parent
 # Circuits are a model's at an endpoint: many models meet many faults before all of them are open.
-MODELS = [f"model-{n}" for n in range(12)]
+MODELS = [f"model-{n}" for n in range(16)]
 # Each speaks a protocol of its own, so that every client's requests pass here and are translated there;
 # echo is reached over TLS.
 PROVIDERS = {"alpha": "openai", "beta": "anthropic", "gamma": "responses", "delta": "gemini",
@@ -89,15 +89,14 @@ class Bed:
             self.set(name, "pass")
             self.set(name, "odds 100")
 
-    def configuration(self, port: int, over: dict, provider: dict) -> dict:
-        def url(name: str) -> str:
-            scheme = "https" if name == OVER_TLS else "http"
-            return f"{scheme}://127.0.0.1:{self.proxy.ports[self.index(name)]}/v1"
-
+    def configuration(self, port: int, is_plain: bool, provider: dict, over: dict) -> dict:
         def one(name: str) -> dict:
-            tls = {"tls": {"ca": str(self.authority.file)}} if name == OVER_TLS else {}
-            return {"protocol": PROVIDERS[name], "base_url": url(name), "api_key": "sk-up",
-                    "timeouts": TIMEOUTS, "pool": {"idle_timeout": "2s"}} | tls | provider
+            is_tls = name == OVER_TLS and not is_plain
+            return {"protocol": "openai" if is_plain else PROVIDERS[name], "api_key": "sk-up",
+                    "base_url": f"{'https' if is_tls else 'http'}://127.0.0.1:"
+                                f"{self.proxy.ports[self.index(name)]}/v1",
+                    "tls": {"ca": str(self.authority.file)} if is_tls else {},
+                    "timeouts": TIMEOUTS, "pool": {"idle_timeout": "2s"}} | provider
 
         return {
             "version": 1,
@@ -113,11 +112,12 @@ class Bed:
                 for model in MODELS},
         } | over
 
-    def gateway(self, provider: dict | None = None, **over) -> Gateway:
-        """`provider`: what all five have besides; `over`: top-level members of the configuration."""
+    def gateway(self, provider: dict | None = None, is_plain: bool = False, **over) -> Gateway:
+        """`provider`: what all five have besides; `over`: top-level members of the configuration. Plain:
+        all speak Chat in clear, which the proxy's own answers are in."""
         gw = Gateway(self.directory / f"gateway-{len(self.gateways)}", config={},
                      env={"ASAN_OPTIONS": asan_options()})
-        gw.config = self.configuration(gw.port, over, provider or {})
+        gw.config = self.configuration(gw.port, is_plain, provider or {}, over)
         self.gateways.append(gw)
         return gw.start()
 

@@ -5,6 +5,7 @@ clear and with TLS. Prints their ports, and ends with its standard input.
 """
 from __future__ import annotations
 
+import logging
 import ssl
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ class Forgetful(Upstream):
 
 
 def main() -> None:
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # peers that are gone are what this is about
     servers = [Forgetful().start()]
     if len(sys.argv) > 1:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

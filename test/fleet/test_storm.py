@@ -10,18 +10,9 @@ import time
 import pytest
 
 import bed as fleet
+from faults import FAULTS, SLOWNESS
 from load import Load, requests_of_all_kinds
 from upstream import until
-
-# Everything that can go wrong before the first word of an answer is there. Faults over TLS are the same
-# bytes in the wrong place: a handshake that stalls, breaks off, or is none.
-FAULTS = ["refuse", "asleep", "silent", "reset 0", "reset 60", "reset -1", "close 0", "close 60", "close -1",
-          "stall 0", "stall 60", "stall -1", "garble -1", "say garbage", "say half-head", "say too-short",
-          "say too-long", "say 401", "say 404", "say 429", "say 429 early", "say 500", "say 500 early",
-          "say 502", "say 503", "say 503 early", "say 529", "say error", "say page", "say nothing",
-          "say no-events", "say error-event"]
-# What makes an answer late, and no more.
-SLOWNESS = ["pass", "pass", "delay 20 60", "drip 60000", "crumbs"]
 
 PHASE_S = 4.0  # longer than three attempts may take: two phases hold all that one request can meet
 

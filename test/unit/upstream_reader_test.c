@@ -300,6 +300,10 @@ static void responses_upstreams_may(void **state)
          CREATED R("failed", "\"response\":{\"status\":\"failed\",\"error\":{\"code\":"
                              "\"rate_limit_exceeded\",\"message\":\"later\"}}"),
          "start i m\nfault 11 later\n"},
+        {"fail at once",
+         R("failed", "\"response\":{\"status\":\"failed\",\"error\":{\"code\":"
+                     "\"rate_limit_exceeded\",\"message\":\"later\"}}"),
+         "fault 11 later\n"},
         {"fail without a word", CREATED R("failed", "\"response\":{\"id\":\"i\"}"),
          "start i m\nfault 13 the provider's response has neither an end nor an error\n"},
         {"name an error flatly",
@@ -314,9 +318,11 @@ static void responses_upstreams_may(void **state)
         check(UPSTREAM_RESPONSES, &rows[i], false);
     static const struct row whole[] = {
         {"answer nothing", "{}",
-         "start  \nfault 13 the provider's response has neither an end nor an error\n"},
+         "fault 13 the provider's response has neither an end nor an error\n"},
         {"answer something else", "{\"detail\":\"Not Found\"}",
-         "start  \nfault 13 the provider's response has neither an end nor an error\n"},
+         "fault 13 the provider's response has neither an end nor an error\n"},
+        {"fail in a 200", "{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"later\"}}",
+         "fault 11 later\n"},
     };
     for (unsigned i = 0; i < ROWS(whole); i++)
         check(UPSTREAM_RESPONSES, &whole[i], true);
