@@ -13,6 +13,7 @@
  *     drip BYTES             so many bytes of the answer a second
  *     crumbs                 the first bytes of the answer one by one, a segment each
  *     refuse                 nobody listens; open connections are reset by the next request
+ *     vanish                 nobody answers a connection being made either: SYNs are dropped
  *     asleep                 connections are accepted and not read: windows fill up
  *     silent                 requests are read and not answered
  *     reset N, close N,      after N bytes of the answer, or at the end of its head (-1): RST, FIN, nothing
@@ -32,12 +33,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     LISTENERS_MAX = 16,
     QUEUE_MAX = 256 * 1024, /* bytes on their way, until the other side is read no more */
     CRUMBS = 400,
     TICK_MS = 20,
+    DEAF = 3,
     UNKNOWN = -1,
     HEAD_END = -1, /* a NUMBER: not after so many bytes, but where the head ends */
 };
@@ -48,6 +51,7 @@ enum fault {
     DRIP,
     CRUMBLE,
     REFUSE,
+    VANISH,
     ASLEEP,
     SILENT,
     RESET,
@@ -58,15 +62,20 @@ enum fault {
     FAULTS
 };
 
-static const char *const fault_names[FAULTS] = {"pass",   "delay",  "drip",   "crumbs",
-                                                "refuse", "asleep", "silent", "reset",
-                                                "close",  "stall",  "garble", "say"};
+static const char *const fault_names[FAULTS] = {"pass",   "delay",  "drip",   "crumbs", "refuse",
+                                                "vanish", "asleep", "silent", "reset",  "close",
+                                                "stall",  "garble", "say"};
 
 struct mode {
     enum fault fault;
     long a, b;
     bool early;
 };
+
+static bool is_asleep(enum fault f)
+{
+    return f == ASLEEP || f == VANISH;
+}
 
 /* --- answers of its own --------------------------------------------------------------------------- */
 
@@ -116,6 +125,7 @@ struct listener {
     int held; /* bound, so that the port stays ours while nobody listens */
     struct sockaddr_in here, there;
     bool listens;
+    int deaf[DEAF]; /* a listener whose queue is full, and what fills it */
     struct mode mode;
     int odds;
     struct link *links;
@@ -419,7 +429,7 @@ static void begin_request(struct link *l, const char *bytes, size_t n)
 
 static bool is_relayed(const struct link *l)
 {
-    return l->mode.fault != SAY && l->mode.fault != SILENT && l->mode.fault != ASLEEP;
+    return l->mode.fault != SAY && l->mode.fault != SILENT && !is_asleep(l->mode.fault);
 }
 
 static void on_request(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
@@ -453,7 +463,7 @@ static void on_request(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 /* Who reads whom: each side as long as the other takes what comes. */
 static void look_at_flow(struct link *l)
 {
-    bool sleeps = l->of->mode.fault == ASLEEP && !l->asking;
+    bool sleeps = is_asleep(l->of->mode.fault) && !l->asking;
     bool up_is_full = uv_stream_get_write_queue_size((uv_stream_t *)&l->up) > QUEUE_MAX;
     bool down_is_full = l->nheld > QUEUE_MAX ||
                         uv_stream_get_write_queue_size((uv_stream_t *)&l->down) > QUEUE_MAX;
@@ -490,7 +500,7 @@ static void on_accept(uv_stream_t *server, int status)
     of->links = l;
     connections++;
     open_links++;
-    met[ASLEEP] += of->mode.fault == ASLEEP; /* the request is never seen */
+    met[ASLEEP] += is_asleep(of->mode.fault); /* the request is never seen */
     if (status != 0 || uv_accept(server, (uv_stream_t *)&l->down) != 0) {
         let_go(l, false);
         return;
@@ -526,21 +536,53 @@ static void start_listening(struct listener *l)
     }
 }
 
+/* A queue with no room left: what the kernel cannot put there it does not answer. */
+static void go_deaf(struct listener *l)
+{
+    l->deaf[0] = bound(&l->here);
+    if (listen(l->deaf[0], 0) != 0)
+        perror("fault_proxy: listen");
+    for (unsigned i = 1; i < DEAF; i++) {
+        l->deaf[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)!connect(l->deaf[i], (struct sockaddr *)&l->here, sizeof l->here);
+    }
+}
+
+static void hear_again(struct listener *l)
+{
+    for (unsigned i = 0; i < DEAF && l->deaf[0] > 0; i++)
+        close(l->deaf[i]);
+    l->deaf[0] = 0;
+}
+
+static void on_listener_closed(uv_handle_t *h);
+
+static void settle(struct listener *l)
+{
+    enum fault f = l->mode.fault;
+    if (f != VANISH)
+        hear_again(l);
+    if (f != VANISH && f != REFUSE) {
+        start_listening(l);
+    } else if (l->listens) {
+        if (!uv_is_closing((uv_handle_t *)&l->tcp))
+            uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+    } else if (f == VANISH && l->deaf[0] == 0) {
+        go_deaf(l);
+    }
+}
+
 static void on_listener_closed(uv_handle_t *h)
 {
     struct listener *l = h->data;
     l->listens = false;
-    if (l->mode.fault != REFUSE)
-        start_listening(l);
+    settle(l);
 }
 
 static void set_mode(struct listener *l, struct mode mode)
 {
     l->mode = mode;
-    if (mode.fault == REFUSE && l->listens && !uv_is_closing((uv_handle_t *)&l->tcp))
-        uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
-    else if (mode.fault != REFUSE)
-        start_listening(l);
+    settle(l);
     for (struct link *each = l->links; each != NULL; each = each->next)
         look_at_flow(each);
 }

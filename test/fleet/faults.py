@@ -1,7 +1,7 @@
 """What the fault proxy can do, sorted by what it means to a request. The words are fault_proxy.c's."""
 
 # Nothing comes, and nobody says so: only a deadline helps.
-SILENCE = ["asleep", "silent", "stall 0", "stall 60", "stall -1"]
+SILENCE = ["vanish", "asleep", "silent", "stall 0", "stall 60", "stall -1"]
 # Everything else that can go wrong before the first word of an answer is there. Over TLS these are the
 # same bytes in the wrong place: a handshake that stalls, breaks off, or is none.
 FAILURES = ["refuse", "reset 0", "reset 60", "reset -1", "close 0", "close 60", "close -1", "garble -1",

@@ -24,8 +24,8 @@ def seed() -> int:
 class Director:
     """Who is ill, and of what: two for a phase, of something else twice a second."""
 
-    def __init__(self, bed, rng: random.Random):
-        self.bed, self.rng = bed, rng
+    def __init__(self, bed, gateways, rng: random.Random):
+        self.bed, self.gateways, self.rng = bed, gateways, rng
         self.left: list[str] = []  # so that everything has its turn
         self.played = 0
 
@@ -47,13 +47,19 @@ class Director:
                 self.bed.set(name, self.next_fault())
             await asyncio.sleep(self.rng.uniform(0.3, 0.8))
 
+    def reload(self) -> None:
+        """The same configuration but for the weights of scores: everything is made anew."""
+        gw = self.rng.choice(self.gateways)
+        gw.reload(gw.config | {"routing": {"weights": {"price": self.rng.randrange(20, 60)}}})
 
-async def storm(bed, load: Load, rng: random.Random, phases: int) -> Director:
-    director = Director(bed, rng)
+
+async def storm(bed, gateways, load: Load, rng: random.Random, phases: int) -> Director:
+    director = Director(bed, gateways, rng)
 
     async def direct() -> None:
         for phase in range(phases):
             await director.phase(odds=100 if phase % 2 else 30)
+            director.reload()
         load.stop()
 
     async with asyncio.TaskGroup() as group:
@@ -120,7 +126,7 @@ def test_nothing_fails_while_any_endpoint_is_well(bed, redis, replicas, capsys):
     assert not warm_up.problems, problems_of(warm_up, gateways, used)
     before = [(gw.rss_kb, open_files(gw)) for gw in gateways]
     load = Load(ports, 40, make)
-    director = asyncio.run(storm(bed, load, rng, phases=3 if replicas == 1 else 2))
+    director = asyncio.run(storm(bed, gateways, load, rng, phases=3 if replicas == 1 else 2))
 
     with capsys.disabled():
         print(report(f"storm over {replicas} gateway(s), {director.played} faults, FLEET_SEED={used}",
