@@ -18,8 +18,12 @@ struct planning {
     struct rng rng;
     struct considered *considered; /* of the model under way */
     struct rank *ranks;
-    unsigned n, room; /* of out->considered */
+    unsigned n, room;       /* of out->considered */
+    bool is_one_of_several; /* the model under way */
 };
+
+/* As many that are well, and as many that are not: the latter go behind the former of all models. */
+enum { ROOM = 2 * PLAN_ATTEMPTS_MAX };
 
 bool plan_key_reaches(const struct key_options *key, struct span model_id)
 {
@@ -184,13 +188,21 @@ static void offer(const struct planning *g, const struct considered *first, stru
     best->at[i] = c;
 }
 
+static unsigned count_planned(const struct plan *p, bool is_open)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->n; i++)
+        n += p->attempts[i].is_open == is_open;
+    return n;
+}
+
 static void add_attempt(struct planning *g, const struct considered *c, bool own,
                         const char *reason)
 {
     struct plan *p = g->out;
-    if (p->n < PLAN_ATTEMPTS_MAX)
-        p->attempts[p->n++] =
-            (struct planned_attempt){.target = c->target, .with_own_key = own, .reason = reason};
+    if (count_planned(p, c->is_open) < PLAN_ATTEMPTS_MAX)
+        p->attempts[p->n++] = (struct planned_attempt){
+            .target = c->target, .with_own_key = own, .is_open = c->is_open, .reason = reason};
 }
 
 static void add_tier(struct planning *g, bool own)
@@ -256,16 +268,22 @@ static void cut_fallbacks(struct planning *g, unsigned begin)
     p->n = n;
 }
 
+static bool is_planned(const struct plan *p, unsigned begin, const struct target *t)
+{
+    for (unsigned i = begin; i < p->n; i++) {
+        if (p->attempts[i].target->index == t->index)
+            return true;
+    }
+    return false;
+}
+
 /* What became of those that were kept, for those who want to know. */
 static void note_left_out(struct planning *g, unsigned begin)
 {
     const struct plan *p = g->out;
     for (unsigned i = 0; i < g->n; i++) {
         struct considered *c = &g->considered[i];
-        bool is_planned = false;
-        for (unsigned k = begin; k < p->n && !is_planned; k++)
-            is_planned = p->attempts[k].target->index == c->target->index;
-        if (!is_kept(c) || is_planned)
+        if (!is_kept(c) || is_planned(p, begin, c->target))
             continue;
         struct planned_attempt as_if = {.target = c->target};
         enum filter v = p->n > begin ? judge_fallback(g, &p->attempts[begin], &as_if)
@@ -296,6 +314,19 @@ static unsigned count_kept(const struct planning *g)
     return n;
 }
 
+/* One endpoint has nobody to be compared with; but behind it may stand another model's. */
+static void look_at_one(struct planning *g)
+{
+    struct target_health h;
+    for (unsigned i = 0; i < g->n && g->is_one_of_several; i++) {
+        struct considered *c = &g->considered[i];
+        if (!is_kept(c))
+            continue;
+        g->q->look(g->q->arg, c->target, &h);
+        c->is_open = h.is_open;
+    }
+}
+
 static void plan_group(struct planning *g, struct span asked, const struct target_group *group)
 {
     const struct plan_question *q = g->q;
@@ -319,8 +350,10 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     p->nconsidered += g->n;
     g->ranks = ARENA_ARRAY(g->scratch, struct rank, g->n);
     drop_unplaced(g);
-    if (count_kept(g) > 1) /* a single one has nobody to be compared with */
+    if (count_kept(g) > 1)
         score_all(q, g->considered, g->ranks, g->n, g->scratch);
+    else
+        look_at_one(g);
     if (q->has_own_key != NULL)
         add_tier(g, true);
     add_tier(g, false);
@@ -336,6 +369,7 @@ static bool plan_model(struct planning *g, struct span model, const char *param,
     unsigned more = 0;
     if (!catalog_resolve(g->q->catalog, model, &found))
         return not_found(model, param, why);
+    g->is_one_of_several |= found.n > 1;
     for (unsigned i = 0; i < found.n; i++)
         more += found.groups[i].n;
     if (p->nconsidered + more > g->room) {
@@ -351,12 +385,41 @@ static bool plan_model(struct planning *g, struct span model, const char *param,
     return true;
 }
 
+/* Who is not well is asked when nobody else is left, of any model. A key of the caller's own goes first
+ * all the same. */
+static void put_ill_behind(struct plan *p)
+{
+    struct planned_attempt ill[ROOM];
+    unsigned n = 0, nill = 0;
+    for (unsigned i = 0; i < p->n; i++) {
+        if (p->attempts[i].is_open && !p->attempts[i].with_own_key)
+            ill[nill++] = p->attempts[i];
+        else
+            p->attempts[n++] = p->attempts[i];
+    }
+    for (unsigned i = 0; i < nill; i++)
+        p->attempts[n++] = ill[i];
+}
+
+/* Eight are the most. */
+static void cut_rest(struct plan *p)
+{
+    while (p->n > PLAN_ATTEMPTS_MAX) {
+        const struct target *last = p->attempts[--p->n].target;
+        for (unsigned i = 0; i < p->nconsidered && !is_planned(p, 0, last); i++) {
+            if (p->considered[i].target->index == last->index)
+                p->considered[i].dropped_by = FILTER_BEYOND;
+        }
+    }
+}
+
 bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scratch,
                struct plan *out, struct fault *why)
 {
     const struct preferences *prefs = q->preferences;
     struct planning g = {.q = q, .a = a, .scratch = scratch, .out = out};
-    *out = (struct plan){.attempts = ARENA_ARRAY(a, struct planned_attempt, PLAN_ATTEMPTS_MAX)};
+    *out = (struct plan){.attempts = ARENA_ARRAY(a, struct planned_attempt, ROOM)};
+    g.is_one_of_several = prefs->nmodels + (q->model.len > 0) > 1;
     rng_seed(&g.rng, q->seed);
     if (q->model.len > 0 && !plan_model(&g, q->model, "model", why))
         return false;
@@ -364,6 +427,9 @@ bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scr
         if (!plan_model(&g, prefs->models[i], "models", why))
             return false;
     }
+    if (g.is_one_of_several)
+        put_ill_behind(out);
+    cut_rest(out);
     if (out->n > 0)
         return true;
     filter_explain(q, out->considered, out->nconsidered, why);

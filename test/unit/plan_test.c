@@ -428,6 +428,40 @@ static void a_conversation_stays_where_it_is(void **state)
     }
 }
 
+static void who_is_not_well_is_asked_when_nobody_else_is_left(void **state)
+{
+    (void)state;
+    static const struct doing ten_are_open[] = {
+        {"openai/a", .is_open = true},
+        {"openai/b", .is_open = true},
+        {"openai/c", .is_open = true},
+        {"openai/d", .is_open = true},
+        {"openai/e", .is_open = true},
+        {"openai/f", .is_open = true},
+        {"openai/g", .is_open = true},
+        {"openai/h", .is_open = true},
+        {"openai/i", .is_open = true},
+        {"openai/j", .is_open = true},
+        {NULL},
+    };
+    static const struct row rows[] = {
+        {"x/trio", "{\"sort\":\"price\"}", "anthropic azure openai", openai_is_open},
+        {"x/trio", "{\"order\":[\"openai\"]}", "anthropic azure openai", openai_is_open},
+        /* of the next model, too, where a model has one endpoint, or many */
+        {"x/off", "{\"sort\":\"price\"}", "google-ai-studio google-vertex | openai", openai_is_open,
+         .models = "[\"x/gemini\"]"},
+        {"x/ten", "{\"sort\":\"price\"}",
+         "openai anthropic azure | openai/a openai/b openai/c openai/d openai/e", ten_are_open,
+         .models = "[\"x/trio\"]"},
+        {"best", "{\"sort\":\"price\",\"only\":[\"small\",\"openai\",\"azure\"]}",
+         "small | azure openai", openai_is_open},
+        /* but for the caller's own key */
+        {"x/off", "{\"sort\":\"price\"}", "openai* | google-ai-studio google-vertex | openai",
+         openai_is_open, .own_keys = " openai ", .models = "[\"x/gemini\"]"},
+    };
+    CHECK(rows);
+}
+
 static void fallbacks_may_not_cost_too_much(void **state)
 {
     (void)state;
@@ -567,6 +601,7 @@ int main(void)
         cmocka_unit_test(a_wish_puts_them_in_order),
         cmocka_unit_test(own_keys_come_first),
         cmocka_unit_test(a_conversation_stays_where_it_is),
+        cmocka_unit_test(who_is_not_well_is_asked_when_nobody_else_is_left),
         cmocka_unit_test(fallbacks_may_not_cost_too_much),
         cmocka_unit_test(load_is_shared_by_the_squares_of_the_scores),
         cmocka_unit_test(the_rest_follows_by_score),

@@ -162,6 +162,19 @@ def test_endpoint_that_keeps_failing_is_asked_last(start, upstream):
         del upstream.scripts["gamma-trio"]
 
 
+def test_model_whose_only_endpoint_keeps_failing_is_asked_behind_the_next(start, upstream):
+    gw = start(**configuration(upstream))
+    upstream.scripts["gamma-backup"] = refuse(500)
+    try:
+        wish = {"models": ["trio"], "provider": {"sort": "price"}}
+        for _ in range(5):
+            assert ask(gw, upstream, "backup", **wish)[1] == ["gamma", "beta"]
+        assert ask(gw, upstream, "backup", **wish)[1] == ["beta"]
+        assert ask(gw, upstream, "backup")[1] == ["gamma"]
+    finally:
+        del upstream.scripts["gamma-backup"]
+
+
 def test_provider_that_says_when_to_come_back_is_left_alone_until_then(start, upstream):
     async def busy(x) -> None:
         await x.reply(429, b'{"error":{"message":"slow down","type":"rate_limit_error"}}',

@@ -71,6 +71,7 @@ const char *filter_phrase(enum filter v);
 struct planned_attempt {
     const struct target *target; /* in the catalog, or in the arena */
     bool with_own_key;           /* of the caller (BYOK) */
+    bool is_open;                /* its circuit: behind the others of all models */
     const char *reason;          /* static: "cheapest first" */
 };
 
