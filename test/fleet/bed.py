@@ -133,6 +133,12 @@ class Bed:
             self.providers.stop()
 
 
+def show(capsys, *lines: str) -> None:
+    """What a run has seen, past pytest: scripts/test shows lines that begin so."""
+    with capsys.disabled():
+        print("", *(f"| {line}" for line in lines), sep="\n")
+
+
 def asan_options() -> str:
     """Freed memory is kept for a while to catch its use: less of it, or memory would only ever grow."""
     given = os.environ.get("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")

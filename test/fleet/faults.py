@@ -11,6 +11,6 @@ FAILURES = ["refuse", "reset 0", "reset 60", "reset -1", "close 0", "close 60", 
             "say error-event"]
 FAULTS = SILENCE + FAILURES
 # Late, and no worse.
-SLOWNESS = ["pass", "pass", "delay 20 60", "drip 60000", "crumbs"]
+SLOWNESS = ["pass", "pass", "delay 20 60", "delay 200 200", "drip 60000", "crumbs"]
 # In the middle of an answer, after so many bytes: each stream has brought some of its text by the first.
 BREAKS = [f"{way} {size}" for way in ("reset", "close", "stall", "garble") for size in (3000, 5000, 9000)]

@@ -98,8 +98,8 @@ def test_what_breaks_in_the_middle_ends_in_its_clients_words(bed, capsys):
         await asyncio.gather(direct(), load.run())
 
     asyncio.run(both())
-    with capsys.disabled():
-        print(f"\n{load.asked} requests, {len(broken)} streams broken, {len(load.problems)} problems")
+    fleet.show(capsys, f"breaks in the middle: {load.asked} requests, {len(broken)} streams ended with an "
+                       f"error in their words, {len(load.problems)} otherwise")
     assert not load.problems, "\n".join(load.problems[:8])
     assert set(broken) == set(PATHS), broken
 

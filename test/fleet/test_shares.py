@@ -39,8 +39,7 @@ def test_first_picks_are_within_two_per_cent_of_their_weights(bed, capsys):
     total = sum(asked.values())
     assert total >= REQUESTS
     rows = {name: (asked[name] / total, share) for name, share in shares(weights).items()}
-    with capsys.disabled():
-        print("\nfirst picks: " + ", ".join(
-            f"{name} {got:.1%} (wanted {want:.1%})" for name, (got, want) in rows.items()))
+    fleet.show(capsys, "first picks: " + ", ".join(
+        f"{name} {got:.1%} (wanted {want:.1%})" for name, (got, want) in rows.items()))
     for name, (got, want) in rows.items():
         assert abs(got - want) <= 0.02, (name, got, want)

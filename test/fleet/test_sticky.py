@@ -17,8 +17,8 @@ STORES = ["memory", "sqlite", "redis"]
 class Town:
     """Who lives where. A turn is one request of each conversation; replicas take turns, too."""
 
-    def __init__(self, bed, gateways):
-        self.bed, self.gateways = bed, gateways
+    def __init__(self, bed, gateways, store: str):
+        self.bed, self.gateways, self.store = bed, gateways, store
         self.homes: dict[int, str] = {}
         self.problems: list[str] = []
         self.turns = 0
@@ -62,7 +62,7 @@ def town(bed, redis, request, tmp_path):
     if kind == "redis":
         for gw in gateways:
             until(lambda: "store connected" in gw.log(), what="the connection to Redis")
-    return Town(bed, gateways)
+    return Town(bed, gateways, kind)
 
 
 @pytest.mark.parametrize("town", STORES, indirect=True)
@@ -81,9 +81,8 @@ def test_conversations_stay_move_when_their_home_fails_and_stay_again(town, caps
     after = [town.turn() for _ in range(2)]
     stayed = [n for n in had_to_move if town.homes[n] == moved_to[n]]
 
-    with capsys.disabled():
-        print("\nhit rates " + ", ".join(f"{r:.1%}" for r in rates) +
-              f"; {len(had_to_move)} moved; then " + ", ".join(f"{r:.1%}" for r in after))
+    fleet.show(capsys, f"{town.store}: hit rates " + ", ".join(f"{r:.1%}" for r in rates) +
+               f"; {len(had_to_move)} moved; then " + ", ".join(f"{r:.1%}" for r in after))
     assert min(rates + after) >= 0.99
     assert len(stayed) >= 0.99 * len(had_to_move)
 
@@ -99,7 +98,6 @@ def test_redis_that_forgot_everything_costs_one_turn(town, redis, capsys):
         until(lambda: "store back" in gw.log(), 10, "Redis to be found again")
     town.turn()
     after = [town.turn() for _ in range(2)]
-    with capsys.disabled():
-        print(f"\nhit rate {before:.1%}, without Redis {away:.1%}, with it again "
-              + ", ".join(f"{r:.1%}" for r in after))
+    fleet.show(capsys, f"hit rate {before:.1%}, without Redis {away:.1%}, with it again "
+               + ", ".join(f"{r:.1%}" for r in after))
     assert min([before] + after) >= 0.99

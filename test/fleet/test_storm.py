@@ -14,6 +14,7 @@ from faults import FAULTS, SLOWNESS
 from load import Load, requests_of_all_kinds
 from upstream import until
 
+CLIENTS = int(os.environ.get("FLEET_CLIENTS", 80))
 PHASE_S = 4.0  # longer than three attempts may take: two phases hold all that one request can meet
 
 
@@ -24,8 +25,8 @@ def seed() -> int:
 class Director:
     """Who is ill, and of what: two for a phase, of something else twice a second."""
 
-    def __init__(self, bed, gateways, rng: random.Random):
-        self.bed, self.gateways, self.rng = bed, gateways, rng
+    def __init__(self, bed, gateways, redis, rng: random.Random):
+        self.bed, self.gateways, self.redis, self.rng = bed, gateways, redis, rng
         self.left: list[str] = []  # so that everything has its turn
         self.played = 0
 
@@ -47,26 +48,31 @@ class Director:
                 self.bed.set(name, self.next_fault())
             await asyncio.sleep(self.rng.uniform(0.3, 0.8))
 
+    async def freeze_store(self) -> None:
+        """Redis takes calls and answers none: nobody may wait for it long."""
+        self.redis.freeze()
+        await asyncio.sleep(0.5)
+        self.redis.thaw()
+
     def reload(self) -> None:
         """The same configuration but for the weights of scores: everything is made anew."""
         gw = self.rng.choice(self.gateways)
         gw.reload(gw.config | {"routing": {"weights": {"price": self.rng.randrange(20, 60)}}})
 
 
-async def storm(bed, gateways, load: Load, rng: random.Random, phases: int) -> Director:
-    director = Director(bed, gateways, rng)
+async def storm(director: Director, load: Load, phases: int) -> None:
 
     async def direct() -> None:
         for phase in range(phases):
             await director.phase(odds=100 if phase % 2 else 30)
             director.reload()
+            await director.freeze_store()
         load.stop()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(direct())
         group.create_task(load.run())
-    bed.heal()
-    return director
+    director.bed.heal()
 
 
 def open_files(gw) -> int:
@@ -81,7 +87,7 @@ def is_quiet(gw) -> bool:
         sum(v for k, v in metrics.items() if k.startswith("sluice_upstream_connections")) == 0
 
 
-def report(title: str, load: Load, bed, gateways) -> str:
+def report(title: str, load: Load, bed, gateways) -> list[str]:
     results: dict[str, int] = {}
     for gw in gateways:
         for name, value in gw.metrics().items():
@@ -96,7 +102,7 @@ def report(title: str, load: Load, bed, gateways) -> str:
                                      if v and k not in ("connections", "open"))),
             ("seconds", f"p50 {load.percentile(0.5):.3f}, p99 {load.percentile(0.99):.3f}, "
                         f"longest {load.percentile(1):.3f}")]
-    return f"\n{title}\n" + "".join(f"  {name:20} {value}\n" for name, value in rows)
+    return [title] + [f"  {name:20} {value}" for name, value in rows]
 
 
 def circuits(gw) -> list[str]:
@@ -117,20 +123,22 @@ def test_nothing_fails_while_any_endpoint_is_well(bed, redis, replicas, capsys):
     used = seed()
     rng = random.Random(used)
     store = {"store": {"url": f"redis://127.0.0.1:{redis.port}"}} if replicas > 1 else {}
-    gateways = [bed.gateway(**store) for _ in range(replicas)]
+    few = {"pool": {"max": 32, "idle_timeout": "2s"}} if replicas > 1 else {}
+    gateways = [bed.gateway(few, **store) for _ in range(replicas)]
     ports = [gw.port for gw in gateways]
     make = requests_of_all_kinds(rng)
 
-    warm_up = Load(ports, 40, make)
-    asyncio.run(warm_up.run(400))
+    warm_up = Load(ports, CLIENTS, make)
+    asyncio.run(warm_up.run(600))
     assert not warm_up.problems, problems_of(warm_up, gateways, used)
     before = [(gw.rss_kb, open_files(gw)) for gw in gateways]
-    load = Load(ports, 40, make)
-    director = asyncio.run(storm(bed, gateways, load, rng, phases=3 if replicas == 1 else 2))
+    load = Load(ports, CLIENTS, make)
+    director = Director(bed, gateways, redis, rng)
+    asyncio.run(storm(director, load, phases=3 if replicas == 1 else 2))
 
-    with capsys.disabled():
-        print(report(f"storm over {replicas} gateway(s), {director.played} faults, FLEET_SEED={used}",
-                     load, bed, gateways))
+    fleet.show(capsys, *report(
+        f"storm over {replicas} gateway(s), {director.played} faults, FLEET_SEED={used}", load, bed,
+        gateways))
     assert not load.problems, problems_of(load, gateways, used)
     assert load.asked > 300
     for gw, (rss, files) in zip(gateways, before):
