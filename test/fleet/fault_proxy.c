@@ -415,7 +415,10 @@ static long length_of(const char *bytes, size_t n)
                                    : NULL;
     if (said == NULL)
         return UNKNOWN;
-    return end + 4 - bytes + strtol(said + strlen(field), NULL, 10);
+    long body = 0;
+    for (const char *digit = said + strlen(field); *digit >= '0' && *digit <= '9'; digit++)
+        body = body * 10 + *digit - '0'; /* the head's end is behind them */
+    return end + 4 - bytes + body;
 }
 
 static void begin_request(struct link *l, const char *bytes, size_t n)
