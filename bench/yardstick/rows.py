@@ -11,6 +11,7 @@ PAD = 8  # bytes of text in a chunk besides its stamp: a token or two
 class Row:
     upstream = "chat"  # what the provider speaks, for contenders that must be told
     least_seconds = 0  # of a turn: percentiles need enough chunks
+    beside = None  # the row that says what the same costs without
 
     def __init__(self, name, title, options, figure, also=(), cores="own", heavy=None,
                  target="", chart=False, only=None):
@@ -74,6 +75,21 @@ ROWS = [
         "cpu_us_per_request", ("requests_per_s", "latency_p50_us"), target="≤ nginx"),
 ]
 
+
+def _routed(name, title, *more):
+    """What a choice among endpoints adds to a request: beside the first row, which has none."""
+    row = Row(name, title, ["--mode", "chat", "--model", "bench-five", "--connections", 64, *more,
+                            *WARM], "cpu_us_per_request",
+              ("requests_per_s", "latency_p50_us", "latency_p99_us"), only=("sluice",))
+    row.beside = "requests"
+    return row
+
+
+ROWS += [
+    _routed("routed", "five endpoints, first drawn by score, 64 connections"),
+    _routed("routed_home", "five endpoints, a conversation that has its home, 64 connections",
+            "--header", "X-Session-Id: bench"),
+]
 
 PROTOCOLS = ("chat", "messages", "responses")
 PAIRS = [(client, upstream) for client in PROTOCOLS for upstream in PROTOCOLS]
