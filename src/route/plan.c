@@ -413,12 +413,20 @@ static void cut_rest(struct plan *p)
     }
 }
 
+/* They are needed to the last; `scratch` is not kept so long. */
+static void keep_attempts(struct plan *p, struct arena *a)
+{
+    struct planned_attempt *kept = ARENA_ARRAY(a, struct planned_attempt, p->n);
+    memcpy(kept, p->attempts, p->n * sizeof *kept);
+    p->attempts = kept;
+}
+
 bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scratch,
                struct plan *out, struct fault *why)
 {
     const struct preferences *prefs = q->preferences;
     struct planning g = {.q = q, .a = a, .scratch = scratch, .out = out};
-    *out = (struct plan){.attempts = ARENA_ARRAY(a, struct planned_attempt, ROOM)};
+    *out = (struct plan){.attempts = ARENA_ARRAY(scratch, struct planned_attempt, ROOM)};
     g.is_one_of_several = prefs->nmodels + (q->model.len > 0) > 1;
     rng_seed(&g.rng, q->seed);
     if (q->model.len > 0 && !plan_model(&g, q->model, "model", why))
@@ -430,8 +438,10 @@ bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scr
     if (g.is_one_of_several)
         put_ill_behind(out);
     cut_rest(out);
-    if (out->n > 0)
+    if (out->n > 0) {
+        keep_attempts(out, a);
         return true;
+    }
     filter_explain(q, out->considered, out->nconsidered, why);
     return false;
 }
