@@ -1,6 +1,7 @@
 #include "sluice/catalog/catalog.h"
 
 #include "sluice/base/map.h"
+#include "sluice/catalog/facts.h"
 #include "sluice/catalog/slug.h"
 
 #include <stdlib.h>
@@ -11,8 +12,9 @@
 struct catalog {
     const struct snapshot *snapshot;
     struct map by_id, by_bare_name, providers;
-    struct arena arena; /* holds slugs */
-    struct span *slugs; /* by provider */
+    struct map slug_numbers; /* each is one more, for it to be no NULL */
+    struct arena arena;      /* holds slugs */
+    struct span *slugs;      /* by provider */
     struct target *targets;
     unsigned *first_of; /* by model: where its endpoints begin */
     unsigned ntargets;
@@ -51,6 +53,17 @@ static struct data_policy policy_of(const struct data_policy_options *endpoint,
     return p;
 }
 
+/* Of a slug that may be new; it lies in the arena. */
+static unsigned number_slug(struct catalog *c, struct span slug)
+{
+    unsigned number = catalog_slug_number(c, slug);
+    if (number != SLUG_UNKNOWN)
+        return number;
+    number = (unsigned)c->slug_numbers.len;
+    must_put(&c->slug_numbers, slug, (const void *)((uintptr_t)number + 1));
+    return number;
+}
+
 static struct span slug_of(struct catalog *c, const struct endpoint_options *e)
 {
     const struct provider_options *p = &c->snapshot->providers[e->provider];
@@ -66,13 +79,22 @@ static unsigned input_of(const struct model_options *m, const struct endpoint_op
     return m->known & MODEL_INPUT ? m->input : UINT32_MAX;
 }
 
+static void keep_prices(struct target *t)
+{
+    enum { INPUT = 1, OUTPUT = 2, BOTH = INPUT | OUTPUT }; /* bits of price_options.known */
+    bool are_known = (t->price->known & BOTH) == BOTH;
+    t->input_pd = are_known ? (double)t->price->input : -1;
+    t->output_pd = are_known ? (double)t->price->output : -1;
+}
+
 static void add_targets(struct catalog *c, const struct model_options *m)
 {
     c->offers_choice = c->offers_choice || m->nendpoints > 1;
     for (unsigned i = 0; i < m->nendpoints; i++) {
         const struct endpoint_options *e = &m->endpoints[i];
         const struct provider_options *p = &c->snapshot->providers[e->provider];
-        c->targets[c->ntargets] = (struct target){
+        struct target *t = &c->targets[c->ntargets];
+        *t = (struct target){
             .provider = p,
             .provider_index = e->provider,
             .index = c->ntargets,
@@ -81,6 +103,7 @@ static void add_targets(struct catalog *c, const struct model_options *m)
             .model_id = span_text(m->id),
             .upstream_model = span_text(e->upstream_model),
             .slug = slug_of(c, e),
+            .provider_slug_number = number_slug(c, c->slugs[e->provider]),
             .context = e->context > 0 ? e->context : m->context,
             .max_output = e->max_output,
             .params = e->known & ENDPOINT_PARAMS ? e->params : UINT32_MAX,
@@ -91,6 +114,9 @@ static void add_targets(struct catalog *c, const struct model_options *m)
             .distillable = m->distillable,
             .facts = &e->facts,
         };
+        t->slug_number = number_slug(c, t->slug);
+        facts_keep(t);
+        keep_prices(t);
         c->describes_input = c->describes_input || input_of(m, e) != UINT32_MAX;
         c->ntargets++;
     }
@@ -106,6 +132,7 @@ struct catalog *catalog_new(const struct snapshot *s)
     for (unsigned i = 0; i < s->nproviders; i++) {
         const struct provider_options *p = &s->providers[i];
         c->slugs[i] = slug_make(span_text(p->name), &c->arena);
+        (void)number_slug(c, c->slugs[i]);
         must_put(&c->providers, span_text(p->name), p);
     }
     for (unsigned i = 0; i < s->nmodels; i++)
@@ -131,11 +158,23 @@ void catalog_free(struct catalog *c)
     map_fini(&c->by_id);
     map_fini(&c->by_bare_name);
     map_fini(&c->providers);
+    map_fini(&c->slug_numbers);
     arena_fini(&c->arena);
     free(c->slugs);
     free(c->targets);
     free(c->first_of);
     free(c);
+}
+
+unsigned catalog_slugs(const struct catalog *c)
+{
+    return (unsigned)c->slug_numbers.len;
+}
+
+unsigned catalog_slug_number(const struct catalog *c, struct span slug)
+{
+    uintptr_t above = (uintptr_t)map_get(&c->slug_numbers, slug);
+    return above > 0 ? (unsigned)(above - 1) : SLUG_UNKNOWN;
 }
 
 const struct target *catalog_targets(const struct catalog *c, unsigned *n)
@@ -207,6 +246,8 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
     add_pinned(c, bare, p, out);
     if (out->n > 0 || !p->any_model)
         return;
+    struct span provider_slug = c->slugs[p - c->snapshot->providers];
+    unsigned number = catalog_slug_number(c, provider_slug);
     out->made = (struct target){
         .provider = p,
         .provider_index = (unsigned)(p - c->snapshot->providers),
@@ -214,12 +255,15 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
         .price = &no_price,
         .model_id = name,
         .upstream_model = bare,
-        .slug = c->slugs[p - c->snapshot->providers],
+        .slug = provider_slug,
+        .slug_number = number,
+        .provider_slug_number = number,
         .params = UINT32_MAX,
         .input = UINT32_MAX,
         .policy = policy_of(NULL, &p->data_policy),
         .enabled = true,
     };
+    keep_prices(&out->made);
     out->groups[out->n++] = (struct target_group){.first = &out->made, .n = 1};
 }
 

@@ -167,7 +167,7 @@ static unsigned as_served(unsigned facts, const struct target *t)
     }
 }
 
-unsigned facts_of(const struct target *t)
+static unsigned look_up_facts(const struct target *t)
 {
     const struct provider_options *p = t->provider;
     unsigned facts = (facts_of_protocol(p) & ~p->preset_no) | p->preset_yes;
@@ -178,7 +178,7 @@ unsigned facts_of(const struct target *t)
     return overruled(overruled(as_served(facts, t), &p->facts), t->facts);
 }
 
-uint64_t facts_max_output(const struct target *t)
+static uint64_t look_up_max_output(const struct target *t)
 {
     uint64_t most = OUTPUT_TOKENS;
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
@@ -219,4 +219,20 @@ enum vocabulary_name facts_vocabulary(const struct target *t)
             found = rows[i].vocabulary;
     }
     return found;
+}
+
+unsigned facts_of(const struct target *t)
+{
+    return t->known_max_output > 0 ? t->known_facts : look_up_facts(t);
+}
+
+uint64_t facts_max_output(const struct target *t)
+{
+    return t->known_max_output > 0 ? t->known_max_output : look_up_max_output(t);
+}
+
+void facts_keep(struct target *t)
+{
+    t->known_facts = look_up_facts(t);
+    t->known_max_output = look_up_max_output(t);
 }

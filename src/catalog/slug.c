@@ -44,10 +44,3 @@ struct span slug_make(struct span name, struct arena *a)
     variant = dashed(variant, arena_alloc(a, variant.len + 1));
     return span_text(arena_printf(a, "%.*s/%.*s", SPAN_FMT(provider), SPAN_FMT(variant)));
 }
-
-bool slug_matches(struct span wanted, struct span endpoint)
-{
-    if (!span_starts(endpoint, wanted) || wanted.len == 0)
-        return false;
-    return endpoint.len == wanted.len || endpoint.at[wanted.len] == '/';
-}

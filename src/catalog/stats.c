@@ -15,16 +15,20 @@ struct slice {
     struct outcomes seen;
 };
 
-struct stats {
+struct window {
     struct slice *slices[STATS_SLICES]; /* by number modulo; NULL: it saw nothing */
-    uint64_t newest;                    /* number of the slice that is being filled */
     uint32_t total[STATS][BUCKETS];
-    struct outcomes seen;
-    struct {
-        struct quantiles known;
-        uint64_t due_unix_ms; /* to be made anew then, if at all */
-        bool is_stale;
-    } told[STATS];
+};
+
+/* Small, and apart from what it is made of: a plan looks at hundreds of these. */
+struct stats {
+    uint64_t newest_unix_ms;     /* when `newest` began */
+    uint64_t newest;             /* number of the slice that is being filled */
+    struct figures told;         /* `seen` is right, quantiles are but for those that are */
+    unsigned stale;              /* bits 1 << enum stat_kind */
+    uint64_t due_unix_ms[STATS]; /* to be made anew then, if they are */
+    uint32_t samples[STATS];
+    struct window *window; /* NULL: it never saw anything */
 };
 
 struct stats *stats_new(void)
@@ -34,8 +38,11 @@ struct stats *stats_new(void)
 
 void stats_free(struct stats *s)
 {
-    for (unsigned i = 0; s != NULL && i < STATS_SLICES; i++)
-        free(s->slices[i]);
+    if (s == NULL)
+        return;
+    for (unsigned i = 0; s->window != NULL && i < STATS_SLICES; i++)
+        free(s->window->slices[i]);
+    free(s->window);
     free(s);
 }
 
@@ -47,17 +54,19 @@ static void let_go(struct stats *s, struct slice **at)
     if (old == NULL)
         return;
     for (unsigned which = 0; which < STATS; which++) {
-        for (unsigned b = 0; b < BUCKETS; b++)
-            s->total[which][b] -= old->count[which][b];
-        s->told[which].is_stale = true;
+        for (unsigned b = 0; b < BUCKETS; b++) {
+            s->window->total[which][b] -= old->count[which][b];
+            s->samples[which] -= old->count[which][b];
+        }
     }
-    s->seen.ok -= old->seen.ok;
-    s->seen.failed -= old->seen.failed;
+    s->stale = (1u << STATS) - 1;
+    s->told.seen.ok -= old->seen.ok;
+    s->told.seen.failed -= old->seen.failed;
     free(old);
     *at = NULL;
 }
 
-static void move(struct stats *s, uint64_t now_unix_ms)
+static void move_on(struct stats *s, uint64_t now_unix_ms)
 {
     uint64_t now = now_unix_ms / STATS_SLICE_MS;
     bool was_in_the_future = now + STATS_SLICES < s->newest; /* or nothing would leave for hours */
@@ -65,16 +74,26 @@ static void move(struct stats *s, uint64_t now_unix_ms)
         return;
     uint64_t steps = was_in_the_future || now - s->newest > STATS_SLICES ? STATS_SLICES
                                                                          : now - s->newest;
-    for (uint64_t i = 0; i < steps; i++)
-        let_go(s, &s->slices[(now - i) % STATS_SLICES]);
+    for (uint64_t i = 0; i < steps && s->window != NULL; i++)
+        let_go(s, &s->window->slices[(now - i) % STATS_SLICES]);
     for (unsigned which = 0; which < STATS && was_in_the_future; which++)
-        s->told[which].due_unix_ms = 0;
+        s->due_unix_ms[which] = 0;
     s->newest = now;
+    s->newest_unix_ms = now * STATS_SLICE_MS;
+}
+
+/* Nearly always there is nothing to do. */
+static inline void move(struct stats *s, uint64_t now_unix_ms)
+{
+    if (now_unix_ms - s->newest_unix_ms >= STATS_SLICE_MS)
+        move_on(s, now_unix_ms);
 }
 
 static struct slice *filled(struct stats *s, uint64_t number)
 {
-    struct slice **at = &s->slices[number % STATS_SLICES];
+    if (s->window == NULL)
+        s->window = xcalloc(1, sizeof *s->window);
+    struct slice **at = &s->window->slices[number % STATS_SLICES];
     if (*at == NULL)
         *at = xcalloc(1, sizeof(struct slice));
     return *at;
@@ -104,8 +123,17 @@ static void count(struct stats *s, struct slice *slice, unsigned which, unsigned
     if (n > (uint32_t)(UINT16_MAX - *at)) /* 65,000 of one kind in ten seconds say what they say */
         n = UINT16_MAX - *at;
     *at = (uint16_t)(*at + n);
-    s->total[which][bucket] += n;
-    s->told[which].is_stale = true;
+    s->window->total[which][bucket] += n;
+    s->samples[which] += n;
+    s->stale |= 1u << which;
+}
+
+static void count_outcomes(struct stats *s, struct slice *slice, struct outcomes more)
+{
+    slice->seen.ok += more.ok;
+    slice->seen.failed += more.failed;
+    s->told.seen.ok += more.ok;
+    s->told.seen.failed += more.failed;
 }
 
 void stats_note(struct stats *s, enum stat_kind which, uint64_t value, uint64_t now_unix_ms)
@@ -117,51 +145,58 @@ void stats_note(struct stats *s, enum stat_kind which, uint64_t value, uint64_t 
 void stats_note_outcome(struct stats *s, bool ok, uint64_t now_unix_ms)
 {
     move(s, now_unix_ms);
-    struct slice *slice = filled(s, s->newest);
-    slice->seen.ok += ok;
-    slice->seen.failed += !ok;
-    s->seen.ok += ok;
-    s->seen.failed += !ok;
+    count_outcomes(s, filled(s, s->newest), (struct outcomes){.ok = ok, .failed = !ok});
 }
 
 /* --- what is told --------------------------------------------------------------------------------- */
 
-/* The value below which `rank` of the samples lie: straight through the bucket it falls into. */
-static double value_at(const uint32_t total[BUCKETS], double rank)
+/* The values below which so many of the samples lie, least first, in one walk: straight through the
+ * buckets they fall into. */
+static void values_at(const uint32_t total[BUCKETS], const double ranks[QUANTILES],
+                      double out[QUANTILES])
 {
     double below = 0;
-    for (unsigned b = 0; b < BUCKETS; b++) {
-        if (total[b] > 0 && below + total[b] >= rank) {
+    unsigned q = 0;
+    for (unsigned b = 0; b < BUCKETS && q < QUANTILES; b++) {
+        for (; q < QUANTILES && total[b] > 0 && below + total[b] >= ranks[q]; q++) {
             double from = lower_end(b), width = lower_end(b + 1) - from;
-            return from + width * (rank - below) / total[b];
+            out[q] = from + width * (ranks[q] - below) / total[b];
         }
         below += total[b];
     }
-    return 0;
 }
 
-static void tell(struct stats *s, enum stat_kind which, struct quantiles *out)
+static void tell(const struct stats *s, enum stat_kind which, struct quantiles *out)
 {
-    static const double shares[QUANTILES] = {0.50, 0.75, 0.90, 0.99};
+    static const double below[QUANTILES] = {0.50, 0.75, 0.90, 0.99};
+    static const double above[QUANTILES] = {1 - 0.99, 1 - 0.90, 1 - 0.75, 1 - 0.50};
     bool is_throughput = which == STAT_THROUGHPUT;
-    out->samples = 0;
-    for (unsigned b = 0; b < BUCKETS; b++)
-        out->samples += s->total[which][b];
-    for (unsigned q = 0; q < QUANTILES; q++) {
-        double share = is_throughput ? 1 - shares[q] : shares[q];
-        out->at[q] = value_at(s->total[which], share * out->samples) / (is_throughput ? 1e3 : 1e6);
+    double ranks[QUANTILES], values[QUANTILES] = {0};
+    *out = (struct quantiles){.samples = s->samples[which]};
+    for (unsigned q = 0; q < QUANTILES; q++)
+        ranks[q] = (is_throughput ? above[q] : below[q]) * out->samples;
+    values_at(s->window->total[which], ranks, values);
+    for (unsigned q = 0; q < QUANTILES; q++)
+        out->at[q] = is_throughput ? values[QUANTILES - 1 - q] / 1e3 : values[q] / 1e6;
+}
+
+static void tell_anew(struct stats *s, uint64_t now_unix_ms)
+{
+    for (unsigned which = 0; which < STATS; which++) {
+        if ((s->stale & 1u << which) == 0 || now_unix_ms < s->due_unix_ms[which])
+            continue;
+        tell(s, which, &s->told.of[which]);
+        s->stale &= ~(1u << which);
+        s->due_unix_ms[which] = now_unix_ms + REFRESH_MS;
     }
 }
 
-const struct quantiles *stats_quantiles(struct stats *s, enum stat_kind which, uint64_t now_unix_ms)
+const struct figures *stats_figures(struct stats *s, uint64_t now_unix_ms)
 {
     move(s, now_unix_ms);
-    if (s->told[which].is_stale && now_unix_ms >= s->told[which].due_unix_ms) {
-        tell(s, which, &s->told[which].known);
-        s->told[which].is_stale = false;
-        s->told[which].due_unix_ms = now_unix_ms + REFRESH_MS;
-    }
-    return &s->told[which].known;
+    if (s->stale != 0)
+        tell_anew(s, now_unix_ms);
+    return &s->told;
 }
 
 struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_unix_ms)
@@ -169,10 +204,10 @@ struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_u
     move(s, now_unix_ms);
     uint64_t n = span_ms / STATS_SLICE_MS;
     if (n >= STATS_SLICES)
-        return s->seen;
+        return s->told.seen;
     struct outcomes sum = {0};
-    for (uint64_t i = 0; i < n && i <= s->newest; i++) {
-        const struct slice *slice = s->slices[(s->newest - i) % STATS_SLICES];
+    for (uint64_t i = 0; s->window != NULL && i < n && i <= s->newest; i++) {
+        const struct slice *slice = s->window->slices[(s->newest - i) % STATS_SLICES];
         if (slice != NULL) {
             sum.ok += slice->seen.ok;
             sum.failed += slice->seen.failed;
@@ -205,9 +240,9 @@ static uint32_t get(const uint8_t *at, unsigned bytes)
 
 unsigned stats_pack(const struct stats *s, uint64_t slice, uint8_t out[STATS_PACKED_MAX])
 {
-    const struct slice *from = s->slices[slice % STATS_SLICES];
-    bool is_there = slice <= s->newest && s->newest - slice < STATS_SLICES && from != NULL;
-    if (!is_there)
+    bool is_there = slice <= s->newest && s->newest - slice < STATS_SLICES && s->window != NULL;
+    const struct slice *from = is_there ? s->window->slices[slice % STATS_SLICES] : NULL;
+    if (from == NULL)
         return 0;
     unsigned len = HEAD_BYTES;
     put(out, from->seen.ok, 4);
@@ -247,11 +282,7 @@ bool stats_add_packed(struct stats *s, uint64_t slice, const uint8_t *packed, un
     if (slice > s->newest || s->newest - slice >= STATS_SLICES)
         return true;
     struct slice *to = filled(s, slice);
-    struct outcomes seen = {get(packed, 4), get(packed + 4, 4)};
-    to->seen.ok += seen.ok;
-    to->seen.failed += seen.failed;
-    s->seen.ok += seen.ok;
-    s->seen.failed += seen.failed;
+    count_outcomes(s, to, (struct outcomes){get(packed, 4), get(packed + 4, 4)});
     for (unsigned at = HEAD_BYTES; at < len; at += ENTRY_BYTES)
         count(s, to, packed[at], packed[at + 1], get(packed + at + 2, 2));
     return true;

@@ -354,10 +354,15 @@ void exchange_count_here(struct exchange *x)
     reading_of_tokens(x, on_counted);
 }
 
+struct looking {
+    const struct exchange *x;
+    struct health_time now;
+};
+
 static void look(void *arg, const struct target *t, struct target_health *out)
 {
-    const struct exchange *x = arg;
-    health_look(health_of(x->deployment->health, t), x->wants_stream, out);
+    const struct looking *l = arg;
+    health_look(l->x->deployment->health, t, l->x->wants_stream, &l->now, out);
 }
 
 /* A seventh of two bytes a token is about what tokenizers make of prose and of code. */
@@ -371,6 +376,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
     enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
     const struct openai_request *r = x->request;
     struct preferences preferences;
+    struct looking looking = {.x = x, .now = health_now()};
     if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
         return false;
     struct plan_question q = {
@@ -389,7 +395,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .weights = x->deployment->snapshot->routing.weights,
         .seed = rng_next(&x->gateway->rng),
         .look = look,
-        .arg = x,
+        .arg = &looking,
     };
     return plan_make(&q, &x->arena, &x->sending, &x->plan, why);
 }

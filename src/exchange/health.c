@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 struct health {
+    struct circuit circuit;
+    struct stats *stats;
     unsigned refs;
     struct buf identity; /* "model at provider/variant as upstream-name" */
-    struct stats *stats;
-    struct circuit circuit;
 };
 
 struct health_table {
@@ -178,17 +178,22 @@ void health_note(struct health *h, const struct health_figures *f)
 
 /* --- what is told --------------------------------------------------------------------------------- */
 
-void health_look(struct health *h, bool is_stream, struct target_health *out)
+struct health_time health_now(void)
 {
-    uint64_t unix_ms = clock_unix_ms();
-    const struct quantiles *ttft = stats_quantiles(h->stats, STAT_TTFT, unix_ms);
-    const struct quantiles *duration = stats_quantiles(h->stats, STAT_DURATION, unix_ms);
-    const struct quantiles *own = is_stream ? ttft : duration, *other = is_stream ? duration : ttft;
+    return (struct health_time){.unix_ms = clock_unix_ms(), .ms = now_ms()};
+}
+
+void health_look(const struct health_table *t, const struct target *target, bool is_stream,
+                 const struct health_time *now, struct target_health *out)
+{
+    struct health *h = health_of(t, target);
+    const struct figures *f = stats_figures(h->stats, now->unix_ms);
+    const struct quantiles *own = &f->of[is_stream ? STAT_TTFT : STAT_DURATION];
     *out = (struct target_health){
-        .latency = own->samples > 0 ? own : other,
-        .throughput = stats_quantiles(h->stats, STAT_THROUGHPUT, unix_ms),
-        .outcomes = stats_outcomes(h->stats, UINT64_MAX, unix_ms),
-        .is_open = circuit_is_open(&h->circuit, now_ms()),
+        .latency = own->samples > 0 ? own : &f->of[is_stream ? STAT_DURATION : STAT_TTFT],
+        .throughput = &f->of[STAT_THROUGHPUT],
+        .outcomes = f->seen,
+        .is_open = circuit_is_open(&h->circuit, now->ms),
     };
 }
 

@@ -18,9 +18,17 @@ void health_table_free(struct health_table *t); /* NULL is fine */
 /* Lives as long as the table. */
 struct health *health_of(const struct health_table *t, const struct target *target);
 
+/* When a plan is made: one reading of both clocks for all endpoints. */
+struct health_time {
+    uint64_t unix_ms; /* of statistics */
+    uint64_t ms;      /* of circuits: a clock that does not go back */
+};
+struct health_time health_now(void);
+
 /* For the plan: latency as it counts for streams, or for whole answers; of the other kind where there
  * is none (contract D-32). */
-void health_look(struct health *h, bool is_stream, struct target_health *out);
+void health_look(const struct health_table *t, const struct target *target, bool is_stream,
+                 const struct health_time *now, struct target_health *out);
 
 /* An attempt begins, and has ended. `status`: of the response, 0: none came. */
 void health_begin(struct health *h);

@@ -1,6 +1,5 @@
 #include "filter.h"
 
-#include "sluice/catalog/slug.h"
 #include "sluice/config/capabilities.h"
 
 #include <stdio.h>
@@ -32,68 +31,79 @@ const char *filter_phrase(enum filter v)
     return filters[v].phrase;
 }
 
-static bool names(const struct slugs *list, const struct target *t)
-{
-    for (unsigned i = 0; i < list->n; i++) {
-        if (slug_matches(list->at[i], t->slug))
-            return true;
-    }
-    return false;
-}
-
 /* Without these an answer would not be the one that was asked for, however lenient the caller is. */
 #define NEVER_DROPPED (CAN_TOOLS | CAN_CHOOSE_TOOLS)
 
-static unsigned missing_of(const struct plan_question *q, const struct target *t)
+static bool is_too_short(uint64_t max_tokens, const struct target *t)
 {
-    return q->used & ~t->params & (q->preferences->drops_parameters ? NEVER_DROPPED : UINT32_MAX);
+    return t->max_output > 0 && max_tokens > t->max_output;
 }
 
-static bool is_too_short(const struct plan_question *q, const struct target *t)
+static bool names(const struct places *list, const struct target *t)
 {
-    return t->max_output > 0 && q->max_tokens > t->max_output;
+    return places_find(list, t) != PLAN_UNPLACED;
 }
 
-/* An estimate may be a quarter off; the provider knows better. */
-static bool is_too_long(const struct plan_question *q, const struct target *t)
+/* What the request picks among those that could. */
+static enum filter judge_wishes(const struct filtering *f, const struct target *t)
 {
-    return t->context > 0 && q->prompt_tokens / 4 * 3 > t->context;
+    if (f->names_some && !names(&f->only, t))
+        return FILTER_ONLY;
+    if (names(&f->ignore, t))
+        return FILTER_IGNORE;
+    if ((f->quantizations & 1u << t->quantization) == 0)
+        return FILTER_QUANTIZATION;
+    if (f->denies_collection && (t->policy.stores || t->policy.trains))
+        return FILTER_COLLECTION;
+    if (f->wants_zdr && !t->policy.zdr)
+        return FILTER_ZDR;
+    return f->wants_distillable && !t->distillable ? FILTER_DISTILLABLE : FILTER_NONE;
 }
 
-static enum filter judge(const struct plan_question *q, struct span asked,
-                         const struct considered *c)
+static enum filter judge(const struct filtering *f, const struct considered *c)
 {
-    const struct preferences *p = q->preferences;
     const struct target *t = c->target;
-    if (!plan_key_reaches(q->key, t->model_id) && !plan_key_reaches(q->key, asked))
+    if (f->lacks_key)
         return FILTER_KEY;
     if (!t->enabled)
         return FILTER_DISABLED;
-    if ((q->shown & ~t->input) != 0)
+    if ((f->shown & ~t->input) != 0)
         return FILTER_MODALITY;
-    if (p->only.is_said && !names(&p->only, t))
-        return FILTER_ONLY;
-    if (names(&p->ignore, t))
-        return FILTER_IGNORE;
-    if (p->quantizations != 0 && (p->quantizations & 1u << t->quantization) == 0)
-        return FILTER_QUANTIZATION;
-    if ((p->denies_collection || q->denies_collection) && (t->policy.stores || t->policy.trains))
-        return FILTER_COLLECTION;
-    if ((p->wants_zdr || q->wants_zdr) && !t->policy.zdr)
-        return FILTER_ZDR;
-    if (p->wants_distillable && !t->distillable)
-        return FILTER_DISTILLABLE;
-    if (is_too_long(q, t))
+    enum filter v = f->is_picky ? judge_wishes(f, t) : FILTER_NONE;
+    if (v != FILTER_NONE)
+        return v;
+    if (t->context > 0 && f->context > t->context)
         return FILTER_CONTEXT;
     if (c->missing != 0)
         return FILTER_PARAMETERS;
-    return is_too_short(q, t) ? FILTER_MAX_TOKENS : FILTER_NONE;
+    return is_too_short(f->max_output, t) ? FILTER_MAX_TOKENS : FILTER_NONE;
 }
 
-void filter_judge(const struct plan_question *q, struct span asked, struct considered *c)
+struct filtering filter_begin(const struct plan_question *q, struct arena *scratch)
 {
-    c->missing = missing_of(q, c->target);
-    c->dropped_by = judge(q, asked, c);
+    const struct preferences *p = q->preferences;
+    struct filtering f = {
+        .only = places_of(&p->only, q->catalog, scratch),
+        .ignore = places_of(&p->ignore, q->catalog, scratch),
+        .shown = q->shown,
+        .matters = q->used & (p->drops_parameters ? NEVER_DROPPED : UINT32_MAX),
+        .quantizations = p->quantizations != 0 ? p->quantizations : UINT32_MAX,
+        .context = q->prompt_tokens / 4 * 3, /* an estimate, a quarter off: the provider knows */
+        .max_output = q->max_tokens,
+        .names_some = p->only.is_said,
+        .denies_collection = p->denies_collection || q->denies_collection,
+        .wants_zdr = p->wants_zdr || q->wants_zdr,
+        .wants_distillable = p->wants_distillable,
+    };
+    f.is_picky = f.names_some || f.ignore.at != NULL || f.quantizations != UINT32_MAX ||
+                 f.denies_collection || f.wants_zdr || f.wants_distillable;
+    return f;
+}
+
+void filter_judge(const struct filtering *f, struct considered *c)
+{
+    c->missing = f->matters & ~c->target->params;
+    c->dropped_by = judge(f, c);
 }
 
 /* --- nobody is left ------------------------------------------------------------------------------- */
@@ -112,7 +122,7 @@ static bool anybody_could(const struct plan_question *q, const struct considered
         const struct considered *c = &considered[i];
         if (c->missing != 0)
             *param = param_of(c->missing);
-        else if (is_too_short(q, c->target))
+        else if (is_too_short(q->max_tokens, c->target))
             *param = "max_tokens";
         else if ((q->shown & ~c->target->input) != 0)
             *param = "messages";

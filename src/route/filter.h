@@ -2,11 +2,31 @@
 #ifndef SLUICE_SRC_ROUTE_FILTER_H
 #define SLUICE_SRC_ROUTE_FILTER_H
 
-#include "sluice/route/plan.h"
+#include "places.h"
 
-/* FILTER_NONE, or the first filter that takes it out; fills `missing`. `asked`: the name the client
- * wrote, for keys that may use an alias but not what is behind it. */
-void filter_judge(const struct plan_question *q, struct span asked, struct considered *c);
+/* What is the same for all endpoints of a model. */
+struct filtering {
+    struct places only, ignore;
+    unsigned shown;               /* bits of enum modality */
+    unsigned matters;             /* bits of enum capability: it must have them */
+    unsigned quantizations;       /* bits 1 << enum quantization */
+    uint64_t context, max_output; /* tokens it must read, and may have to write */
+    bool lacks_key;               /* that may use the model */
+    bool is_picky;                /* one of these at least, or `ignore`, or `quantizations` */
+    bool names_some, denies_collection, wants_zdr, wants_distillable;
+};
+
+/* All but lacks_key. */
+struct filtering filter_begin(const struct plan_question *q, struct arena *scratch);
+
+/* FILTER_NONE, or the first filter that takes it out; fills `missing`. */
+void filter_judge(const struct filtering *f, struct considered *c);
+
+/* Not taken out by any. */
+static inline bool is_kept(const struct considered *c)
+{
+    return c->dropped_by == FILTER_NONE;
+}
 
 /* The fault when all of `considered` were taken out. */
 void filter_explain(const struct plan_question *q, const struct considered *considered, unsigned n,

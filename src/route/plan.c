@@ -4,26 +4,30 @@
 #include "score.h"
 
 #include "sluice/base/rng.h"
-#include "sluice/catalog/slug.h"
 
 #include <stdio.h>
 
 /* One model's endpoints at a time: judged, scored, and the best of them picked, twice: with keys of
  * the caller's own and with ours. */
 
+/* As many that are well, and as many that are not: the latter go behind the former of all models. */
+enum { PLAN_ROOM = 2 * PLAN_ATTEMPTS_MAX };
+
 struct planning {
     const struct plan_question *q;
     struct arena *a, *scratch;
     struct plan *out;
     struct rng rng;
+    struct filtering filtering;
+    struct places order;
+    unsigned sticky;               /* number of its slug, SLUG_UNKNOWN: none */
     struct considered *considered; /* of the model under way */
     struct rank *ranks;
-    unsigned n, room;       /* of out->considered */
-    bool is_one_of_several; /* the model under way */
+    unsigned n, kept;
+    bool is_one_of_several;                /* the model */
+    struct considered *planned[PLAN_ROOM]; /* by attempt, of that model */
+    unsigned room;                         /* of out->considered */
 };
-
-/* As many that are well, and as many that are not: the latter go behind the former of all models. */
-enum { ROOM = 2 * PLAN_ATTEMPTS_MAX };
 
 bool plan_key_reaches(const struct key_options *key, struct span model_id)
 {
@@ -48,67 +52,23 @@ static bool not_found(struct span model, const char *param, struct fault *why)
 
 /* --- the order ------------------------------------------------------------------------------------ */
 
-static unsigned position_of(const struct slugs *order, const struct target *t)
-{
-    for (unsigned i = 0; i < order->n; i++) {
-        if (slug_matches(order->at[i], t->slug))
-            return i;
-    }
-    return PLAN_UNPLACED;
-}
-
-static bool is_kept(const struct considered *c)
-{
-    return c->dropped_by == FILTER_NONE;
-}
-
-/* Below, at, or above zero. */
-static int compare(double a, double b)
-{
-    return (a > b) - (a < b);
-}
-
-static int compare_slugs(struct span a, struct span b)
+static bool is_slug_before(struct span a, struct span b)
 {
     int c = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
-    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+    return c < 0 || (c == 0 && a.len < b.len);
 }
 
-static int compare_by_wish(const struct planning *g, const struct considered *a,
-                           const struct considered *b)
+/* Which of two is asked first? By their ranks, x and y. */
+static inline bool is_before(const struct considered *a, const struct rank *x,
+                             const struct considered *b, const struct rank *y)
 {
-    const struct rank *x = &g->ranks[a - g->considered], *y = &g->ranks[b - g->considered];
-    switch (g->q->preferences->sort) {
-    case SORT_PRICE:
-        return 0; /* which is what ties go by */
-    case SORT_THROUGHPUT:
-        return compare(y->throughput, x->throughput);
-    case SORT_LATENCY:
-        return compare(x->latency, y->latency);
-    case SORT_UNSAID:
-        return compare(b->score, a->score);
-    }
-    return 0;
-}
-
-/* Which of two is asked first? `first`: who was drawn, or has the conversation. */
-static bool is_before(const struct planning *g, const struct considered *first,
-                      const struct considered *a, const struct considered *b)
-{
-    if (a->is_open != b->is_open)
-        return b->is_open;
-    if (a->is_slow != b->is_slow)
-        return b->is_slow;
-    if (a == first || b == first)
-        return a == first;
-    if (a->position != b->position)
-        return a->position < b->position;
-    int c = compare_by_wish(g, a, b);
-    if (c == 0)
-        c = compare(g->ranks[a - g->considered].cost, g->ranks[b - g->considered].cost);
-    if (c == 0)
-        c = compare_slugs(a->target->slug, b->target->slug);
-    return c < 0;
+    if (x->place != y->place)
+        return x->place < y->place;
+    if (x->wish != y->wish)
+        return x->wish < y->wish;
+    if (x->cost != y->cost)
+        return x->cost < y->cost;
+    return is_slug_before(a->target->slug, b->target->slug);
 }
 
 /* --- who is first --------------------------------------------------------------------------------- */
@@ -119,28 +79,34 @@ static bool is_in(const struct planning *g, bool own, const struct considered *c
     return is_kept(c) && (!own || g->q->has_own_key(g->q->arg, c->target));
 }
 
-/* By chance, in proportion to the squares of their scores; among those that are well, if any is. */
-static const struct considered *draw(struct planning *g, bool own)
+static unsigned trouble_of(const struct considered *c)
 {
-    for (unsigned trouble = 0; trouble < 4; trouble++) {
-        double sum = 0;
-        const struct considered *drawn = NULL;
-        for (unsigned i = 0; i < g->n; i++) {
-            const struct considered *c = &g->considered[i];
-            unsigned has = (unsigned)c->is_open << 1 | (unsigned)c->is_slow;
-            if (!is_in(g, own, c) || has != trouble)
-                continue;
-            double weight = c->score * c->score;
-            sum += weight;
-            /* One pass: each takes the place with its share of all that were seen so far. */
-            double chance = (double)(rng_next(&g->rng) >> 11) * 0x1p-53;
-            if (drawn == NULL || chance * sum < weight)
-                drawn = c;
-        }
-        if (drawn != NULL)
-            return drawn;
+    return (unsigned)c->is_open << 1 | (unsigned)c->is_slow;
+}
+
+/* By chance, in proportion to the squares of their scores; among those that are well, if any is. */
+static struct considered *draw(struct planning *g, bool own)
+{
+    unsigned trouble = UINT32_MAX;
+    double sum = 0, left;
+    struct considered *drawn = NULL;
+    for (unsigned i = 0; i < g->n; i++) {
+        const struct considered *c = &g->considered[i];
+        if (!is_in(g, own, c) || trouble_of(c) > trouble)
+            continue;
+        sum = trouble_of(c) < trouble ? 0 : sum;
+        trouble = trouble_of(c);
+        sum += c->score * c->score;
     }
-    return NULL;
+    left = sum * ((double)(rng_next(&g->rng) >> 11) * 0x1p-53);
+    for (unsigned i = 0; i < g->n && left >= 0; i++) {
+        struct considered *c = &g->considered[i];
+        if (!is_in(g, own, c) || trouble_of(c) != trouble)
+            continue;
+        drawn = c;
+        left -= c->score * c->score;
+    }
+    return drawn;
 }
 
 /* An explicit choice of the request's own goes before what the conversation is used to. */
@@ -149,7 +115,7 @@ static bool may_stick(const struct preferences *p)
     return !p->order.is_said && !p->only.is_said && !p->ignore.is_said && p->sort == SORT_UNSAID;
 }
 
-static const struct considered *who_is_first(struct planning *g, bool own, const char **reason)
+static struct considered *who_is_first(struct planning *g, bool own, const char **reason)
 {
     const struct preferences *p = g->q->preferences;
     *reason = p->order.n > 0               ? "provider.order"
@@ -157,8 +123,8 @@ static const struct considered *who_is_first(struct planning *g, bool own, const
               : p->sort == SORT_THROUGHPUT ? "highest throughput first"
               : p->sort == SORT_LATENCY    ? "lowest latency first"
                                            : "by score";
-    for (unsigned i = 0; i < g->n; i++) {
-        const struct considered *c = &g->considered[i];
+    for (unsigned i = 0; i < g->n && g->sticky != SLUG_UNKNOWN; i++) {
+        struct considered *c = &g->considered[i];
         if (c->is_sticky && is_in(g, own, c) && !c->is_open && !c->is_slow)
             return c;
     }
@@ -168,24 +134,35 @@ static const struct considered *who_is_first(struct planning *g, bool own, const
 /* --- the attempts --------------------------------------------------------------------------------- */
 
 struct best {
-    const struct considered *at[PLAN_ATTEMPTS_MAX];
+    unsigned at[PLAN_ATTEMPTS_MAX]; /* which of those considered */
     unsigned n;
 };
 
-/* Keeps the best eight in order: most of many are turned away by one comparison. */
-static void offer(const struct planning *g, const struct considered *first, struct best *best,
-                  const struct considered *c)
+static bool is_before_place(const struct planning *g, unsigned i, const struct best *best,
+                            unsigned place)
 {
-    unsigned i = best->n;
-    if (i == PLAN_ATTEMPTS_MAX && !is_before(g, first, c, best->at[i - 1]))
-        return;
-    if (i == PLAN_ATTEMPTS_MAX)
-        i--;
-    else
-        best->n++;
-    for (; i > 0 && is_before(g, first, c, best->at[i - 1]); i--)
-        best->at[i] = best->at[i - 1];
-    best->at[i] = c;
+    unsigned k = best->at[place];
+    return is_before(&g->considered[i], &g->ranks[i], &g->considered[k], &g->ranks[k]);
+}
+
+/* Among the best eight, in order. */
+static void insert(const struct planning *g, struct best *best, unsigned i)
+{
+    unsigned place = best->n < PLAN_ATTEMPTS_MAX ? best->n++ : PLAN_ATTEMPTS_MAX - 1;
+    for (; place > 0 && is_before_place(g, i, best, place - 1); place--)
+        best->at[place] = best->at[place - 1];
+    best->at[place] = i;
+}
+
+/* Most of many are turned away by one comparison. */
+static void pick_best(const struct planning *g, bool own, struct best *best)
+{
+    for (unsigned i = 0; i < g->n; i++) {
+        bool may_be = is_in(g, own, &g->considered[i]) &&
+                      (best->n < PLAN_ATTEMPTS_MAX || is_before_place(g, i, best, best->n - 1));
+        if (may_be)
+            insert(g, best, i);
+    }
 }
 
 static unsigned count_planned(const struct plan *p, bool is_open)
@@ -196,13 +173,14 @@ static unsigned count_planned(const struct plan *p, bool is_open)
     return n;
 }
 
-static void add_attempt(struct planning *g, const struct considered *c, bool own,
-                        const char *reason)
+static void add_attempt(struct planning *g, struct considered *c, bool own, const char *reason)
 {
     struct plan *p = g->out;
-    if (count_planned(p, c->is_open) < PLAN_ATTEMPTS_MAX)
-        p->attempts[p->n++] = (struct planned_attempt){
-            .target = c->target, .with_own_key = own, .is_open = c->is_open, .reason = reason};
+    if (count_planned(p, c->is_open) == PLAN_ATTEMPTS_MAX)
+        return;
+    g->planned[p->n] = c;
+    p->attempts[p->n++] = (struct planned_attempt){
+        .target = c->target, .with_own_key = own, .is_open = c->is_open, .reason = reason};
 }
 
 static void add_tier(struct planning *g, bool own)
@@ -210,12 +188,13 @@ static void add_tier(struct planning *g, bool own)
     const char *reason;
     const struct considered *first = who_is_first(g, own, &reason);
     struct best best = {.n = 0};
-    for (unsigned i = 0; i < g->n; i++) {
-        if (is_in(g, own, &g->considered[i]))
-            offer(g, first, &best, &g->considered[i]);
-    }
+    if (first != NULL)
+        g->ranks[first - g->considered].place = rank_place(first, true);
+    pick_best(g, own, &best);
+    if (first != NULL) /* of this tier only */
+        g->ranks[first - g->considered].place = rank_place(first, false);
     for (unsigned i = 0; i < best.n; i++) {
-        const struct considered *c = best.at[i];
+        struct considered *c = &g->considered[best.at[i]];
         bool is_first = c == first;
         add_attempt(g, c, own,
                     c->is_open                 ? "its circuit is open"
@@ -231,65 +210,64 @@ static void drop_unplaced(struct planning *g)
 {
     const struct preferences *p = g->q->preferences;
     for (unsigned i = 0; i < g->n && p->order.n > 0 && !p->allows_fallbacks; i++) {
-        if (is_kept(&g->considered[i]) && g->considered[i].position == PLAN_UNPLACED)
-            g->considered[i].dropped_by = FILTER_NO_FALLBACKS;
+        if (!is_kept(&g->considered[i]) || g->considered[i].position != PLAN_UNPLACED)
+            continue;
+        g->considered[i].dropped_by = FILTER_NO_FALLBACKS;
+        g->kept--;
     }
 }
 
-static double cost_of(const struct planning *g, const struct planned_attempt *p)
+/* Who may stand behind the model's first. */
+struct fallbacks {
+    const struct considered *first;
+    bool are_allowed;
+    double most; /* pico-dollars; 0 or less: no limit */
+};
+
+static struct fallbacks fallbacks_behind(const struct planning *g, const struct considered *first)
 {
-    for (unsigned i = 0; i < g->n; i++) {
-        if (g->considered[i].target->index == p->target->index)
-            return g->considered[i].cost;
-    }
-    return -1;
+    const struct preferences *p = g->q->preferences;
+    return (struct fallbacks){
+        .first = first,
+        .are_allowed = p->allows_fallbacks || p->order.n > 0 || first == NULL,
+        .most = first != NULL ? g->q->max_cost_multiplier * first->cost : 0,
+    };
 }
 
-/* May this one stand behind the model's first? */
-static enum filter judge_fallback(const struct planning *g, const struct planned_attempt *first,
-                                  const struct planned_attempt *p)
+static enum filter judge_fallback(const struct fallbacks *f, const struct considered *c)
 {
-    const struct plan_question *q = g->q;
-    bool is_other = p->target->index != first->target->index;
-    if (is_other && !q->preferences->allows_fallbacks && q->preferences->order.n == 0)
+    if (c == f->first)
+        return FILTER_NONE;
+    if (!f->are_allowed)
         return FILTER_NO_FALLBACKS;
-    double most = q->max_cost_multiplier * cost_of(g, first);
-    return is_other && most > 0 && cost_of(g, p) > most ? FILTER_COST : FILTER_NONE;
+    return f->most > 0 && c->cost > f->most ? FILTER_COST : FILTER_NONE;
 }
 
-static void cut_fallbacks(struct planning *g, unsigned begin)
+static void cut_fallbacks(struct planning *g, const struct fallbacks *f, unsigned begin)
 {
     struct plan *p = g->out;
     unsigned n = begin;
     for (unsigned i = begin; i < p->n; i++) {
-        if (judge_fallback(g, &p->attempts[begin], &p->attempts[i]) == FILTER_NONE)
-            p->attempts[n++] = p->attempts[i];
+        if (judge_fallback(f, g->planned[i]) != FILTER_NONE)
+            continue;
+        g->planned[n] = g->planned[i];
+        p->attempts[n++] = p->attempts[i];
     }
     p->n = n;
 }
 
-static bool is_planned(const struct plan *p, unsigned begin, const struct target *t)
-{
-    for (unsigned i = begin; i < p->n; i++) {
-        if (p->attempts[i].target->index == t->index)
-            return true;
-    }
-    return false;
-}
-
 /* What became of those that were kept, for those who want to know. */
-static void note_left_out(struct planning *g, unsigned begin)
+static void note_left_out(struct planning *g, const struct fallbacks *f, unsigned begin)
 {
-    const struct plan *p = g->out;
     for (unsigned i = 0; i < g->n; i++) {
         struct considered *c = &g->considered[i];
-        if (!is_kept(c) || is_planned(p, begin, c->target))
+        if (!is_kept(c))
             continue;
-        struct planned_attempt as_if = {.target = c->target};
-        enum filter v = p->n > begin ? judge_fallback(g, &p->attempts[begin], &as_if)
-                                     : FILTER_BEYOND;
+        enum filter v = judge_fallback(f, c);
         c->dropped_by = v != FILTER_NONE ? v : FILTER_BEYOND;
     }
+    for (unsigned i = begin; i < g->out->n; i++)
+        g->planned[i]->dropped_by = FILTER_NONE;
 }
 
 /* --- models --------------------------------------------------------------------------------------- */
@@ -306,12 +284,29 @@ static const struct target *lasting(const struct planning *g, const struct targe
     return copy;
 }
 
-static unsigned count_kept(const struct planning *g)
+static void judge_all(struct planning *g, const struct target_group *group)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < g->n; i++)
-        n += is_kept(&g->considered[i]);
-    return n;
+    struct considered *c = g->considered;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < group->n; i++) {
+        const struct target *t = &group->first[i];
+        if (group->pinned != NULL && t->provider != group->pinned)
+            continue;
+        *c = (struct considered){
+            .target = lasting(g, t),
+            .position = places_find(&g->order, t),
+            .is_sticky = t->slug_number == g->sticky,
+            .cost = PLAN_UNKNOWN,
+            .latency = PLAN_UNKNOWN,
+            .throughput = PLAN_UNKNOWN,
+            .reliability = PLAN_UNKNOWN,
+        };
+        filter_judge(&g->filtering, c);
+        kept += is_kept(c);
+        c++;
+    }
+    g->n = (unsigned)(c - g->considered);
+    g->kept = kept;
 }
 
 /* One endpoint has nobody to be compared with; but behind it may stand another model's. */
@@ -333,33 +328,22 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     struct plan *p = g->out;
     unsigned begin = p->n;
     g->considered = p->considered + p->nconsidered;
-    g->n = 0;
-    for (unsigned i = 0; i < group->n; i++) {
-        const struct target *t = &group->first[i];
-        if (group->pinned != NULL && t->provider != group->pinned)
-            continue;
-        struct considered *c = &g->considered[g->n++];
-        *c = (struct considered){
-            .target = lasting(g, t),
-            .position = position_of(&q->preferences->order, t),
-            .is_sticky = q->sticky.len > 0 && may_stick(q->preferences) &&
-                         span_eq(q->sticky, t->slug),
-        };
-        filter_judge(q, asked, c);
-    }
+    g->filtering.lacks_key = !plan_key_reaches(q->key, group->first->model_id) &&
+                             !plan_key_reaches(q->key, asked);
+    judge_all(g, group);
     p->nconsidered += g->n;
     g->ranks = ARENA_ARRAY(g->scratch, struct rank, g->n);
     drop_unplaced(g);
-    if (count_kept(g) > 1)
-        score_all(q, g->considered, g->ranks, g->n, g->scratch);
+    if (g->kept > 1)
+        score_all(q, g->considered, g->ranks, g->n, g->kept, g->scratch);
     else
         look_at_one(g);
     if (q->has_own_key != NULL)
         add_tier(g, true);
     add_tier(g, false);
-    if (p->n > begin)
-        cut_fallbacks(g, begin);
-    note_left_out(g, begin);
+    struct fallbacks f = fallbacks_behind(g, p->n > begin ? g->planned[begin] : NULL);
+    cut_fallbacks(g, &f, begin);
+    note_left_out(g, &f, begin);
 }
 
 static bool plan_model(struct planning *g, struct span model, const char *param, struct fault *why)
@@ -385,11 +369,20 @@ static bool plan_model(struct planning *g, struct span model, const char *param,
     return true;
 }
 
+static bool is_planned(const struct plan *p, const struct target *t)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        if (p->attempts[i].target->index == t->index)
+            return true;
+    }
+    return false;
+}
+
 /* Who is not well is asked when nobody else is left, of any model. A key of the caller's own goes first
  * all the same. */
 static void put_ill_behind(struct plan *p)
 {
-    struct planned_attempt ill[ROOM];
+    struct planned_attempt ill[PLAN_ROOM];
     unsigned n = 0, nill = 0;
     for (unsigned i = 0; i < p->n; i++) {
         if (p->attempts[i].is_open && !p->attempts[i].with_own_key)
@@ -406,7 +399,7 @@ static void cut_rest(struct plan *p)
 {
     while (p->n > PLAN_ATTEMPTS_MAX) {
         const struct target *last = p->attempts[--p->n].target;
-        for (unsigned i = 0; i < p->nconsidered && !is_planned(p, 0, last); i++) {
+        for (unsigned i = 0; i < p->nconsidered && !is_planned(p, last); i++) {
             if (p->considered[i].target->index == last->index)
                 p->considered[i].dropped_by = FILTER_BEYOND;
         }
@@ -425,8 +418,17 @@ bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scr
                struct plan *out, struct fault *why)
 {
     const struct preferences *prefs = q->preferences;
-    struct planning g = {.q = q, .a = a, .scratch = scratch, .out = out};
-    *out = (struct plan){.attempts = ARENA_ARRAY(scratch, struct planned_attempt, ROOM)};
+    struct planning g = {
+        .q = q,
+        .a = a,
+        .scratch = scratch,
+        .out = out,
+        .filtering = filter_begin(q, scratch),
+        .order = places_of(&prefs->order, q->catalog, scratch),
+        .sticky = q->sticky.len > 0 && may_stick(prefs) ? catalog_slug_number(q->catalog, q->sticky)
+                                                        : SLUG_UNKNOWN,
+    };
+    *out = (struct plan){.attempts = ARENA_ARRAY(scratch, struct planned_attempt, PLAN_ROOM)};
     g.is_one_of_several = prefs->nmodels + (q->model.len > 0) > 1;
     rng_seed(&g.rng, q->seed);
     if (q->model.len > 0 && !plan_model(&g, q->model, "model", why))

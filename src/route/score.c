@@ -1,25 +1,14 @@
 #include "score.h"
 
+#include "filter.h"
+
+#include <math.h>
+
 /* score = Σ weight × factor, each factor in (0, 1]: the best of those that are left has 1. */
 
 enum { COST, LATENCY, THROUGHPUT, RELIABILITY, MEASURES };
-#define UNKNOWN (-1.0)
-
-static bool is_kept(const struct considered *c)
-{
-    return c->dropped_by == FILTER_NONE;
-}
 
 /* --- what is known -------------------------------------------------------------------------------- */
-
-static double cost_of(const struct plan_question *q, const struct price_options *p)
-{
-    enum { INPUT = 1, OUTPUT = 2, BOTH = INPUT | OUTPUT };
-    if ((p->known & BOTH) != BOTH)
-        return UNKNOWN;
-    return (double)q->prompt_tokens * (double)p->input +
-           (double)q->output_tokens * (double)p->output;
-}
 
 /* Every cut-off that was given must hold; who has no samples is given the benefit of the doubt. */
 static bool misses(const struct cutoffs *cut, const struct quantiles *known, bool is_floor)
@@ -34,18 +23,40 @@ static bool misses(const struct cutoffs *cut, const struct quantiles *known, boo
     return false;
 }
 
-static void look_at(const struct plan_question *q, struct considered *c)
+/* What is the same for all of them. */
+struct looking {
+    const struct plan_question *q;
+    double input, output; /* tokens */
+    bool has_cutoffs;
+};
+
+static struct looking looking_for(const struct plan_question *q)
 {
+    const struct preferences *p = q->preferences;
+    return (struct looking){
+        .q = q,
+        .input = (double)q->prompt_tokens,
+        .output = (double)q->output_tokens,
+        .has_cutoffs = p->max_latency.is_said || p->min_throughput.is_said,
+    };
+}
+
+static void look_at(const struct looking *l, struct considered *c)
+{
+    const struct target *t = c->target;
     struct target_health h;
-    q->look(q->arg, c->target, &h);
+    l->q->look(l->q->arg, t, &h);
     uint32_t seen = h.outcomes.ok + h.outcomes.failed;
-    c->cost = cost_of(q, c->target->price);
-    c->latency = h.latency->samples > 0 ? h.latency->at[P50] : UNKNOWN;
-    c->throughput = h.throughput->samples > 0 ? h.throughput->at[P50] : UNKNOWN;
-    c->reliability = seen > 0 ? (double)h.outcomes.ok / seen : UNKNOWN;
+    c->cost = t->input_pd >= 0 ? l->input * t->input_pd + l->output * t->output_pd : PLAN_UNKNOWN;
+    c->latency = h.latency->samples > 0 ? h.latency->at[P50] : PLAN_UNKNOWN;
+    c->throughput = h.throughput->samples > 0 ? h.throughput->at[P50] : PLAN_UNKNOWN;
+    c->reliability = seen == 0                ? PLAN_UNKNOWN
+                     : h.outcomes.failed == 0 ? 1
+                                              : (double)h.outcomes.ok / seen;
     c->is_open = h.is_open;
-    c->is_slow = misses(&q->preferences->max_latency, h.latency, false) ||
-                 misses(&q->preferences->min_throughput, h.throughput, true);
+    if (l->has_cutoffs)
+        c->is_slow = misses(&l->q->preferences->max_latency, h.latency, false) ||
+                     misses(&l->q->preferences->min_throughput, h.throughput, true);
 }
 
 /* --- what is not ---------------------------------------------------------------------------------- */
@@ -91,30 +102,65 @@ static double nth(double *v, unsigned n, unsigned k)
 }
 
 struct measured {
-    double least, most, median; /* of those that are known */
-    bool is_known;
+    double best, median; /* of those that are known */
+    unsigned known;
 };
 
-static struct measured measure_all(const struct considered *considered, unsigned n, unsigned which,
-                                   double *room)
+static void see_small(struct measured *m, double value)
 {
-    struct measured m = {.median = 0};
-    unsigned known = 0, kept = 0;
+    bool is_known = value >= 0;
+    m->known += is_known;
+    m->best = is_known && value < m->best ? value : m->best;
+}
+
+static void see_large(struct measured *m, double value)
+{
+    m->known += value >= 0;
+    m->best = value > m->best ? value : m->best;
+}
+
+/* Where some are known and others are not. */
+static double median_of(const struct considered *considered, unsigned n, unsigned which,
+                        double *room)
+{
+    unsigned known = 0;
     for (unsigned i = 0; i < n; i++) {
-        double value = is_kept(&considered[i]) ? measure(&considered[i], which) : UNKNOWN;
-        kept += is_kept(&considered[i]);
-        if (value < 0)
-            continue;
-        if (known == 0 || value < m.least)
-            m.least = value;
-        if (known == 0 || value > m.most)
-            m.most = value;
-        room[known++] = value;
+        double value = measure(&considered[i], which);
+        if (is_kept(&considered[i]) && value >= 0)
+            room[known++] = value;
     }
-    m.is_known = known > 0;
-    if (known > 0 && known < kept)
-        m.median = nth(room, known, (known - 1) / 2);
-    return m;
+    return nth(room, known, (known - 1) / 2);
+}
+
+static void measure_all(const struct considered *considered, unsigned n,
+                        struct measured m[MEASURES])
+{
+    struct measured cost = {.best = INFINITY}, latency = cost, throughput = {0}, reliability = {0};
+    for (unsigned i = 0; i < n; i++) {
+        const struct considered *c = &considered[i];
+        if (!is_kept(c))
+            continue;
+        see_small(&cost, c->cost);
+        see_small(&latency, c->latency);
+        see_large(&throughput, c->throughput);
+        see_large(&reliability, c->reliability);
+    }
+    m[COST] = cost;
+    m[LATENCY] = latency;
+    m[THROUGHPUT] = throughput;
+    m[RELIABILITY] = reliability;
+}
+
+static void find_medians(const struct considered *considered, unsigned n, unsigned kept,
+                         struct measured m[MEASURES], struct arena *a)
+{
+    double *room = NULL;
+    for (unsigned which = 0; which < MEASURES; which++) {
+        if (m[which].known == 0 || m[which].known == kept)
+            continue;
+        room = room != NULL ? room : ARENA_ARRAY(a, double, n);
+        m[which].median = median_of(considered, n, which, room);
+    }
 }
 
 static double filled(const struct measured *m, double value)
@@ -124,39 +170,75 @@ static double filled(const struct measured *m, double value)
 
 /* --- the score ------------------------------------------------------------------------------------ */
 
-/* Where smaller is better, and where larger is. The one keeps a price of 0 from being infinitely
- * better than a price of a pico-dollar. */
-static double smaller(const struct measured *m, double value, double one)
+/* weight × factor: where smaller is better it is `above / (value + one)`, where larger is it is
+ * `times * value`; and the weight itself where nothing is known. */
+struct factor {
+    double above, one, times, always;
+};
+
+/* The one keeps a price of 0 from being infinitely better than a price of a pico-dollar. */
+static struct factor smaller(const struct measured *m, unsigned weight, double one)
 {
-    return m->is_known ? (m->least + one) / (filled(m, value) + one) : 1;
+    if (m->known == 0)
+        return (struct factor){.one = 1, .always = weight};
+    return (struct factor){.above = weight * (m->best + one), .one = one};
 }
 
-static double larger(const struct measured *m, double value)
+static struct factor larger(const struct measured *m, unsigned weight)
 {
-    return m->is_known && m->most > 0 ? filled(m, value) / m->most : 1;
+    if (m->known == 0 || m->best <= 0)
+        return (struct factor){.always = weight};
+    return (struct factor){.times = weight / m->best};
+}
+
+static double wish_of(enum sort_by sort, const struct considered *c, double latency,
+                      double throughput)
+{
+    switch (sort) {
+    case SORT_PRICE:
+        return 0; /* which is what ties go by */
+    case SORT_THROUGHPUT:
+        return -throughput;
+    case SORT_LATENCY:
+        return latency;
+    case SORT_UNSAID:
+        break;
+    }
+    return -c->score;
 }
 
 void score_all(const struct plan_question *q, struct considered *considered, struct rank *ranks,
-               unsigned n, struct arena *a)
+               unsigned n, unsigned kept, struct arena *a)
 {
     struct measured m[MEASURES];
     const struct route_weights *w = &q->weights;
-    double *room = ARENA_ARRAY(a, double, n);
+    const struct looking looking = looking_for(q);
     for (unsigned i = 0; i < n; i++) {
         if (is_kept(&considered[i]))
-            look_at(q, &considered[i]);
+            look_at(&looking, &considered[i]);
     }
-    for (unsigned which = 0; which < MEASURES; which++)
-        m[which] = measure_all(considered, n, which, room);
+    measure_all(considered, n, m);
+    find_medians(considered, n, kept, m, a);
+    struct factor by_cost = smaller(&m[COST], w->price, 1),
+                  by_latency = smaller(&m[LATENCY], w->latency, 1e-6),
+                  by_throughput = larger(&m[THROUGHPUT], w->throughput),
+                  by_reliability = larger(&m[RELIABILITY], w->reliability);
+    double always = by_cost.always + by_latency.always + by_throughput.always +
+                    by_reliability.always;
     for (unsigned i = 0; i < n; i++) {
         struct considered *c = &considered[i];
         if (!is_kept(c))
             continue;
-        ranks[i] = (struct rank){filled(&m[COST], c->cost), filled(&m[LATENCY], c->latency),
-                                 filled(&m[THROUGHPUT], c->throughput)};
-        c->score = w->price * smaller(&m[COST], c->cost, 1) +
-                   w->latency * smaller(&m[LATENCY], c->latency, 1e-6) +
-                   w->throughput * larger(&m[THROUGHPUT], c->throughput) +
-                   w->reliability * larger(&m[RELIABILITY], c->reliability);
+        double cost = filled(&m[COST], c->cost), latency = filled(&m[LATENCY], c->latency);
+        double throughput = filled(&m[THROUGHPUT], c->throughput);
+        c->score = always + by_cost.above / (cost + by_cost.one) +
+                   by_latency.above / (latency + by_latency.one) +
+                   by_throughput.times * throughput +
+                   by_reliability.times * filled(&m[RELIABILITY], c->reliability);
+        ranks[i] = (struct rank){
+            .place = rank_place(c, false),
+            .wish = wish_of(q->preferences->sort, c, latency, throughput),
+            .cost = cost,
+        };
     }
 }

@@ -1,15 +1,28 @@
-/* score.h: what the default strategy thinks of those that are left (contract 2.2). */
+/* score.h: what the default strategy thinks of those that are left (contract 2.2), and who of two is
+ * asked first. */
 #ifndef SLUICE_SRC_ROUTE_SCORE_H
 #define SLUICE_SRC_ROUTE_SCORE_H
 
 #include "sluice/route/plan.h"
 
-/* Fills cost, latency, throughput, reliability, is_slow, is_open and score of the kept ones.
- * `ranks`: room for n. */
-struct rank { /* the same numbers, with the median of the others where nothing is known */
-    double cost, latency, throughput;
+/* Where one stands: less is sooner, the first that differs decides; where nothing is known, the median
+ * of the others. */
+struct rank {
+    uint64_t place; /* its circuit, its cut-offs, its place in `order` */
+    double wish;    /* what `sort` says, else the score */
+    double cost;
 };
+
+/* `is_first`: it was drawn, or has the conversation. */
+static inline uint64_t rank_place(const struct considered *c, bool is_first)
+{
+    uint64_t trouble = (uint64_t)c->is_open << 1 | c->is_slow;
+    return trouble << 33 | (is_first ? 0 : (uint64_t)c->position + 1);
+}
+
+/* Fills cost, latency, throughput, reliability, is_slow, is_open and score of the kept ones, and their
+ * ranks. `ranks`: room for n. `kept`: how many are. */
 void score_all(const struct plan_question *q, struct considered *considered, struct rank *ranks,
-               unsigned n, struct arena *a);
+               unsigned n, unsigned kept, struct arena *a);
 
 #endif

@@ -175,9 +175,47 @@ static void an_empty_configuration_has_nothing(void **state)
     catalog_free(NULL);
 }
 
+static void slugs_have_numbers_for_endpoints_and_for_their_providers(void **state)
+{
+    (void)state;
+    static struct provider_options makers[] = {{.name = "MiniMax"}, {.name = "vertex"}};
+    static struct endpoint_options at[] = {
+        {.provider = 0, .upstream_model = "m", .variant = "fp8"},
+        {.provider = 0, .upstream_model = "m", .variant = "lightning"},
+        {.provider = 1, .upstream_model = "m"},
+    };
+    static struct model_options model = {.id = "x/m", .endpoints = at, .nendpoints = 3};
+    const struct snapshot s = {
+        .providers = makers, .nproviders = 2, .models = &model, .nmodels = 1};
+    struct catalog *c = catalog_new(&s);
+    const struct target *t = catalog_group(c, &model).first;
+    static const struct {
+        const char *slug;
+        int endpoint,
+            provider; /* which of t it is, and the first it is the provider of; -1: none */
+    } rows[] = {
+        {"minimax", -1, 0},     {"minimax/fp8", 0, -1}, {"minimax/lightning", 1, -1},
+        {"minimax/fp", -1, -1}, {"mini", -1, -1},       {"google-vertex", 2, 2},
+        {"vertex", -1, -1},     {"", -1, -1},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        unsigned number = catalog_slug_number(c, span_text(rows[i].slug));
+        int endpoint = -1, provider = -1;
+        for (int k = 2; k >= 0; k--) {
+            endpoint = t[k].slug_number == number ? k : endpoint;
+            provider = t[k].provider_slug_number == number ? k : provider;
+        }
+        assert_row(i, endpoint == rows[i].endpoint && provider == rows[i].provider);
+        assert_row(i, number == SLUG_UNKNOWN || number < catalog_slugs(c));
+        assert_row(i, (number == SLUG_UNKNOWN) == (endpoint < 0 && provider < 0));
+    }
+    catalog_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slugs_have_numbers_for_endpoints_and_for_their_providers),
         cmocka_unit_test(names_resolve_as_the_contract_says),
         cmocka_unit_test(endpoints_inherit_what_they_do_not_say),
         cmocka_unit_test(an_empty_configuration_has_nothing),

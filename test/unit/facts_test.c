@@ -96,6 +96,22 @@ static void models_are_known_by_name(void **state)
     }
 }
 
+static void what_was_looked_up_once_is_what_a_look_says(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"claude-opus-4-1", "gpt-5-codex", "gemini-2.5-pro", "x"};
+    for (unsigned i = 0; i < ROWS(names); i++) {
+        struct provider_options p;
+        struct target t = of(PROTOCOL_OPENAI, names[i], &p);
+        unsigned facts = facts_of(&t);
+        uint64_t most = facts_max_output(&t);
+        facts_keep(&t);
+        assert_row(i, t.known_facts == facts && t.known_max_output == most);
+        t.upstream_model = SPAN_LIT("claude-3"); /* and nobody looks again */
+        assert_row(i, facts_of(&t) == facts && facts_max_output(&t) == most);
+    }
+}
+
 static void each_word_overrules_the_one_before(void **state)
 {
     (void)state;
@@ -195,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_are_known_by_name),
+        cmocka_unit_test(what_was_looked_up_once_is_what_a_look_says),
         cmocka_unit_test(each_word_overrules_the_one_before),
         cmocka_unit_test(who_can_be_held_to_a_schema_is_known),
         cmocka_unit_test(search_is_where_it_is_offered),

@@ -34,32 +34,10 @@ static void names_become_slugs(void **state)
     }
 }
 
-static void a_provider_names_all_its_endpoints(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *wanted, *endpoint;
-        bool matches;
-    } rows[] = {
-        {"minimax", "minimax", true},
-        {"minimax", "minimax/fp8", true},
-        {"minimax/fp8", "minimax", false},
-        {"minimax/fp8", "minimax/fp8", true},
-        {"minimax/fp", "minimax/fp8", false},
-        {"mini", "minimax", false},
-        {"minimax/fp8", "minimax/lightning", false},
-        {"", "minimax", false},
-    };
-    for (unsigned i = 0; i < ROWS(rows); i++)
-        assert_row(i, slug_matches(span_text(rows[i].wanted), span_text(rows[i].endpoint)) ==
-                          rows[i].matches);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_become_slugs),
-        cmocka_unit_test(a_provider_names_all_its_endpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

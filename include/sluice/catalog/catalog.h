@@ -14,22 +14,27 @@ struct data_policy {
     bool stores, trains, zdr;
 };
 
-/* One thing that can be called: provider × upstream model. */
+/* One thing that can be called: provider × upstream model. What every plan looks at comes first. */
 struct target {
+    unsigned index; /* among all that are configured; TARGET_UNLISTED: not one */
+    unsigned slug_number, provider_slug_number; /* catalog_slug_number of it, and of "minimax" */
+    unsigned params, input;                     /* bits of enum capability and enum modality */
+    unsigned quantization;                      /* enum quantization */
+    struct data_policy policy;
+    bool enabled, distillable;
+    uint64_t context, max_output; /* tokens, 0: unknown */
+    double input_pd,
+        output_pd;    /* list prices of a token in pico-dollars; below 0: not both are known */
+    struct span slug; /* "minimax/fp8": slug.h */
     const struct provider_options *provider;
     unsigned provider_index;
-    unsigned index;                    /* among all that are configured; TARGET_UNLISTED: not one */
     const struct price_options *price; /* never NULL; may be unknown */
     const struct model_options *model; /* NULL for a provider that offers everything */
     struct span model_id;              /* canonical: "openai/gpt-5-mini" */
     struct span upstream_model;        /* what the provider calls it */
-    struct span slug;                  /* "minimax/fp8": slug.h */
-    uint64_t context, max_output;      /* tokens, 0: unknown */
-    unsigned params, input;            /* bits of enum capability and enum modality */
-    unsigned quantization;             /* enum quantization */
-    struct data_policy policy;
-    bool enabled, distillable;
-    const struct fact_options *facts; /* of the endpoint, NULL: none */
+    const struct fact_options *facts;  /* of the endpoint, NULL: none */
+    unsigned known_facts;              /* facts.h, looked up once */
+    uint64_t known_max_output;         /* 0: neither was looked up */
 };
 #define TARGET_UNLISTED UINT32_MAX
 
@@ -57,6 +62,12 @@ void catalog_free(struct catalog *c);
 
 /* False when nothing has that name. Spans of the result lie in the catalog or in `name`. */
 bool catalog_resolve(const struct catalog *c, struct span name, struct resolution *out);
+
+/* Slugs as numbers, of endpoints and of providers: below catalog_slugs, or SLUG_UNKNOWN where nobody
+ * is called that. */
+#define SLUG_UNKNOWN UINT32_MAX
+unsigned catalog_slugs(const struct catalog *c);
+unsigned catalog_slug_number(const struct catalog *c, struct span slug);
 
 /* All that are configured, by their index. */
 const struct target *catalog_targets(const struct catalog *c, unsigned *n);

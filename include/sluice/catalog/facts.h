@@ -15,4 +15,7 @@ uint64_t facts_max_output(const struct target *t);
 /* Whose tokens it counts in; VOCABULARY_NONE where nobody outside knows. */
 enum vocabulary_name facts_vocabulary(const struct target *t);
 
+/* Looks both up, so that nobody has to for a request: tables are searched by name. */
+void facts_keep(struct target *t);
+
 #endif

@@ -10,8 +10,4 @@
 /* Made in the arena; `name` is a provider's, or an endpoint's with its variant behind a slash. */
 struct span slug_make(struct span name, struct arena *a);
 
-/* Is `endpoint` ("minimax/fp8", "openai") what `wanted` names: itself, or its provider? Both are
- * slugs. */
-bool slug_matches(struct span wanted, struct span endpoint);
-
 #endif

@@ -44,9 +44,21 @@ void stats_note(struct stats *s, enum stat_kind which, uint64_t value, uint64_t 
 /* An attempt that failed counts here and nowhere else. */
 void stats_note_outcome(struct stats *s, bool ok, uint64_t now_unix_ms);
 
-/* Remembered until something is noted or leaves the window, and then for a second at most. */
-const struct quantiles *stats_quantiles(struct stats *s, enum stat_kind which,
-                                        uint64_t now_unix_ms);
+/* Of the last 5 minutes. */
+struct figures {
+    struct quantiles of[STATS];
+    struct outcomes seen;
+};
+/* Valid until the next call. Quantiles are remembered until something is noted or leaves the window,
+ * and then for a second at most; so this is as cheap as a look at memory. */
+const struct figures *stats_figures(struct stats *s, uint64_t now_unix_ms);
+
+static inline const struct quantiles *stats_quantiles(struct stats *s, enum stat_kind which,
+                                                      uint64_t now_unix_ms)
+{
+    return &stats_figures(s, now_unix_ms)->of[which];
+}
+
 /* Of the last 5 minutes, or of the last `span_ms` of them, to 10 s. */
 struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_unix_ms);
 

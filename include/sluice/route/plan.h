@@ -81,13 +81,15 @@ struct considered {
     enum filter dropped_by;
     bool is_slow, is_open, is_sticky; /* misses a cut-off; its circuit; has the conversation */
     unsigned position;                /* in `order`; PLAN_UNPLACED: not named */
-    double cost;                      /* estimate in pico-dollars; below 0: unknown */
-    double latency, throughput;       /* p50; 0: unknown */
-    double reliability;               /* share that went well */
-    double score;                     /* of the default strategy */
     unsigned missing;                 /* capabilities, FILTER_PARAMETERS */
+    double score;                     /* of the default strategy; 0: nobody else is left */
+    /* Below 0: unknown, or nobody had to know, since it was dropped or nobody else is left. */
+    double cost;                /* estimate in pico-dollars */
+    double latency, throughput; /* p50 */
+    double reliability;         /* share that went well */
 };
 #define PLAN_UNPLACED UINT32_MAX
+#define PLAN_UNKNOWN (-1.0)
 
 struct plan {
     struct planned_attempt *attempts; /* in the arena */
