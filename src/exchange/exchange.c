@@ -356,12 +356,14 @@ void exchange_count_here(struct exchange *x)
 
 struct looking {
     const struct exchange *x;
-    struct health_time now;
+    struct health_time now; /* from the first look on: a single endpoint is not looked at */
 };
 
 static void look(void *arg, const struct target *t, struct target_health *out)
 {
-    const struct looking *l = arg;
+    struct looking *l = arg;
+    if (l->now.ms == 0)
+        l->now = health_now();
     health_look(l->x->deployment->health, t, l->x->wants_stream, &l->now, out);
 }
 
@@ -376,7 +378,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
     enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
     const struct openai_request *r = x->request;
     struct preferences preferences;
-    struct looking looking = {.x = x, .now = health_now()};
+    struct looking looking = {.x = x};
     if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
         return false;
     struct plan_question q = {
