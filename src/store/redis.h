@@ -53,6 +53,16 @@ struct redis_get {
 bool redis_get(struct redis *r, struct span key, struct redis_get *g);
 void redis_get_cancel(struct redis_get *g);
 
+struct redis_hear {
+    struct redis *redis;
+    void (*done)(struct redis_hear *h, const struct notes *heard);
+    struct store_place from;
+    struct link_call call;
+};
+bool redis_hear(struct redis *r, struct span channel, struct redis_hear *h);
+void redis_hear_cancel(struct redis_hear *h);
+bool redis_tell(struct redis *r, struct span channel, struct span note, uint64_t keep_ms);
+
 bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms);
 
 #endif

@@ -2,6 +2,8 @@
  *
  *   admit   memory, sqlite   embedded.c, at once
  *           redis            redis.c; away: embedded.c, or no
+ *   notes   memory, sqlite   nobody else is there
+ *           redis            redis.c; away: they are lost
  *   values  memory           embedded.c, at once
  *           sqlite           embedded.c, else disk.c; written to both
  *           redis            redis.c; away: embedded.c (what was put while away), or nothing
@@ -15,6 +17,7 @@
 #include "sluice/base/arena.h"
 #include "sluice/net/timer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Whoever waits for an answer. Heads the two kinds of call, so that closing the store finds them. */
@@ -57,6 +60,13 @@ struct value_call {
     struct deadline late;   /* from disk; Redis keeps its own time */
     size_t key_len;
     uint8_t key[STORE_KEY_MAX_BYTES];
+};
+
+struct hear_call {
+    struct waiting waiting; /* first, as above */
+    hear_fn done;
+    void *arg;
+    struct redis_hear redis;
 };
 
 static void wait_for(struct store *s, struct waiting *w)
@@ -329,6 +339,76 @@ void store_put(struct store *s, struct span key, struct span value, uint64_t ttl
 {
     if (!key_fits(key) || value.len > STORE_VALUE_MAX_BYTES || !put(s, key, value, ttl_ms))
         metric_add(s->errors, 1);
+}
+
+/* ── notes ───────────────────────────────────────────────────────────────────────────────────── */
+
+struct store_place store_place_at(uint64_t unix_ms)
+{
+    struct store_place p;
+
+    snprintf(p.id, sizeof(p.id), "%llu-0", (unsigned long long)unix_ms);
+    return p;
+}
+
+void store_tell(struct store *s, struct span channel, struct span note, uint64_t keep_ms)
+{
+    if (s->redis == NULL)
+        return;
+    if (!key_fits(channel) || note.len > STORE_NOTE_MAX_BYTES ||
+        !redis_tell(s->redis, channel, note, keep_ms))
+        metric_add(s->errors, 1);
+}
+
+static void hear_end(struct hear_call *call)
+{
+    wait_no_more(&call->waiting);
+    free(call);
+}
+
+static void on_heard(struct redis_hear *h, const struct notes *heard)
+{
+    struct hear_call *call = OWNER(struct hear_call, redis, h);
+    hear_fn done = call->done;
+    void *arg = call->arg;
+
+    hear_end(call);
+    done(arg, heard);
+}
+
+void store_hear_cancel(struct hear_call *call)
+{
+    redis_hear_cancel(&call->redis);
+    hear_end(call);
+}
+
+static void drop_hear(struct waiting *w)
+{
+    store_hear_cancel((struct hear_call *)w);
+}
+
+enum store_answer store_hear(struct store *s, struct span channel, const struct store_place *from,
+                             struct notes *out, hear_fn done, void *arg, struct hear_call **pending)
+{
+    struct hear_call *call;
+
+    *pending = NULL;
+    *out = (struct notes){.next = *from, .is_heard = s->redis == NULL};
+    if (s->redis == NULL || !key_fits(channel) || !redis_takes(s->redis))
+        return STORE_DONE;
+    call = xcalloc(1, sizeof(*call));
+    call->done = done;
+    call->arg = arg;
+    call->waiting.drop = drop_hear;
+    call->redis.from = *from;
+    call->redis.done = on_heard;
+    if (!redis_hear(s->redis, channel, &call->redis)) {
+        free(call);
+        return STORE_DONE;
+    }
+    wait_for(s, &call->waiting);
+    *pending = call;
+    return STORE_PENDING;
 }
 
 /* ── coming and going ────────────────────────────────────────────────────────────────────────── */

@@ -98,6 +98,48 @@ void bed_run_for(struct bed *b, unsigned ms)
 
 /* ── log and metrics ─────────────────────────────────────────────────────────────────────────── */
 
+struct hearing {
+    bool answered;
+    struct notes heard; /* but for the notes themselves */
+    char text[1024];
+};
+
+static void keep_heard(struct hearing *h, const struct notes *heard)
+{
+    size_t at = 0;
+    h->answered = true;
+    h->heard = *heard;
+    h->text[0] = '\0';
+    for (unsigned i = 0; i < heard->n; i++)
+        at += (size_t)snprintf(h->text + at, sizeof h->text - at, "%.*s ",
+                               SPAN_FMT(span_sub(heard->at[i], 0, 20)));
+}
+
+static void on_hear(void *arg, const struct notes *heard)
+{
+    keep_heard(arg, heard);
+}
+
+static bool was_heard(void *arg)
+{
+    return ((struct hearing *)arg)->answered;
+}
+
+const char *bed_hear(struct bed *b, struct store *s, struct store_place *from)
+{
+    static struct hearing h;
+    struct notes out;
+    struct hear_call *call;
+
+    h.answered = false;
+    if (store_hear(s, SPAN_LIT("talk"), from, &out, on_hear, &h, &call) == STORE_DONE)
+        keep_heard(&h, &out);
+    else
+        assert_true(bed_run_until(b, was_heard, &h, ANSWER_MS));
+    *from = h.heard.next;
+    return h.heard.is_heard ? h.text : NULL;
+}
+
 double bed_errors(struct bed *b)
 {
     struct metric_family *f = metric_declare(b->metrics, METRIC_COUNTER,

@@ -54,6 +54,10 @@ struct admit_answer bed_admit(struct bed *b, struct store *s, const char *scope,
                               uint64_t now_unix_ms);
 struct value_answer bed_get(struct bed *b, struct store *s, struct span key);
 
+/* What the channel "talk" brings from *from on, which moves; as texts with a blank behind each. NULL: the
+ * store is away. */
+const char *bed_hear(struct bed *b, struct store *s, struct store_place *from);
+
 double bed_errors(struct bed *b); /* sluice_store_errors_total */
 /* How often `text` is in the log so far. */
 unsigned bed_log_count(struct bed *b, const char *text);

@@ -254,6 +254,13 @@ static void a_cancelled_call_is_never_answered_and_others_are(void **state)
     assert_int_equal(bed_admit(&bed, store, "key:cancel", 1000, START).remaining, 1000 - 21);
 }
 
+static void on_no_notes(void *arg, const struct notes *heard)
+{
+    (void)arg;
+    (void)heard;
+    fail_msg("a cancelled call was answered");
+}
+
 static void closing_drops_pending_calls(void **state)
 {
     struct store *other = bed_store_open(&bed, &options);
@@ -262,9 +269,13 @@ static void closing_drops_pending_calls(void **state)
     struct value_answer value;
     struct admit_call *call;
     struct value_call *value_call;
+    struct store_place from = {""};
+    struct notes notes;
+    struct hear_call *hear_call;
 
     (void)state;
     bed_store_connected(&bed, other);
+    store_hear(other, SPAN_LIT("talk"), &from, &notes, on_no_notes, NULL, &hear_call);
     store_admit(other, &q, &out, on_never, NULL, &call);
     store_get(other, SPAN_LIT("absent"), &value, NULL, NULL, &value_call);
     store_put(other, SPAN_LIT("late"), SPAN_LIT("value"), 60000);
@@ -369,6 +380,72 @@ static void a_cancelled_get_is_never_answered(void **state)
     assert_value(SPAN_LIT("there"), SPAN_LIT("1"));
 }
 
+/* ── telling each other ──────────────────────────────────────────────────────────────────────── */
+
+static void tell(const char *note)
+{
+    store_tell(store, SPAN_LIT("talk"), span_text(note), 60000);
+}
+
+static void what_is_told_is_heard_once_and_by_who_comes_later(void **state)
+{
+    struct store_place mine = {""}, yours = {""};
+
+    (void)state;
+    assert_string_equal(bed_hear(&bed, store, &mine), "");
+    tell("one");
+    tell("two");
+    if (!backend->redis) { /* nobody else is there */
+        assert_string_equal(bed_hear(&bed, store, &mine), "");
+        return;
+    }
+    assert_string_equal(bed_hear(&bed, store, &mine), "one two ");
+    assert_string_equal(bed_hear(&bed, store, &mine), "");
+    tell("three");
+    assert_string_equal(bed_hear(&bed, store, &mine), "three ");
+    assert_string_equal(bed_hear(&bed, store, &yours), "one two three ");
+}
+
+static void a_place_in_time_leaves_out_what_was_told_before(void **state)
+{
+    struct store_place before = store_place_at(clock_unix_ms() - 60000),
+                       after = store_place_at(clock_unix_ms() + 60000);
+
+    (void)state;
+    tell("now");
+    assert_string_equal(bed_hear(&bed, store, &before), backend->redis ? "now " : "");
+    assert_string_equal(bed_hear(&bed, store, &after), "");
+}
+
+static void many_notes_come_some_at_a_time(void **state)
+{
+    static char big[STORE_NOTE_MAX_BYTES];
+    struct store_place from = {""};
+    unsigned heard = 0;
+
+    (void)state;
+    memset(big, 'x', sizeof(big));
+    for (unsigned i = 0; i < 20; i++)
+        store_tell(store, SPAN_LIT("talk"), span_of(big, sizeof(big)), 60000);
+    for (unsigned i = 0; i < 4; i++)
+        heard += (unsigned)strlen(bed_hear(&bed, store, &from)) / 21;
+    assert_int_equal(heard, backend->redis ? 20 : 0);
+}
+
+static void a_cancelled_hearing_is_never_answered(void **state)
+{
+    struct store_place from = {""};
+    struct notes out;
+    struct hear_call *call;
+
+    (void)state;
+    store_hear(store, SPAN_LIT("talk"), &from, &out, on_no_notes, NULL, &call);
+    if (call != NULL)
+        store_hear_cancel(call);
+    store_put(store, SPAN_LIT("there"), SPAN_LIT("1"), 60000);
+    assert_value(SPAN_LIT("there"), SPAN_LIT("1"));
+}
+
 #define CASE(name) {#name, name}
 static const struct {
     const char *name;
@@ -392,6 +469,10 @@ static const struct {
     CASE(keys_and_values_are_any_bytes),
     CASE(the_largest_values_come_back_whole),
     CASE(a_cancelled_get_is_never_answered),
+    CASE(what_is_told_is_heard_once_and_by_who_comes_later),
+    CASE(a_place_in_time_leaves_out_what_was_told_before),
+    CASE(many_notes_come_some_at_a_time),
+    CASE(a_cancelled_hearing_is_never_answered),
 };
 
 enum { CASES = sizeof(cases) / sizeof(*cases), BACKENDS = sizeof(backends) / sizeof(*backends) };

@@ -492,13 +492,13 @@ static void a_ca_file_that_is_not_there_is_an_error_at_the_start(void **state)
 
 /* ── a Redis that is none ────────────────────────────────────────────────────────────────────── */
 
-/* Greets like a Redis; what it says to EVALSHA is the test's. */
+/* Greets like a Redis; what it says to EVALSHA and XREAD is the test's. */
 struct fake {
     struct listener *listener;
     struct stream *stream;
     redisReader *reader;
     const char *greeting; /* instead of a reply to the first command; NULL: as Redis would */
-    const char *reply;    /* to EVALSHA; NULL: keeps it for fake_say */
+    const char *reply;    /* to EVALSHA and XREAD; NULL: keeps it for fake_say */
     unsigned connections, kept;
 };
 
@@ -518,7 +518,7 @@ static void fake_hear(struct fake *f, const char *word)
         fake_say(f, "$40\r\n0123456789012345678901234567890123456789\r\n");
     else if (strcmp(word, "EVAL") == 0)
         fake_say(f, "*4\r\n:1\r\n:0\r\n:1\r\n:0\r\n");
-    else if (strcmp(word, "EVALSHA") != 0)
+    else if (strcmp(word, "EVALSHA") != 0 && strcmp(word, "XREAD") != 0)
         fake_say(f, "+OK\r\n");
     else if (f->reply != NULL)
         fake_say(f, f->reply);
@@ -651,6 +651,60 @@ static void answers_of_another_shape_are_local_answers(void **state)
         assert_false(is_away(store));
         fake_close(&fake);
     }
+}
+
+#define NOTE(id, fields) "*2\r\n$3\r\n" id "\r\n" fields
+#define NOTES(n, entries) "*1\r\n*2\r\n$4\r\ntalk\r\n*" n "\r\n" entries
+
+static void what_is_no_note_is_stepped_over(void **state)
+{
+    static const struct {
+        const char *reply, *heard, *place; /* heard NULL: nothing was */
+    } rows[] = {
+        {"*-1\r\n", "", "0-0"},
+        {"*0\r\n", "", "0-0"},
+        {":1\r\n", "", "0-0"},
+        {"-ERR unknown command\r\n", NULL, "0-0"},
+        {"*1\r\n:1\r\n", "", "0-0"},
+        {"*1\r\n*2\r\n:1\r\n:1\r\n", "", "0-0"},
+        {NOTES("0", ""), "", "0-0"},
+        {NOTES("1", ":1\r\n"), "", "0-0"},
+        {NOTES("1", "*2\r\n:1\r\n:2\r\n"), "", "0-0"},
+        {NOTES("1", NOTE("1-1", "*-1\r\n")), "", "1-1"},
+        {NOTES("1", NOTE("1-1", "*2\r\n:1\r\n:2\r\n")), "", "1-1"},
+        {NOTES("2", NOTE("1-1", ":7\r\n") NOTE("1-2", "*2\r\n$1\r\nn\r\n$2\r\nhi\r\n")), "hi ",
+         "1-2"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct fake fake = {.reply = rows[i].reply};
+        struct store_place from = {"0-0"};
+        fake_open(&fake);
+        bed_store_connected(&bed, store);
+        const char *heard = bed_hear(&bed, store, &from);
+        if (rows[i].heard == NULL)
+            assert_null(heard);
+        else
+            assert_string_equal(heard, rows[i].heard);
+        assert_string_equal(from.id, rows[i].place);
+        assert_false(is_away(store));
+        fake_close(&fake);
+    }
+}
+
+static void while_redis_is_away_nothing_is_heard_at_once(void **state)
+{
+    struct store_place from = {"5-0"};
+
+    (void)state;
+    open_on_redis(false);
+    bed_redis_kill(&bed);
+    assert_true(bed_run_until(&bed, is_away, store, 3000));
+    store_tell(store, SPAN_LIT("talk"), SPAN_LIT("lost"), 60000);
+    assert_null(bed_hear(&bed, store, &from));
+    assert_string_equal(from.id, "5-0");
+    assert_int_equal(bed_log_count(&bed, "store lost"), 1);
 }
 
 static void an_endless_reply_is_cut_off(void **state)
@@ -814,6 +868,8 @@ int main(void)
         CASE(garbage_in_the_greeting_is_a_lost_store),
         CASE(garbage_for_an_answer_is_a_local_answer),
         CASE(answers_of_another_shape_are_local_answers),
+        CASE(what_is_no_note_is_stepped_over),
+        CASE(while_redis_is_away_nothing_is_heard_at_once),
         CASE(an_endless_reply_is_cut_off),
         CASE(a_reply_after_the_cancel_is_nobody_elses),
         CASE(a_reply_after_its_time_is_nobody_elses),

@@ -78,6 +78,39 @@ void store_get_cancel(struct value_call *call);
 /* Fire and forget: what cannot be written is counted as a store error. `ttl_ms` > 0. */
 void store_put(struct store *s, struct span key, struct span value, uint64_t ttl_ms);
 
+/* --- what replicas tell each other -------------------------------------------------------- */
+
+/* A channel keeps its notes for a while, so that who comes later hears them, too, its own among them.
+ * It is nobody's memory: a note may be lost. Without Redis nobody else is there: telling does nothing
+ * and hearing brings nothing. Channels are named like values. */
+enum { STORE_NOTE_MAX_BYTES = 32 * 1024, STORE_NOTES_MAX = 8 };
+
+/* Where in a channel somebody is who has heard everything before; zeroed: at its beginning. */
+struct store_place {
+    char id[48];
+};
+struct store_place store_place_at(uint64_t unix_ms); /* by the store's clock */
+
+struct notes {
+    struct span at[STORE_NOTES_MAX]; /* borrowed until `done` returns */
+    unsigned n;
+    struct store_place next; /* where to go on */
+    bool has_more;
+    bool is_heard; /* false: the store is away */
+};
+
+/* Fire and forget. The channel is forgotten when nothing was told for `keep_ms`; it holds some
+ * thousand notes. */
+void store_tell(struct store *s, struct span channel, struct span note, uint64_t keep_ms);
+
+struct hear_call; /* as admit_call */
+typedef void (*hear_fn)(void *arg, const struct notes *heard);
+
+enum store_answer store_hear(struct store *s, struct span channel, const struct store_place *from,
+                             struct notes *out, hear_fn done, void *arg,
+                             struct hear_call **pending);
+void store_hear_cancel(struct hear_call *call);
+
 /* --- life ---------------------------------------------------------------------------------- */
 
 /* NULL and *why when the configuration cannot work at all (an SQLite file that cannot be written, a
