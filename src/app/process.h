@@ -3,6 +3,7 @@
 #define SLUICE_APP_PROCESS_H
 
 #include "sluice/api/api.h"
+#include "sluice/exchange/endpoint_gauges.h"
 #include "sluice/net/listener.h"
 #include "sluice/net/timer.h"
 
@@ -40,6 +41,7 @@ struct process {
     struct metric_family *hash_family;
     struct metric_series *resident, *cpu, *descriptors;
     struct metric_family *pools;
+    struct endpoint_gauges *endpoint_gauges;
 };
 
 /* serve.c: runs until it is told to stop; returns the exit code. */

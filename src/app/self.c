@@ -27,6 +27,7 @@ void self_declare(struct process *p)
                (double)clock_unix_ms() / 1000);
     p->pools = metric_declare(r, METRIC_GAUGE, "sluice_upstream_connections",
                               "Connections to providers by state.", "endpoint,state", NULL, 0);
+    p->endpoint_gauges = endpoint_gauges_new(r);
     struct metric_family *build = metric_declare(r, METRIC_GAUGE, "sluice_build_info",
                                                  "What is running.", "version", NULL, 0);
     metric_set(metric_series(build, (const char *[]){SLUICE_VERSION}), 1);
@@ -89,5 +90,6 @@ void self_measure(struct process *p)
     metric_set(g->instruments.connections, g->http.connections);
     metric_set(g->instruments.buffer_bytes, (double)g->http.bodies.used_bytes);
     measure_pools(p);
+    endpoint_gauges_update(p->endpoint_gauges, g->now);
     metric_set(g->instruments.lag, (double)loop_take_lag_us(p->loop) * 1e-6);
 }

@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include "sluice/base/log.h"
+#include "sluice/exchange/sharing.h"
 #include "sluice/net/dial.h"
 
 #include <errno.h>
@@ -177,8 +178,10 @@ static int gateway_start(struct process *p, struct snapshot *s)
     if (access_log_start(g, &s->observability) < 0)
         return -1;
     g->store = store_open(p->loop, &s->store, g->metrics, &why);
-    if (g->store != NULL && reload_install(p, s, &why) == 0)
+    if (g->store != NULL && reload_install(p, s, &why) == 0) {
+        g->sharing = sharing_open(g);
         return 0;
+    }
     fprintf(stderr, "sluice: %s\n", why.text);
     return -1;
 }
@@ -189,6 +192,7 @@ static void gateway_stop(struct process *p)
     struct fault why = {.kind = FAULT_SHUTTING_DOWN};
     exchange_fail_all(g, &why);
     ports_close(p);
+    sharing_close(g->sharing);
     deployment_unref(g->now);
     g->now = NULL;
     if (g->store != NULL)
@@ -222,6 +226,7 @@ static int run(struct process *p, struct snapshot *s)
     exchange_free_spares();
     if (p->gateway.access_log != NULL)
         log_sink_close(p->gateway.access_log);
+    endpoint_gauges_free(p->endpoint_gauges);
     instruments_fini(&p->gateway.instruments);
     metric_registry_free(p->gateway.metrics);
     log_close();

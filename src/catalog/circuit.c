@@ -7,13 +7,19 @@ bool circuit_is_open(const struct circuit *c, uint64_t now_ms)
     return c->is_open && (now_ms < c->open_until_ms || now_ms < c->probing_until_ms);
 }
 
-const char *circuit_word(const struct circuit *c, uint64_t now_ms)
+enum circuit_state circuit_state(const struct circuit *c, uint64_t now_ms)
 {
     if (now_ms < c->cool_until_ms)
-        return "cooling";
+        return CIRCUIT_COOLING;
     if (!c->is_open)
-        return "closed";
-    return now_ms < c->open_until_ms ? "open" : "half-open";
+        return CIRCUIT_CLOSED;
+    return now_ms < c->open_until_ms ? CIRCUIT_OPEN : CIRCUIT_HALF_OPEN;
+}
+
+const char *circuit_word(const struct circuit *c, uint64_t now_ms)
+{
+    static const char *const words[] = {"closed", "half-open", "open", "cooling"};
+    return words[circuit_state(c, now_ms)];
 }
 
 void circuit_begin(struct circuit *c, uint64_t now_ms)

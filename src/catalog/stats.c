@@ -218,8 +218,9 @@ struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_u
 
 /* --- between processes ---------------------------------------------------------------------------- */
 
-/* ok, failed (u32), and for each bucket that counted: stat, bucket, count (u16), little-endian. */
-enum { HEAD_BYTES = 8, ENTRY_BYTES = 4 };
+/* Version, ok, failed (u32), and for each bucket that counted: stat, bucket, count (u16),
+ * little-endian. */
+enum { VERSION = 1, HEAD_BYTES = 9, ENTRY_BYTES = 4, AHEAD_MAX = 3 /* slices */ };
 _Static_assert(HEAD_BYTES + STATS * BUCKETS * ENTRY_BYTES <= STATS_PACKED_MAX,
                "each has its place");
 _Static_assert(BUCKETS <= UINT8_MAX, "a bucket is one byte");
@@ -245,8 +246,9 @@ unsigned stats_pack(const struct stats *s, uint64_t slice, uint8_t out[STATS_PAC
     if (from == NULL)
         return 0;
     unsigned len = HEAD_BYTES;
-    put(out, from->seen.ok, 4);
-    put(out + 4, from->seen.failed, 4);
+    out[0] = VERSION;
+    put(out + 1, from->seen.ok, 4);
+    put(out + 5, from->seen.failed, 4);
     for (unsigned which = 0; which < STATS; which++) {
         for (unsigned b = 0; b < BUCKETS; b++) {
             if (from->count[which][b] == 0)
@@ -262,9 +264,10 @@ unsigned stats_pack(const struct stats *s, uint64_t slice, uint8_t out[STATS_PAC
 
 static bool is_sound(const uint8_t *packed, unsigned len)
 {
-    enum { MOST_OUTCOMES = 1 << 24 }; /* in ten seconds; and so that sums stay sums */
+    enum { MOST_OUTCOMES = 1 << 20 }; /* in ten seconds; and so that sums stay sums */
     if (len < HEAD_BYTES || len > STATS_PACKED_MAX || (len - HEAD_BYTES) % ENTRY_BYTES != 0 ||
-        get(packed, 4) > MOST_OUTCOMES || get(packed + 4, 4) > MOST_OUTCOMES)
+        packed[0] != VERSION || get(packed + 1, 4) > MOST_OUTCOMES ||
+        get(packed + 5, 4) > MOST_OUTCOMES)
         return false;
     for (unsigned at = HEAD_BYTES; at < len; at += ENTRY_BYTES) {
         if (packed[at] >= STATS || packed[at + 1] >= BUCKETS)
@@ -279,10 +282,12 @@ bool stats_add_packed(struct stats *s, uint64_t slice, const uint8_t *packed, un
     if (!is_sound(packed, len))
         return false;
     move(s, now_unix_ms);
+    if (slice > s->newest && slice - s->newest <= AHEAD_MAX)
+        slice = s->newest;
     if (slice > s->newest || s->newest - slice >= STATS_SLICES)
         return true;
     struct slice *to = filled(s, slice);
-    count_outcomes(s, to, (struct outcomes){get(packed, 4), get(packed + 4, 4)});
+    count_outcomes(s, to, (struct outcomes){get(packed + 1, 4), get(packed + 5, 4)});
     for (unsigned at = HEAD_BYTES; at < len; at += ENTRY_BYTES)
         count(s, to, packed[at], packed[at + 1], get(packed + at + 2, 2));
     return true;

@@ -1,22 +1,27 @@
 #include "health.h"
 
+#include "sluice/base/digest.h"
 #include "sluice/base/log.h"
 #include "sluice/base/map.h"
-#include "sluice/catalog/circuit.h"
 #include "sluice/net/loop.h"
 
 #include <stdlib.h>
 
+enum { ID_BYTES = 16 };
+
 struct health {
     struct circuit circuit;
-    struct stats *stats;
+    struct stats *stats; /* of all replicas */
+    struct stats *own;   /* of this one, when there may be others; else NULL */
     unsigned refs;
-    struct buf identity; /* "model at provider/variant as upstream-name" */
+    struct buf identity;  /* "model at provider/variant as upstream-name" */
+    uint8_t id[ID_BYTES]; /* of it, for other replicas */
 };
 
 struct health_table {
     struct health **of_target, **of_provider; /* by their indices */
     unsigned ntargets, nproviders;
+    struct map by_id;
 };
 
 /* --- who is the same ------------------------------------------------------------------------------ */
@@ -40,13 +45,15 @@ static void unref(struct health *h)
     if (h == NULL || --h->refs > 0)
         return;
     stats_free(h->stats);
+    stats_free(h->own);
     buf_fini(&h->identity);
     free(h);
 }
 
 /* The one of that identity, which is taken over, or a new one. */
-static struct health *health_for(const struct map *known, struct buf identity)
+static struct health *health_for(const struct map *known, struct buf identity, bool is_shared)
 {
+    uint8_t digest[SHA256_BYTES];
     struct health *h = map_get(known, buf_span(&identity));
     if (h != NULL) {
         buf_fini(&identity);
@@ -57,6 +64,9 @@ static struct health *health_for(const struct map *known, struct buf identity)
     h->refs = 1;
     h->identity = identity;
     h->stats = stats_new();
+    h->own = is_shared ? stats_new() : NULL;
+    digest_sha256(buf_span(&identity), digest);
+    memcpy(h->id, digest, ID_BYTES);
     return h;
 }
 
@@ -66,11 +76,17 @@ static void know(struct map *known, struct health *const *list, unsigned n)
         must(map_put(known, buf_span(&list[i]->identity), list[i]));
 }
 
+static struct health *health_at(const struct health_table *t, unsigned i)
+{
+    return i < t->ntargets ? t->of_target[i] : t->of_provider[i - t->ntargets];
+}
+
 struct health_table *health_table_new(const struct catalog *c, const struct snapshot *s,
                                       const struct health_table *before)
 {
     struct health_table *t = xcalloc(1, sizeof *t);
     struct map known = {0};
+    bool is_shared = s->store.kind == STORE_REDIS;
     if (before != NULL) {
         know(&known, before->of_target, before->ntargets);
         know(&known, before->of_provider, before->nproviders);
@@ -80,13 +96,17 @@ struct health_table *health_table_new(const struct catalog *c, const struct snap
     t->of_target = xcalloc(t->ntargets + 1, sizeof *t->of_target);
     t->of_provider = xcalloc(t->nproviders + 1, sizeof *t->of_provider);
     for (unsigned i = 0; i < t->ntargets; i++)
-        t->of_target[i] = health_for(&known, identity_of(&targets[i]));
+        t->of_target[i] = health_for(&known, identity_of(&targets[i]), is_shared);
     for (unsigned i = 0; i < t->nproviders; i++) {
         struct buf identity = {0};
         must(buf_addf(&identity, "provider %s", s->providers[i].name));
-        t->of_provider[i] = health_for(&known, identity);
+        t->of_provider[i] = health_for(&known, identity, is_shared);
     }
     map_fini(&known);
+    for (unsigned i = 0; is_shared && i < t->ntargets + t->nproviders; i++) {
+        struct health *h = health_at(t, i);
+        must(map_put(&t->by_id, span_of(h->id, ID_BYTES), h));
+    }
     return t;
 }
 
@@ -98,6 +118,7 @@ void health_table_free(struct health_table *t)
         unref(t->of_target[i]);
     for (unsigned i = 0; i < t->nproviders; i++)
         unref(t->of_provider[i]);
+    map_fini(&t->by_id);
     free(t->of_target);
     free(t->of_provider);
     free(t);
@@ -149,9 +170,13 @@ void health_end(struct health *h, enum attempt_result result, unsigned status)
         return;
     }
     bool ok = !is_failure(result, status);
-    if (ok == (result == RESULT_OK)) /* a request at fault is no success either */
+    if (ok == (result == RESULT_OK)) { /* a request at fault is no success either */
         stats_note_outcome(h->stats, ok, unix_ms);
-    struct outcomes lately = stats_outcomes(h->stats, CIRCUIT_WINDOW_MS, unix_ms);
+        if (h->own != NULL)
+            stats_note_outcome(h->own, ok, unix_ms);
+    }
+    struct stats *own = h->own != NULL ? h->own : h->stats;
+    struct outcomes lately = stats_outcomes(own, CIRCUIT_WINDOW_MS, unix_ms);
     if (circuit_note(&h->circuit, ok, lately, now_ms()))
         log_info("circuit", "endpoint=\"%.*s\" state=%s", SPAN_FMT(buf_span(&h->identity)),
                  health_word(h));
@@ -162,18 +187,25 @@ void health_cool(struct health *h, uint64_t for_ms)
     circuit_cool(&h->circuit, for_ms, now_ms());
 }
 
+static void note(struct health *h, enum stat_kind which, uint64_t value, uint64_t unix_ms)
+{
+    stats_note(h->stats, which, value, unix_ms);
+    if (h->own != NULL)
+        stats_note(h->own, which, value, unix_ms);
+}
+
 void health_note(struct health *h, const struct health_figures *f)
 {
     uint64_t unix_ms = clock_unix_ms();
     uint64_t writing_us = f->total_us;
     if (f->is_stream && f->first_token_us > 0) {
-        stats_note(h->stats, STAT_TTFT, f->first_token_us, unix_ms);
+        note(h, STAT_TTFT, f->first_token_us, unix_ms);
         writing_us = f->total_us - f->first_token_us;
     } else if (!f->is_stream) {
-        stats_note(h->stats, STAT_DURATION, f->total_us, unix_ms);
+        note(h, STAT_DURATION, f->total_us, unix_ms);
     }
     if (f->output_tokens > 1 && writing_us > 0)
-        stats_note(h->stats, STAT_THROUGHPUT, f->output_tokens * 1000000000 / writing_us, unix_ms);
+        note(h, STAT_THROUGHPUT, f->output_tokens * 1000000000 / writing_us, unix_ms);
 }
 
 /* --- what is told --------------------------------------------------------------------------------- */
@@ -200,4 +232,54 @@ void health_look(const struct health_table *t, const struct target *target, bool
 const char *health_word(const struct health *h)
 {
     return circuit_word(&h->circuit, now_ms());
+}
+
+enum circuit_state health_state(const struct health *h)
+{
+    return circuit_state(&h->circuit, now_ms());
+}
+
+const struct figures *health_figures(struct health *h)
+{
+    return stats_figures(h->stats, clock_unix_ms());
+}
+
+/* --- between replicas ----------------------------------------------------------------------------- */
+
+/* An entry: who it is, how many bytes (u16, little-endian), and those. */
+enum { ENTRY_HEAD_BYTES = ID_BYTES + 2 };
+
+bool health_pack(const struct health_table *t, uint64_t slice, unsigned *cursor, size_t most,
+                 struct buf *out)
+{
+    const unsigned n = t->ntargets + t->nproviders;
+    for (; *cursor < n && buf_len(out) + ENTRY_HEAD_BYTES + STATS_PACKED_MAX <= most; ++*cursor) {
+        uint8_t entry[ENTRY_HEAD_BYTES + STATS_PACKED_MAX];
+        const struct health *h = health_at(t, *cursor);
+        unsigned len = h->own != NULL ? stats_pack(h->own, slice, entry + ENTRY_HEAD_BYTES) : 0;
+        if (len == 0)
+            continue;
+        memcpy(entry, h->id, ID_BYTES);
+        entry[ID_BYTES] = (uint8_t)len;
+        entry[ID_BYTES + 1] = (uint8_t)(len >> 8);
+        if (buf_add(out, span_of(entry, ENTRY_HEAD_BYTES + len)) < 0)
+            return false;
+    }
+    return *cursor < n;
+}
+
+void health_add(const struct health_table *t, uint64_t slice, struct span entries)
+{
+    const uint64_t unix_ms = clock_unix_ms();
+    while (entries.len >= ENTRY_HEAD_BYTES) {
+        struct span id = span_sub(entries, 0, ID_BYTES);
+        unsigned len = entries.at[ID_BYTES] | (unsigned)entries.at[ID_BYTES + 1] << 8;
+        entries = span_skip(entries, ENTRY_HEAD_BYTES);
+        if (len > entries.len)
+            return;
+        struct health *h = map_get(&t->by_id, id);
+        if (h != NULL) /* what is damaged in it adds nothing */
+            (void)stats_add_packed(h->stats, slice, entries.at, len, unix_ms);
+        entries = span_skip(entries, len);
+    }
 }

@@ -4,13 +4,15 @@
 #ifndef SLUICE_EXCHANGE_HEALTH_H
 #define SLUICE_EXCHANGE_HEALTH_H
 
+#include "sluice/catalog/circuit.h"
 #include "sluice/exchange/instruments.h"
 #include "sluice/route/plan.h"
 
 struct health;
 struct health_table;
 
-/* `before` may be NULL. The catalog and the snapshot are not needed after the call. */
+/* `before` may be NULL. The catalog and the snapshot are not needed after the call. With Redis for a
+ * store, what this process saw itself is kept apart, too. */
 struct health_table *health_table_new(const struct catalog *c, const struct snapshot *s,
                                       const struct health_table *before);
 void health_table_free(struct health_table *t); /* NULL is fine */
@@ -43,7 +45,21 @@ struct health_figures {
 };
 void health_note(struct health *h, const struct health_figures *f);
 
-/* "closed", "open", "half-open", "cooling" */
+/* "closed", "half-open", "open", "cooling" */
 const char *health_word(const struct health *h);
+enum circuit_state health_state(const struct health *h);
+/* Its figures of the last five minutes, those of other replicas included. */
+const struct figures *health_figures(struct health *h);
+
+/* --- between replicas (sharing.h) ----------------------------------------------------------------- */
+
+/* What this process saw in a slice, as entries of endpoint, length and packed slice: as many as fit
+ * into `most` bytes are appended, of the endpoints from *cursor on. False when there was nothing
+ * left. What others saw is never among it, and circuits are not. */
+bool health_pack(const struct health_table *t, uint64_t slice, unsigned *cursor, size_t most,
+                 struct buf *out);
+/* Adds the entries of another process; endpoints that are not known here, and what is damaged, are
+ * left out. */
+void health_add(const struct health_table *t, uint64_t slice, struct span entries);
 
 #endif

@@ -137,6 +137,23 @@ static void slices_of_other_processes_add_up(void **state)
     stats_free(two);
 }
 
+static void a_clock_a_little_ahead_counts_as_of_now(void **state)
+{
+    (void)state;
+    uint8_t packed[STATS_PACKED_MAX];
+    const uint64_t slice = NOW / STATS_SLICE_MS;
+    struct stats *one = stats_new(), *two = stats_new();
+    stats_note(one, STAT_TTFT, 1000, NOW);
+    unsigned len = stats_pack(one, slice, packed);
+    assert_true(stats_add_packed(two, slice + 3, packed, len, NOW));
+    assert_int_equal(stats_quantiles(two, STAT_TTFT, NOW)->samples, 1);
+    assert_true(stats_add_packed(two, slice + 4, packed, len, NOW)); /* an hour's error is none */
+    assert_int_equal(stats_quantiles(two, STAT_TTFT, NOW + 2 * S)->samples, 1);
+    assert_int_equal(stats_quantiles(two, STAT_TTFT, NOW + 301 * S)->samples, 0);
+    stats_free(one);
+    stats_free(two);
+}
+
 static void damaged_slices_are_refused(void **state)
 {
     (void)state;
@@ -144,13 +161,15 @@ static void damaged_slices_are_refused(void **state)
         uint8_t bytes[16];
         unsigned len;
     } rows[] = {
-        {{0}, 0},
-        {{0}, 7},
+        {{1}, 0},
+        {{1}, 8},
+        {{1}, 10},
         {{0}, 9},
-        {{0, 0, 0, 0, 0, 0, 0, 0, STATS, 0, 1, 0}, 12},
-        {{0, 0, 0, 0, 0, 0, 0, 0, 0, 160, 1, 0}, 12},
-        {{255, 255, 255, 255, 0, 0, 0, 0}, 8},
-        {{0, 0, 0, 0, 0, 0, 0, 255}, 8},
+        {{2}, 9},
+        {{1, 0, 0, 0, 0, 0, 0, 0, 0, STATS, 0, 1, 0}, 13},
+        {{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 160, 1, 0}, 13},
+        {{1, 255, 255, 255, 255, 0, 0, 0, 0}, 9},
+        {{1, 0, 0, 0, 0, 0, 0, 0, 255}, 9},
     };
     struct stats *s = stats_new();
     for (unsigned i = 0; i < ROWS(rows); i++)
@@ -168,6 +187,7 @@ int main(void)
         cmocka_unit_test(values_beyond_the_buckets_count_at_their_ends),
         cmocka_unit_test(a_clock_that_jumps_loses_no_more_than_the_window),
         cmocka_unit_test(slices_of_other_processes_add_up),
+        cmocka_unit_test(a_clock_a_little_ahead_counts_as_of_now),
         cmocka_unit_test(damaged_slices_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

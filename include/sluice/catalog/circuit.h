@@ -32,7 +32,10 @@ struct circuit { /* all zero: closed */
 /* Should others be asked first? A probe that is due makes it no for the first who asks:
  * circuit_begin. */
 bool circuit_is_open(const struct circuit *c, uint64_t now_ms);
-/* What circuit_is_open says, for logs: "closed", "open", "half-open", "cooling". */
+/* For logs and metrics: the worse, the more. */
+enum circuit_state { CIRCUIT_CLOSED, CIRCUIT_HALF_OPEN, CIRCUIT_OPEN, CIRCUIT_COOLING };
+enum circuit_state circuit_state(const struct circuit *c, uint64_t now_ms);
+/* "closed", "half-open", "open", "cooling" */
 const char *circuit_word(const struct circuit *c, uint64_t now_ms);
 
 /* An attempt begins. */

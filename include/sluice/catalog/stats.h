@@ -67,10 +67,12 @@ struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_u
 /* Slices by the time they began: Unix time / STATS_SLICE_MS. */
 enum { STATS_SLICE_MS = 10000, STATS_SLICES = 30, STATS_PACKED_MAX = 2048 };
 
-/* The slice as bytes of this host's making: how many, 0 when it saw nothing. */
+/* The slice as bytes: how many, 0 when it saw nothing. Little-endian everywhere; the first byte is the
+ * version of the form, the widths of its buckets included. */
 unsigned stats_pack(const struct stats *s, uint64_t slice, uint8_t out[STATS_PACKED_MAX]);
-/* Adds a packed slice of another process, unless it has left the window already. False when it is
- * damaged; then nothing was added. */
+/* Adds a packed slice of another process, unless it has left the window already. One from the future,
+ * of a clock half a minute ahead at most, counts as of now; beyond that it is left out. False when it
+ * is damaged or of another version; then nothing was added. */
 bool stats_add_packed(struct stats *s, uint64_t slice, const uint8_t *packed, unsigned len,
                       uint64_t now_unix_ms);
 

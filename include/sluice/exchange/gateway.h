@@ -14,6 +14,7 @@
 
 struct access_token;
 struct health_table;
+struct sharing;
 
 /* A provider with its connections. */
 struct provider_runtime {
@@ -42,6 +43,7 @@ struct gateway {
     struct loop *loop;
     struct server_shared http;
     struct store *store;
+    struct sharing *sharing; /* of statistics with other replicas; NULL: there are none */
     struct metric_registry *metrics;
     struct instruments instruments;
     struct log_sink *access_log; /* NULL: off */

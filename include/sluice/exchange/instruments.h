@@ -40,7 +40,7 @@ struct instruments {
     struct metric_series *overhead[3]; /* admit, dispatch, first_write */
     struct metric_series *ratelimit_rejections, *inflight, *streams, *stalls[2], *lag, *log_dropped,
         *fields_dropped;
-    struct metric_series *connections, *buffer_bytes;
+    struct metric_series *connections, *buffer_bytes, *replicas;
     struct map by_route; /* struct route_series by its key */
 };
 
