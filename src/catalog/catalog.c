@@ -3,6 +3,7 @@
 #include "sluice/base/map.h"
 #include "sluice/catalog/facts.h"
 #include "sluice/catalog/slug.h"
+#include "sluice/config/known_providers.h"
 
 #include <stdlib.h>
 
@@ -135,6 +136,10 @@ struct catalog *catalog_new(const struct snapshot *s)
         (void)number_slug(c, c->slugs[i]);
         must_put(&c->providers, span_text(p->name), p);
     }
+    for (unsigned i = 0; i < s->nproviders; i++) { /* two may share a slug: the first has it */
+        if (map_get(&c->providers, c->slugs[i]) == NULL)
+            must_put(&c->providers, c->slugs[i], &s->providers[i]);
+    }
     for (unsigned i = 0; i < s->nmodels; i++)
         total += s->models[i].nendpoints;
     c->targets = xcalloc(total + 1, sizeof *c->targets);
@@ -235,12 +240,20 @@ static void add_pinned(const struct catalog *c, struct span bare, const struct p
     }
 }
 
+/* By its own name, by its slug, or by another name that stands for that. */
+static const struct provider_options *find_provider(const struct catalog *c, struct span name)
+{
+    const struct provider_options *p = map_get(&c->providers, name);
+    const char *slug = p == NULL ? known_provider_slug(name) : NULL;
+    return slug != NULL ? map_get(&c->providers, span_text(slug)) : p;
+}
+
 /* "provider/name": a model of that bare name which the provider serves, or anything at all when the
  * provider was made from the environment. */
 static void resolve_pinned(const struct catalog *c, struct span name, struct resolution *out)
 {
     struct span bare = name, slug = span_cut(&bare, '/');
-    const struct provider_options *p = map_get(&c->providers, slug);
+    const struct provider_options *p = find_provider(c, slug);
     if (p == NULL || bare.len == 0)
         return;
     add_pinned(c, bare, p, out);

@@ -1,17 +1,6 @@
 #include "sluice/catalog/slug.h"
 
-/* Short names in use, and the name that stands for the provider. */
-static const struct {
-    const char *also, *slug;
-} names[] = {
-    {"vertex", "google-vertex"},
-    {"google-ai", "google-ai-studio"},
-    {"gemini", "google-ai-studio"},
-    {"bedrock", "amazon-bedrock"},
-    {"xai", "x-ai"},
-    {"zai", "z-ai"},
-    {"dashscope", "alibaba"},
-};
+#include "sluice/config/known_providers.h"
 
 static struct span dashed(struct span name, uint8_t *room)
 {
@@ -35,10 +24,9 @@ struct span slug_make(struct span name, struct arena *a)
 {
     struct span variant = name, provider = span_cut(&variant, '/');
     provider = dashed(provider, arena_alloc(a, provider.len + 1));
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (span_eq(provider, span_text(names[i].also)))
-            provider = span_text(names[i].slug);
-    }
+    const char *known = known_provider_slug(provider);
+    if (known != NULL)
+        provider = span_text(known);
     if (variant.at == NULL)
         return provider;
     variant = dashed(variant, arena_alloc(a, variant.len + 1));

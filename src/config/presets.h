@@ -6,14 +6,17 @@
 #include "sluice/config/snapshot.h"
 
 struct preset {
-    const char *name, *also; /* `also`: a second name, or NULL */
-    const char *variable;    /* where the key usually is; NULL: none is needed */
-    const char *base_url;    /* NULL: depends on the account, must be given */
+    const char *name;     /* what a provider is called that has no other name */
+    const char *slug;     /* what callers call it (contract 0.8); NULL: its name */
+    const char *also;     /* more names, a space between them; NULL: none */
+    const char *variable; /* where the key usually is; NULL: none is needed */
+    const char *base_url; /* NULL: depends on the account, must be given */
     enum protocol protocol;
     enum auth_kind auth;
     const char *auth_header; /* of AUTH_HEADER */
     bool has_responses;      /* it answers the Responses protocol, too */
-    unsigned yes, no;        /* enum model_fact: what all its models take, or do not */
+    bool is_shared; /* the variable is of other use, too: finding it makes no provider by itself */
+    unsigned yes, no; /* enum model_fact: what all its models take, or do not */
 };
 
 extern const struct preset presets[];

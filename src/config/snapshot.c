@@ -69,7 +69,7 @@ static int write_environment(struct buf *out)
     for (unsigned i = 0; rc == 0 && i < npresets; i++) {
         const struct preset *p = &presets[i];
         const char *key = p->variable == NULL ? NULL : getenv(p->variable);
-        if (key != NULL && key[0] != '\0' && p->base_url != NULL)
+        if (key != NULL && key[0] != '\0' && p->base_url != NULL && !p->is_shared)
             rc = buf_addf(out, "  %s: { any_model: true }\n", p->name);
     }
     return rc;

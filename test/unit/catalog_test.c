@@ -10,6 +10,7 @@ static struct provider_options providers[] = {
     {.name = "p2"},
     {.name = "openai", .any_model = true},
     {.name = "openrouter", .any_model = true},
+    {.name = "gemini", .any_model = true},
 };
 
 static struct endpoint_options fast_at[] = {{.provider = 0, .upstream_model = "fast-1"},
@@ -100,6 +101,11 @@ static void names_resolve_as_the_contract_says(void **state)
         /* a provider from the environment offers anything */
         {"openai/gpt-x", "openai:gpt-x=openai/gpt-x"},
         {"openrouter/a/b:free", "openrouter:a/b:free=openrouter/a/b:free"},
+        /* a provider has all its names */
+        {"gemini/x", "gemini:x=gemini/x"},
+        {"google-ai-studio/x", "gemini:x=google-ai-studio/x"},
+        {"google-ai/x", "gemini:x=google-ai/x"},
+        {"google-vertex/x", ""},
         {"sluice/openai/gpt-x", "openai:gpt-x=openai/gpt-x"},
         {"openai/openai/gpt-x", "openai:openai/gpt-x=openai/openai/gpt-x"},
     };
