@@ -150,15 +150,65 @@ static unsigned of_value(enum member member, struct span value, enum json_kind k
     return 0;
 }
 
-void asked_note(struct asked *a, struct span key, struct span value, enum json_kind kind)
+static const struct known *known_of(struct span key)
 {
-    bool has_escapes = memchr(key.at, '\\', key.len) != NULL;
-    const struct known *m = has_escapes ? find_decoded(key) : find(key);
+    return memchr(key.at, '\\', key.len) != NULL ? find_decoded(key) : find(key);
+}
+
+unsigned asked_note(struct asked *a, struct span key, struct span value, enum json_kind kind)
+{
+    const struct known *m = known_of(key);
     if (m == NULL || kind == JSON_NULL)
-        return;
-    a->params |= m->param | of_value(m->member, value, kind);
+        return 0;
+    unsigned params = m->param | of_value(m->member, value, kind);
+    a->params |= params;
     if (m->member == MAX_TOKENS || m->member == MAX_ANSWER)
         note_max_tokens(a, value, m->member == MAX_ANSWER);
+    return params;
+}
+
+/* Where a member of a member lies in the whole text. */
+static struct json_member shifted(struct json_member m, size_t by)
+{
+    m.key.start += by;
+    m.key.end += by;
+    m.value.start += by;
+    m.value.end += by;
+    m.comma_before += m.comma_before != SIZE_MAX ? by : 0;
+    m.comma_after += m.comma_after != SIZE_MAX ? by : 0;
+    return m;
+}
+
+static unsigned of_output_member(struct span key, struct span value)
+{
+    if (json_key_is(key, "format"))
+        return of_format(value);
+    return json_key_is(key, "effort") ? CAN_REASON : 0;
+}
+
+static void take_out_of_output(struct span body, const struct json_member *output,
+                               unsigned unwanted, struct json_splice *out)
+{
+    struct json_scan scan;
+    struct span rest = json_value(body, output);
+    json_scan_init(&scan);
+    while (json_scan_next(&scan, &rest) == JSON_MEMBER) {
+        struct json_member m = shifted(scan.member, output->value.start);
+        struct span key = span_sub(body, m.key.start, m.key.end - m.key.start);
+        if ((of_output_member(key, json_value(body, &m)) & unwanted) != 0)
+            splice_remove_member(out, &m);
+    }
+}
+
+void asked_take_out(struct span body, const struct json_member *m, unsigned unwanted,
+                    struct json_splice *out)
+{
+    struct span key = span_sub(body, m->key.start, m->key.end - m->key.start);
+    const struct known *k = known_of(key);
+    if (k != NULL && k->member == OUTPUT)
+        take_out_of_output(body, m, unwanted, out);
+    else
+        splice_remove_member(out, m);
 }
 
 /* --- what is shown -------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 
 #include "sluice/codec/embeddings_request.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,7 +35,20 @@ static bool note(struct openai_request *r, const struct json_member *m, enum not
     if (r->nnoted == sizeof r->noted / sizeof r->noted[0])
         return reject(why, "", "the same members are repeated too often");
     r->noted[r->nnoted].member = *m;
+    r->noted[r->nnoted].params = 0;
     r->noted[r->nnoted++].role = role;
+    return true;
+}
+
+/* Some endpoint may not take it. One that must have it is never asked without: tools. */
+static bool note_parameter(struct openai_request *r, const struct json_member *m, unsigned params,
+                           struct fault *why)
+{
+    if (params == 0 || params == CAN_TOOLS || params == CAN_CHOOSE_TOOLS)
+        return true;
+    if (!note(r, m, NOTED_PARAMETER, why))
+        return false;
+    r->noted[r->nnoted - 1].params = params;
     return true;
 }
 
@@ -178,8 +192,9 @@ static bool read_member(struct openai_request *r, struct span body, const struct
 {
     struct span key = span_sub(body, m->key.start, m->key.end - m->key.start);
     struct span value = json_value(body, m);
-    if (is_generation(api))
-        asked_note(&r->asked, key, value, m->kind);
+    if (is_generation(api) &&
+        !note_parameter(r, m, asked_note(&r->asked, key, value, m->kind), why))
+        return false;
     if (!may_concern_us(key) && memchr(key.at, '\\', key.len) == NULL)
         return true;
     if (json_key_is(key, "model"))
@@ -233,10 +248,9 @@ static bool read_members(struct span body, enum api_protocol api, struct arena *
     struct span rest = body;
     enum json_status status;
 
-    *out = (struct openai_request){
-        .needs_asking = has_usage_chunk(api),
-        .is_kept = api == API_RESPONSES,
-    };
+    memset(out, 0, offsetof(struct openai_request, noted));
+    out->needs_asking = has_usage_chunk(api);
+    out->is_kept = api == API_RESPONSES;
     json_scan_init(&scan);
     while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER) {
         if (!read_member(out, body, &scan.member, api, a, why))
@@ -402,6 +416,10 @@ void openai_request_splice(const struct openai_request *r, struct span body,
             break;
         case NOTED_GATEWAY_ONLY:
             splice_remove_member(out, m);
+            break;
+        case NOTED_PARAMETER:
+            if ((r->noted[i].params & wanted->unwanted) != 0)
+                asked_take_out(body, m, wanted->unwanted, out);
             break;
         case NOTED_VERSION:
             if (wanted->instead.len > 0)

@@ -201,6 +201,7 @@ struct openai_wanted attempt_wanted(const struct attempt *a)
         .keeps_nothing = !a->target->provider->stores_responses,
         .encrypts_reasoning = a->x->request->is_kept &&
                               (facts_of(a->target) & FACT_ENCRYPTED_REASONING) != 0,
+        .unwanted = a->unwanted,
     };
 }
 
@@ -385,18 +386,6 @@ static void take_token(struct attempt *a)
     }
 }
 
-static void reach(struct attempt *a)
-{
-    a->health = health_of(a->x->deployment->health, a->target);
-    health_begin(a->health);
-    if (a->target->provider->protocol == PROTOCOL_DEMO)
-        start_demo(a);
-    else if (a->provider->token != NULL)
-        take_token(a);
-    else
-        take_connection(a);
-}
-
 static struct span list_of(const struct turn_notes *notes, const char *between, const char *behind,
                            struct arena *a)
 {
@@ -408,16 +397,34 @@ static struct span list_of(const struct turn_notes *notes, const char *between, 
     return arena_keep(a, span_text(list));
 }
 
-/* What a translation had to leave out, for the answer's head: our own field, and the contract's (D-13). */
+/* What had to be left out, for the answer's head: our own field, and the contract's (D-13). */
 static void note_dropped(struct attempt *a)
 {
     struct exchange *x = a->x;
-    struct turn_notes notes = *translation_notes(a->translation);
+    struct turn_notes notes = {.n = 0};
+    if (a->dialect.upstream != NULL)
+        notes = *translation_notes(a->translation);
+    else
+        turn_note_parameters(&notes, a->unwanted);
     if (x->betas.len > 0 && !takes_betas(a))
         turn_note_dropped(&notes, "anthropic-beta");
     x->dropped = list_of(&notes, ", ", "", &x->sending);
     x->warning = list_of(&notes, "; ", " ignored", &x->sending);
     metric_add(x->gateway->instruments.fields_dropped, notes.n);
+}
+
+static void reach(struct attempt *a)
+{
+    if (a->translation != NULL || a->unwanted != 0)
+        note_dropped(a);
+    a->health = health_of(a->x->deployment->health, a->target);
+    health_begin(a->health);
+    if (a->target->provider->protocol == PROTOCOL_DEMO)
+        start_demo(a);
+    else if (a->provider->token != NULL)
+        take_token(a);
+    else
+        take_connection(a);
 }
 
 void attempt_translated(struct attempt *a)
@@ -434,7 +441,6 @@ void attempt_translated(struct attempt *a)
         exchange_attempt_failed(a->x, &f);
         return;
     }
-    note_dropped(a);
     reach(a);
 }
 
@@ -455,6 +461,7 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
     *a = (struct attempt){
         .x = x,
         .target = planned->target,
+        .unwanted = planned->unwanted,
         .provider = &x->deployment->providers[planned->target->provider_index],
         .started_us = clock_us(),
     };

@@ -69,6 +69,7 @@ struct invoke_stream;
 struct attempt {
     struct exchange *x;
     const struct target *target;
+    unsigned unwanted; /* parameters it does not take: they are left out */
     struct provider_runtime *provider;
     struct health *health; /* of the target, once somebody is asked; NULL before */
     enum attempt_state state;

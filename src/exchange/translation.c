@@ -37,6 +37,7 @@ struct translation {
     struct wire_options options;
     struct json_splice splice; /* where the body stays the client's */
     struct arena arena;
+    unsigned unwanted; /* parameters that the upstream does not take */
     struct turn_request request;
     struct turn_notes notes;
     uint64_t prompt_tokens; /* about */
@@ -72,6 +73,7 @@ static void read_request(struct translation *t)
         messages_turn_forget_billing(&t->request);
     proof_keep(&t->request, family_of(t));
     t->notes = t->request.unread;
+    turn_request_leave_out(&t->request, t->unwanted, &t->notes);
     if (t->fetches)
         t->missing = turn_media_missing(&t->request, t->dialect.upstream, &t->options, &t->arena);
 }
@@ -278,6 +280,7 @@ void translation_start(struct attempt *a)
     t->a = a;
     t->dialect = a->dialect;
     t->body = buf_span(&a->x->body.bytes);
+    t->unwanted = a->unwanted;
     arena_init(&t->arena, NULL, ARENA_BLOCK);
     if (t->dialect.upstream != NULL)
         t->options = options_for(a, &t->arena);

@@ -180,7 +180,12 @@ static void add_attempt(struct planning *g, struct considered *c, bool own, cons
         return;
     g->planned[p->n] = c;
     p->attempts[p->n++] = (struct planned_attempt){
-        .target = c->target, .with_own_key = own, .is_open = c->is_open, .reason = reason};
+        .target = c->target,
+        .with_own_key = own,
+        .is_open = c->is_open,
+        .unwanted = g->q->used & ~c->target->params, /* nothing, unless the request allows it */
+        .reason = reason,
+    };
 }
 
 static void add_tier(struct planning *g, bool own)

@@ -140,7 +140,8 @@ static void a_bad_request_is_refused_by_the_name_of_its_member(void **state)
         {"{\"model\":\"m\",\"store\":\"no\"}", "store", "must be true or false", API_RESPONSES},
         {"{\"model\":\"m\",\"background\":1}", "background", "must be true or false",
          API_RESPONSES},
-        {"{" ELEVEN ELEVEN ELEVEN "\"model\":\"m\"}", "", "repeated too often", API_CHAT},
+        {"{" ELEVEN ELEVEN ELEVEN ELEVEN ELEVEN "\"model\":\"m\"}", "", "repeated too often",
+         API_CHAT},
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct bench b;
@@ -432,6 +433,70 @@ static void the_most_edits_a_request_can_need_fit(void **state)
     let_go(&b);
 }
 
+static void parameters_an_endpoint_does_not_take_are_left_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        unsigned unwanted;
+        const char *result;
+        enum api_protocol api;
+    } rows[] = {
+#define SAMPLED \
+    "{\"seed\":1,\"model\":\"m\", \"temperature\" : 0.5,\"messages\":[1],\"stop\":\"x\"}"
+        {SAMPLED, 0, SAMPLED, API_CHAT},
+        {SAMPLED, CAN_TOP_P, SAMPLED, API_CHAT},
+        {SAMPLED, CAN_SEED,
+         "{\"model\":\"m\", \"temperature\" : 0.5,\"messages\":[1],\"stop\":\"x\"}", API_CHAT},
+        {SAMPLED, CAN_SEED | CAN_TEMPERATURE | CAN_STOP, "{\"model\":\"m\",\"messages\":[1]}",
+         API_CHAT},
+        /* the same parameter under several names, and one in escapes */
+        {"{\"model\":\"m\",\"messages\":[1],\"reasoning\":{},\"r\\u0065asoning_effort\":\"low\"}",
+         CAN_REASON, "{\"model\":\"m\",\"messages\":[1]}", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":[1],\"stop_sequences\":[\"x\"],\"thinking\":{\"type\":\"enabled\"}}",
+         CAN_STOP | CAN_REASON, "{\"model\":\"m\",\"messages\":[1]}", API_MESSAGES},
+        /* a value that asks for nothing stays, and so do tools */
+        {"{\"model\":\"m\",\"messages\":[1],\"logprobs\":false,\"seed\":null}",
+         CAN_LOGPROBS | CAN_SEED,
+         "{\"model\":\"m\",\"messages\":[1],\"logprobs\":false,\"seed\":null}", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":[1],\"tools\":[{}]}", CAN_TOOLS,
+         "{\"model\":\"m\",\"messages\":[1],\"tools\":[{}]}", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":[1],\"response_format\":{\"type\":\"json_schema\"}}",
+         CAN_FOLLOW_SCHEMAS, "{\"model\":\"m\",\"messages\":[1]}", API_CHAT},
+        {"{\"model\":\"m\",\"messages\":[1],\"response_format\":{\"type\":\"json_schema\"}}",
+         CAN_WRITE_JSON,
+         "{\"model\":\"m\",\"messages\":[1],\"response_format\":{\"type\":\"json_schema\"}}",
+         API_CHAT},
+        /* inside of a member that says other things, too */
+        {"{\"model\":\"m\",\"input\":[1],\"store\":true,\"text\":{\"verbosity\":\"low\", "
+         "\"format\":{\"type\":\"json_schema\"}}}",
+         CAN_FOLLOW_SCHEMAS,
+         "{\"model\":\"m\",\"input\":[1],\"store\":true,\"text\":{\"verbosity\":\"low\"}}",
+         API_RESPONSES},
+        {"{\"model\":\"m\",\"messages\":[1],\"output_config\":{\"effort\":\"low\","
+         "\"format\":{\"type\":\"json_schema\"}}}",
+         CAN_REASON | CAN_FOLLOW_SCHEMAS, "{\"model\":\"m\",\"messages\":[1],\"output_config\":{}}",
+         API_MESSAGES},
+        {"{\"model\":\"m\",\"messages\":[1],\"output_config\":{\"effort\":\"low\","
+         "\"format\":{\"type\":\"json_schema\"}}}",
+         CAN_REASON,
+         "{\"model\":\"m\",\"messages\":[1],\"output_config\":{"
+         "\"format\":{\"type\":\"json_schema\"}}}",
+         API_MESSAGES},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b;
+        assert_row(i, read_body(&b, rows[i].body, rows[i].api));
+        const struct openai_wanted wanted = {.model = SPAN_LIT("m"), .unwanted = rows[i].unwanted};
+        struct buf out = spliced_as(&b, &wanted);
+        if (!span_eq(buf_span(&out), span_text(rows[i].result)))
+            print_error("row %u: %.*s\n", i, SPAN_FMT(buf_span(&out)));
+        assert_row(i, span_eq(buf_span(&out), span_text(rows[i].result)));
+        buf_fini(&out);
+        let_go(&b);
+    }
+}
+
 /* The upstream's path names the model, or the client's did. */
 static void a_member_may_stand_in_the_models_place(void **state)
 {
@@ -492,6 +557,7 @@ int main(void)
         cmocka_unit_test(the_same_request_can_be_made_for_several_upstreams),
         cmocka_unit_test(a_response_is_kept_only_where_somebody_said_so),
         cmocka_unit_test(the_most_edits_a_request_can_need_fit),
+        cmocka_unit_test(parameters_an_endpoint_does_not_take_are_left_out),
         cmocka_unit_test(a_member_may_stand_in_the_models_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,37 @@ def test_request_goes_to_who_can_do_it(fleet, upstream):
     assert answer.json["error"]["type"] == "unsupported_parameter"
 
 
+def test_lenient_request_goes_without_what_its_endpoint_does_not_take(start, upstream):
+    """require_parameters: false, D-01: dropped and said so, in both lanes; never tools nor length."""
+    gw = start(
+        providers={"alpha": {"protocol": "openai", "base_url": upstream.base_url, "api_key": "sk-up"},
+                   "delta": {"protocol": "anthropic", "base_url": upstream.base_url,
+                             "api_key": "sk-up"}},
+        models={"passed": {"provider": "alpha", "upstream_model": "alpha-passed",
+                           "params": ["temperature"], "max_output": 100},
+                "translated": {"provider": "delta", "upstream_model": "messages-simple",
+                               "params": ["temperature"]}})
+    lenient = {"require_parameters": False}
+    wishes = {"seed": 7, "temperature": 0.5, "stop": ["x"], "top_p": 0.9, "reasoning_effort": "low",
+              "response_format": {"type": "json_object"}}
+    for model in ("passed", "translated"):
+        assert ask(gw, upstream, model, **wishes)[0].status == 400
+        answer, _ = ask(gw, upstream, model, provider=lenient, **wishes)
+        assert answer.status == 200, answer.body
+        assert answer.headers["x-sluice-dropped"] == "response_format, reasoning, top_p, seed, stop"
+        assert answer.headers["x-sluice-warning"].startswith("response_format ignored; ")
+        sent = upstream.requests[-1].json
+        assert sent["temperature"] == 0.5
+        assert not {"seed", "stop", "stop_sequences", "top_p", "reasoning_effort", "thinking",
+                    "response_format", "output_config", "provider"} & set(sent), sent
+        answer, _ = ask(gw, upstream, model, provider=lenient, temperature=0.5)
+        assert answer.status == 200 and "x-sluice-dropped" not in answer.headers
+        tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+        answer, asked = ask(gw, upstream, model, provider=lenient, tools=tools)
+        assert answer.status == 400 and answer.json["error"]["param"] == "tools" and not asked
+    assert ask(gw, upstream, "passed", provider=lenient, max_tokens=500)[0].status == 400
+
+
 def refuse(status: int):
     async def script(x) -> None:
         await x.reply(status, b'{"error":{"message":"not now","type":"server_error"}}')

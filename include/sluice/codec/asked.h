@@ -7,15 +7,20 @@
 #define SLUICE_CODEC_ASKED_H
 
 #include "sluice/config/capabilities.h"
-#include "sluice/format/json_scan.h"
+#include "sluice/format/json_splice.h"
 
 struct asked {
     unsigned params;     /* bits of enum capability */
     uint64_t max_tokens; /* 0: it does not say */
 };
 
-/* One member of the body, of a generation request of any protocol. */
-void asked_note(struct asked *a, struct span key, struct span value, enum json_kind kind);
+/* One member of the body, of a generation request of any protocol. Returns the parameters it uses. */
+unsigned asked_note(struct asked *a, struct span key, struct span value, enum json_kind kind);
+
+/* Takes those of a member's parameters out of the body that are in `unwanted`: the member, or what is
+ * about them inside of one that says other things, too (text, output_config). */
+void asked_take_out(struct span body, const struct json_member *m, unsigned unwanted,
+                    struct json_splice *out);
 
 /* Bits of enum modality, but for text: which kinds of parts the messages hold. Reads all of the body,
  * so ask only when somebody wants to know. */

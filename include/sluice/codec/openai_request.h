@@ -11,8 +11,9 @@
 #include "sluice/codec/fault.h"
 #include "sluice/format/json_splice.h"
 
-/* Each member we act on once, with room for some repetition. */
-#define OPENAI_NOTED_MAX 12
+/* Each member we act on once, each parameter that some endpoint may not take, and room for some
+ * repetition. */
+#define OPENAI_NOTED_MAX 48
 
 enum noted_role {
     NOTED_MODEL,
@@ -20,6 +21,7 @@ enum noted_role {
     NOTED_STORE,
     NOTED_INCLUDE,
     NOTED_GATEWAY_ONLY,
+    NOTED_PARAMETER, /* `params` */
     /* Messages, where a cloud has its own place for them */
     NOTED_STREAM,
     NOTED_VERSION, /* anthropic_version */
@@ -43,13 +45,14 @@ struct openai_request {
     struct span provider,
         models;  /* whom the client wants: the members' values, empty when absent */
     size_t open; /* offset behind the opening brace */
-    struct {
-        struct json_member member;
-        enum noted_role role;
-    } noted[OPENAI_NOTED_MAX];
     unsigned nnoted;
     struct span include_usage; /* the value inside stream_options, NULL when absent */
     struct span betas;         /* the value of anthropic_beta when it is an array, else empty */
+    struct {
+        struct json_member member;
+        enum noted_role role;
+        unsigned params;       /* bits of enum capability */
+    } noted[OPENAI_NOTED_MAX]; /* the last member: it is not cleared */
 };
 
 /* False with *why (a 400 that names the member). */
@@ -73,6 +76,7 @@ struct openai_wanted {
     bool invokes;            /* the path says `stream`, too, and the betas are in `instead` */
     bool keeps_nothing;      /* a Responses request that leaves it open is not to be stored */
     bool encrypts_reasoning; /* ... and what it thought is to come along, for the next turn */
+    unsigned unwanted;       /* bits of enum capability: parameters it must not have */
 };
 
 /* The edits that turn the client's body, a complete one, into the one for an upstream. Replacement text

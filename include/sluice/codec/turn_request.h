@@ -112,6 +112,8 @@ struct turn_notes {
 };
 /* Once each; when there are too many the last one says so. */
 void turn_note_dropped(struct turn_notes *notes, const char *field);
+/* The names of parameters, as configurations and clients call them (capabilities.h). */
+void turn_note_parameters(struct turn_notes *notes, unsigned params);
 bool turn_is_noted(const struct turn_notes *notes, const char *field);
 
 /* What the client's protocol calls members that a writer may have to refuse. */
@@ -156,6 +158,10 @@ struct turn_request {
 
     struct turn_notes unread; /* what means nothing to the reader itself */
 };
+
+/* Leaves out what the request says about these parameters (bits of enum capability), and notes their
+ * names. Tools stay: capabilities.h. */
+void turn_request_leave_out(struct turn_request *r, unsigned params, struct turn_notes *notes);
 
 /* --- for readers --------------------------------------------------------------------------------
  *

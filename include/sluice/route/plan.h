@@ -72,6 +72,7 @@ struct planned_attempt {
     const struct target *target; /* in the catalog, or in the arena */
     bool with_own_key;           /* of the caller (BYOK) */
     bool is_open;                /* its circuit: behind the others of all models */
+    unsigned unwanted;           /* bits of enum capability: what it does not take is left out */
     const char *reason;          /* static: "cheapest first" */
 };
 
