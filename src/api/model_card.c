@@ -2,15 +2,13 @@
 
 #include "sluice/catalog/facts.h"
 #include "sluice/config/capabilities.h"
-#include "sluice/format/json_out.h"
 #include "sluice/meter/cost.h"
 
 #include <time.h>
 
 /* --- what is known -------------------------------------------------------------------------------- */
 
-/* Of an endpoint nobody described, as far as its name tells. */
-static unsigned params_of(const struct target *t)
+unsigned target_params(const struct target *t)
 {
     unsigned facts = facts_of(t), params = t->params & ((1u << CAPABILITIES) - 1);
     if (t->params != UINT32_MAX)
@@ -32,7 +30,7 @@ unsigned model_card_params(const struct model_card *c)
 {
     unsigned params = 0;
     for (unsigned i = 0; i < c->group.n; i++)
-        params |= c->group.first[i].enabled ? params_of(&c->group.first[i]) : 0;
+        params |= c->group.first[i].enabled ? target_params(&c->group.first[i]) : 0;
     return params;
 }
 
@@ -85,8 +83,8 @@ static void add_count(struct json_out *o, const char *name, const char *also, ui
     json_out_u64(o, n);
 }
 
-static void add_names(struct json_out *o, const char *member, unsigned bits,
-                      const char *(*name)(unsigned bit), unsigned n)
+void card_add_names(struct json_out *o, const char *member, unsigned bits,
+                    const char *(*name)(unsigned bit), unsigned n)
 {
     bool is_first = true;
     add_text(o, member);
@@ -113,10 +111,9 @@ static const struct price_options *price_of(const struct target_group *g)
     return best;
 }
 
-static void add_pricing(struct json_out *o, const struct target_group *g)
+void card_add_pricing(struct json_out *o, const struct price_options *p)
 {
-    const struct price_options *p = price_of(g);
-    if (p == NULL)
+    if (p == NULL || p->known == 0)
         return;
     const struct {
         const char *name;
@@ -172,11 +169,11 @@ static void add_abilities(struct json_out *o, const struct model_card *c)
     add_text(o, "\"");
     add_count(o, ",\"context_length\":", ",\"max_input_tokens\":", most(&c->group, context_of));
     add_count(o, ",\"max_output_tokens\":", ",\"max_tokens\":", most(&c->group, max_output_of));
-    add_names(o, ",\"input_modalities\":[", inputs_of(c), modality_name, MODALITIES);
-    add_names(o, ",\"output_modalities\":[", m->output, modality_name, MODALITIES);
-    add_names(o, ",\"supported_parameters\":[", model_card_params(c), capability_name,
-              CAPABILITIES);
-    add_pricing(o, &c->group);
+    card_add_names(o, ",\"input_modalities\":[", inputs_of(c), modality_name, MODALITIES);
+    card_add_names(o, ",\"output_modalities\":[", m->output, modality_name, MODALITIES);
+    card_add_names(o, ",\"supported_parameters\":[", model_card_params(c), capability_name,
+                   CAPABILITIES);
+    card_add_pricing(o, price_of(&c->group));
     add_text(o, m->distillable ? ",\"distillable\":true" : ",\"distillable\":false");
     json_out_lit(o, ",\"endpoints_count\":");
     json_out_u64(o, c->group.n);

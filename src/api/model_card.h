@@ -4,6 +4,7 @@
 #define SLUICE_SRC_API_MODEL_CARD_H
 
 #include "sluice/catalog/catalog.h"
+#include "sluice/format/json_out.h"
 
 /* What may be known of it: of an alias, what its first model is able to do. Of a model of a provider that
  * offers everything nothing is: `model` is NULL and `group` empty. */
@@ -20,5 +21,15 @@ unsigned model_card_params(const struct model_card *c);
 
 int model_card_write(const struct model_card *c, struct buf *out)
     __attribute__((warn_unused_result));
+
+/* --- what a card of one endpoint says in the same words --- */
+
+/* Of an endpoint nobody described, as far as its name tells. */
+unsigned target_params(const struct target *t);
+/* `member` with the names of the bits, and the closing bracket: ",\"input_modalities\":[". */
+void card_add_names(struct json_out *o, const char *member, unsigned bits,
+                    const char *(*name)(unsigned bit), unsigned n);
+/* `,"pricing":{…}`, nothing when no price is known. */
+void card_add_pricing(struct json_out *o, const struct price_options *p);
 
 #endif

@@ -1,3 +1,4 @@
+#include "endpoint_card.h"
 #include "model_card.h"
 #include "query.h"
 #include "rows.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* GET /v1/models and /v1/models/{id} (contract META-1, META-3). */
+/* GET /v1/models, /v1/models/{id} and /v1/models/{id}/endpoints (contract META-1, META-3, META-4). */
 
 static void must(int rc)
 {
@@ -85,18 +86,9 @@ static bool is_wanted(const struct wanted *w, const struct model_card *c)
            holds_word(span_text(name), w->words);
 }
 
-/* An exchange for the record and the key; NULL when the key was refused. */
-static struct exchange *open_local(const struct row *row, const struct call *call)
-{
-    struct exchange *x = exchange_open(call->api->gateway, call->sink, row->kind, call->head);
-    if (call->fields.len > 0)
-        exchange_add_fields(x, call->fields);
-    return exchange_authenticate(x, call->head) ? x : NULL;
-}
-
 void models_list(const struct row *row, const struct call *call)
 {
-    struct exchange *x = open_local(row, call);
+    struct exchange *x = call_open(row, call);
     if (x == NULL)
         return;
     const struct deployment *d = exchange_deployment(x);
@@ -134,20 +126,32 @@ void models_list(const struct row *row, const struct call *call)
     buf_fini(&out);
 }
 
+static void fail_unknown(struct exchange *x, struct span model)
+{
+    struct fault why = {.kind = FAULT_MODEL_NOT_FOUND, .param = "model"};
+    snprintf(why.message, sizeof why.message,
+             "no model is named \"%.*s\" here; GET /v1/models lists those that are",
+             (int)(model.len < 200 ? model.len : 200), (const char *)model.at);
+    exchange_fail(x, &why);
+}
+
+/* As the plan has it: a key may name an alias, and not what is behind it. */
+static bool reaches(const struct exchange *x, struct span asked, const struct target *t)
+{
+    return plan_key_reaches(exchange_key(x), asked) ||
+           plan_key_reaches(exchange_key(x), t->model_id);
+}
+
 void models_one(const struct row *row, const struct call *call)
 {
-    struct exchange *x = open_local(row, call);
+    struct exchange *x = call_open(row, call);
     if (x == NULL)
         return;
     const struct deployment *d = exchange_deployment(x);
     struct resolution found;
     if (call->rest.len == 0 || !catalog_resolve(d->catalog, call->rest, &found) ||
-        !plan_key_reaches(exchange_key(x), found.groups[0].first->model_id)) {
-        struct fault why = {.kind = FAULT_MODEL_NOT_FOUND, .param = "model"};
-        snprintf(why.message, sizeof why.message,
-                 "no model is named \"%.*s\" here; GET /v1/models lists those that are",
-                 (int)(call->rest.len < 200 ? call->rest.len : 200), (const char *)call->rest.at);
-        exchange_fail(x, &why);
+        !reaches(x, call->rest, found.groups[0].first)) {
+        fail_unknown(x, call->rest);
         return;
     }
     const struct target *t = found.groups[0].first;
@@ -158,5 +162,47 @@ void models_one(const struct row *row, const struct call *call)
     struct buf out = {0};
     must(model_card_write(&card, &out));
     exchange_reply(x, 200, "application/json", buf_span(&out));
+    buf_fini(&out);
+}
+
+/* --- endpoints ------------------------------------------------------------------------------------ */
+
+static unsigned add_endpoints(const struct exchange *x, struct span asked,
+                              const struct target_group *g, unsigned before, struct buf *out)
+{
+    unsigned n = before;
+    for (unsigned i = 0; i < g->n; i++) {
+        const struct target *t = &g->first[i];
+        struct target_health health;
+        if ((g->pinned != NULL && g->pinned != t->provider) || !reaches(x, asked, t))
+            continue;
+        if (n++ > 0)
+            must(buf_add_byte(out, ','));
+        const char *status = exchange_look_at(x, t, &health);
+        must(endpoint_card_write(t, &health, status, out));
+    }
+    return n;
+}
+
+void models_endpoints(const struct row *row, const struct call *call)
+{
+    struct exchange *x = call_open(row, call);
+    if (x == NULL)
+        return;
+    struct resolution found = {.n = 0};
+    struct buf out = {0};
+    unsigned n = 0;
+    if (call->rest.len > 0)
+        (void)catalog_resolve(exchange_deployment(x)->catalog, call->rest, &found);
+    must(buf_add_text(&out, "{\"id\":\""));
+    must(buf_add_json(&out, call->rest));
+    must(buf_add_text(&out, "\",\"endpoints\":["));
+    for (unsigned i = 0; i < found.n; i++)
+        n = add_endpoints(x, call->rest, &found.groups[i], n, &out);
+    must(buf_add_text(&out, "]}"));
+    if (n > 0)
+        exchange_reply(x, 200, "application/json", buf_span(&out));
+    else
+        fail_unknown(x, call->rest);
     buf_fini(&out);
 }

@@ -25,8 +25,13 @@ struct row {
     void (*answer)(const struct row *row, const struct call *call);
 };
 
+/* An exchange for the record and the key; NULL when the key was refused. */
+struct exchange *call_open(const struct row *row, const struct call *call);
+
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);
+void models_endpoints(const struct row *row, const struct call *call);
+void providers_list(const struct row *row, const struct call *call);
 
 void operate_live(const struct row *row, const struct call *call);
 void operate_ready(const struct row *row, const struct call *call);

@@ -11,6 +11,7 @@ static const struct exchange_kind count_tokens = {.api = API_COUNT_TOKENS, .labe
 static const struct exchange_kind responses = {.api = API_RESPONSES, .label = "responses"};
 static const struct exchange_kind embeddings = {.api = API_EMBEDDINGS, .label = "embeddings"};
 static const struct exchange_kind models = {.api = API_OTHER, .label = "models"};
+static const struct exchange_kind providers = {.api = API_OTHER, .label = "providers"};
 static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 
 /* Health is offered on api listeners too, so that one port is enough. */
@@ -24,7 +25,9 @@ static const struct row rows[] = {
     {METHOD_POST, "/v1/responses", SERVES_API, &responses, NULL},
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list},
+    {METHOD_GET, "/v1/models/*/endpoints", SERVES_API, &models, models_endpoints},
     {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one},
+    {METHOD_GET, "/v1/providers", SERVES_API, &providers, providers_list},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live},
     {METHOD_GET, "/livez", PROBES, NULL, operate_live},
     {METHOD_GET, "/readyz", PROBES, NULL, operate_ready},
@@ -49,6 +52,14 @@ void reply(struct sink *sink, unsigned status, const char *content_type, struct 
     };
     sink_head(sink, &head);
     sink_end(sink, &body, 1);
+}
+
+struct exchange *call_open(const struct row *row, const struct call *call)
+{
+    struct exchange *x = exchange_open(call->api->gateway, call->sink, row->kind, call->head);
+    if (call->fields.len > 0)
+        exchange_add_fields(x, call->fields);
+    return exchange_authenticate(x, call->head) ? x : NULL;
 }
 
 /* --- paths ---------------------------------------------------------------------------------------- */

@@ -65,6 +65,16 @@ static unsigned number_slug(struct catalog *c, struct span slug)
     return number;
 }
 
+struct data_policy catalog_policy(const struct provider_options *p)
+{
+    return policy_of(NULL, &p->data_policy);
+}
+
+struct span catalog_slug(const struct catalog *c, const struct provider_options *p)
+{
+    return c->slugs[p - c->snapshot->providers];
+}
+
 static struct span slug_of(struct catalog *c, const struct endpoint_options *e)
 {
     const struct provider_options *p = &c->snapshot->providers[e->provider];
@@ -273,7 +283,7 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
         .provider_slug_number = number,
         .params = UINT32_MAX,
         .input = UINT32_MAX,
-        .policy = policy_of(NULL, &p->data_policy),
+        .policy = catalog_policy(p),
         .enabled = true,
     };
     keep_prices(&out->made);

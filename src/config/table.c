@@ -141,6 +141,14 @@ static const struct word protocol_words[] = {
     {"bedrock", PROTOCOL_BEDROCK},     {"vertex", PROTOCOL_VERTEX},
     {"demo", PROTOCOL_DEMO},           {0}};
 
+const char *protocol_name(enum protocol p)
+{
+    unsigned i = 0;
+    while (protocol_words[i].value != (uint64_t)p)
+        i++;
+    return protocol_words[i].text;
+}
+
 static const struct option provider_tls_rows[] = {
     {"ca", &type_text, MEMBER(struct tls_options, ca),
      .doc = "PEM file with the authorities to trust instead of the system's."},

@@ -354,6 +354,14 @@ void exchange_count_here(struct exchange *x)
     reading_of_tokens(x, on_counted);
 }
 
+const char *exchange_look_at(const struct exchange *x, const struct target *t,
+                             struct target_health *out)
+{
+    const struct health_time now = health_now();
+    health_look(x->deployment->health, t, true, &now, out);
+    return health_word(health_of(x->deployment->health, t));
+}
+
 struct looking {
     const struct exchange *x;
     struct health_time now; /* from the first look on: a single endpoint is not looked at */

@@ -1,8 +1,12 @@
-"""GET /v1/models: what callers may name, what it can do, and ways to look for it (META-1, META-3)."""
+"""GET /v1/models: what callers may name, what it can do, and ways to look for it (META-1, META-3);
+who answers for it, and how they do (META-4, META-5)."""
 from __future__ import annotations
+
+import json
 
 import pytest
 
+import raw
 from gateway import Gateway
 
 MODELS = {
@@ -78,3 +82,77 @@ def test_models_can_be_looked_for(listing, query, wanted):
 def test_model_nobody_answers_for_is_not_offered(listing):
     assert "gone" not in ids(listing)
     assert listing.chat("gone").status == 503
+
+
+# Endpoints and providers, META-4 and META-5.
+
+def described(upstream) -> dict:
+    at_upstream = {"protocol": "openai", "base_url": upstream.base_url, "api_key": "sk-up-secret"}
+    return {
+        "providers": {"gemini": at_upstream | {"data_policy": {"zdr": True}},
+                      "other": at_upstream | {"data_policy": {"retention": "36h", "region": "eu"}}},
+        "models": {
+            "lab/seer": {"context": 1000, "endpoints": [
+                {"provider": "gemini", "variant": "fp8", "quantization": "fp8", "upstream_model": "good",
+                 "params": ["seed"], "max_output": 50, "price": {"input": "1.00"}},
+                {"provider": "other", "upstream_model": "good"}]},
+            "lab/idle": {"provider": "other", "upstream_model": "good", "enabled": False},
+            "pair": {"alias": ["lab/seer", "lab/idle"]}},
+        "keys": [{"name": "all", "secret": "sl_all_0123456789", "models": ["*"]},
+                 {"name": "one", "secret": "sl_one_0123456789", "models": ["pair"]}],
+        "auth": "required"}
+
+
+def test_endpoints_tell_what_they_are_and_how_they_do(start, upstream):
+    gw = start(**described(upstream))
+    key = "sl_all_0123456789"
+    before = gw.get("/v1/models/lab/seer/endpoints", key=key).json
+    assert before["id"] == "lab/seer"
+    assert before["endpoints"][0] == {
+        "provider": "gemini", "slug": "google-ai-studio/fp8", "quantization": "fp8",
+        "context_length": 1000, "max_output": 50, "pricing": {"prompt": "0.000001"},
+        "supported_parameters": ["seed"], "data_collection": "deny", "zdr": True, "status": "closed",
+        "stats": {"latency": None, "throughput": None, "success_rate": None, "samples": 0}}
+    assert before["endpoints"][1]["data_collection"] == "allow"
+    assert before["endpoints"][1]["max_output"] is None
+    for _ in range(3):
+        answer = gw.ask(raw.request_bytes("POST", "/v1/chat/completions", json.dumps({
+            "model": "lab/seer", "stream": True, "seed": 1, "provider": {"only": ["google-ai-studio"]},
+            "messages": [{"role": "user", "content": "x"}]}).encode(), key=key))
+        assert answer.status == 200
+    stats = gw.get("/api/v1/models/seer/endpoints", key=key).json["endpoints"][0]["stats"]
+    assert stats["samples"] == 3 and stats["success_rate"] == 1
+    latency = stats["latency"]
+    assert 0 <= latency["p50"] <= latency["p75"] <= latency["p90"] <= latency["p99"] < 60
+    assert "sk-up-secret" not in json.dumps(before) and upstream.base_url not in json.dumps(before)
+
+
+def test_endpoints_are_those_the_key_reaches(start, upstream):
+    gw = start(**described(upstream))
+    alias = gw.get("/v1/models/pair/endpoints", key="sl_one_0123456789").json
+    assert [e["slug"] for e in alias["endpoints"]] == ["google-ai-studio/fp8", "other", "other"]
+    assert alias["endpoints"][2]["status"] == "disabled"
+    assert gw.get("/v1/models/pair", key="sl_one_0123456789").json["id"] == "pair"
+    for path in ("lab/seer", "nobody", "", "nobody/endpoints"):
+        answer = gw.get(f"/v1/models/{path}/endpoints", key="sl_one_0123456789")
+        assert answer.status == 404, path
+        assert answer.json["error"]["type"] == "model_not_found"
+    assert gw.get("/v1/models/pair/endpoints", key=None).status == 401
+
+
+def test_providers_are_listed_by_the_names_requests_use(start, upstream):
+    gw = start(**described(upstream))
+    listed = gw.get("/v1/providers", key="sl_all_0123456789")
+    found = {p["slug"]: p for p in listed.json["data"]}
+    assert found["google-ai-studio"] == {
+        "slug": "google-ai-studio", "name": "gemini", "aliases": ["gemini", "google-ai"],
+        "protocol": "openai", "models": 1, "any_model": False, "status": "up",
+        "data_policy": {"stores": False, "trains": False, "zdr": True}}
+    assert found["other"]["models"] == 1 and found["other"]["aliases"] == []
+    assert found["other"]["data_policy"] == {"stores": True, "trains": True, "zdr": False,
+                                             "retention_days": 2, "region": "eu"}
+    assert {"x-ai", "tavily", "weights-biases", "fireworks"} <= set(listed.json["known"])
+    assert len(listed.json["known"]) == len(set(listed.json["known"])) > 107
+    assert b"sk-up-secret" not in listed.body and upstream.base_url.encode() not in listed.body
+    assert gw.get("/v1/providers", key="sl_one_0123456789").json["data"] == []
+    assert gw.get("/v1/providers", key=None).status == 401

@@ -74,6 +74,9 @@ enum protocol {
     PROTOCOL_VERTEX, /* Google's Vertex AI: each model in its maker's protocol */
     PROTOCOL_DEMO,
 };
+/* As a configuration names it. */
+const char *protocol_name(enum protocol p);
+
 enum auth_kind { AUTH_NONE, AUTH_BEARER, AUTH_HEADER };
 
 struct header_option {

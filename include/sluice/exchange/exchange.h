@@ -11,6 +11,7 @@
 
 #include "sluice/codec/fault.h"
 #include "sluice/exchange/gateway.h"
+#include "sluice/route/plan.h"
 
 struct exchange;
 
@@ -51,6 +52,10 @@ void exchange_fail(struct exchange *x, const struct fault *why);
 
 const struct deployment *exchange_deployment(const struct exchange *x);
 const struct key_options *exchange_key(const struct exchange *x); /* NULL: none was needed */
+/* How an endpoint of its deployment does, with latency as it is of streams. Returns the state of its
+ * circuit in a word. */
+const char *exchange_look_at(const struct exchange *x, const struct target *t,
+                             struct target_health *out);
 
 /* Everything that is still open ends with this fault (the drain limit has passed). */
 void exchange_fail_all(struct gateway *g, const struct fault *why);
