@@ -23,7 +23,23 @@ struct row {
     const struct exchange_kind *kind;
     /* Answers at once; NULL: once the body is complete the kind takes it, or a provider. */
     void (*answer)(const struct row *row, const struct call *call);
+
+    /* For GET /v1/openapi.json. Names are those of schemas in openapi.json, a media type before them
+     * where it is not application/json: "ChatRequest", "multipart/form-data Upload", "audio/mpeg". */
+    const char *summary; /* what it does; every row has one, and a test insists */
+    const char *body;    /* what it takes; NULL: any object, or nothing with GET */
+    const char *gives;   /* what it answers; NULL: not said */
+    const char *events;  /* the schema of an event's data, where it streams; NULL: it does not */
 };
+
+/* Row by row; NULL behind the last. */
+const struct row *row_at(unsigned i);
+
+/* Does a model answer? Then the path may fix which (contract 1.2). */
+static inline bool row_reaches_models(const struct row *row)
+{
+    return row->answer == NULL && row->kind->take == NULL;
+}
 
 /* An exchange for the record and the key; NULL when the key was refused. */
 struct exchange *call_open(const struct row *row, const struct call *call);
@@ -32,6 +48,8 @@ void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);
 void models_endpoints(const struct row *row, const struct call *call);
 void providers_list(const struct row *row, const struct call *call);
+
+void openapi_document(const struct row *row, const struct call *call);
 
 void operate_live(const struct row *row, const struct call *call);
 void operate_ready(const struct row *row, const struct call *call);

@@ -18,24 +18,43 @@ static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 static const unsigned PROBES = SERVES_HEALTH | SERVES_API | SERVES_ADMIN;
 
 static const struct row rows[] = {
-    {METHOD_POST, "/v1/chat/completions", SERVES_API, &chat, NULL},
-    {METHOD_POST, "/v1/completions", SERVES_API, &completions, NULL},
-    {METHOD_POST, "/v1/messages", SERVES_API, &messages, NULL},
-    {METHOD_POST, "/v1/messages/count_tokens", SERVES_API, &count_tokens, NULL},
-    {METHOD_POST, "/v1/responses", SERVES_API, &responses, NULL},
-    {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
-    {METHOD_GET, "/v1/models", SERVES_API, &models, models_list},
-    {METHOD_GET, "/v1/models/*/endpoints", SERVES_API, &models, models_endpoints},
-    {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one},
-    {METHOD_GET, "/v1/providers", SERVES_API, &providers, providers_list},
-    {METHOD_GET, "/healthz", PROBES, NULL, operate_live},
-    {METHOD_GET, "/livez", PROBES, NULL, operate_live},
-    {METHOD_GET, "/readyz", PROBES, NULL, operate_ready},
-    {METHOD_GET, "/metrics", SERVES_METRICS, NULL, operate_metrics},
-    {METHOD_POST, "/admin/v1/reload", SERVES_ADMIN, NULL, operate_reload},
-    {METHOD_GET, "/admin/v1/status", SERVES_ADMIN, NULL, operate_status},
-    {METHOD_GET, "/admin/v1/config", SERVES_ADMIN, NULL, operate_config},
+    {METHOD_POST, "/v1/chat/completions", SERVES_API, &chat, NULL, "Answers a chat", "ChatRequest",
+     "ChatAnswer", "ChatChunk"},
+    {METHOD_POST, "/v1/completions", SERVES_API, &completions, NULL, "Completes a text",
+     "CompletionRequest", "CompletionAnswer", "CompletionAnswer"},
+    {METHOD_POST, "/v1/messages", SERVES_API, &messages, NULL, "Answers Anthropic's Messages",
+     "MessagesRequest", "MessagesAnswer", "MessagesEvent"},
+    {METHOD_POST, "/v1/messages/count_tokens", SERVES_API, &count_tokens, NULL,
+     "Counts the tokens of a Messages request", "CountTokensRequest", "CountTokensAnswer"},
+    {METHOD_POST, "/v1/responses", SERVES_API, &responses, NULL, "Answers OpenAI's Responses",
+     "ResponsesRequest", "ResponsesAnswer", "ResponsesEvent"},
+    {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL, "Makes vectors of texts",
+     "EmbeddingsRequest", "EmbeddingsAnswer"},
+    {METHOD_GET, "/v1/models", SERVES_API, &models, models_list,
+     "Lists the models the key may call", NULL, "ModelList"},
+    {METHOD_GET, "/v1/models/*/endpoints", SERVES_API, &models, models_endpoints,
+     "Lists who answers for a model, and how they do", NULL, "EndpointList"},
+    {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one, "Tells what a model can do", NULL,
+     "Model"},
+    {METHOD_GET, "/v1/providers", SERVES_API, &providers, providers_list,
+     "Lists the providers by the names requests use", NULL, "ProviderList"},
+    {METHOD_GET, "/v1/openapi.json", SERVES_API, NULL, openapi_document, "This document"},
+    {METHOD_GET, "/healthz", PROBES, NULL, operate_live, "Does the process turn?"},
+    {METHOD_GET, "/livez", PROBES, NULL, operate_live, "Does the process turn?"},
+    {METHOD_GET, "/readyz", PROBES, NULL, operate_ready, "Does it serve?"},
+    {METHOD_GET, "/metrics", SERVES_METRICS, NULL, operate_metrics, "Metrics for Prometheus", NULL,
+     "text/plain"},
+    {METHOD_POST, "/admin/v1/reload", SERVES_ADMIN, NULL, operate_reload,
+     "Reads the configuration again"},
+    {METHOD_GET, "/admin/v1/status", SERVES_ADMIN, NULL, operate_status, "What it is doing"},
+    {METHOD_GET, "/admin/v1/config", SERVES_ADMIN, NULL, operate_config,
+     "The configuration in force, secrets masked", NULL, "application/yaml"},
 };
+
+const struct row *row_at(unsigned i)
+{
+    return i < sizeof rows / sizeof rows[0] ? &rows[i] : NULL;
+}
 
 /* --- answers without an exchange ----------------------------------------------------------------- */
 
@@ -195,7 +214,7 @@ static const struct row *find_pipeline_row(struct call *call, char allowed[64])
         return NULL;
     const struct row *row = find_row_of(call, allowed);
     call->path = whole;
-    if (row == NULL || row->answer != NULL || row->kind->take != NULL) {
+    if (row == NULL || !row_reaches_models(row)) {
         allowed[0] = '\0';
         return NULL;
     }
