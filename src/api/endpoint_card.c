@@ -2,6 +2,7 @@
 
 #include "model_card.h"
 
+#include "sluice/catalog/facts.h"
 #include "sluice/config/capabilities.h"
 
 #include <stdio.h>
@@ -80,7 +81,7 @@ int endpoint_card_write(const struct target *t, const struct target_health *h, c
     add_count(&o, ",\"context_length\":", t->context);
     add_count(&o, ",\"max_output\":", t->max_output);
     card_add_pricing(&o, t->price);
-    card_add_names(&o, ",\"supported_parameters\":[", target_params(t), capability_name,
+    card_add_names(&o, ",\"supported_parameters\":[", facts_params(t), capability_name,
                    CAPABILITIES);
     add_policy(&o, t->policy);
     json_out_lit(&o, ",\"status\":");

@@ -24,8 +24,6 @@ int model_card_write(const struct model_card *c, struct buf *out)
 
 /* --- what a card of one endpoint says in the same words --- */
 
-/* Of an endpoint nobody described, as far as its name tells. */
-unsigned target_params(const struct target *t);
 /* `member` with the names of the bits, and the closing bracket: ",\"input_modalities\":[". */
 void card_add_names(struct json_out *o, const char *member, unsigned bits,
                     const char *(*name)(unsigned bit), unsigned n);

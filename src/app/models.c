@@ -1,13 +1,22 @@
+#include "columns.h"
 #include "loaded.h"
 #include "terminal.h"
 #include "verbs.h"
 
+#include "sluice/catalog/catalog.h"
 #include "sluice/catalog/facts.h"
+#include "sluice/config/capabilities.h"
 #include "sluice/meter/cost.h"
 
 #include <stdlib.h>
 
 enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2 }; /* bits of price_options.known */
+
+struct listing {
+    const struct snapshot *snapshot;
+    const struct catalog *catalog;
+    const char *wanted; /* part of a name; NULL: all */
+};
 
 static void must(int rc)
 {
@@ -15,74 +24,143 @@ static void must(int rc)
         abort(); /* as large as the configuration */
 }
 
-/* Prices are kept for one token and talked about for a million. */
-static void add_per_million(struct buf *out, uint64_t pd_per_token)
+/* ── which ───────────────────────────────────────────────────────────────────────────────────── */
+
+static bool holds(struct span text, struct span part)
 {
-    uint64_t pd;
-    if (__builtin_mul_overflow(pd_per_token, 1000000u, &pd))
-        pd = UINT64_MAX;
-    must(cost_write_usd(pd, out));
+    for (size_t i = 0; i + part.len <= text.len; i++) {
+        if (span_ieq(span_sub(text, i, part.len), part))
+            return true;
+    }
+    return false;
+}
+
+static bool is_listed(const struct listing *l, const struct model_options *m)
+{
+    struct span part = span_text(l->wanted != NULL ? l->wanted : "");
+    struct target_group g = catalog_group(l->catalog, m);
+    if (part.len == 0 || holds(span_text(m->id), part))
+        return true;
+    for (unsigned i = 0; i < g.n; i++) {
+        if (holds(g.first[i].slug, part))
+            return true;
+    }
+    return false;
+}
+
+static unsigned count_listed(const struct listing *l)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < l->snapshot->nmodels; i++)
+        n += is_listed(l, &l->snapshot->models[i]);
+    return n;
 }
 
 /* ── a table ─────────────────────────────────────────────────────────────────────────────────── */
 
-static void print_price(const struct price_options *p, unsigned bit, uint64_t pd_per_token)
+static const struct column table_columns[] = {
+    {.title = "MODEL"},
+    {.title = "ENDPOINT"},
+    {.title = "CONTEXT", .is_number = true, .may_go = true},
+    {.title = "$/M IN", .is_number = true},
+    {.title = "$/M OUT", .is_number = true},
+    {.title = "CAN", .may_go = true},
+    {.title = "POLICY", .may_go = true},
+};
+enum { TABLE_COLUMNS = sizeof table_columns / sizeof table_columns[0] };
+
+static const char *text_of(struct buf *text, struct arena *a)
+{
+    const char *kept = arena_printf(a, "%.*s", SPAN_FMT(buf_span(text)));
+    buf_fini(text);
+    return kept;
+}
+
+static const char *price_text(const struct price_options *p, unsigned bit, uint64_t pd_per_token,
+                              struct arena *a)
 {
     struct buf text = {0};
-    if (p->known & bit)
-        add_per_million(&text, pd_per_token);
-    else
-        must(buf_add_byte(&text, '-'));
-    printf(" %9.*s", SPAN_FMT(buf_span(&text)));
-    buf_fini(&text);
+    if ((p->known & bit) == 0)
+        return "-";
+    must(cost_write_per_million(pd_per_token, &text));
+    return text_of(&text, a);
 }
 
-static void print_row(const char *id, int width, uint64_t context, const struct price_options *p,
-                      const char *provider, const char *upstream)
+/* The abilities people choose by. */
+static const char *abilities(const struct target *t, struct arena *a)
 {
-    printf("%-*s ", width, id);
-    if (context > 0)
-        printf("%9llu", (unsigned long long)context);
-    else
-        printf("%9s", "-");
-    print_price(p, KNOWN_INPUT, p->input);
-    print_price(p, KNOWN_OUTPUT, p->output);
-    printf("  %s: %s\n", provider, upstream);
-}
-
-static void print_model(const struct snapshot *s, const struct model_options *m, int width)
-{
-    for (unsigned i = 0; i < m->nendpoints; i++) {
-        const struct endpoint_options *e = &m->endpoints[i];
-        print_row(i == 0 ? m->id : "", width, i == 0 ? m->context : 0, &e->price,
-                  s->providers[e->provider].name, e->upstream_model);
+    unsigned params = facts_params(t), input = t->input == UINT32_MAX ? 0 : t->input;
+    const struct {
+        bool has;
+        const char *word;
+    } words[] = {
+        {params & CAN_TOOLS, "tools"},      {params & CAN_FOLLOW_SCHEMAS, "schemas"},
+        {params & CAN_REASON, "reasoning"}, {params & CAN_SEARCH, "search"},
+        {input & MODALITY_IMAGE, "images"}, {input & MODALITY_FILE, "files"},
+        {input & MODALITY_AUDIO, "audio"},  {input & MODALITY_VIDEO, "video"},
+    };
+    struct buf text = {0};
+    if (t->model->category != CATEGORY_LLM)
+        return category_name(t->model->category);
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].has)
+            must(buf_addf(&text, "%s%s", buf_len(&text) > 0 ? " " : "", words[i].word));
     }
-    if (m->nalias == 0)
-        return;
-    printf("%-*s %9s %9s %9s  alias of ", width, m->id, "", "", "");
+    return text_of(&text, a);
+}
+
+static const char *policy_text(const struct target *t)
+{
+    return !t->enabled        ? "disabled"
+           : t->policy.zdr    ? "zdr"
+           : t->policy.trains ? "-"
+           : t->policy.stores ? "no training"
+                              : "keeps nothing";
+}
+
+static void add_endpoint_row(struct columns *c, const struct target *t, const char *model)
+{
+    const char *context = t->context > 0
+                              ? arena_printf(c->a, "%llu", (unsigned long long)t->context)
+                              : "-";
+    const char *cells[TABLE_COLUMNS] = {
+        model,
+        arena_printf(c->a, "%.*s", SPAN_FMT(t->slug)),
+        context,
+        price_text(t->price, KNOWN_INPUT, t->price->input, c->a),
+        price_text(t->price, KNOWN_OUTPUT, t->price->output, c->a),
+        abilities(t, c->a),
+        policy_text(t),
+    };
+    columns_add(c, cells);
+}
+
+static void add_alias_row(struct columns *c, const struct snapshot *s,
+                          const struct model_options *m)
+{
+    struct buf text = {0};
     for (unsigned i = 0; i < m->nalias; i++)
-        printf("%s%s", i == 0 ? "" : ", then ", s->models[m->alias[i]].id);
-    putchar('\n');
+        must(buf_addf(&text, "%s%s", i == 0 ? "alias of " : ", then ", s->models[m->alias[i]].id));
+    columns_add_prose(c, m->id, text_of(&text, c->a));
 }
 
-static int id_width(const struct snapshot *s)
+static void print_table(const struct listing *l, struct arena *a)
 {
-    size_t width = strlen("MODEL");
+    const struct snapshot *s = l->snapshot;
+    struct columns c = {.columns = table_columns, .n = TABLE_COLUMNS, .a = a};
     for (unsigned i = 0; i < s->nmodels; i++) {
-        size_t len = strlen(s->models[i].id);
-        width = len > width ? len : width;
+        const struct model_options *m = &s->models[i];
+        if (!is_listed(l, m))
+            continue;
+        struct target_group g = catalog_group(l->catalog, m);
+        for (unsigned k = 0; k < g.n; k++)
+            add_endpoint_row(&c, &g.first[k], k == 0 ? m->id : "");
+        if (m->nalias > 0)
+            add_alias_row(&c, s, m);
     }
-    return (int)width;
-}
-
-static void print_table(const struct snapshot *s)
-{
-    int width = id_width(s);
-    printf("%s%-*s %9s %9s %9s  %s%s\n", terminal_style(stdout, STYLE_BOLD), width, "MODEL",
-           "CONTEXT", "$/M IN", "$/M OUT", "ENDPOINT", terminal_style(stdout, STYLE_NONE));
-    for (unsigned i = 0; i < s->nmodels; i++)
-        print_model(s, &s->models[i], width);
-    for (unsigned i = 0; i < s->nproviders; i++)
+    if (c.nrows > 0)
+        columns_print(&c, columns_of_terminal(stdout), stdout);
+    for (unsigned i = 0; i < s->nproviders && l->wanted == NULL; i++)
         if (s->providers[i].any_model)
             printf("%s/… reaches any model of %s\n", s->providers[i].name,
                    s->providers[i].base_url);
@@ -90,22 +168,17 @@ static void print_table(const struct snapshot *s)
 
 /* ── JSON ────────────────────────────────────────────────────────────────────────────────────── */
 
-static void add_text(struct buf *out, const char *name, const char *text)
+static void add_text(struct buf *out, const char *name, struct span text)
 {
     must(buf_addf(out, "\"%s\":\"", name));
-    must(buf_add_json(out, span_text(text)));
+    must(buf_add_json(out, text));
     must(buf_add_byte(out, '"'));
 }
 
 /* What a translated request will be made for. */
-static void add_facts(struct buf *out, const struct snapshot *s, const struct endpoint_options *e)
+static void add_facts(struct buf *out, const struct target *t)
 {
-    const struct target target = {
-        .provider = &s->providers[e->provider],
-        .upstream_model = span_text(e->upstream_model),
-        .facts = &e->facts,
-    };
-    unsigned facts = facts_of(&target);
+    unsigned facts = facts_of(t);
     must(buf_add_text(out, ",\"facts\":{"));
     for (unsigned i = 0; i < MODEL_FACTS; i++) {
         enum model_fact fact = (enum model_fact)(1u << i);
@@ -115,56 +188,86 @@ static void add_facts(struct buf *out, const struct snapshot *s, const struct en
     must(buf_add_byte(out, '}'));
 }
 
-static void add_endpoint(struct buf *out, const struct snapshot *s,
-                         const struct endpoint_options *e)
+static void add_names(struct buf *out, const char *member, unsigned bits,
+                      const char *(*name)(unsigned bit), unsigned n)
 {
+    const char *between = "";
+    must(buf_addf(out, ",\"%s\":[", member));
+    for (unsigned bit = 0; bit < n; bit++) {
+        if ((bits & 1u << bit) == 0)
+            continue;
+        must(buf_addf(out, "%s\"%s\"", between, name(bit)));
+        between = ",";
+    }
+    must(buf_add_byte(out, ']'));
+}
+
+static void add_endpoint(struct buf *out, const struct target *t)
+{
+    const struct price_options *p = t->price;
     must(buf_add_byte(out, '{'));
-    add_text(out, "provider", s->providers[e->provider].name);
+    add_text(out, "provider", span_text(t->provider->name));
     must(buf_add_byte(out, ','));
-    add_text(out, "upstream_model", e->upstream_model);
-    if (e->price.known & KNOWN_INPUT) {
+    add_text(out, "slug", t->slug);
+    must(buf_add_byte(out, ','));
+    add_text(out, "upstream_model", t->upstream_model);
+    if (p->known & KNOWN_INPUT) {
         must(buf_add_text(out, ",\"input_usd_per_million\":"));
-        add_per_million(out, e->price.input);
+        must(cost_write_per_million(p->input, out));
     }
-    if (e->price.known & KNOWN_OUTPUT) {
+    if (p->known & KNOWN_OUTPUT) {
         must(buf_add_text(out, ",\"output_usd_per_million\":"));
-        add_per_million(out, e->price.output);
+        must(cost_write_per_million(p->output, out));
     }
-    if (e->max_output > 0)
-        must(buf_addf(out, ",\"max_output\":%llu", (unsigned long long)e->max_output));
-    add_facts(out, s, e);
+    if (t->context > 0)
+        must(buf_addf(out, ",\"context\":%llu", (unsigned long long)t->context));
+    if (t->max_output > 0)
+        must(buf_addf(out, ",\"max_output\":%llu", (unsigned long long)t->max_output));
+    add_names(out, "params", facts_params(t), capability_name, CAPABILITIES);
+    if (t->input != UINT32_MAX)
+        add_names(out, "input", t->input, modality_name, MODALITIES);
+    must(buf_addf(out, ",\"enabled\":%s,\"stores\":%s,\"trains\":%s,\"zdr\":%s",
+                  t->enabled ? "true" : "false", t->policy.stores ? "true" : "false",
+                  t->policy.trains ? "true" : "false", t->policy.zdr ? "true" : "false"));
+    add_facts(out, t);
     must(buf_add_byte(out, '}'));
 }
 
-static void add_model(struct buf *out, const struct snapshot *s, const struct model_options *m)
+static void add_model(struct buf *out, const struct listing *l, const struct model_options *m)
 {
+    struct target_group g = catalog_group(l->catalog, m);
     must(buf_add_byte(out, '{'));
-    add_text(out, "id", m->id);
+    add_text(out, "id", span_text(m->id));
     if (m->context > 0)
         must(buf_addf(out, ",\"context\":%llu", (unsigned long long)m->context));
     must(buf_add_text(out, ",\"endpoints\":["));
-    for (unsigned i = 0; i < m->nendpoints; i++) {
+    for (unsigned i = 0; i < g.n; i++) {
         must(buf_add_text(out, i == 0 ? "" : ","));
-        add_endpoint(out, s, &m->endpoints[i]);
+        add_endpoint(out, &g.first[i]);
     }
     must(buf_add_text(out, "],\"alias\":["));
     for (unsigned i = 0; i < m->nalias; i++) {
         must(buf_add_text(out, i == 0 ? "\"" : ",\""));
-        must(buf_add_json(out, span_text(s->models[m->alias[i]].id)));
+        must(buf_add_json(out, span_text(l->snapshot->models[m->alias[i]].id)));
         must(buf_add_byte(out, '"'));
     }
     must(buf_add_text(out, "]}"));
 }
 
 /* {"models":[…],"any_model_of":["openai"]}: the second are providers whose every model is offered. */
-static void print_json(const struct snapshot *s)
+static void print_json(const struct listing *l)
 {
+    const struct snapshot *s = l->snapshot;
     struct buf out = {0};
     const char *between = "";
+    bool is_first = true;
     must(buf_add_text(&out, "{\"models\":["));
     for (unsigned i = 0; i < s->nmodels; i++) {
-        must(buf_add_text(&out, i == 0 ? "\n " : ",\n "));
-        add_model(&out, s, &s->models[i]);
+        if (!is_listed(l, &s->models[i]))
+            continue;
+        must(buf_add_text(&out, is_first ? "\n " : ",\n "));
+        add_model(&out, l, &s->models[i]);
+        is_first = false;
     }
     must(buf_add_text(&out, "],\n \"any_model_of\":["));
     for (unsigned i = 0; i < s->nproviders; i++) {
@@ -180,6 +283,22 @@ static void print_json(const struct snapshot *s)
     buf_fini(&out);
 }
 
+static int list(const struct listing *l, bool json)
+{
+    struct arena a;
+    if (l->wanted != NULL && count_listed(l) == 0) {
+        terminal_error("no model has \"%.100s\" in its name, or in that of a provider", l->wanted);
+        return EXIT_FAILED;
+    }
+    arena_init(&a, NULL, 4096);
+    if (json)
+        print_json(l);
+    else
+        print_table(l, &a);
+    arena_fini(&a);
+    return terminal_finish();
+}
+
 int verb_models(int argc, char **argv)
 {
     struct cli cli;
@@ -188,10 +307,11 @@ int verb_models(int argc, char **argv)
     struct snapshot *s = snapshot_for_verb(&cli, true);
     if (s == NULL)
         return EXIT_BAD_CONFIG;
-    if (cli_flag(&cli, "json"))
-        print_json(s);
-    else
-        print_table(s);
+    struct catalog *c = catalog_new(s);
+    const struct listing l = {
+        .snapshot = s, .catalog = c, .wanted = cli.nargs > 0 ? cli.args[0] : NULL};
+    int code = list(&l, cli_flag(&cli, "json"));
+    catalog_free(c);
     snapshot_unref(s);
-    return terminal_finish();
+    return code;
 }

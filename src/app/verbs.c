@@ -30,6 +30,14 @@ static const struct cli_option key_name = {"name", 'n', "NAME", NULL,
                                            "what the log calls it; otherwise default"};
 static const struct cli_option strict = {"strict", 0, NULL, NULL, "warnings are errors"};
 
+static const struct cli_option one_provider = {"provider", 'p', "NAME", NULL,
+                                               "only this one, configured or not"};
+static const struct cli_option all_providers = {
+    "all", 'a', NULL, NULL, "all that need no more than a key, configured or not"};
+static const struct cli_option output = {"output", 'o', "FILE", NULL,
+                                         "write here instead of to stdout"};
+static const struct cli_option force = {"force", 0, NULL, NULL, "overwrite that file"};
+
 static const struct cli_option url = {
     "url", 0, "URL", "SLUICE_BASE_URL",
     "the gateway's base URL, http(s)://host:port/v1 or unix:/path; otherwise "
@@ -124,12 +132,42 @@ const struct verb verbs[] = {
     },
     {
         .name = "models",
-        .arguments = "",
-        .summary = "Lists the configured models, where they are, and their prices.",
+        .arguments = "[NAME]",
+        .arguments_max = 1,
+        .summary = "Lists the configured models, who answers for them, and their prices.",
         .examples = "sluice models\tUSD per million tokens; the context window in tokens\n"
+                    "sluice models claude\tthose with that in their name, or in a provider's\n"
                     "sluice models --json | jq -r '.models[].id'\tthe names\n",
         .options = {&config, &json},
         .run = verb_models,
+    },
+    {
+        .name = "catalog import",
+        .arguments = "FILE",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Makes `models:` of LiteLLM's list of models and prices.",
+        .examples =
+            "sluice catalog import model_prices_and_context_window.json\tof the providers configured\n"
+            "sluice catalog import -p groq prices.json -o groq.yaml\tof one, into a file\n"
+            "curl -s $URL | sluice catalog import --all -\tof everybody who needs only a key\n",
+        .details =
+            "Models that the configuration has are left as they are. What is made of the list "
+            "is on stdout, what is not is counted on stderr; look it over before it is "
+            "served.",
+        .options = {&config, &one_provider, &all_providers, &output, &force},
+        .run = verb_catalog_import,
+    },
+    {
+        .name = "import litellm",
+        .arguments = "FILE",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "The same as catalog import.",
+        .examples = "sluice import litellm model_prices_and_context_window.json\tof the providers "
+                    "configured\n",
+        .options = {&config, &one_provider, &all_providers, &output, &force},
+        .run = verb_import_litellm,
     },
     {
         .name = "chat",

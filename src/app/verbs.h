@@ -14,6 +14,8 @@ int verb_config_reference(int argc, char **argv);
 int verb_keys_create(int argc, char **argv);
 int verb_keys_hash(int argc, char **argv);
 int verb_models(int argc, char **argv);
+int verb_catalog_import(int argc, char **argv);
+int verb_import_litellm(int argc, char **argv);
 int verb_chat(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_healthcheck(int argc, char **argv);

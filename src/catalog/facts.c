@@ -236,3 +236,21 @@ void facts_keep(struct target *t)
     t->known_facts = look_up_facts(t);
     t->known_max_output = look_up_max_output(t);
 }
+
+unsigned facts_params(const struct target *t)
+{
+    unsigned facts = facts_of(t), params = t->params & ((1u << CAPABILITIES) - 1);
+    if (t->params != UINT32_MAX)
+        return params;
+    if (!(facts & FACT_REASONING))
+        params &= ~(unsigned)CAN_REASON;
+    if (!(facts & FACT_SAMPLING))
+        params &= ~(unsigned)(CAN_TEMPERATURE | CAN_TOP_P | CAN_TOP_K | CAN_PRESENCE_PENALTY |
+                              CAN_FREQUENCY_PENALTY | CAN_LOGPROBS | CAN_TOP_LOGPROBS |
+                              CAN_LOGIT_BIAS);
+    if (!(facts & FACT_JSON_SCHEMA))
+        params &= ~(unsigned)CAN_FOLLOW_SCHEMAS;
+    if (!(facts & FACT_WEB_SEARCH))
+        params &= ~(unsigned)(CAN_SEARCH | CAN_FETCH);
+    return params;
+}

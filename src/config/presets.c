@@ -278,6 +278,7 @@ bool known_provider_at(unsigned i, struct known_provider *out)
         .slug = slug_of(&presets[i]),
         .name = presets[i].name,
         .also = presets[i].also,
+        .needs_more = presets[i].base_url == NULL,
     };
     return true;
 }

@@ -57,6 +57,11 @@ int write_scalar(struct buf *out, const char *text)
     return rc == 0 ? buf_add_text(out, "\"") : rc;
 }
 
+int yaml_write_scalar(struct buf *out, const char *text)
+{
+    return write_scalar(out, text);
+}
+
 /* 1 when both write the same text, 0 when not. */
 static int is_default(const struct writer *w, const struct option *row, const void *at,
                       const void *baseline)

@@ -57,6 +57,14 @@ static int write_part(const char *name, uint64_t pd, struct buf *out)
     return rc == 0 ? buf_add_byte(out, ',') : rc;
 }
 
+int cost_write_per_million(uint64_t pd_per_token, struct buf *out)
+{
+    uint64_t pd;
+    if (__builtin_mul_overflow(pd_per_token, 1000000u, &pd))
+        pd = UINT64_MAX;
+    return cost_write_usd(pd, out);
+}
+
 int cost_write_members(const struct cost *c, struct buf *out)
 {
     const struct {

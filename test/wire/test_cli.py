@@ -1,6 +1,7 @@
 """The verbs, each as a person or a script meets it: wrong ways first, then what it is for."""
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -8,8 +9,11 @@ import pty
 import re
 import select
 import socket
+import struct
 import subprocess
+import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +25,8 @@ from provider import compact, event
 from upstream import Upstream
 
 VERBS = ["serve", "check", "config init", "config show", "config schema", "config reference",
-         "keys create", "keys hash", "models", "chat", "status", "healthcheck", "completion",
+         "keys create", "keys hash", "models", "catalog import",
+         "import litellm", "chat", "status", "healthcheck", "completion",
          "version"]
 
 
@@ -31,11 +36,13 @@ def chat(url: str, *args: str, key: str | None = raw.KEY, stdin: bytes | None = 
 
 
 def on_terminal(*args: str, typed: list[str], env: dict, until: list[str],
-                timeout: float = 20) -> tuple[int, str]:
+                timeout: float = 20, width: int = 0) -> tuple[int, str]:
     """Runs with a terminal for stdin, stdout and stderr: types each line once the text it waits for
     has come since the last one. Returns the exit code and everything that was shown."""
     pid, fd = pty.fork()
     if pid == 0:
+        if width:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         os.execve(str(binary()), ["sluice", *args], env | {"TERM": "xterm"})
     shown, seen, deadline = b"", 0, time.monotonic() + timeout
     lines = list(zip(until, typed, strict=True))
@@ -238,15 +245,129 @@ models:
 """)
     table = run("models", cwd=tmp_path)
     assert table.returncode == 0, table.stderr
-    assert re.search(r"^big +200000 +3 +0\.075 +up: big-1$", table.stdout, re.M), table.stdout
+    assert re.search(r"^big +up +200000 +3 +0\.075  tools schemas reasoning  -$", table.stdout, re.M), table.stdout
     assert re.search(r"^fast .*alias of big$", table.stdout, re.M)
     told = json.loads(run("models", "--json", cwd=tmp_path).stdout)
     big = next(m for m in told["models"] if m["id"] == "big")
     assert big["context"] == 200000
     assert big["endpoints"][0].pop("facts")["reasoning"] is True
-    assert big["endpoints"][0] == {"provider": "up", "upstream_model": "big-1",
-                                   "input_usd_per_million": 3, "output_usd_per_million": 0.075}
+    assert "tools" in big["endpoints"][0].pop("params")
+    assert big["endpoints"][0] == {"provider": "up", "slug": "up", "upstream_model": "big-1",
+                                   "input_usd_per_million": 3, "output_usd_per_million": 0.075,
+                                   "context": 200000, "enabled": True, "stores": True, "trains": True,
+                                   "zdr": False}
     assert next(m for m in told["models"] if m["id"] == "fast")["alias"] == ["big"]
+
+
+def many_models(tmp_path, n: int) -> None:
+    (tmp_path / "sluice.yaml").write_text(json.dumps({
+        "providers": {"up": {"base_url": "http://127.0.0.1:1/v1", "auth": "none"}},
+        "models": {f"laboratory-of-many-words/model-number-{i:04}": {
+            "provider": "up", "upstream_model": "m", "context": 1000000, "input": ["text", "image"],
+            "data_policy": {"zdr": True}, "price": {"input": "12.345678", "output": "0.5"}}
+            for i in range(n)} | {"every": {"alias": [
+                f"laboratory-of-many-words/model-number-{i:04}" for i in range(min(n, 12))]}}}))
+
+
+@pytest.mark.parametrize("n", [1, 500])
+def test_models_fit_the_terminal(tmp_path, n):
+    many_models(tmp_path, n)
+    piped = run("models", cwd=tmp_path).stdout.splitlines()
+    rows = [line for line in piped if line.startswith("laboratory")]
+    assert len(rows) == n and len({line.index(" up ") for line in rows}) == 1
+    assert all(line.endswith("tools schemas reasoning images  zdr") for line in rows)
+    for width in (200, 80, 40, 10):
+        code, shown = on_terminal("models", "-c", str(tmp_path / "sluice.yaml"), typed=[], until=[],
+                                  env=environment(NO_COLOR="1"), width=width)
+        lines = shown.replace("\r", "").splitlines()
+        assert code == 0 and len([line for line in lines if line.startswith("lab")]) == n
+        assert max(map(len, lines)) <= max(width, 50), max(lines, key=len)
+    assert "zdr" in piped[1] and "zdr" not in lines[1] and "12.345678" in lines[1]
+
+
+def test_models_are_found_by_a_part_of_a_name(tmp_path):
+    many_models(tmp_path, 20)
+    found = run("models", "NUMBER-0007", cwd=tmp_path)
+    assert [line.split()[0] for line in found.stdout.splitlines()[1:]] == \
+        ["laboratory-of-many-words/model-number-0007"]
+    told = json.loads(run("models", "--json", "0007", cwd=tmp_path).stdout)
+    assert len(told["models"]) == 1 and told["models"][0]["endpoints"][0]["zdr"] is True
+    nothing = run("models", "nothing-of-the-kind", cwd=tmp_path)
+    assert nothing.returncode == 1 and nothing.stdout == "" and "nothing-of-the-kind" in nothing.stderr
+
+
+# Other people's lists of prices.
+
+PRICES = {
+    "sample_spec": {"max_tokens": "an explanation"},
+    "gpt-tiny": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2.5e-07,
+                 "output_cost_per_token": 2e-06, "max_input_tokens": 1000, "source": "x",
+                 "supports_function_calling": True, "supports_vision": True},
+    "groq/openai/gpt-oss-20b": {"litellm_provider": "groq", "mode": "chat",
+                                "input_cost_per_token": 7.5e-08},
+    "groq/odd": {"litellm_provider": "groq", "mode": "chat", "input_cost_per_token": "cheap"},
+}
+
+
+def priced(tmp_path, *args: str, config: str = "providers: { openai: { api_key: x } }\nauth: none\n"):
+    (tmp_path / "sluice.yaml").write_text(config)
+    (tmp_path / "prices.json").write_text(json.dumps(PRICES))
+    return run(*args, cwd=tmp_path)
+
+
+def test_price_list_becomes_models_of_the_providers_there_are(tmp_path):
+    for verb in (("catalog", "import"), ("import", "litellm")):
+        done = priced(tmp_path, *verb, "prices.json")
+        assert done.returncode == 0 and "providers:" not in done.stdout
+        assert '"groq/odd": input_cost_per_token' in done.stderr
+        assert "1 models at 1 endpoints" in done.stderr
+    with (tmp_path / "sluice.yaml").open("a") as file:
+        file.write(done.stdout)
+    assert run("check", cwd=tmp_path).returncode == 0
+    tiny = json.loads(run("models", "--json", "gpt-tiny", cwd=tmp_path).stdout)["models"][0]
+    assert tiny["id"] == "openai/gpt-tiny"
+    endpoint = tiny["endpoints"][0]
+    assert (endpoint["input_usd_per_million"], endpoint["output_usd_per_million"]) == (0.25, 2)
+    assert endpoint["input"] == ["text", "image"] and "reasoning" not in endpoint["params"]
+    again = run("catalog", "import", "prices.json", cwd=tmp_path)
+    assert again.returncode == 1 and "the configuration has already" in again.stderr
+
+
+def test_price_list_goes_into_a_file_that_is_not_overwritten(tmp_path):
+    args = ("catalog", "import", "--all", "prices.json", "-o", "all.yaml")
+    assert priced(tmp_path, *args).returncode == 0
+    text = (tmp_path / "all.yaml").read_text()
+    assert "providers:\n  groq: {}\n" in text and "gpt-tiny" in text
+    (tmp_path / "all.yaml").write_text("mine\n")
+    refused = priced(tmp_path, *args)
+    assert refused.returncode == 1 and "--force" in refused.stderr
+    assert (tmp_path / "all.yaml").read_text() == "mine\n"
+    assert priced(tmp_path, *args, "--force").returncode == 0
+    assert (tmp_path / "all.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("text,says", [(b"", "not a JSON object"), (b"[1]", "not a JSON object"),
+                                       (b'{"a":{}', "not a JSON object"), (None, "cannot read")])
+def test_what_is_no_price_list_is_refused(tmp_path, text, says):
+    if text is not None:
+        (tmp_path / "prices.json").write_bytes(text)
+    done = run("catalog", "import", "--all", "prices.json", cwd=tmp_path)
+    assert done.returncode == 1 and done.stdout == "" and says in done.stderr
+    if text is not None:
+        assert run("catalog", "import", "-a", "-", stdin=text, cwd=tmp_path).stderr.count(says) == 1
+
+
+def test_the_list_people_have_passes_check(tmp_path):
+    """LiteLLM's own, as its package brings it, where a bench installed that."""
+    found = sorted(ROOT.glob("build/bench/**/model_prices_and_context_window_backup.json")) + \
+        [Path(p) for p in [os.environ.get("LITELLM_PRICES", "")] if p]
+    if not found:
+        pytest.skip("no list here; LITELLM_PRICES names one")
+    done = run("catalog", "import", "--all", str(found[0]), "-o", "all.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "that are wrong" not in done.stderr
+    assert run("check", "--no-secrets", "-c", "all.yaml", cwd=tmp_path).returncode == 0
+    assert len(run("models", "-c", "all.yaml", cwd=tmp_path).stdout.splitlines()) > 500
 
 
 def test_models_say_what_is_known_of_them(tmp_path):

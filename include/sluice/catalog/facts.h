@@ -9,6 +9,10 @@
 /* The bits of enum model_fact that hold for it: of provider, upstream_model and facts. */
 unsigned facts_of(const struct target *t);
 
+/* Bits of enum capability: the parameters it takes, as configured; of an endpoint nobody described those
+ * that its name tells. */
+unsigned facts_params(const struct target *t);
+
 /* Most tokens of one answer, where the protocol must be told and nobody did. Never 0. */
 uint64_t facts_max_output(const struct target *t);
 

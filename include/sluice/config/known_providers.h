@@ -10,6 +10,7 @@ struct known_provider {
     const char
         *name; /* what a configuration calls it: "gemini"; NULL: it has to be described there */
     const char *also; /* more names, a space between them; NULL: none */
+    bool needs_more;  /* its address depends on the account */
 };
 
 /* The slug a name stands for, "gemini" or "google-ai"; NULL when it stands for itself. */

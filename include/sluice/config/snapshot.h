@@ -286,6 +286,9 @@ const char *snapshot_find(const char *explicit_path);
 int snapshot_write_yaml(const struct snapshot *s, struct buf *out)
     __attribute__((warn_unused_result));
 
+/* One text of such a file, in quotes where it has to be. */
+int yaml_write_scalar(struct buf *out, const char *text) __attribute__((warn_unused_result));
+
 /* JSON Schema 2020-12 of the file, and the reference as Markdown, from the table of options. */
 int options_write_schema(struct buf *out) __attribute__((warn_unused_result));
 int options_write_reference(struct buf *out) __attribute__((warn_unused_result));

@@ -19,6 +19,9 @@ struct cost cost_of(const struct usage *u, const struct price_options *price);
 
 /* A dollar amount as an exact JSON number: "0.00023495", "0". */
 int cost_write_usd(uint64_t pd, struct buf *out) __attribute__((warn_unused_result));
+/* A price kept for one token, as it is talked about: for a million of them. */
+int cost_write_per_million(uint64_t pd_per_token, struct buf *out)
+    __attribute__((warn_unused_result));
 /* `"cost":…,"cost_details":{…}` with every field of the contract. */
 int cost_write_members(const struct cost *c, struct buf *out) __attribute__((warn_unused_result));
 

@@ -1,0 +1,260 @@
+#include "price_entry.h"
+
+#include "sluice/format/json_walk.h"
+
+#include <stdlib.h>
+
+#define ALL_PARAMS ((1u << CAPABILITIES) - 1)
+#define TOOL_PARAMS (CAN_TOOLS | CAN_CHOOSE_TOOLS | CAN_CALL_IN_PARALLEL)
+#define SAMPLING_PARAMS                                                                       \
+    (CAN_TEMPERATURE | CAN_TOP_P | CAN_TOP_K | CAN_PRESENCE_PENALTY | CAN_FREQUENCY_PENALTY | \
+     CAN_LOGPROBS | CAN_TOP_LOGPROBS | CAN_LOGIT_BIAS)
+
+enum flag {
+    TOOLS = 1 << 0,
+    SCHEMAS = 1 << 1,
+    REASONS = 1 << 2,
+    SEARCHES = 1 << 3,
+    FETCHES = 1 << 4,
+    SEES = 1 << 5,
+    READS_PDF = 1 << 6,
+    HEARS = 1 << 7,
+    WATCHES = 1 << 8,
+    SPEAKS = 1 << 9,
+};
+
+static const struct {
+    const char *name;
+    enum flag flag;
+} flags[] = {
+    {"supports_function_calling", TOOLS}, {"supports_response_schema", SCHEMAS},
+    {"supports_reasoning", REASONS},      {"supports_web_search", SEARCHES},
+    {"supports_url_context", FETCHES},    {"supports_vision", SEES},
+    {"supports_pdf_input", READS_PDF},    {"supports_audio_input", HEARS},
+    {"supports_video_input", WATCHES},    {"supports_audio_output", SPEAKS},
+};
+
+/* In the order of the bits of price_options.known. */
+static const char *const prices[] = {
+    "input_cost_per_token",
+    "output_cost_per_token",
+    "cache_read_input_token_cost",
+    "cache_creation_input_token_cost",
+    "cache_creation_input_token_cost_above_1hr",
+    "output_cost_per_reasoning_token",
+};
+enum { PRICES = sizeof prices / sizeof prices[0] };
+
+static const struct {
+    const char *mode;
+    enum category category;
+} modes[] = {
+    {"chat", CATEGORY_LLM},           {"completion", CATEGORY_LLM},
+    {"responses", CATEGORY_LLM},      {"embedding", CATEGORY_EMBEDDING},
+    {"rerank", CATEGORY_RERANK},      {"image_generation", CATEGORY_IMAGE},
+    {"image_edit", CATEGORY_IMAGE},   {"audio_transcription", CATEGORY_AUDIO},
+    {"audio_speech", CATEGORY_AUDIO}, {"video_generation", CATEGORY_VIDEO},
+};
+
+struct reading {
+    struct price_entry *e;
+    unsigned flags, modalities, made;
+    bool forbids_choice, forbids_parallel, forbids_sampling;
+    const char *problem;
+};
+
+static bool say(struct reading *g, const char *problem)
+{
+    g->problem = problem;
+    return false;
+}
+
+static bool read_text(struct reading *g, const struct json_walk *w, char *out, size_t size,
+                      const char *problem)
+{
+    long len = json_string(w->value, out, size - 1);
+    if (len < 0 || memchr(out, '\0', (size_t)len) != NULL)
+        return say(g, problem);
+    out[len] = '\0';
+    return true;
+}
+
+static double number_of(struct span lexeme)
+{
+    char text[48], *end;
+    if (lexeme.len == 0 || lexeme.len >= sizeof text)
+        return -1;
+    memcpy(text, lexeme.at, lexeme.len);
+    text[lexeme.len] = '\0';
+    double n = strtod(text, &end);
+    return end == text + lexeme.len ? n : -1;
+}
+
+/* USD a token, "2.5e-07", as whole pico-dollars: prices have fewer digits than a double holds. */
+static bool read_price(struct reading *g, const struct json_walk *w, unsigned which)
+{
+    struct price_options *p = &g->e->price;
+    uint64_t *const of[PRICES] = {&p->input,       &p->output,         &p->cache_read,
+                                  &p->cache_write, &p->cache_write_1h, &p->reasoning};
+    double usd = w->kind == JSON_NUMBER ? number_of(w->value) : -1;
+    if (usd < 0 || usd > 1000)
+        return say(g, prices[which]);
+    *of[which] = (uint64_t)(usd * 1e12 + 0.5);
+    p->known |= 1u << which;
+    return true;
+}
+
+/* Some are written 8192.0. */
+static bool read_tokens(struct reading *g, const struct json_walk *w, uint64_t *out,
+                        const char *problem)
+{
+    double n = w->kind == JSON_NUMBER ? number_of(w->value) : -1;
+    if (n < 0 || n > 1e12)
+        return say(g, problem);
+    *out = (uint64_t)n;
+    return true;
+}
+
+static void read_modalities(struct span list, unsigned *out)
+{
+    struct span element;
+    size_t cursor = 0;
+    while (json_each(list, &cursor, &element)) {
+        for (unsigned bit = 0; bit < MODALITIES; bit++) {
+            if (span_eq(json_raw(element), span_text(modality_name(bit))))
+                *out |= 1u << bit;
+        }
+    }
+}
+
+static void read_mode(struct price_entry *e, struct span mode)
+{
+    e->category = -1;
+    for (unsigned i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (span_eq(mode, span_text(modes[i].mode)))
+            e->category = modes[i].category;
+    }
+}
+
+/* False: it is none of them. */
+static bool read_flag(struct reading *g, const struct json_walk *w)
+{
+    bool no = w->kind == JSON_FALSE;
+    for (unsigned i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (!json_walk_is(w, flags[i].name))
+            continue;
+        g->flags |= w->kind == JSON_TRUE ? flags[i].flag : 0;
+        return true;
+    }
+    if (json_walk_is(w, "supports_tool_choice"))
+        g->forbids_choice = no;
+    else if (json_walk_is(w, "supports_parallel_function_calling"))
+        g->forbids_parallel = no;
+    else if (json_walk_is(w, "supports_sampling_params"))
+        g->forbids_sampling = no;
+    else
+        return false;
+    return true;
+}
+
+static bool read_member(struct reading *g, const struct json_walk *w, struct map *unread)
+{
+    struct price_entry *e = g->e;
+    if (w->kind == JSON_NULL || read_flag(g, w))
+        return true;
+    for (unsigned i = 0; i < PRICES; i++) {
+        if (json_walk_is(w, prices[i]))
+            return read_price(g, w, i);
+    }
+    if (json_walk_is(w, "litellm_provider"))
+        return read_text(g, w, e->provider, sizeof e->provider, "litellm_provider");
+    if (json_walk_is(w, "deprecation_date"))
+        return read_text(g, w, e->over, sizeof e->over, "deprecation_date");
+    if (json_walk_is(w, "max_input_tokens"))
+        return read_tokens(g, w, &e->context, "max_input_tokens");
+    if (json_walk_is(w, "max_output_tokens"))
+        return read_tokens(g, w, &e->max_output, "max_output_tokens");
+    if (json_walk_is(w, "mode"))
+        read_mode(e, json_raw(w->value));
+    else if (json_walk_is(w, "supported_modalities"))
+        read_modalities(w->value, &g->modalities);
+    else if (json_walk_is(w, "supported_output_modalities"))
+        read_modalities(w->value, &g->made);
+    else if (map_put(unread, w->key, (void *)(uintptr_t)"") < 0)
+        return say(g, "no memory");
+    return true;
+}
+
+/* What the flags say; the rest is not denied. */
+static unsigned params_of(const struct reading *g)
+{
+    unsigned params = ALL_PARAMS;
+    if (!(g->flags & TOOLS))
+        params &= ~(unsigned)TOOL_PARAMS;
+    if (g->forbids_choice)
+        params &= ~(unsigned)CAN_CHOOSE_TOOLS;
+    if (g->forbids_parallel)
+        params &= ~(unsigned)CAN_CALL_IN_PARALLEL;
+    if (g->forbids_sampling)
+        params &= ~(unsigned)SAMPLING_PARAMS;
+    if (!(g->flags & SCHEMAS))
+        params &= ~(unsigned)CAN_FOLLOW_SCHEMAS;
+    if (!(g->flags & REASONS))
+        params &= ~(unsigned)CAN_REASON;
+    if (!(g->flags & SEARCHES))
+        params &= ~(unsigned)CAN_SEARCH;
+    if (!(g->flags & FETCHES))
+        params &= ~(unsigned)CAN_FETCH;
+    return params;
+}
+
+static unsigned input_of(const struct reading *g)
+{
+    return g->modalities | MODALITY_TEXT | (g->flags & SEES ? MODALITY_IMAGE : 0) |
+           (g->flags & READS_PDF ? MODALITY_FILE : 0) | (g->flags & HEARS ? MODALITY_AUDIO : 0) |
+           (g->flags & WATCHES ? MODALITY_VIDEO : 0);
+}
+
+static unsigned output_of(const struct reading *g)
+{
+    switch (g->e->category) {
+    case CATEGORY_EMBEDDING:
+        return MODALITY_EMBEDDING;
+    case CATEGORY_IMAGE:
+        return g->made != 0 ? g->made : MODALITY_IMAGE;
+    case CATEGORY_VIDEO:
+        return g->made != 0 ? g->made : MODALITY_VIDEO;
+    default:
+        return (g->made != 0 ? g->made : MODALITY_TEXT) | (g->flags & SPEAKS ? MODALITY_AUDIO : 0);
+    }
+}
+
+static void use_dashes(char *text)
+{
+    for (; *text != '\0'; text++)
+        *text = *text == '_' ? '-' : *text;
+}
+
+bool price_entry_read(struct span key, struct span value, struct price_entry *out,
+                      struct map *unread, const char **problem)
+{
+    struct reading g = {.e = out};
+    struct json_walk w;
+    *out = (struct price_entry){.category = -1};
+    *problem = "it must be an object";
+    long len = json_unescape(key, out->name, sizeof out->name - 1);
+    if (len <= 0 || value.len == 0 || value.at[0] != '{')
+        return false;
+    json_walk_init(&w, value);
+    while (json_walk_next(&w)) {
+        if (!read_member(&g, &w, unread)) {
+            *problem = g.problem;
+            return false;
+        }
+    }
+    use_dashes(out->provider);
+    out->params = params_of(&g);
+    out->input = input_of(&g);
+    out->output = output_of(&g);
+    return true;
+}
