@@ -268,13 +268,23 @@ static bool read_members(struct span body, enum api_protocol api, struct arena *
     return true;
 }
 
+/* A list stands in its place (D-11), or what the model is for (contract 2.16). */
+static bool names_models_otherwise(const struct openai_request *r)
+{
+    struct json_member m;
+    bool has_list = r->models.len > 0 && r->models.at[0] != 'n';
+    bool has_purpose = (json_get(r->provider, "task", &m) && m.kind == JSON_STRING) ||
+                       (json_get(r->provider, "prefer", &m) && m.kind == JSON_STRING);
+    return has_list || has_purpose;
+}
+
 bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
                          struct openai_request *out, struct fault *why)
 {
     if (!read_members(body, api, a, out, why))
         return false;
-    if (out->model.at == NULL && out->models.len > 0 && out->models.at[0] != 'n') {
-        out->lacks_model = true; /* D-11: the list stands in its place */
+    if (out->model.at == NULL && names_models_otherwise(out)) {
+        out->lacks_model = true;
         out->model = SPAN_LIT("");
     }
     return out->model.at != NULL ||

@@ -610,9 +610,32 @@ static const struct object weights_object = {
     "asked first goes by the square of its score.",
     ROWS(weights_rows), .size = sizeof(struct route_weights)};
 
+#define TASK(name, task, text)                                                 \
+    {name, &type_alias, MEMBER(struct routing_options, families[task].models), \
+     COUNT(struct routing_options, families[task].n), .doc = text}
+
+static const struct option tasks_rows[] = {
+    TASK("general", TASK_GENERAL, "Anything, and what is meant when no task is named."),
+    TASK("reasoning", TASK_REASONING, "What wants thought."),
+    TASK("coding", TASK_CODING, "Programs."),
+    TASK("long_context", TASK_LONG_CONTEXT, "Long prompts."),
+};
+static const struct object tasks_object = {
+    "routing.tasks",
+    "Which models a request means that names a `task` instead of a model, from the cheapest to the "
+    "best: `prefer` picks among them.",
+    ROWS(tasks_rows), .size = sizeof(struct routing_options)};
+
 static const struct option routing_rows[] = {
     {"weights", &type_group, MEMBER(struct routing_options, weights), .object = &weights_object,
      .doc = "Which endpoint is the better one."},
+    {"train_opt_out", &type_bool, MEMBER(struct routing_options, train_opt_out),
+     .fallback = "false",
+     .doc = "Every request goes only where prompts are neither kept nor trained on, as if it said "
+            "`data_collection: deny`."},
+    {"zdr_only", &type_bool, MEMBER(struct routing_options, zdr_only), .fallback = "false",
+     .doc = "Every request goes only where nothing is kept, as if it said `zdr: true`."},
+    {"tasks", &type_group, .object = &tasks_object, .doc = "Models by what they are good for."},
 };
 static const struct object routing_object = {"routing", "Which endpoint is asked.",
                                              ROWS(routing_rows),

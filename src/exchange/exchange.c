@@ -4,6 +4,7 @@
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
 #include "sluice/net/offload.h"
+#include "sluice/route/family.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -387,7 +388,10 @@ static bool make_plan(struct exchange *x, struct fault *why)
     const struct openai_request *r = x->request;
     struct preferences preferences;
     struct looking looking = {.x = x};
+    const struct snapshot *s = x->deployment->snapshot;
     if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
+        return false;
+    if (r->model.len == 0 && !family_choose(s, &preferences, why))
         return false;
     struct plan_question q = {
         .catalog = x->deployment->catalog,
@@ -401,8 +405,11 @@ static bool make_plan(struct exchange *x, struct fault *why)
                              ? r->asked.max_tokens
                              : ANSWER_TOKENS,
         .max_tokens = r->asked.max_tokens,
+        .denies_collection = s->routing.train_opt_out,
+        .wants_zdr = s->routing.zdr_only,
+        .max_cost_multiplier = preferences.max_cost_multiplier,
         .sticky = x->sticky.slug,
-        .weights = x->deployment->snapshot->routing.weights,
+        .weights = s->routing.weights,
         .seed = rng_next(&x->gateway->rng),
         .look = look,
         .arg = &looking,

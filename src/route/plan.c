@@ -26,6 +26,7 @@ struct planning {
     unsigned n, kept;
     bool is_one_of_several;                /* the model */
     struct considered *planned[PLAN_ROOM]; /* by attempt, of that model */
+    double first_cost;                     /* of the plan's first attempt; 0 or less: not known */
     unsigned room;                         /* of out->considered */
 };
 
@@ -222,28 +223,30 @@ static void drop_unplaced(struct planning *g)
     }
 }
 
-/* Who may stand behind the model's first. */
+/* Who may stand behind the model's first, and behind the first of all. */
 struct fallbacks {
-    const struct considered *first;
+    const struct considered *first, *first_of_all; /* the latter NULL: another model's */
     bool are_allowed;
     double most; /* pico-dollars; 0 or less: no limit */
 };
 
-static struct fallbacks fallbacks_behind(const struct planning *g, const struct considered *first)
+static struct fallbacks fallbacks_behind(const struct planning *g, unsigned begin)
 {
     const struct preferences *p = g->q->preferences;
+    const struct considered *first = g->out->n > begin ? g->planned[begin] : NULL;
     return (struct fallbacks){
         .first = first,
+        .first_of_all = begin == 0 ? first : NULL,
         .are_allowed = p->allows_fallbacks || p->order.n > 0 || first == NULL,
-        .most = first != NULL ? g->q->max_cost_multiplier * first->cost : 0,
+        .most = g->q->max_cost_multiplier * g->first_cost,
     };
 }
 
 static enum filter judge_fallback(const struct fallbacks *f, const struct considered *c)
 {
-    if (c == f->first)
+    if (c == f->first_of_all)
         return FILTER_NONE;
-    if (!f->are_allowed)
+    if (c != f->first && !f->are_allowed)
         return FILTER_NO_FALLBACKS;
     return f->most > 0 && c->cost > f->most ? FILTER_COST : FILTER_NONE;
 }
@@ -339,14 +342,17 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     p->nconsidered += g->n;
     g->ranks = ARENA_ARRAY(g->scratch, struct rank, g->n);
     drop_unplaced(g);
-    if (g->kept > 1)
+    /* A single one has nobody to be compared with, unless there is a limit for what follows. */
+    if (g->kept > 1 || (g->kept == 1 && q->max_cost_multiplier > 0))
         score_all(q, g->considered, g->ranks, g->n, g->kept, g->scratch);
     else
         look_at_one(g);
     if (q->has_own_key != NULL)
         add_tier(g, true);
     add_tier(g, false);
-    struct fallbacks f = fallbacks_behind(g, p->n > begin ? g->planned[begin] : NULL);
+    if (p->n > begin && begin == 0)
+        g->first_cost = g->planned[0]->cost;
+    struct fallbacks f = fallbacks_behind(g, begin);
     cut_fallbacks(g, &f, begin);
     note_left_out(g, &f, begin);
 }

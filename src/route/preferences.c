@@ -10,17 +10,16 @@
 /* One reading: `member` is the one under way, for the path of what is wrong. */
 struct reading {
     const char *member;
+    bool is_inside; /* of `provider`; else at the top level */
     struct arena *a;
     struct fault *why;
 };
 
 static bool refuse(const struct reading *g, const char *problem)
 {
-    *g->why = (struct fault){
-        .kind = FAULT_INVALID_REQUEST,
-        .param = arena_printf(g->a, "provider.%s", g->member),
-    };
-    snprintf(g->why->message, sizeof g->why->message, "\"provider.%s\" %s", g->member, problem);
+    const char *path = arena_printf(g->a, "%s%s", g->is_inside ? "provider." : "", g->member);
+    *g->why = (struct fault){.kind = FAULT_INVALID_REQUEST, .param = path};
+    snprintf(g->why->message, sizeof g->why->message, "\"%s\" %s", path, problem);
     return false;
 }
 
@@ -142,6 +141,79 @@ static bool read_collection(const struct reading *g, const struct json_walk *w, 
            refuse(g, "must be \"allow\" or \"deny\"");
 }
 
+/* --- contract 2.16 -------------------------------------------------------------------------------- */
+
+/* The same as `only` with one entry. */
+static bool read_vendor(const struct reading *g, struct span value, struct slugs *only)
+{
+    struct span text;
+    if (!read_text(value, g->a, &text))
+        return refuse(g, "must be the name of a provider: \"openai\"");
+    *only = (struct slugs){.at = ARENA_NEW(g->a, struct span), .n = 1, .is_said = true};
+    only->at[0] = slug_make(text, g->a);
+    return true;
+}
+
+static bool read_prefer(const struct reading *g, struct span value, enum prefer_what *out)
+{
+    static const char *const words[] = {
+        [PREFER_BALANCED] = "\"balanced\"",
+        [PREFER_CHEAPEST] = "\"cheapest\"",
+        [PREFER_SMARTEST] = "\"smartest\"",
+    };
+    for (unsigned i = PREFER_BALANCED; i <= PREFER_SMARTEST; i++) {
+        if (span_eq(value, span_text(words[i]))) {
+            *out = (enum prefer_what)i;
+            return true;
+        }
+    }
+    return refuse(g, "must be \"balanced\", \"cheapest\" or \"smartest\"");
+}
+
+static bool read_task(const struct reading *g, struct span value, struct preferences *p)
+{
+    static const char *const words[TASKS] = {
+        [TASK_GENERAL] = "\"general\"",
+        [TASK_REASONING] = "\"reasoning\"",
+        [TASK_CODING] = "\"coding\"",
+        [TASK_LONG_CONTEXT] = "\"long_context\"",
+    };
+    for (unsigned i = 0; i < TASKS; i++) {
+        if (span_eq(value, span_text(words[i]))) {
+            p->task = (enum task)i;
+            p->has_task = true;
+            return true;
+        }
+    }
+    return refuse(g, "must be \"general\", \"reasoning\", \"coding\" or \"long_context\"");
+}
+
+static bool read_multiplier(const struct reading *g, struct span value, double *out)
+{
+    if (!read_number(value, out) || *out < 1)
+        return refuse(g, "must be a number of at least 1");
+    return true;
+}
+
+bool preferences_read_infrai(const struct infrai_members *m, struct arena *a,
+                             struct preferences *out, struct fault *why)
+{
+    static const double usual = 1.5;
+    struct reading g = {.a = a, .why = why};
+#define SAYS(name) \
+    (m->name.len > 0 && !span_eq(m->name, SPAN_LIT("null")) && (g.member = #name) != NULL)
+    if (out->max_cost_multiplier == 0)
+        out->max_cost_multiplier = usual;
+    return (!SAYS(vendor) || read_vendor(&g, m->vendor, &out->only)) &&
+           (!SAYS(task) || read_task(&g, m->task, out)) &&
+           (!SAYS(prefer) || read_prefer(&g, m->prefer, &out->prefer)) &&
+           (!SAYS(max_cost_multiplier) ||
+            read_multiplier(&g, m->max_cost_multiplier, &out->max_cost_multiplier));
+#undef SAYS
+}
+
+/* --- the object ----------------------------------------------------------------------------------- */
+
 static bool read_member(struct reading *g, const struct json_walk *w, struct preferences *p)
 {
 #define IS(name) (json_walk_is(w, name) && (g->member = (name)) != NULL)
@@ -171,6 +243,14 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct pre
         return read_bool(g, w, &p->wants_zdr);
     if (IS("enforce_distillable_text"))
         return read_bool(g, w, &p->wants_distillable);
+    if (IS("vendor"))
+        return read_vendor(g, w->value, &p->only);
+    if (IS("task"))
+        return read_task(g, w->value, p);
+    if (IS("prefer"))
+        return read_prefer(g, w->value, &p->prefer);
+    if (IS("max_cost_multiplier"))
+        return read_multiplier(g, w->value, &p->max_cost_multiplier);
     return true;
 #undef IS
 }
@@ -209,7 +289,7 @@ static bool read_models(struct span value, struct arena *a, struct preferences *
 bool preferences_read(struct span provider, struct span models, struct arena *a,
                       struct preferences *out, struct fault *why)
 {
-    struct reading g = {.a = a, .why = why};
+    struct reading g = {.is_inside = true, .a = a, .why = why};
     struct json_walk w;
     *out = (struct preferences){.allows_fallbacks = true};
     if (!read_models(models, a, out, why))

@@ -471,6 +471,13 @@ static void fallbacks_may_not_cost_too_much(void **state)
         {"x/trio", "{\"sort\":\"price\"}", "openai", .max_cost = 1.5},
         {"x/trio", "{\"order\":[\"azure\"]}", "azure openai anthropic", .max_cost = 1},
         {"x/gemini", "{\"sort\":\"price\"}", "google-ai-studio google-vertex", .max_cost = 1},
+        /* of the first attempt of all, not of each model's */
+        {"x/off", "{\"sort\":\"price\"}", "openai | openai anthropic azure",
+         .models = "[\"x/trio\"]", .max_cost = 2},
+        {"x/m2", "{\"only\":[\"minimax\",\"azure\"],\"sort\":\"price\"}", "minimax/fp8",
+         .models = "[\"x/trio\"]", .max_cost = 2},
+        {"azure/trio", "{\"sort\":\"price\"}", "azure | minimax/fp8 small", .models = "[\"x/m2\"]",
+         .max_cost = 1},
     };
     CHECK(rows);
 }

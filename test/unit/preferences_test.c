@@ -47,6 +47,14 @@ static void wrong_values_are_refused_by_their_path(void **state)
         {"{\"preferred_min_throughput\":1e999}", "", "provider.preferred_min_throughput"},
         {"{\"preferred_max_latency\":{\"p95\":1}}", "", "provider.preferred_max_latency"},
         {"{\"preferred_max_latency\":{\"p90\":-1}}", "", "provider.preferred_max_latency"},
+        {"{\"vendor\":[\"openai\"]}", "", "provider.vendor"},
+        {"{\"vendor\":\"\"}", "", "provider.vendor"},
+        {"{\"task\":\"dreaming\"}", "", "provider.task"},
+        {"{\"task\":[]}", "", "provider.task"},
+        {"{\"prefer\":\"best\"}", "", "provider.prefer"},
+        {"{\"prefer\":true}", "", "provider.prefer"},
+        {"{\"max_cost_multiplier\":0.5}", "", "provider.max_cost_multiplier"},
+        {"{\"max_cost_multiplier\":\"2\"}", "", "provider.max_cost_multiplier"},
         {"", "5", "models"},
         {"", "[5]", "models"},
         {"", "[\"\"]", "models"},
@@ -129,6 +137,59 @@ static void everything_is_read(void **state)
     arena_fini(&g.a);
 }
 
+/* Contract 2.16: at the top level of some requests, and inside of `provider` everywhere. */
+static void what_infrai_requests_say_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *vendor, *task, *prefer, *multiplier, *param; /* NULL: it is good */
+    } bad[] = {
+        {"5", "", "", "", "vendor"},
+        {"[\"openai\"]", "", "", "", "vendor"},
+        {"", "\"General\"", "", "", "task"},
+        {"", "", "\"\"", "", "prefer"},
+        {"", "", "", "0.99", "max_cost_multiplier"},
+        {"", "", "", "-2", "max_cost_multiplier"},
+        {"", "", "", "[]", "max_cost_multiplier"},
+        {"", "", "", "1e999", "max_cost_multiplier"},
+    };
+    struct reading g;
+    for (unsigned i = 0; i < ROWS(bad); i++) {
+        const struct infrai_members m = {span_text(bad[i].vendor), span_text(bad[i].task),
+                                         span_text(bad[i].prefer), span_text(bad[i].multiplier)};
+        read_both(&g, "", "");
+        assert_row(i, !preferences_read_infrai(&m, &g.a, &g.p, &g.why));
+        assert_row(i, strcmp(g.why.param, bad[i].param) == 0 && fault_status(&g.why) == 400);
+        arena_fini(&g.a);
+    }
+    read_both(&g, "", "");
+    assert_true(preferences_read_infrai(&(struct infrai_members){.prefer = SPAN_LIT("null")}, &g.a,
+                                        &g.p, &g.why));
+    assert_true(g.p.max_cost_multiplier == 1.5 && g.p.prefer == PREFER_UNSAID && !g.p.has_task &&
+                !g.p.only.is_said);
+    arena_fini(&g.a);
+
+    const struct infrai_members all = {SPAN_LIT("\"Google AI Studio\""), SPAN_LIT("\"coding\""),
+                                       SPAN_LIT("\"smartest\""), SPAN_LIT("2.5")};
+    read_both(&g, "{\"only\":[\"openai\"],\"max_cost_multiplier\":4}", "");
+    assert_true(g.ok && g.p.max_cost_multiplier == 4);
+    assert_true(preferences_read_infrai(&all, &g.a, &g.p, &g.why));
+    assert_int_equal(g.p.only.n, 1);
+    assert_span(g.p.only.at[0], "google-ai-studio");
+    assert_true(g.p.has_task && g.p.task == TASK_CODING && g.p.prefer == PREFER_SMARTEST &&
+                g.p.max_cost_multiplier == 2.5);
+    arena_fini(&g.a);
+
+    read_both(&g,
+              "{\"vendor\":\"xai\",\"task\":\"long_context\",\"prefer\":\"cheapest\","
+              "\"max_cost_multiplier\":1}",
+              "");
+    assert_true(g.ok && g.p.only.is_said && g.p.task == TASK_LONG_CONTEXT &&
+                g.p.prefer == PREFER_CHEAPEST && g.p.max_cost_multiplier == 1);
+    assert_span(g.p.only.at[0], "x-ai");
+    arena_fini(&g.a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +197,7 @@ int main(void)
         cmocka_unit_test(lists_have_an_end),
         cmocka_unit_test(nothing_said_is_nothing_wanted),
         cmocka_unit_test(everything_is_read),
+        cmocka_unit_test(what_infrai_requests_say_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

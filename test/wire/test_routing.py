@@ -305,3 +305,61 @@ def test_figures_of_endpoints_outlive_a_reload(start, upstream):
         assert ask(gw, upstream, provider={"sort": "price"})[1] == ["gamma"]
     finally:
         del upstream.scripts["beta-trio"]
+
+
+# What a request is for, and what holds for all of them.
+
+def test_model_is_found_by_what_it_is_for(start, upstream):
+    config = configuration(upstream)
+    for name, provider in (("tiny", "alpha"), ("usual", "beta"), ("wise", "gamma")):
+        config["models"][name] = {"provider": provider, "upstream_model": f"{provider}-{name}"}
+    config["providers"]["delta"] = {"protocol": "anthropic", "base_url": upstream.base_url,
+                                    "api_key": "sk-up"}
+    config["models"]["told"] = {"provider": "delta", "upstream_model": "messages-simple"}
+    gw = start(routing={"tasks": {"general": ["tiny", "usual", "wise"], "coding": ["told"]}}, **config)
+    for provider, model in [({"task": "general"}, "usual"), ({"prefer": "balanced"}, "usual"),
+                            ({"prefer": "cheapest"}, "tiny"), ({"prefer": "smartest"}, "wise"),
+                            ({"prefer": "smartest", "vendor": "alpha"}, "tiny"),
+                            ({"task": "coding", "prefer": "cheapest"}, "told")]:
+        body = {"messages": [{"role": "user", "content": "hello"}], "provider": provider}
+        answer = gw.ask(raw.request_bytes("POST", "/v1/chat/completions", json.dumps(body).encode()))
+        assert answer.status == 200, (provider, answer.body)
+        assert answer.headers["x-sluice-model"] == model
+        assert upstream.requests[-1].json["model"].split("-")[0] in (*PROVIDERS, "messages")
+    # a model that is named is the model
+    answer, asked = ask(gw, upstream, "wise", provider={"task": "general", "prefer": "cheapest"})
+    assert asked == ["gamma"]
+    for provider, status, param in [({"task": "reasoning"}, 404, "model"),
+                                    ({"task": 5}, 400, "model"), ({"sort": "price"}, 400, "model"),
+                                    ({"task": "sleeping"}, 400, "provider.task")]:
+        body = {"messages": [{"role": "user", "content": "hello"}], "provider": provider}
+        answer = gw.ask(raw.request_bytes("POST", "/v1/chat/completions", json.dumps(body).encode()))
+        assert (answer.status, answer.json["error"]["param"]) == (status, param), answer.body
+
+
+def test_fallback_that_costs_too_much_is_not_tried(fleet, upstream):
+    upstream.scripts["beta-trio"] = refuse(500)
+    try:
+        for multiplier, who in [(1, ["beta"]), (2, ["beta", "gamma"]), (3, ["beta", "gamma"])]:
+            wish = {"sort": "price", "max_cost_multiplier": multiplier}
+            assert ask(fleet, upstream, provider=wish)[1] == who
+        upstream.scripts["gamma-trio"] = refuse(500)
+        for multiplier, who in [(2, ["beta", "gamma"]), (3, ["beta", "gamma", "alpha"])]:
+            wish = {"sort": "price", "max_cost_multiplier": multiplier}
+            assert ask(fleet, upstream, provider=wish)[1] == who
+    finally:
+        upstream.scripts.pop("beta-trio", None)
+        upstream.scripts.pop("gamma-trio", None)
+
+
+@pytest.mark.parametrize("setting,filter_name", [("train_opt_out", "provider.data_collection"),
+                                                 ("zdr_only", "provider.zdr")])
+def test_workspace_keeps_prompts_where_they_are_safe(start, upstream, setting, filter_name):
+    """Contract 2.26: a request cannot weaken it."""
+    gw = start(routing={setting: True}, **configuration(upstream))
+    for provider in ({}, {"zdr": False, "data_collection": "allow"}, {"only": ["beta"]}):
+        answer, asked = ask(gw, upstream, provider=provider)
+        assert answer.status == 503 and not asked
+        assert filter_name in answer.json["error"]["message"]
+    answer, asked = ask(gw, upstream, "able", provider={"zdr": False})
+    assert (answer.status, asked) == (200, ["alpha"])

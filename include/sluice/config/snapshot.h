@@ -219,8 +219,18 @@ struct route_weights {
     unsigned price, throughput, latency, reliability;
 };
 
+/* What a request may name instead of a model. */
+enum task { TASK_GENERAL, TASK_REASONING, TASK_CODING, TASK_LONG_CONTEXT, TASKS };
+
+struct model_family {
+    unsigned *models; /* indices into snapshot->models, from the cheapest to the best; no aliases */
+    unsigned n;
+};
+
 struct routing_options {
     struct route_weights weights;
+    bool train_opt_out, zdr_only; /* of all requests, whatever they say (contract 2.26) */
+    struct model_family families[TASKS];
 };
 
 struct snapshot {

@@ -10,6 +10,7 @@
 #include "sluice/base/arena.h"
 #include "sluice/catalog/stats.h"
 #include "sluice/codec/fault.h"
+#include "sluice/config/snapshot.h"
 
 enum { PREFERENCES_LIST_MAX = 64, PREFERENCES_MODELS_MAX = 16 };
 
@@ -27,6 +28,8 @@ struct cutoffs {
     bool is_said;
 };
 
+enum prefer_what { PREFER_UNSAID, PREFER_BALANCED, PREFER_CHEAPEST, PREFER_SMARTEST };
+
 struct preferences {
     struct slugs order, only, ignore;
     enum sort_by sort;
@@ -35,6 +38,10 @@ struct preferences {
     bool allows_fallbacks;  /* true unless it says false */
     bool drops_parameters;  /* require_parameters: false */
     bool denies_collection, wants_zdr, wants_distillable;
+    enum prefer_what prefer; /* these two mean something to family.h, without a model */
+    enum task task;
+    bool has_task;
+    double max_cost_multiplier;                 /* of the first attempt's estimate; 0: no limit */
     struct span models[PREFERENCES_MODELS_MAX]; /* to fall back on */
     unsigned nmodels;
 };
@@ -42,5 +49,13 @@ struct preferences {
 /* `provider` and `models`: the members' values, empty when absent. False with *why. */
 bool preferences_read(struct span provider, struct span models, struct arena *a,
                       struct preferences *out, struct fault *why);
+
+/* What requests of contract 2.16 say at their top level: the members' values, empty when absent. */
+struct infrai_members {
+    struct span vendor, task, prefer, max_cost_multiplier;
+};
+/* On top of what preferences_read found. Without a multiplier it is 1.5 there. */
+bool preferences_read_infrai(const struct infrai_members *m, struct arena *a,
+                             struct preferences *out, struct fault *why);
 
 #endif
