@@ -176,8 +176,11 @@ static void tell(const struct stats *s, enum stat_kind which, struct quantiles *
     for (unsigned q = 0; q < QUANTILES; q++)
         ranks[q] = (is_throughput ? above[q] : below[q]) * out->samples;
     values_at(s->window->total[which], ranks, values);
-    for (unsigned q = 0; q < QUANTILES; q++)
-        out->at[q] = is_throughput ? values[QUANTILES - 1 - q] / 1e3 : values[q] / 1e6;
+    for (unsigned q = 0; q < QUANTILES; q++) {
+        /* Whole units: no figure is that exact, and a short one is soon written. */
+        double value = is_throughput ? values[QUANTILES - 1 - q] : values[q];
+        out->at[q] = (double)(uint64_t)(value + 0.5) / (is_throughput ? 1e3 : 1e6);
+    }
 }
 
 static void tell_anew(struct stats *s, uint64_t now_unix_ms)

@@ -2,6 +2,8 @@
 
 #include "sluice/format/json_scan.h"
 
+#include <stdio.h>
+
 void json_out_span(struct json_out *o, struct span s)
 {
     if (o->rc == 0)
@@ -28,6 +30,37 @@ void json_out_u64(struct json_out *o, uint64_t n)
         n /= 10;
     } while (n > 0);
     json_out_span(o, span_of(digits + at, sizeof digits - at));
+}
+
+/* The quotient of two integers that doubles hold exactly is the double nearest to the decimal that is
+ * written here, and so is what strtod makes of it. */
+static bool out_millionths(struct json_out *o, double v)
+{
+    enum { UNIT = 1000000 };
+    if (!(v >= 0 && v < 9e9))
+        return false;
+    uint64_t n = (uint64_t)(v * UNIT + 0.5);
+    if ((double)n / UNIT != v)
+        return false;
+    json_out_u64(o, n / UNIT);
+    char digits[7] = ".";
+    unsigned len = 0;
+    for (unsigned i = 6, rest = (unsigned)(n % UNIT); i > 0; i--, rest /= 10) {
+        digits[i] = (char)('0' + rest % 10);
+        if (len == 0 && digits[i] != '0')
+            len = i + 1;
+    }
+    json_out_span(o, span_of(digits, len));
+    return true;
+}
+
+void json_out_double(struct json_out *o, double v)
+{
+    char text[32];
+    if (out_millionths(o, v))
+        return;
+    int n = snprintf(text, sizeof text, "%.17g", v);
+    json_out_span(o, span_of(text, (size_t)n));
 }
 
 void json_out_raw(struct json_out *o, struct span raw)

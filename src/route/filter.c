@@ -5,30 +5,65 @@
 #include <stdio.h>
 
 static const struct {
-    const char *filter, *phrase;
+    const char *word, *filter, *phrase; /* for programs, in errors, for people */
 } filters[FILTERS] = {
-    [FILTER_NONE] = {"", "in the plan"},
-    [FILTER_KEY] = {"the key's models", "the key may not use the model"},
-    [FILTER_DISABLED] = {"enabled", "it is disabled in the configuration"},
-    [FILTER_MODALITY] = {"input", "it cannot be shown what the messages hold"},
-    [FILTER_ONLY] = {"provider.only", "provider.only does not name it"},
-    [FILTER_IGNORE] = {"provider.ignore", "provider.ignore names it"},
-    [FILTER_QUANTIZATION] = {"provider.quantizations", "its quantization is not asked for"},
-    [FILTER_COLLECTION] = {"provider.data_collection", "it may keep prompts, or train on them"},
-    [FILTER_ZDR] = {"provider.zdr", "it does not promise to keep nothing"},
-    [FILTER_DISTILLABLE] = {"provider.enforce_distillable_text",
+    [FILTER_NONE] = {"none", "", "in the plan"},
+    [FILTER_KEY] = {"key", "the key's models", "the key may not use the model"},
+    [FILTER_DISABLED] = {"disabled", "enabled", "it is disabled in the configuration"},
+    [FILTER_MODALITY] = {"input", "input", "it cannot be shown what the messages hold"},
+    [FILTER_ONLY] = {"only", "provider.only", "provider.only does not name it"},
+    [FILTER_IGNORE] = {"ignore", "provider.ignore", "provider.ignore names it"},
+    [FILTER_QUANTIZATION] = {"quantizations", "provider.quantizations",
+                             "its quantization is not asked for"},
+    [FILTER_COLLECTION] = {"data_collection", "provider.data_collection",
+                           "it may keep prompts, or train on them"},
+    [FILTER_ZDR] = {"zdr", "provider.zdr", "it does not promise to keep nothing"},
+    [FILTER_DISTILLABLE] = {"distillable", "provider.enforce_distillable_text",
                             "the model's author does not allow distillation"},
-    [FILTER_CONTEXT] = {"context", "the prompt is longer than its context"},
-    [FILTER_PARAMETERS] = {"provider.require_parameters", "it does not take all parameters"},
-    [FILTER_MAX_TOKENS] = {"max_tokens", "its answers are not that long"},
-    [FILTER_NO_FALLBACKS] = {"provider.allow_fallbacks", "no fallbacks are allowed"},
-    [FILTER_COST] = {"max_cost_multiplier", "it costs too much more than the first"},
-    [FILTER_BEYOND] = {"", "eight others are tried before"},
+    [FILTER_CONTEXT] = {"context", "context", "the prompt is longer than its context"},
+    [FILTER_PARAMETERS] = {"parameters", "provider.require_parameters",
+                           "it does not take all parameters"},
+    [FILTER_MAX_TOKENS] = {"max_tokens", "max_tokens", "its answers are not that long"},
+    [FILTER_NO_FALLBACKS] = {"allow_fallbacks", "provider.allow_fallbacks",
+                             "no fallbacks are allowed"},
+    [FILTER_COST] = {"cost", "max_cost_multiplier", "it costs too much more than the first"},
+    [FILTER_BEYOND] = {"beyond", "", "eight others are tried before"},
 };
+
+static const struct {
+    const char *word, *phrase;
+} places[PLACES] = {
+    [PLACE_ONLY] = {"only", "nobody else of its model is left"},
+    [PLACE_CONVERSATION] = {"conversation", "it has answered this conversation before"},
+    [PLACE_ORDER] = {"order", "provider.order names it"},
+    [PLACE_UNNAMED] = {"unnamed", "behind those that provider.order names"},
+    [PLACE_PRICE] = {"price", "the cheapest first"},
+    [PLACE_THROUGHPUT] = {"throughput", "the highest throughput first"},
+    [PLACE_LATENCY] = {"latency", "the lowest latency first"},
+    [PLACE_DRAWN] = {"drawn", "drawn by score"},
+    [PLACE_SCORE] = {"score", "by score"},
+    [PLACE_SLOW] = {"slow", "behind the others: it misses a cut-off"},
+    [PLACE_OPEN] = {"open", "behind the others: its circuit is open, or it asked to be left alone"},
+};
+
+const char *filter_word(enum filter v)
+{
+    return filters[v].word;
+}
 
 const char *filter_phrase(enum filter v)
 {
     return filters[v].phrase;
+}
+
+const char *place_word(enum place v)
+{
+    return places[v].word;
+}
+
+const char *place_phrase(enum place v)
+{
+    return places[v].phrase;
 }
 
 /* Without these an answer would not be the one that was asked for, however lenient the caller is. */

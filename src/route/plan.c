@@ -24,10 +24,9 @@ struct planning {
     struct considered *considered; /* of the model under way */
     struct rank *ranks;
     unsigned n, kept;
-    bool is_one_of_several;                /* the model */
-    struct considered *planned[PLAN_ROOM]; /* by attempt, of that model */
-    double first_cost;                     /* of the plan's first attempt; 0 or less: not known */
-    unsigned room;                         /* of out->considered */
+    bool is_one_of_several; /* the model */
+    double first_cost;      /* of the plan's first attempt; 0 or less: not known */
+    unsigned room;          /* of out->considered */
 };
 
 bool plan_key_reaches(const struct key_options *key, struct span model_id)
@@ -116,14 +115,9 @@ static bool may_stick(const struct preferences *p)
     return !p->order.is_said && !p->only.is_said && !p->ignore.is_said && p->sort == SORT_UNSAID;
 }
 
-static struct considered *who_is_first(struct planning *g, bool own, const char **reason)
+static struct considered *who_is_first(struct planning *g, bool own)
 {
     const struct preferences *p = g->q->preferences;
-    *reason = p->order.n > 0               ? "provider.order"
-              : p->sort == SORT_PRICE      ? "cheapest first"
-              : p->sort == SORT_THROUGHPUT ? "highest throughput first"
-              : p->sort == SORT_LATENCY    ? "lowest latency first"
-                                           : "by score";
     for (unsigned i = 0; i < g->n && g->sticky != SLUG_UNKNOWN; i++) {
         struct considered *c = &g->considered[i];
         if (c->is_sticky && is_in(g, own, c) && !c->is_open && !c->is_slow)
@@ -166,6 +160,11 @@ static void pick_best(const struct planning *g, bool own, struct best *best)
     }
 }
 
+static struct considered *planned(const struct plan *p, unsigned i)
+{
+    return &p->considered[p->attempts[i].considered];
+}
+
 static unsigned count_planned(const struct plan *p, bool is_open)
 {
     unsigned n = 0;
@@ -174,25 +173,50 @@ static unsigned count_planned(const struct plan *p, bool is_open)
     return n;
 }
 
-static void add_attempt(struct planning *g, struct considered *c, bool own, const char *reason)
+static enum place place_of(const struct planning *g, const struct considered *c, bool is_first)
+{
+    const struct preferences *p = g->q->preferences;
+    if (g->kept == 1)
+        return PLACE_ONLY;
+    if (c->is_open)
+        return PLACE_OPEN;
+    if (c->is_slow)
+        return PLACE_SLOW;
+    if (is_first)
+        return c->is_sticky ? PLACE_CONVERSATION : PLACE_DRAWN;
+    if (p->order.n > 0)
+        return c->position == PLAN_UNPLACED ? PLACE_UNNAMED : PLACE_ORDER;
+    switch (p->sort) {
+    case SORT_PRICE:
+        return PLACE_PRICE;
+    case SORT_THROUGHPUT:
+        return PLACE_THROUGHPUT;
+    case SORT_LATENCY:
+        return PLACE_LATENCY;
+    case SORT_UNSAID:
+        break;
+    }
+    return PLACE_SCORE;
+}
+
+static void add_attempt(struct planning *g, const struct considered *c, bool own, enum place place)
 {
     struct plan *p = g->out;
     if (count_planned(p, c->is_open) == PLAN_ATTEMPTS_MAX)
         return;
-    g->planned[p->n] = c;
     p->attempts[p->n++] = (struct planned_attempt){
         .target = c->target,
         .with_own_key = own,
         .is_open = c->is_open,
         .unwanted = g->q->used & ~c->target->params, /* nothing, unless the request allows it */
-        .reason = reason,
+        .place = place,
+        .considered = (unsigned)(c - p->considered),
     };
 }
 
 static void add_tier(struct planning *g, bool own)
 {
-    const char *reason;
-    const struct considered *first = who_is_first(g, own, &reason);
+    const struct considered *first = who_is_first(g, own);
     struct best best = {.n = 0};
     if (first != NULL)
         g->ranks[first - g->considered].place = rank_place(first, true);
@@ -200,14 +224,8 @@ static void add_tier(struct planning *g, bool own)
     if (first != NULL) /* of this tier only */
         g->ranks[first - g->considered].place = rank_place(first, false);
     for (unsigned i = 0; i < best.n; i++) {
-        struct considered *c = &g->considered[best.at[i]];
-        bool is_first = c == first;
-        add_attempt(g, c, own,
-                    c->is_open                 ? "its circuit is open"
-                    : c->is_slow               ? "misses a cut-off"
-                    : is_first && c->is_sticky ? "has the conversation"
-                    : is_first                 ? "drawn by score"
-                                               : reason);
+        const struct considered *c = &g->considered[best.at[i]];
+        add_attempt(g, c, own, place_of(g, c, c == first));
     }
 }
 
@@ -233,7 +251,7 @@ struct fallbacks {
 static struct fallbacks fallbacks_behind(const struct planning *g, unsigned begin)
 {
     const struct preferences *p = g->q->preferences;
-    const struct considered *first = g->out->n > begin ? g->planned[begin] : NULL;
+    const struct considered *first = g->out->n > begin ? planned(g->out, begin) : NULL;
     return (struct fallbacks){
         .first = first,
         .first_of_all = begin == 0 ? first : NULL,
@@ -256,10 +274,8 @@ static void cut_fallbacks(struct planning *g, const struct fallbacks *f, unsigne
     struct plan *p = g->out;
     unsigned n = begin;
     for (unsigned i = begin; i < p->n; i++) {
-        if (judge_fallback(f, g->planned[i]) != FILTER_NONE)
-            continue;
-        g->planned[n] = g->planned[i];
-        p->attempts[n++] = p->attempts[i];
+        if (judge_fallback(f, planned(p, i)) == FILTER_NONE)
+            p->attempts[n++] = p->attempts[i];
     }
     p->n = n;
 }
@@ -275,7 +291,7 @@ static void note_left_out(struct planning *g, const struct fallbacks *f, unsigne
         c->dropped_by = v != FILTER_NONE ? v : FILTER_BEYOND;
     }
     for (unsigned i = begin; i < g->out->n; i++)
-        g->planned[i]->dropped_by = FILTER_NONE;
+        planned(g->out, i)->dropped_by = FILTER_NONE;
 }
 
 /* --- models --------------------------------------------------------------------------------------- */
@@ -343,7 +359,7 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     g->ranks = ARENA_ARRAY(g->scratch, struct rank, g->n);
     drop_unplaced(g);
     /* A single one has nobody to be compared with, unless there is a limit for what follows. */
-    if (g->kept > 1 || (g->kept == 1 && q->max_cost_multiplier > 0))
+    if (g->kept > 1 || (g->kept == 1 && q->max_cost_multiplier > 0) || q->tells_all)
         score_all(q, g->considered, g->ranks, g->n, g->kept, g->scratch);
     else
         look_at_one(g);
@@ -351,7 +367,7 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
         add_tier(g, true);
     add_tier(g, false);
     if (p->n > begin && begin == 0)
-        g->first_cost = g->planned[0]->cost;
+        g->first_cost = planned(p, 0)->cost;
     struct fallbacks f = fallbacks_behind(g, begin);
     cut_fallbacks(g, &f, begin);
     note_left_out(g, &f, begin);
@@ -380,15 +396,6 @@ static bool plan_model(struct planning *g, struct span model, const char *param,
     return true;
 }
 
-static bool is_planned(const struct plan *p, const struct target *t)
-{
-    for (unsigned i = 0; i < p->n; i++) {
-        if (p->attempts[i].target->index == t->index)
-            return true;
-    }
-    return false;
-}
-
 /* Who is not well is asked when nobody else is left, of any model. A key of the caller's own goes first
  * all the same. */
 static void put_ill_behind(struct plan *p)
@@ -405,16 +412,15 @@ static void put_ill_behind(struct plan *p)
         p->attempts[n++] = ill[i];
 }
 
-/* Eight are the most. */
+/* Eight are the most. One that is cut may still stand there with the other key. */
 static void cut_rest(struct plan *p)
 {
-    while (p->n > PLAN_ATTEMPTS_MAX) {
-        const struct target *last = p->attempts[--p->n].target;
-        for (unsigned i = 0; i < p->nconsidered && !is_planned(p, last); i++) {
-            if (p->considered[i].target->index == last->index)
-                p->considered[i].dropped_by = FILTER_BEYOND;
-        }
-    }
+    unsigned n = p->n;
+    p->n = n < PLAN_ATTEMPTS_MAX ? n : PLAN_ATTEMPTS_MAX;
+    for (unsigned i = p->n; i < n; i++)
+        planned(p, i)->dropped_by = FILTER_BEYOND;
+    for (unsigned i = 0; i < p->n && n > p->n; i++)
+        planned(p, i)->dropped_by = FILTER_NONE;
 }
 
 /* They are needed to the last; `scratch` is not kept so long. */

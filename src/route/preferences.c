@@ -67,19 +67,21 @@ static bool read_unless(const struct reading *g, const struct json_walk *w, bool
     return true;
 }
 
+static const char *const sorts[] = {
+    [SORT_UNSAID] = "null",
+    [SORT_PRICE] = "\"price\"",
+    [SORT_THROUGHPUT] = "\"throughput\"",
+    [SORT_LATENCY] = "\"latency\"",
+};
+
 static bool read_sort(const struct reading *g, const struct json_walk *w, enum sort_by *out)
 {
-    static const char *const words[] = {
-        [SORT_PRICE] = "\"price\"",
-        [SORT_THROUGHPUT] = "\"throughput\"",
-        [SORT_LATENCY] = "\"latency\"",
-    };
     struct span value = w->value;
     struct json_member by;
     if (w->kind == JSON_OBJECT)
         value = json_get(w->value, "by", &by) ? json_value(w->value, &by) : SPAN_NONE;
     for (unsigned i = SORT_PRICE; i <= SORT_LATENCY; i++) {
-        if (span_eq(value, span_text(words[i]))) {
+        if (span_eq(value, span_text(sorts[i]))) {
             *out = (enum sort_by)i;
             return true;
         }
@@ -98,9 +100,10 @@ static bool read_number(struct span lexeme, double *out)
     return end == text + lexeme.len && *out > 0 && *out < 1e12;
 }
 
+static const char *const quantiles[QUANTILES] = {"p50", "p75", "p90", "p99"};
+
 static bool read_cutoffs(const struct reading *g, const struct json_walk *w, struct cutoffs *out)
 {
-    static const char *const names[QUANTILES] = {"p50", "p75", "p90", "p99"};
     static const char problem[] =
         "must be a number above 0, or an object of them: {\"p50\": 2, \"p90\": 5}";
     struct json_walk each;
@@ -110,7 +113,7 @@ static bool read_cutoffs(const struct reading *g, const struct json_walk *w, str
     json_walk_init(&each, w->value);
     while (json_walk_next(&each)) {
         unsigned q = 0;
-        while (q < QUANTILES && !json_walk_is(&each, names[q]))
+        while (q < QUANTILES && !json_walk_is(&each, quantiles[q]))
             q++;
         if (q == QUANTILES || !read_number(each.value, &out->at[q]))
             return refuse(g, problem);
@@ -307,4 +310,108 @@ bool preferences_read(struct span provider, struct span models, struct arena *a,
             return false;
     }
     return true;
+}
+
+/* --- written anew ------------------------------------------------------------------------------- */
+
+struct writing {
+    struct json_out *o;
+    const char *between;
+};
+
+static void name_member(struct writing *w, const char *name)
+{
+    json_out_span(w->o, span_text(w->between));
+    json_out_raw(w->o, span_text(name));
+    json_out_lit(w->o, ":");
+    w->between = ",";
+}
+
+static void write_literal(struct writing *w, bool is_said, const char *name, const char *value)
+{
+    if (!is_said)
+        return;
+    name_member(w, name);
+    json_out_span(w->o, span_text(value));
+}
+
+static void write_slugs(struct writing *w, const char *name, const struct slugs *list)
+{
+    if (!list->is_said)
+        return;
+    name_member(w, name);
+    json_out_lit(w->o, "[");
+    for (unsigned i = 0; i < list->n; i++) {
+        if (i > 0)
+            json_out_lit(w->o, ",");
+        /* A name without a letter or digit has an empty slug, and so has a dash. */
+        json_out_bytes(w->o, list->at[i].len > 0 ? list->at[i] : SPAN_LIT("-"));
+    }
+    json_out_lit(w->o, "]");
+}
+
+static void write_cutoffs(struct writing *w, const char *name, const struct cutoffs *cut)
+{
+    const char *between = "";
+    if (!cut->is_said)
+        return;
+    name_member(w, name);
+    json_out_lit(w->o, "{");
+    for (unsigned q = 0; q < QUANTILES; q++) {
+        if (cut->at[q] <= 0)
+            continue;
+        json_out_span(w->o, span_text(between));
+        json_out_raw(w->o, span_text(quantiles[q]));
+        json_out_lit(w->o, ":");
+        json_out_double(w->o, cut->at[q]);
+        between = ",";
+    }
+    json_out_lit(w->o, "}");
+}
+
+static void write_quantizations(struct writing *w, unsigned bits)
+{
+    const char *between = "";
+    if (bits == 0)
+        return;
+    name_member(w, "quantizations");
+    json_out_lit(w->o, "[");
+    for (unsigned q = 0; bits >> q != 0; q++) {
+        if ((bits & 1u << q) == 0)
+            continue;
+        json_out_span(w->o, span_text(between));
+        json_out_raw(w->o, span_text(quantization_name((enum quantization)q)));
+        between = ",";
+    }
+    json_out_lit(w->o, "]");
+}
+
+void preferences_write_provider(const struct preferences *p, struct json_out *o)
+{
+    struct writing w = {.o = o, .between = ""};
+    json_out_lit(o, "{");
+    write_slugs(&w, "order", &p->order);
+    write_slugs(&w, "only", &p->only);
+    write_slugs(&w, "ignore", &p->ignore);
+    write_literal(&w, p->sort != SORT_UNSAID, "sort", sorts[p->sort]);
+    write_cutoffs(&w, "preferred_min_throughput", &p->min_throughput);
+    write_cutoffs(&w, "preferred_max_latency", &p->max_latency);
+    write_quantizations(&w, p->quantizations);
+    write_literal(&w, !p->allows_fallbacks, "allow_fallbacks", "false");
+    write_literal(&w, p->drops_parameters, "require_parameters", "false");
+    write_literal(&w, p->denies_collection, "data_collection", "\"deny\"");
+    write_literal(&w, p->wants_zdr, "zdr", "true");
+    write_literal(&w, p->wants_distillable, "enforce_distillable_text", "true");
+    json_out_lit(o, "}");
+}
+
+void preferences_write_models(const struct preferences *p, struct json_out *o)
+{
+    json_out_lit(o, "[");
+    for (unsigned i = 0; i < p->nmodels; i++) {
+        if (i > 0)
+            json_out_lit(o, ",");
+        json_out_bytes(o, p->models[i]);
+    }
+    json_out_lit(o, "]");
 }

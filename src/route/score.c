@@ -23,18 +23,33 @@ static bool misses(const struct cutoffs *cut, const struct quantiles *known, boo
     return false;
 }
 
+/* What was looked at lives no longer than the plan is made. */
+static const struct target_health *keep(const struct target_health *h, struct arena *a)
+{
+    struct target_health *kept = ARENA_NEW(a, struct target_health);
+    struct quantiles *figures = ARENA_ARRAY(a, struct quantiles, 2);
+    figures[0] = *h->latency;
+    figures[1] = *h->throughput;
+    *kept = *h;
+    kept->latency = &figures[0];
+    kept->throughput = &figures[1];
+    return kept;
+}
+
 /* What is the same for all of them. */
 struct looking {
     const struct plan_question *q;
+    struct arena *a;
     double input, output; /* tokens */
     bool has_cutoffs;
 };
 
-static struct looking looking_for(const struct plan_question *q)
+static struct looking looking_for(const struct plan_question *q, struct arena *a)
 {
     const struct preferences *p = q->preferences;
     return (struct looking){
         .q = q,
+        .a = a,
         .input = (double)q->prompt_tokens,
         .output = (double)q->output_tokens,
         .has_cutoffs = p->max_latency.is_said || p->min_throughput.is_said,
@@ -46,6 +61,8 @@ static void look_at(const struct looking *l, struct considered *c)
     const struct target *t = c->target;
     struct target_health h;
     l->q->look(l->q->arg, t, &h);
+    if (l->q->tells_all)
+        c->seen = keep(&h, l->a);
     uint32_t seen = h.outcomes.ok + h.outcomes.failed;
     c->cost = t->input_pd >= 0 ? l->input * t->input_pd + l->output * t->output_pd : PLAN_UNKNOWN;
     c->latency = h.latency->samples > 0 ? h.latency->at[P50] : PLAN_UNKNOWN;
@@ -212,7 +229,7 @@ void score_all(const struct plan_question *q, struct considered *considered, str
 {
     struct measured m[MEASURES];
     const struct route_weights *w = &q->weights;
-    const struct looking looking = looking_for(q);
+    const struct looking looking = looking_for(q, a);
     for (unsigned i = 0; i < n; i++) {
         if (is_kept(&considered[i]))
             look_at(&looking, &considered[i]);

@@ -144,7 +144,7 @@ static void write_plan(const struct plan *plan, char *out, size_t size)
     out[0] = '\0';
     for (unsigned i = 0; i < plan->n; i++) {
         const struct planned_attempt *p = &plan->attempts[i];
-        assert_non_null(p->reason);
+        assert_true(p->place < PLACES && plan->considered[p->considered].target == p->target);
         bool is_new = i > 0 &&
                       !span_eq(p->target->model_id, plan->attempts[i - 1].target->model_id);
         at += (size_t)snprintf(out + at, size - at, "%s%s%.*s%s", i > 0 ? " " : "",
@@ -567,10 +567,15 @@ static void everybody_is_told_why(void **state)
     assert_int_equal(plan.considered[0].dropped_by, FILTER_IGNORE);
     assert_int_equal(plan.considered[1].dropped_by, FILTER_NONE);
     assert_true(plan.considered[2].is_open && plan.considered[2].dropped_by == FILTER_NONE);
-    assert_string_equal(plan.attempts[0].reason, "drawn by score");
-    assert_string_equal(plan.attempts[1].reason, "its circuit is open");
+    assert_int_equal(plan.attempts[0].place, PLACE_DRAWN);
+    assert_int_equal(plan.attempts[1].place, PLACE_OPEN);
+    assert_null(plan.considered[1].seen);
     for (unsigned v = 0; v < FILTERS; v++)
-        assert_row(v, filter_phrase((enum filter)v)[0] != '\0');
+        assert_row(v, filter_phrase((enum filter)v)[0] != '\0' &&
+                          filter_word((enum filter)v)[0] != '\0');
+    for (unsigned v = 0; v < PLACES; v++)
+        assert_row(v,
+                   place_phrase((enum place)v)[0] != '\0' && place_word((enum place)v)[0] != '\0');
     arena_fini(&a);
 
     arena_init(&a, NULL, 1024);

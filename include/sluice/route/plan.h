@@ -37,6 +37,9 @@ struct plan_question {
     struct span sticky; /* slug of who answered this conversation before; or empty */
     struct route_weights weights;
     uint64_t seed;
+    /* Who asks wants to know all that was seen: even the only one left is looked at, which changes
+     * nothing but what is told. */
+    bool tells_all;
 
     /* How a target does. What *out points to lives until the plan is made. */
     void (*look)(void *arg, const struct target *t, struct target_health *out);
@@ -65,15 +68,35 @@ enum filter {
     FILTER_BEYOND, /* the eighth attempt */
     FILTERS,
 };
-/* A phrase for people and the name of the filter: "provider.only does not name it". */
+/* One word for programs, and a phrase for people: "only", "provider.only does not name it". */
+const char *filter_word(enum filter v);
 const char *filter_phrase(enum filter v);
+
+/* Why an attempt stands where it stands among those of its model. */
+enum place {
+    PLACE_ONLY, /* nobody else is left */
+    PLACE_CONVERSATION,
+    PLACE_ORDER,   /* named in provider.order */
+    PLACE_UNNAMED, /* behind those that are */
+    PLACE_PRICE,
+    PLACE_THROUGHPUT,
+    PLACE_LATENCY,
+    PLACE_DRAWN,
+    PLACE_SCORE,
+    PLACE_SLOW, /* moved behind: misses a cut-off */
+    PLACE_OPEN, /* moved behind: its circuit */
+    PLACES,
+};
+const char *place_word(enum place v);
+const char *place_phrase(enum place v);
 
 struct planned_attempt {
     const struct target *target; /* in the catalog, or in the arena */
     bool with_own_key;           /* of the caller (BYOK) */
     bool is_open;                /* its circuit: behind the others of all models */
     unsigned unwanted;           /* bits of enum capability: what it does not take is left out */
-    const char *reason;          /* static: "cheapest first" */
+    enum place place;
+    unsigned considered; /* its index among the plan's */
 };
 
 /* One endpoint that was considered, for those who want to know. */
@@ -85,9 +108,10 @@ struct considered {
     unsigned missing;                 /* capabilities, FILTER_PARAMETERS */
     double score;                     /* of the default strategy; 0: nobody else is left */
     /* Below 0: unknown, or nobody had to know, since it was dropped or nobody else is left. */
-    double cost;                /* estimate in pico-dollars */
-    double latency, throughput; /* p50 */
-    double reliability;         /* share that went well */
+    double cost;                      /* estimate in pico-dollars */
+    double latency, throughput;       /* p50 */
+    double reliability;               /* share that went well */
+    const struct target_health *seen; /* a copy, where the question wants all told; else NULL */
 };
 #define PLAN_UNPLACED UINT32_MAX
 #define PLAN_UNKNOWN (-1.0)

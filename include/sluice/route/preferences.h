@@ -11,6 +11,7 @@
 #include "sluice/catalog/stats.h"
 #include "sluice/codec/fault.h"
 #include "sluice/config/snapshot.h"
+#include "sluice/format/json_out.h"
 
 enum { PREFERENCES_LIST_MAX = 64, PREFERENCES_MODELS_MAX = 16 };
 
@@ -57,5 +58,9 @@ struct infrai_members {
 /* On top of what preferences_read found. Without a multiplier it is 1.5 there. */
 bool preferences_read_infrai(const struct infrai_members *m, struct arena *a,
                              struct preferences *out, struct fault *why);
+/* The two members with what was said, written anew: `provider` is an object, `models` a list.
+ * preferences_read makes the same preferences of them. */
+void preferences_write_provider(const struct preferences *p, struct json_out *o);
+void preferences_write_models(const struct preferences *p, struct json_out *o);
 
 #endif

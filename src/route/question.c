@@ -1,0 +1,24 @@
+#include "sluice/route/question.h"
+
+enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
+
+/* A seventh of two bytes a token is about what tokenizers make of prose and of code. */
+uint64_t question_tokens(uint64_t bytes)
+{
+    return bytes * 2 / 7;
+}
+
+bool question_read(const struct openai_request *r, uint64_t prompt_tokens, struct arena *a,
+                   struct preferences *p, struct plan_question *q, struct fault *why)
+{
+    uint64_t most = r->asked.max_tokens;
+    if (!preferences_read(r->provider, r->models, a, p, why))
+        return false;
+    q->model = r->model;
+    q->preferences = p;
+    q->used = r->asked.params;
+    q->prompt_tokens = prompt_tokens;
+    q->output_tokens = most > 0 && most < ANSWER_TOKENS ? most : ANSWER_TOKENS;
+    q->max_tokens = most;
+    return true;
+}
