@@ -10,6 +10,7 @@ static const struct exchange_kind messages = {.api = API_MESSAGES, .label = "mes
 static const struct exchange_kind count_tokens = {.api = API_COUNT_TOKENS, .label = "count_tokens"};
 static const struct exchange_kind responses = {.api = API_RESPONSES, .label = "responses"};
 static const struct exchange_kind embeddings = {.api = API_EMBEDDINGS, .label = "embeddings"};
+static const struct exchange_kind explain = {.api = API_CHAT, .label = "explain", .explains = true};
 static const struct exchange_kind models = {.api = API_OTHER, .label = "models"};
 static const struct exchange_kind providers = {.api = API_OTHER, .label = "providers"};
 static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
@@ -30,6 +31,9 @@ static const struct row rows[] = {
      "ResponsesRequest", "ResponsesAnswer", "ResponsesEvent"},
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL, "Makes vectors of texts",
      "EmbeddingsRequest", "EmbeddingsAnswer"},
+    {METHOD_POST, "/v1/route/explain", SERVES_API, &explain, NULL,
+     "Tells how a request would be routed, without asking anybody", "ExplainRequest",
+     "Explanation"},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list,
      "Lists the models the key may call", NULL, "ModelList"},
     {METHOD_GET, "/v1/models/*/endpoints", SERVES_API, &models, models_endpoints,
@@ -256,7 +260,7 @@ static struct span cors_lines(const struct call *call, struct span origin, bool 
         n += snprintf(out + n, 768 - (size_t)n,
                       "Access-Control-Expose-Headers: X-Request-Id, X-Sluice-Model, "
                       "X-Sluice-Provider, X-Sluice-Attempts, X-Sluice-Dropped, "
-                      "X-Sluice-Warning, "
+                      "X-Sluice-Warning, X-Sluice-Explain, "
                       "Server-Timing, Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, "
                       "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Tier\r\n");
     return span_of(out, (size_t)n);

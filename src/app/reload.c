@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include "sluice/base/log.h"
+#include "sluice/exchange/recording.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,20 @@ int reload_install(struct process *p, struct snapshot *s, struct err *why)
     struct deployment *next = deployment_new(g, s, g->now, why);
     if (next == NULL)
         return -1;
+    struct journal *journal;
+    if (recording_open(g, s->routing.record, &journal, why) < 0) {
+        deployment_unref(next);
+        return -1;
+    }
     if (ports_apply(p, s, why) < 0) {
         struct err ignored = {0};
         if (g->now != NULL && ports_apply(p, g->now->snapshot, &ignored) < 0)
             log_error("listeners could not be restored", "problem=\"%s\"", ignored.text);
+        recording_discard(g, journal);
         deployment_unref(next);
         return -1;
     }
+    recording_install(g, journal);
     log_follow(&s->observability);
     s->generation = ++p->generation;
     deployment_unref(g->now);

@@ -3,6 +3,7 @@
 
 #include "sluice/base/log.h"
 #include "sluice/exchange/sharing.h"
+#include "sluice/exchange/recording.h"
 #include "sluice/net/dial.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ static void on_signal(uv_signal_t *handle, int number)
         (void)reload(p, NULL);
         if (p->gateway.access_log != NULL)
             (void)log_sink_reopen(p->gateway.access_log);
+        recording_reopen(&p->gateway);
     } else {
         drain_begin(p);
     }
@@ -195,6 +197,7 @@ static void gateway_stop(struct process *p)
     sharing_close(g->sharing);
     deployment_unref(g->now);
     g->now = NULL;
+    recording_install(g, NULL);
     if (g->store != NULL)
         store_close(g->store);
     deadline_clear(&g->log_flush);

@@ -45,6 +45,18 @@ static const struct cli_option url = {
 static const struct cli_option ca = {
     "ca", 0, "FILE", "SLUICE_CA",
     "PEM file to verify the gateway's certificate with; otherwise the system's"};
+static const struct cli_option asked_url = {
+    "url", 0, "URL", NULL,
+    "ask the gateway that runs there, which knows figures, circuits and what your key may use"};
+static const struct cli_option wishes = {"prefs", 0, "JSON", NULL,
+                                         "the request's `provider` object: {\"sort\":\"price\"}"};
+static const struct cli_option tokens = {"tokens", 0, "N", NULL,
+                                         "how long the prompt is; otherwise 1000 tokens"};
+static const struct cli_option max_tokens = {"max-tokens", 0, "N", NULL,
+                                             "how long the answer may be"};
+static const struct cli_option tools = {"tools", 0, NULL, NULL, "the request has tools"};
+static const struct cli_option summary = {"summary", 's', NULL, NULL,
+                                          "the numbers at the end, and no line a difference"};
 static const struct cli_option live = {"live", 0, NULL, NULL,
                                        "ask whether it runs, not whether it is ready"};
 static const struct cli_option system_text = {"system", 's', "TEXT", NULL,
@@ -168,6 +180,40 @@ const struct verb verbs[] = {
                     "configured\n",
         .options = {&config, &one_provider, &all_providers, &output, &force},
         .run = verb_import_litellm,
+    },
+    {
+        .name = "route explain",
+        .arguments = "MODEL",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Tells which endpoints a request would be given, in which order, and why.",
+        .examples =
+            "sluice route explain deepseek/deepseek-v3.2\twhat the file says, prices for 1000 "
+            "tokens\n"
+            "sluice route explain fast --prefs '{\"sort\":\"latency\"}' --tools\tof such a "
+            "request\n"
+            "sluice route explain fast --url http://127.0.0.1:4000/v1\twith the figures of now\n",
+        .details =
+            "Asks no provider. Without --url nothing is known but the file: no figures, no "
+            "circuits, no conversations. With it the key is taken from $SLUICE_API_KEY. Exit "
+            "code 1: such a request would get an error.",
+        .options = {&config, &wishes, &tokens, &max_tokens, &tools, &asked_url, &ca, &json},
+        .run = verb_route_explain,
+    },
+    {
+        .name = "replay",
+        .arguments = "FILE",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Makes recorded decisions again and tells which come out another way.",
+        .examples = "sluice replay decisions.jsonl\tunder the configuration they were made under\n"
+                    "sluice replay decisions.jsonl -c new.yaml --summary\twhat another one would "
+                    "change\n"
+                    "zcat decisions.*.gz | sluice replay -\tfrom stdin\n",
+        .details = "`routing.record` makes the gateway write them. Exit code 1: something differs, "
+                   "or a line is damaged.",
+        .options = {&config, &summary},
+        .run = verb_replay,
     },
     {
         .name = "chat",

@@ -16,6 +16,8 @@ int verb_keys_hash(int argc, char **argv);
 int verb_models(int argc, char **argv);
 int verb_catalog_import(int argc, char **argv);
 int verb_import_litellm(int argc, char **argv);
+int verb_route_explain(int argc, char **argv);
+int verb_replay(int argc, char **argv);
 int verb_chat(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_healthcheck(int argc, char **argv);

@@ -102,6 +102,40 @@ static int hash_snapshot(struct snapshot *s)
     return rc;
 }
 
+/* Models with all they say, and of providers what a plan looks at. */
+static int write_routing(const struct snapshot *s, struct buf *out)
+{
+    const struct writer w = {.snap = s, .out = out, .everything = true};
+    const struct route_weights *weights = &s->routing.weights;
+    int rc = buf_addf(out, "%u %u %u %u %d\n", weights->price, weights->throughput,
+                      weights->latency, weights->reliability, s->demo);
+    for (unsigned i = 0; rc == 0 && i < s->nproviders; i++) {
+        const struct provider_options *p = &s->providers[i];
+        rc = buf_addf(out, "%s %d %d %d %llu %u\n", p->name, p->any_model, p->data_policy.zdr,
+                      p->data_policy.training, (unsigned long long)p->data_policy.retention_ms,
+                      p->data_policy.known);
+    }
+    for (unsigned i = 0; rc == 0 && i < root_object.nrows; i++) {
+        const struct option *row = &root_object.rows[i];
+        if (strcmp(row->name, "models") == 0)
+            rc = row->type->write(&w, row, (const uint8_t *)s + row->offset);
+    }
+    return rc;
+}
+
+static int hash_routing(struct snapshot *s)
+{
+    struct buf all = {0};
+    uint8_t digest[SHA256_BYTES];
+    int rc = write_routing(s, &all);
+    if (rc == 0) {
+        digest_sha256(buf_span(&all), digest);
+        digest_hex(digest, sizeof(digest), s->routing_hash);
+    }
+    buf_fini(&all);
+    return rc;
+}
+
 static void read_snapshot(struct reader *r, const struct load_options *o)
 {
     struct buf text = {0};
@@ -113,7 +147,7 @@ static void read_snapshot(struct reader *r, const struct load_options *o)
             object_read(r, &root_object, root, s);
     }
     buf_fini_wiped(&text); /* keys may stand in it */
-    if (r->findings->errors == 0 && hash_snapshot(s) < 0)
+    if (r->findings->errors == 0 && (hash_snapshot(s) < 0 || hash_routing(s) < 0))
         reader_error(r, NULL, "out of memory");
 }
 

@@ -636,6 +636,12 @@ static const struct option routing_rows[] = {
     {"zdr_only", &type_bool, MEMBER(struct routing_options, zdr_only), .fallback = "false",
      .doc = "Every request goes only where nothing is kept, as if it said `zdr: true`."},
     {"tasks", &type_group, .object = &tasks_object, .doc = "Models by what they are good for."},
+    {"explain", &type_bool, MEMBER(struct routing_options, explain), .fallback = "false",
+     .doc = "Every answer has `X-Sluice-Explain`, asked for or not."},
+    {"record", &type_text, MEMBER(struct routing_options, record),
+     .doc =
+         "A file for every decision, a JSON line each, as `sluice replay` reads them. SIGHUP opens "
+         "it again."},
 };
 static const struct object routing_object = {"routing", "Which endpoint is asked.",
                                              ROWS(routing_rows),

@@ -1,5 +1,7 @@
 #include "exchange_priv.h"
 
+#include "explaining.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -125,6 +127,8 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
             at = add_field(at, SPAN_LIT("X-Sluice-Warning: "), x->warning);
         }
     }
+    if (x->wants_reasons && x->plan.nconsidered > 0)
+        at = add_field(at, SPAN_LIT("X-Sluice-Explain: "), explaining_field(x));
     at = add(at, x->fields);
     at = add(at, x->relayed);
     assert(at <= FIELDS_ROOM);

@@ -1,10 +1,12 @@
 #include "exchange_priv.h"
+#include "explaining.h"
+#include "journal.h"
 #include "signature.h"
 
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
 #include "sluice/net/offload.h"
-#include "sluice/route/family.h"
+#include "sluice/route/question.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -128,6 +130,7 @@ static void read_head(struct exchange *x, const struct http_head *head)
         room += head->fields[i].name.len + head->fields[i].value.len + 4;
     uint8_t *text = x->kind->api != API_OTHER ? arena_alloc(&x->sending, room) : NULL;
     bool may_stick = catalog_offers_choice(x->deployment->catalog);
+    x->wants_reasons = x->deployment->snapshot->routing.explain;
 
     for (unsigned i = 0; i < head->nfields; i++) {
         const struct http_field *f = &head->fields[i];
@@ -140,6 +143,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
             x->says_version = true;
         if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-beta")))
             add_betas(x, f->value);
+        if (id == FIELD_SLUICE && span_ieq(f->name, SPAN_LIT("x-sluice-explain")))
+            x->wants_reasons = explaining_is_wanted(f->value, x->wants_reasons);
         if (id == FIELD_TRACE && f->name.len == 11 && f->value.len >= 55) /* W3C traceparent */
             x->trace_id = arena_keep(&x->arena, span_sub(f->value, 3, 32));
         if (text == NULL || !is_forwarded(id) ||
@@ -376,52 +381,58 @@ static void look(void *arg, const struct target *t, struct target_health *out)
     health_look(l->x->deployment->health, t, l->x->wants_stream, &l->now, out);
 }
 
-/* A seventh of two bytes a token is about what tokenizers make of prose and of code. */
-static uint64_t about_tokens(uint64_t bytes)
+static bool make_question(struct exchange *x, struct looking *looking,
+                          struct preferences *preferences, struct plan_question *q,
+                          struct fault *why)
 {
-    return bytes * 2 / 7;
-}
-
-static bool make_plan(struct exchange *x, struct fault *why)
-{
-    enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
-    const struct openai_request *r = x->request;
-    struct preferences preferences;
-    struct looking looking = {.x = x};
-    const struct snapshot *s = x->deployment->snapshot;
-    if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
-        return false;
-    if (r->model.len == 0 && !family_choose(s, &preferences, why))
-        return false;
-    struct plan_question q = {
+    *q = (struct plan_question){
         .catalog = x->deployment->catalog,
         .key = x->key,
-        .model = r->model,
-        .preferences = &preferences,
-        .used = r->asked.params,
         .shown = x->shown,
-        .prompt_tokens = about_tokens(x->bytes_in),
-        .output_tokens = r->asked.max_tokens > 0 && r->asked.max_tokens < ANSWER_TOKENS
-                             ? r->asked.max_tokens
-                             : ANSWER_TOKENS,
-        .max_tokens = r->asked.max_tokens,
-        .denies_collection = s->routing.train_opt_out,
-        .wants_zdr = s->routing.zdr_only,
-        .max_cost_multiplier = preferences.max_cost_multiplier,
         .sticky = x->sticky.slug,
-        .weights = s->routing.weights,
         .seed = rng_next(&x->gateway->rng),
+        .tells_all = x->kind->explains || x->gateway->journal != NULL,
         .look = look,
-        .arg = &looking,
+        .arg = looking,
     };
-    return plan_make(&q, &x->arena, &x->sending, &x->plan, why);
+    uint64_t tokens = x->prompt_tokens > 0 ? x->prompt_tokens : question_tokens(x->bytes_in);
+    return question_read(x->deployment->snapshot, x->request, tokens, &x->sending, preferences, q,
+                         why);
+}
+
+static void record(struct exchange *x, const struct plan_question *q, const struct fault *why)
+{
+    if (x->gateway->journal == NULL)
+        return;
+    journal_note(x->gateway->journal, x->deployment,
+                 (struct decision_note){
+                     .at_unix_ms = x->opened_unix_ms,
+                     .request_id = span_of(x->request_id, 32),
+                     .is_stream = x->wants_stream,
+                     .question = q,
+                     .plan = &x->plan,
+                     .why = why,
+                 });
 }
 
 static void route(struct exchange *x)
 {
     struct fault why;
+    struct preferences preferences;
+    struct plan_question q;
+    struct looking looking = {.x = x};
     become(x, EXCHANGE_ATTEMPTING);
-    if (!make_plan(x, &why)) {
+    if (!make_question(x, &looking, &preferences, &q, &why)) {
+        exchange_fail(x, &why);
+        return;
+    }
+    bool made = plan_make(&q, &x->arena, &x->sending, &x->plan, &why);
+    if (x->kind->explains) {
+        explaining_reply(x, &q, made ? NULL : &why);
+        return;
+    }
+    record(x, &q, made ? NULL : &why);
+    if (!made) {
         exchange_fail(x, &why);
         return;
     }
@@ -481,7 +492,7 @@ static void admit(struct exchange *x)
     struct admit_query q = {.now_unix_ms = x->opened_unix_ms};
     become(x, EXCHANGE_ADMITTING);
     (void)sticky_ask(x, route_when_ready);
-    if (x->key == NULL) {
+    if (x->key == NULL || x->kind->explains) {
         x->may_route = true;
         route_when_ready(x);
         return;
@@ -595,6 +606,8 @@ void exchange_commit(struct exchange *x)
     x->attempt.translation = NULL;
     x->media = NULL;
     x->request = NULL;
+    x->plan.considered = NULL;
+    x->plan.nconsidered = 0;
     x->forward = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
 }
 

@@ -189,10 +189,12 @@ struct exchange {
     struct span relayed; /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
-    bool holds_proofs;  /* of reasoning, in our wrapping: nobody else can read them */
-    unsigned shown;     /* enum modality: what its messages hold, where any endpoint minds */
-    bool holds_urls;    /* Messages: something is named by its URL */
-    bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */
+    bool wants_reasons;     /* the answer's head says why it came from where it did */
+    uint64_t prompt_tokens; /* as a request to explain says; 0: as many as it looks like */
+    bool holds_proofs;      /* of reasoning, in our wrapping: nobody else can read them */
+    unsigned shown;         /* enum modality: what its messages hold, where any endpoint minds */
+    bool holds_urls;        /* Messages: something is named by its URL */
+    bool keeps_request;     /* the answer repeats parts of it: body and `sending` live to the end */
     struct plan plan;
     unsigned nattempts;          /* started so far; the current one is the last */
     struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */

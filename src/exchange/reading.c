@@ -7,6 +7,7 @@
 #include "sluice/codec/proof.h"
 #include "sluice/net/offload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ARENA_BLOCK = 4096 };
@@ -22,7 +23,9 @@ struct question {
     bool holds_proofs; /* of reasoning, in our wrapping */
     bool holds_urls;   /* Messages: something, by URL */
     bool wants_shown, wants_conversation;
-    struct span session; /* as the head names it */
+    bool explains;          /* the body says of which API it is; nothing need be there to be sent */
+    uint64_t prompt_tokens; /* as such a body says; 0: it does not */
+    struct span session;    /* as the head names it */
     struct conversation_id conversation;
     unsigned shown;                  /* enum modality */
     enum vocabulary_name vocabulary; /* of the model whose tokens are counted */
@@ -59,10 +62,55 @@ static bool names_a_url(struct span body)
            span_find(body, SPAN_LIT("\"type\": \"url\"")) != SIZE_MAX;
 }
 
+static bool refuse(struct question *q, const char *member, const char *problem)
+{
+    q->why = (struct fault){.kind = FAULT_INVALID_REQUEST, .param = member};
+    snprintf(q->why.message, sizeof q->why.message, "\"%s\" %s", member, problem);
+    return false;
+}
+
+/* The two members that only a request to explain has. */
+static bool read_explained(struct question *q)
+{
+    static const struct {
+        const char *word;
+        enum api_protocol api;
+    } apis[] = {
+        {"\"chat\"", API_CHAT},
+        {"\"completions\"", API_COMPLETIONS},
+        {"\"messages\"", API_MESSAGES},
+        {"\"responses\"", API_RESPONSES},
+        {"\"embeddings\"", API_EMBEDDINGS},
+    };
+    struct json_member m;
+    unsigned i = 0, n = sizeof apis / sizeof apis[0];
+    if (json_get(q->body, "prompt_tokens", &m) &&
+        !json_u64(json_value(q->body, &m), &q->prompt_tokens))
+        return refuse(q, "prompt_tokens", "must be a whole number");
+    if (!json_get(q->body, "api", &m))
+        return true;
+    while (i < n && !span_eq(json_value(q->body, &m), span_text(apis[i].word)))
+        i++;
+    if (i == n)
+        return refuse(q, "api",
+                      "must be \"chat\", \"completions\", \"messages\", \"responses\" or "
+                      "\"embeddings\"");
+    q->api = apis[i].api;
+    q->wants_conversation = q->wants_conversation && q->api != API_EMBEDDINGS;
+    return true;
+}
+
+static bool read_all(struct question *q)
+{
+    if (q->explains)
+        return read_explained(q) && read_request(q);
+    return read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
+}
+
 static void ask_for_request(struct question *q)
 {
+    q->is_good = read_all(q);
     bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
-    q->is_good = read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
     if (q->is_good && q->wants_conversation)
         conversation_id_read(q->session, q->body, &q->conversation);
@@ -94,6 +142,7 @@ static void note_request(struct exchange *x, const struct question *q)
     x->holds_proofs = q->holds_proofs;
     x->holds_urls = q->holds_urls;
     x->shown = q->shown;
+    x->prompt_tokens = q->prompt_tokens;
     if (q->wants_conversation)
         x->conversation = q->conversation;
 }
@@ -147,6 +196,8 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->wants_shown = catalog_describes_input(x->deployment->catalog);
     q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&
                             x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER;
+    q->explains = x->kind->explains;
+    q->prompt_tokens = 0;
     q->session = x->session;
 }
 

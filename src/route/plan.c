@@ -98,6 +98,8 @@ static struct considered *draw(struct planning *g, bool own)
         trouble = trouble_of(c);
         sum += c->score * c->score;
     }
+    if (trouble == UINT32_MAX) /* nobody: then no die is thrown either */
+        return NULL;
     left = sum * ((double)(rng_next(&g->rng) >> 11) * 0x1p-53);
     for (unsigned i = 0; i < g->n && left >= 0; i++) {
         struct considered *c = &g->considered[i];

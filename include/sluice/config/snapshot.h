@@ -231,6 +231,8 @@ struct routing_options {
     struct route_weights weights;
     bool train_opt_out, zdr_only; /* of all requests, whatever they say (contract 2.26) */
     struct model_family families[TASKS];
+    bool explain;       /* every answer says why it came from where it did */
+    const char *record; /* file for decisions, NULL: none */
 };
 
 struct snapshot {
@@ -239,7 +241,9 @@ struct snapshot {
     bool demo;                       /* the built-in provider and its model sluice/demo are there */
     const char *path;                /* of the file, NULL when made from the environment */
     char hash[2 * SHA256_BYTES + 1]; /* of the resolved configuration without secrets */
-    uint64_t generation;             /* set by whoever installs it: 1, 2, 3… */
+    /* Of what routing reads alone, and of no secret: the same where `--no-secrets` loads it. */
+    char routing_hash[2 * SHA256_BYTES + 1];
+    uint64_t generation; /* set by whoever installs it: 1, 2, 3… */
 
     struct listener_options *listeners;
     unsigned nlisteners;

@@ -18,6 +18,8 @@ struct exchange;
 struct exchange_kind {
     enum api_protocol api;
     const char *label; /* in metrics and log: "chat" */
+    /* Told how a request would be routed, asking nobody: the body says of which API it is. */
+    bool explains;
     /* The gateway answers by itself: called by exchange_run with the body, which is borrowed until it
      * returns. NULL: providers answer. */
     void (*take)(struct exchange *x, struct span body);

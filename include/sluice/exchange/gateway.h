@@ -15,6 +15,7 @@
 struct access_token;
 struct health_table;
 struct sharing;
+struct journal;
 
 /* A provider with its connections. */
 struct provider_runtime {
@@ -48,6 +49,7 @@ struct gateway {
     struct instruments instruments;
     struct log_sink *access_log; /* NULL: off */
     bool access_log_text;        /* readable lines for a terminal instead of JSON */
+    struct journal *journal;     /* of decisions (recording.h); NULL: they are not recorded */
     struct deadline log_flush;   /* armed while records wait to be written */
     struct deadline quiet;       /* a while after the last request has ended */
     struct rng rng;

@@ -18,7 +18,7 @@ enum { DECISION_MAX = 128 * 1024 };
 
 struct decision_note {
     uint64_t at_unix_ms;
-    struct span request_id, config; /* the hash of the configuration */
+    struct span request_id, config; /* what routing reads of it: snapshot->routing_hash */
     bool is_stream;
     const struct plan_question *question; /* which wanted all told */
     const struct plan *plan;

@@ -9,9 +9,10 @@
 /* About how many tokens a body of so many bytes is. */
 uint64_t question_tokens(uint64_t bytes);
 
-/* Fills what the request says of *q, and *p, which it points to afterwards. `prompt_tokens`: an
- * estimate. False with *why, a 400 that names the member. */
-bool question_read(const struct openai_request *r, uint64_t prompt_tokens, struct arena *a,
-                   struct preferences *p, struct plan_question *q, struct fault *why);
+/* Fills what the request and the configuration say of *q, and *p, which it points to afterwards.
+ * `prompt_tokens`: an estimate. False with *why, a 400 that names the member. */
+bool question_read(const struct snapshot *s, const struct openai_request *r, uint64_t prompt_tokens,
+                   struct arena *a, struct preferences *p, struct plan_question *q,
+                   struct fault *why);
 
 #endif
