@@ -100,8 +100,9 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
                            "Open client connections.");
     i->lag = plain(r, METRIC_GAUGE, "sluice_eventloop_lag_seconds",
                    "The longest turn of the event loop since the last scrape.");
-    i->log_dropped = plain(r, METRIC_COUNTER, "sluice_log_dropped_total",
-                           "Access log records dropped because their reader was too slow.");
+    i->log_dropped =
+        plain(r, METRIC_COUNTER, "sluice_log_dropped_total",
+              "Access records and recorded decisions dropped because their reader was too slow.");
     i->replicas = plain(r, METRIC_GAUGE, "sluice_replicas",
                         "Other replicas that told of their endpoints in the last minute.");
     i->fields_dropped = plain(r, METRIC_COUNTER, "sluice_dropped_fields_total",
