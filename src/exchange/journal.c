@@ -35,13 +35,13 @@ static void on_flush(struct deadline *d)
 static bool write_line(struct journal *j, const struct decision_note *n)
 {
     buf_clear(&j->line);
-    bool fits = decision_write(n, &j->line) == 0 && buf_len(&j->line) <= DECISION_MAX;
+    bool fits = decision_write(n, &j->line) == 0;
     uint8_t *room = fits ? log_sink_room(j->sink, buf_len(&j->line)) : NULL;
     if (room != NULL) {
         memcpy(room, j->line.at, buf_len(&j->line));
         log_sink_commit(j->sink, buf_len(&j->line));
     }
-    if (j->line.cap > 2 * DECISION_MAX)
+    if (j->line.cap > 2 * DECISION_MAX) /* one that was not written, most likely */
         buf_fini(&j->line);
     return fits; /* what found no room the sink has counted */
 }

@@ -1,6 +1,7 @@
 #include "exchange_priv.h"
 
 #include "sluice/base/log.h"
+#include "sluice/format/json_line.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -13,66 +14,21 @@
  * below 1.5 KiB. */
 enum { RECORD_ROOM = 8 * 1024, TEXT_MAX = 128, FLUSH_MS = 50 };
 
-struct record {
-    uint8_t *at; /* the next byte */
-};
-
-static inline void put(struct record *r, struct span s)
-{
-    memcpy(r->at, s.at, s.len);
-    r->at += s.len;
-}
-/* A literal's length is known to the compiler: a few stores. */
-#define PUT(r, text) put(r, SPAN_LIT(text))
-
-static void put_digits(struct record *r, uint64_t n)
-{
-    uint8_t digits[20];
-    size_t i = sizeof digits;
-    if (n < 10) {
-        *r->at++ = (uint8_t)('0' + n);
-        return;
-    }
-    do
-        digits[--i] = (uint8_t)('0' + n % 10);
-    while ((n /= 10) > 0);
-    put(r, span_of(digits + i, sizeof digits - i));
-}
+#define PUT(r, text) JSON_LINE_PUT(r, text)
 
 #define PUT_NUMBER(r, before, n) \
     do {                         \
         PUT(r, before);          \
-        put_digits(r, n);        \
+        json_line_u64(r, n);     \
     } while (0)
 
-/* Eight bytes at a time (a byte x is below n where (x - n) & ~x has its top bit, if x has not). */
-static bool is_plain(struct span text)
-{
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t odd = 0;
-    size_t i = 0;
-    for (; i + 8 <= text.len; i += 8) {
-        uint64_t v;
-        memcpy(&v, text.at + i, 8);
-        uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\', del = v ^ ones * 0x7f;
-        odd |= v | (v - ones * ' ') | (quote - ones) | (backslash - ones) | (del - ones);
-    }
-    for (; i < text.len; i++) {
-        uint8_t c = text.at[i];
-        if (c < ' ' || c == '"' || c == '\\' || c >= 0x7f)
-            return false;
-    }
-    return (odd & tops) == 0;
-}
-
 /* What a client or a provider chose, made safe for a line of JSON. */
-static void put_text(struct record *r, struct span text)
+static void put_text(struct json_line *r, struct span text)
 {
     text = span_sub(text, 0, TEXT_MAX);
     *r->at++ = '"';
-    if (is_plain(text)) {
-        if (text.len > 0)
-            put(r, text);
+    if (json_is_plain(text)) {
+        json_line_put(r, text);
         *r->at++ = '"';
         return;
     }
@@ -86,10 +42,10 @@ static void put_text(struct record *r, struct span text)
 }
 
 /* Our own words: no need to look. */
-static void put_word(struct record *r, const char *word)
+static void put_word(struct json_line *r, const char *word)
 {
     *r->at++ = '"';
-    put(r, span_text(word));
+    json_line_put(r, span_text(word));
     *r->at++ = '"';
 }
 
@@ -104,7 +60,7 @@ static void put_word(struct record *r, const char *word)
         put_word(r, word);        \
     } while (0)
 
-static void put_padded(struct record *r, unsigned n, unsigned width)
+static void put_padded(struct json_line *r, unsigned n, unsigned width)
 {
     for (unsigned i = width; i > 0; i--, n /= 10)
         r->at[i - 1] = (uint8_t)('0' + n % 10);
@@ -112,7 +68,7 @@ static void put_padded(struct record *r, unsigned n, unsigned width)
 }
 
 /* RFC 3339 with milliseconds; the calendar is asked once a second. */
-static void put_time(struct record *r, uint64_t unix_ms)
+static void put_time(struct json_line *r, uint64_t unix_ms)
 {
     static uint64_t second = UINT64_MAX;
     static struct tm tm;
@@ -136,7 +92,7 @@ static void put_time(struct record *r, uint64_t unix_ms)
     PUT(r, "Z");
 }
 
-static void put_attempt(struct record *r, const struct fault_attempt *a)
+static void put_attempt(struct json_line *r, const struct fault_attempt *a)
 {
     PUT_TEXT(r, "{\"endpoint\":", span_text(a->endpoint));
     PUT_WORD(r, ",\"result\":", a->type);
@@ -146,7 +102,7 @@ static void put_attempt(struct record *r, const struct fault_attempt *a)
 }
 
 /* Those that failed, and the one that answered. */
-static void put_attempts(struct record *r, const struct exchange *x)
+static void put_attempts(struct json_line *r, const struct exchange *x)
 {
     PUT(r, ",\"attempts\":[");
     for (unsigned i = 0; i < x->ntried; i++) {
@@ -172,14 +128,14 @@ struct timings {
     uint64_t duration_us, overhead_us, ttft_us;
 };
 
-static void write_json(const struct exchange *x, const struct timings *t, struct record *r)
+static void write_json(const struct exchange *x, const struct timings *t, struct json_line *r)
 {
     const struct attempt *a = &x->attempt;
     const struct target *target = x->nattempts > 0 ? a->target : NULL;
     PUT(r, "{\"ts\":\"");
     put_time(r, x->opened_unix_ms);
     PUT(r, "\",\"request_id\":\"");
-    put(r, span_of(x->request_id, 32));
+    json_line_put(r, span_of(x->request_id, 32));
     PUT(r, "\"");
     if (x->client_request_id.len > 0)
         PUT_TEXT(r, ",\"client_request_id\":", x->client_request_id);
@@ -194,7 +150,7 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     PUT_TEXT(r, ",\"path\":", x->path);
     PUT_NUMBER(r, ",\"status\":", x->status);
     PUT_WORD(r, ",\"api\":", x->kind->label);
-    put(r, x->is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
+    json_line_put(r, x->is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
     if (target != NULL) {
         PUT_TEXT(r, ",\"model\":", target->model_id);
         PUT_TEXT(r, ",\"endpoint\":", span_text(target->provider->name));
@@ -222,7 +178,7 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     PUT(r, "}");
 }
 
-static void write_text(const struct exchange *x, const struct timings *t, struct record *r)
+static void write_text(const struct exchange *x, const struct timings *t, struct json_line *r)
 {
     char line[640];
     const struct target *target = x->nattempts > 0 ? x->attempt.target : NULL;
@@ -242,7 +198,7 @@ static void write_text(const struct exchange *x, const struct timings *t, struct
         if ((uint8_t)line[i] < ' ')
             line[i] = '?'; /* the path is the client's */
     }
-    put(r, span_of(line, strnlen(line, sizeof line)));
+    json_line_put(r, span_of(line, strnlen(line, sizeof line)));
 }
 
 static void write_record(const struct exchange *x, const struct timings *t)
@@ -251,7 +207,7 @@ static void write_record(const struct exchange *x, const struct timings *t)
     if (g->access_log == NULL)
         return;
     uint8_t *room = log_sink_room(g->access_log, RECORD_ROOM);
-    struct record r = {room};
+    struct json_line r = {room};
     if (room == NULL) {
         metric_add(g->instruments.log_dropped, 1);
         return;

@@ -1,8 +1,7 @@
 #include "sluice/format/json_out.h"
 
+#include "sluice/format/json_line.h"
 #include "sluice/format/json_scan.h"
-
-#include <stdio.h>
 
 void json_out_span(struct json_out *o, struct span s)
 {
@@ -23,44 +22,18 @@ void json_out_line(struct json_out *o, struct span lexeme)
 
 void json_out_u64(struct json_out *o, uint64_t n)
 {
-    char digits[20]; /* of 2^64 - 1 */
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    json_out_span(o, span_of(digits + at, sizeof digits - at));
-}
-
-/* The quotient of two integers that doubles hold exactly is the double nearest to the decimal that is
- * written here, and so is what strtod makes of it. */
-static bool out_millionths(struct json_out *o, double v)
-{
-    enum { UNIT = 1000000 };
-    if (!(v >= 0 && v < 9e9))
-        return false;
-    uint64_t n = (uint64_t)(v * UNIT + 0.5);
-    if ((double)n / UNIT != v)
-        return false;
-    json_out_u64(o, n / UNIT);
-    char digits[7] = ".";
-    unsigned len = 0;
-    for (unsigned i = 6, rest = (unsigned)(n % UNIT); i > 0; i--, rest /= 10) {
-        digits[i] = (char)('0' + rest % 10);
-        if (len == 0 && digits[i] != '0')
-            len = i + 1;
-    }
-    json_out_span(o, span_of(digits, len));
-    return true;
+    uint8_t digits[JSON_LINE_U64];
+    struct json_line line = {digits};
+    json_line_u64(&line, n);
+    json_out_span(o, span_of(digits, (size_t)(line.at - digits)));
 }
 
 void json_out_double(struct json_out *o, double v)
 {
-    char text[32];
-    if (out_millionths(o, v))
-        return;
-    int n = snprintf(text, sizeof text, "%.17g", v);
-    json_out_span(o, span_of(text, (size_t)n));
+    uint8_t text[JSON_LINE_DOUBLE];
+    struct json_line line = {text};
+    json_line_double(&line, v);
+    json_out_span(o, span_of(text, (size_t)(line.at - text)));
 }
 
 void json_out_raw(struct json_out *o, struct span raw)

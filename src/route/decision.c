@@ -1,55 +1,64 @@
 #include "sluice/route/decision.h"
 
 #include "sluice/config/capabilities.h"
+#include "sluice/format/json_line.h"
 #include "sluice/format/json_out.h"
 
-/* Written for every request where it is wanted: short names, no number that is not known, and nothing
- * by printf. */
+#include <errno.h>
 
-static void put_text(struct json_out *o, struct span before, struct span text)
+/* Written for every request where it is wanted: short names, no number that is not known, and no piece
+ * checked, for there is room for all of them. */
+
+/* What is ours of a line, of one endpoint, of one more name. */
+enum { LINE_ROOM = 4096, ENDPOINT_ROOM = 512, NAME_ROOM = 4 };
+
+#define PUT(l, text) JSON_LINE_PUT(l, text)
+#define PUT_TEXT(l, before, text) \
+    do {                          \
+        PUT(l, before);           \
+        json_line_text(l, text);  \
+    } while (0)
+#define PUT_NUMBER(l, before, n) \
+    do {                         \
+        PUT(l, before);          \
+        json_line_u64(l, n);     \
+    } while (0)
+
+/* A word of ours: nothing in it needs an escape. */
+static void put_word(struct json_line *l, struct span before, struct span word)
 {
-    json_out_span(o, before);
-    json_out_bytes(o, text);
+    json_line_put(l, before);
+    *l->at++ = '"';
+    json_line_put(l, word);
+    *l->at++ = '"';
 }
-#define PUT_TEXT(o, before, text) put_text(o, SPAN_LIT(before), text)
+#define PUT_WORD(l, before, word) put_word(l, SPAN_LIT(before), word)
 
-/* A word of ours, or of the configuration's making: nothing in it needs an escape. */
-static void put_word(struct json_out *o, struct span before, struct span word)
-{
-    json_out_span(o, before);
-    json_out_raw(o, word);
-}
-#define PUT_WORD(o, before, word) put_word(o, SPAN_LIT(before), word)
-
-static void put_number(struct json_out *o, struct span before, uint64_t n)
-{
-    json_out_span(o, before);
-    json_out_u64(o, n);
-}
-#define PUT_NUMBER(o, before, n) put_number(o, SPAN_LIT(before), n)
-
-static void put_bits(struct json_out *o, struct span before, unsigned bits, unsigned n,
+static void put_bits(struct json_line *l, struct span before, unsigned bits, unsigned n,
                      const char *(*name)(unsigned bit))
 {
     struct span between = before;
     for (unsigned bit = 0; bit < n && bits != 0; bit++) {
         if ((bits & 1u << bit) == 0)
             continue;
-        put_word(o, between, span_text(name(bit)));
+        put_word(l, between, span_text(name(bit)));
         between = SPAN_LIT(",");
     }
     if (between.at != before.at)
-        json_out_lit(o, "]");
+        PUT(l, "]");
 }
 
 /* --- what was asked ------------------------------------------------------------------------------- */
 
-static void put_reach(struct json_out *o, const struct key_options *key)
+static void put_reach(struct json_line *l, const struct key_options *key)
 {
-    json_out_lit(o, ",\"reach\":[");
-    for (unsigned i = 0; i < key->models.n; i++)
-        put_text(o, i > 0 ? SPAN_LIT(",") : SPAN_NONE, span_text(key->models.at[i]));
-    json_out_lit(o, "]");
+    PUT(l, ",\"reach\":[");
+    for (unsigned i = 0; i < key->models.n; i++) {
+        if (i > 0)
+            PUT(l, ",");
+        json_line_text(l, span_text(key->models.at[i]));
+    }
+    PUT(l, "]");
 }
 
 static bool says_anything(const struct preferences *p)
@@ -60,131 +69,168 @@ static bool says_anything(const struct preferences *p)
            p->wants_distillable;
 }
 
-static void put_wishes(struct json_out *o, const struct preferences *p)
+/* Seldom there, and of any length: each piece finds its own room. */
+static int add_wishes(const struct preferences *p, struct buf *out)
 {
+    struct json_out o = json_out_to(out);
     if (says_anything(p)) {
-        json_out_lit(o, ",\"provider\":");
-        preferences_write_provider(p, o);
+        json_out_lit(&o, ",\"provider\":");
+        preferences_write_provider(p, &o);
     }
     if (p->nmodels > 0) {
-        json_out_lit(o, ",\"models\":");
-        preferences_write_models(p, o);
+        json_out_lit(&o, ",\"models\":");
+        preferences_write_models(p, &o);
     }
+    return o.rc;
 }
 
-static void put_weights(struct json_out *o, const struct route_weights *w)
+static void put_weights(struct json_line *l, const struct route_weights *w)
 {
-    PUT_NUMBER(o, ",\"weights\":[", w->price);
-    PUT_NUMBER(o, ",", w->throughput);
-    PUT_NUMBER(o, ",", w->latency);
-    PUT_NUMBER(o, ",", w->reliability);
-    json_out_lit(o, "]");
+    PUT_NUMBER(l, ",\"weights\":[", w->price);
+    PUT_NUMBER(l, ",", w->throughput);
+    PUT_NUMBER(l, ",", w->latency);
+    PUT_NUMBER(l, ",", w->reliability);
+    PUT(l, "]");
 }
 
-static void put_question(struct json_out *o, const struct plan_question *q)
+static void put_question(struct json_line *l, const struct plan_question *q)
 {
-    PUT_TEXT(o, ",\"model\":", q->model);
+    PUT_TEXT(l, ",\"model\":", q->model);
     if (q->key != NULL)
-        put_reach(o, q->key);
-    put_wishes(o, q->preferences);
-    put_bits(o, SPAN_LIT(",\"uses\":["), q->used, CAPABILITIES, capability_name);
-    put_bits(o, SPAN_LIT(",\"shows\":["), q->shown, MODALITIES, modality_name);
-    PUT_NUMBER(o, ",\"prompt\":", q->prompt_tokens);
-    PUT_NUMBER(o, ",\"output\":", q->output_tokens);
+        put_reach(l, q->key);
+    put_bits(l, SPAN_LIT(",\"uses\":["), q->used, CAPABILITIES, capability_name);
+    put_bits(l, SPAN_LIT(",\"shows\":["), q->shown, MODALITIES, modality_name);
+    PUT_NUMBER(l, ",\"prompt\":", q->prompt_tokens);
+    PUT_NUMBER(l, ",\"output\":", q->output_tokens);
     if (q->max_tokens > 0)
-        PUT_NUMBER(o, ",\"most\":", q->max_tokens);
+        PUT_NUMBER(l, ",\"most\":", q->max_tokens);
     if (q->denies_collection)
-        json_out_lit(o, ",\"denies_collection\":true");
+        PUT(l, ",\"denies_collection\":true");
     if (q->wants_zdr)
-        json_out_lit(o, ",\"wants_zdr\":true");
+        PUT(l, ",\"wants_zdr\":true");
     if (q->max_cost_multiplier > 0) {
-        json_out_lit(o, ",\"max_cost\":");
-        json_out_double(o, q->max_cost_multiplier);
+        PUT(l, ",\"max_cost\":");
+        json_line_double(l, q->max_cost_multiplier);
     }
     if (q->sticky.len > 0)
-        PUT_TEXT(o, ",\"sticky\":", q->sticky);
-    put_weights(o, &q->weights);
-    PUT_NUMBER(o, ",\"seed\":", q->seed);
+        PUT_TEXT(l, ",\"sticky\":", q->sticky);
+    put_weights(l, &q->weights);
+    PUT_NUMBER(l, ",\"seed\":", q->seed);
 }
 
 /* --- who there was, and how they did -------------------------------------------------------------- */
 
-static void put_quantiles(struct json_out *o, struct span before, const struct quantiles *known)
+static void put_quantiles(struct json_line *l, struct span before, const struct quantiles *known)
 {
     if (known->samples == 0)
         return;
     for (unsigned q = 0; q < QUANTILES; q++) {
-        json_out_span(o, q == 0 ? before : SPAN_LIT(","));
-        json_out_double(o, known->at[q]);
+        json_line_put(l, q == 0 ? before : SPAN_LIT(","));
+        json_line_double(l, known->at[q]);
     }
-    PUT_NUMBER(o, ",", known->samples);
-    json_out_lit(o, "]");
+    PUT_NUMBER(l, ",", known->samples);
+    PUT(l, "]");
 }
 
-static void put_health(struct json_out *o, const struct target_health *h)
+static void put_health(struct json_line *l, const struct target_health *h)
 {
-    PUT_NUMBER(o, ",\"ok\":", h->outcomes.ok);
-    PUT_NUMBER(o, ",\"failed\":", h->outcomes.failed);
-    put_quantiles(o, SPAN_LIT(",\"latency\":["), h->latency);
-    put_quantiles(o, SPAN_LIT(",\"throughput\":["), h->throughput);
+    PUT_NUMBER(l, ",\"ok\":", h->outcomes.ok);
+    PUT_NUMBER(l, ",\"failed\":", h->outcomes.failed);
+    put_quantiles(l, SPAN_LIT(",\"latency\":["), h->latency);
+    put_quantiles(l, SPAN_LIT(",\"throughput\":["), h->throughput);
     if (h->is_open)
-        json_out_lit(o, ",\"open\":true");
+        PUT(l, ",\"open\":true");
 }
 
-static void put_endpoint(struct json_out *o, const struct plan_question *q,
+static void put_endpoint(struct json_line *l, const struct plan_question *q,
                          const struct considered *c)
 {
     const struct target *t = c->target;
-    PUT_TEXT(o, "{\"model\":", t->model_id);
-    PUT_WORD(o, ",\"endpoint\":", t->slug);
-    PUT_TEXT(o, ",\"as\":", t->upstream_model);
+    PUT_TEXT(l, "{\"model\":", t->model_id);
+    PUT_WORD(l, ",\"endpoint\":", t->slug);
+    PUT_TEXT(l, ",\"as\":", t->upstream_model);
     if (q->has_own_key != NULL && q->has_own_key(q->arg, t))
-        json_out_lit(o, ",\"own\":true");
+        PUT(l, ",\"own\":true");
     if (c->seen != NULL)
-        put_health(o, c->seen);
+        put_health(l, c->seen);
     if (c->dropped_by != FILTER_NONE)
-        PUT_WORD(o, ",\"by\":", span_text(filter_word(c->dropped_by)));
-    json_out_lit(o, "}");
+        PUT_WORD(l, ",\"by\":", span_text(filter_word(c->dropped_by)));
+    PUT(l, "}");
 }
 
-static void put_attempt(struct json_out *o, const struct planned_attempt *a)
+static void put_attempt(struct json_line *l, const struct planned_attempt *a)
 {
-    PUT_NUMBER(o, "{\"at\":", a->considered);
+    PUT_NUMBER(l, "{\"at\":", a->considered);
     if (a->with_own_key)
-        json_out_lit(o, ",\"own\":true");
-    PUT_WORD(o, ",\"place\":", span_text(place_word(a->place)));
-    json_out_lit(o, "}");
+        PUT(l, ",\"own\":true");
+    PUT_WORD(l, ",\"place\":", span_text(place_word(a->place)));
+    PUT(l, "}");
 }
 
-static void put_plan(struct json_out *o, const struct plan_question *q, const struct plan *p)
+static void put_plan(struct json_line *l, const struct plan_question *q, const struct plan *p)
 {
-    json_out_lit(o, ",\"endpoints\":[");
+    PUT(l, ",\"endpoints\":[");
     for (unsigned i = 0; i < p->nconsidered; i++) {
         if (i > 0)
-            json_out_lit(o, ",");
-        put_endpoint(o, q, &p->considered[i]);
+            PUT(l, ",");
+        put_endpoint(l, q, &p->considered[i]);
     }
-    json_out_lit(o, "],\"plan\":[");
+    PUT(l, "],\"plan\":[");
     for (unsigned i = 0; i < p->n; i++) {
         if (i > 0)
-            json_out_lit(o, ",");
-        put_attempt(o, &p->attempts[i]);
+            PUT(l, ",");
+        put_attempt(l, &p->attempts[i]);
     }
-    json_out_lit(o, "]");
+    PUT(l, "]");
+}
+
+/* --- the line ------------------------------------------------------------------------------------- */
+
+/* More than all of it takes, but for the wishes. */
+static size_t room_for(const struct decision_note *n)
+{
+    const struct plan_question *q = n->question;
+    size_t room = LINE_ROOM + JSON_LINE_TEXT(q->model.len) + JSON_LINE_TEXT(q->sticky.len);
+    for (unsigned i = 0; i < n->plan->nconsidered; i++) {
+        const struct target *t = n->plan->considered[i].target;
+        room += ENDPOINT_ROOM + JSON_LINE_TEXT(t->model_id.len) + t->slug.len +
+                JSON_LINE_TEXT(t->upstream_model.len);
+    }
+    for (unsigned i = 0; q->key != NULL && i < q->key->models.n; i++)
+        room += NAME_ROOM + JSON_LINE_TEXT(strlen(q->key->models.at[i]));
+    return room;
+}
+
+static void put_line(struct json_line *l, const struct decision_note *n)
+{
+    PUT_NUMBER(l, ",\"ts\":", n->at_unix_ms);
+    PUT_WORD(l, ",\"id\":", n->request_id);
+    PUT_WORD(l, ",\"config\":", n->config);
+    if (n->is_stream)
+        PUT(l, ",\"stream\":true");
+    put_question(l, n->question);
+    put_plan(l, n->question, n->plan);
+    if (n->why != NULL)
+        PUT_WORD(l, ",\"error\":", span_text(fault_type(n->why)));
+    PUT(l, "}\n");
 }
 
 int decision_write(const struct decision_note *n, struct buf *out)
 {
-    struct json_out o = json_out_to(out);
-    PUT_NUMBER(&o, "{\"v\":1,\"ts\":", n->at_unix_ms);
-    PUT_WORD(&o, ",\"id\":", n->request_id);
-    PUT_WORD(&o, ",\"config\":", n->config);
-    if (n->is_stream)
-        json_out_lit(&o, ",\"stream\":true");
-    put_question(&o, n->question);
-    put_plan(&o, n->question, n->plan);
-    if (n->why != NULL)
-        PUT_WORD(&o, ",\"error\":", span_text(fault_type(n->why)));
-    json_out_lit(&o, "}\n");
-    return o.rc;
+    enum { ROOM_MAX = 8 * DECISION_MAX }; /* names of which hardly a byte is plain */
+    size_t before = buf_len(out), room = room_for(n);
+    int rc = room > ROOM_MAX ? -EMSGSIZE : buf_add_text(out, "{\"v\":1");
+    if (rc == 0)
+        rc = add_wishes(n->question->preferences, out);
+    if (rc == 0)
+        rc = buf_reserve(out, room);
+    if (rc == 0) {
+        struct json_line line = {out->at + out->tail};
+        put_line(&line, n);
+        out->tail = (size_t)(line.at - out->at);
+        rc = buf_len(out) - before > DECISION_MAX ? -EMSGSIZE : 0;
+    }
+    if (rc < 0)
+        out->tail = out->head + before;
+    return rc;
 }

@@ -429,8 +429,22 @@ static void cut_rest(struct plan *p)
 static void keep_attempts(struct plan *p, struct arena *a)
 {
     struct planned_attempt *kept = ARENA_ARRAY(a, struct planned_attempt, p->n);
-    memcpy(kept, p->attempts, p->n * sizeof *kept);
+    if (p->n > 0)
+        memcpy(kept, p->attempts, p->n * sizeof *kept);
     p->attempts = kept;
+}
+
+/* The request's model, and then those to fall back on. */
+static bool plan_models(struct planning *g, struct fault *why)
+{
+    const struct preferences *p = g->q->preferences;
+    if (g->q->model.len > 0 && !plan_model(g, g->q->model, "model", why))
+        return false;
+    for (unsigned i = 0; i < p->nmodels; i++) {
+        if (!plan_model(g, p->models[i], "models", why))
+            return false;
+    }
+    return true;
 }
 
 bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scratch,
@@ -446,23 +460,16 @@ bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scr
         .order = places_of(&prefs->order, q->catalog, scratch),
         .sticky = q->sticky.len > 0 && may_stick(prefs) ? catalog_slug_number(q->catalog, q->sticky)
                                                         : SLUG_UNKNOWN,
+        .is_one_of_several = prefs->nmodels + (q->model.len > 0) > 1,
     };
     *out = (struct plan){.attempts = ARENA_ARRAY(scratch, struct planned_attempt, PLAN_ROOM)};
-    g.is_one_of_several = prefs->nmodels + (q->model.len > 0) > 1;
     rng_seed(&g.rng, q->seed);
-    if (q->model.len > 0 && !plan_model(&g, q->model, "model", why))
-        return false;
-    for (unsigned i = 0; i < prefs->nmodels; i++) {
-        if (!plan_model(&g, prefs->models[i], "models", why))
-            return false;
-    }
+    bool are_known = plan_models(&g, why);
     if (g.is_one_of_several)
         put_ill_behind(out);
     cut_rest(out);
-    if (out->n > 0) {
-        keep_attempts(out, a);
-        return true;
-    }
-    filter_explain(q, out->considered, out->nconsidered, why);
-    return false;
+    keep_attempts(out, a);
+    if (are_known && out->n == 0)
+        filter_explain(q, out->considered, out->nconsidered, why);
+    return are_known && out->n > 0;
 }

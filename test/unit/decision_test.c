@@ -5,7 +5,7 @@
 #include "sluice/config/capabilities.h"
 #include "sluice/route/decision.h"
 
-#include <math.h>
+#include <errno.h>
 
 /* --- a fleet, at random --------------------------------------------------------------------------- */
 
@@ -324,6 +324,38 @@ static void a_hundred_thousand_decisions_are_made_again_without_a_difference(voi
     buf_fini(&g.wishes);
 }
 
+/* A line longer than any reader takes is not written at all. */
+static void a_decision_without_end_is_not_written(void **state)
+{
+    (void)state;
+    static char name[2 * DECISION_MAX];
+    static struct span many[PREFERENCES_LIST_MAX];
+    static const size_t lengths[] = {DECISION_MAX / 2, DECISION_MAX, sizeof name};
+    struct preferences preferences = {.allows_fallbacks = true};
+    struct plan_question q = {.preferences = &preferences};
+    struct plan plan = {.n = 0};
+    struct buf out = {0};
+    const struct decision_note note = {.question = &q, .plan = &plan};
+    memset(name, '\x01', sizeof name); /* six bytes each */
+    assert_int_equal(buf_add_text(&out, "before"), 0);
+    for (unsigned i = 0; i < ROWS(lengths); i++) {
+        q.model = span_of(name, lengths[i]);
+        assert_row(i, decision_write(&note, &out) == -EMSGSIZE);
+        assert_span(buf_span(&out), "before");
+    }
+    q.model = SPAN_LIT("x");
+    for (unsigned i = 0; i < PREFERENCES_LIST_MAX; i++)
+        many[i] = span_of("aaaaaaaa", 8);
+    many[0] = span_of(memset(name, 'a', sizeof name), sizeof name);
+    preferences.order = (struct slugs){.at = many, .n = PREFERENCES_LIST_MAX, .is_said = true};
+    assert_int_equal(decision_write(&note, &out), -EMSGSIZE);
+    assert_span(buf_span(&out), "before");
+    preferences.order.at++;
+    preferences.order.n--;
+    assert_int_equal(decision_write(&note, &out), 0);
+    buf_fini(&out);
+}
+
 #define WHOLE                                                                                \
     "{\"v\":1,\"ts\":1,\"id\":\"i\",\"config\":\"c\",\"model\":\"x\",\"weights\":[1,2,3,4]," \
     "\"seed\":5,\"endpoints\":[{\"model\":\"x\",\"endpoint\":\"e\",\"as\":\"m\",\"ok\":1,"   \
@@ -481,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hundred_thousand_decisions_are_made_again_without_a_difference),
+        cmocka_unit_test(a_decision_without_end_is_not_written),
         cmocka_unit_test(damaged_lines_are_told_by_their_member),
         cmocka_unit_test(no_cut_off_line_is_read),
         cmocka_unit_test(another_configuration_shows_what_would_change),

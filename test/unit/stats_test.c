@@ -53,6 +53,24 @@ static void quantiles_are_those_of_the_sorted_samples(void **state)
     stats_free(s);
 }
 
+/* A record of decisions holds many of them, and writes short ones soon. */
+static void figures_are_whole_microseconds_and_thousandths(void **state)
+{
+    (void)state;
+    struct stats *s = stats_new();
+    for (uint64_t i = 1; i < 200; i++) {
+        stats_note(s, STAT_TTFT, i * i * 7919 % 3000000, 1000);
+        stats_note(s, STAT_THROUGHPUT, i * i * 104729 % 200000, 1000);
+    }
+    const struct quantiles *ttft = stats_quantiles(s, STAT_TTFT, 1000),
+                           *throughput = stats_quantiles(s, STAT_THROUGHPUT, 1000);
+    for (unsigned q = 0; q < QUANTILES; q++) {
+        assert_row(q, (double)(uint64_t)(ttft->at[q] * 1e6 + 0.5) / 1e6 == ttft->at[q]);
+        assert_row(q, (double)(uint64_t)(throughput->at[q] * 1e3 + 0.5) / 1e3 == throughput->at[q]);
+    }
+    stats_free(s);
+}
+
 static void what_is_older_than_five_minutes_is_forgotten(void **state)
 {
     (void)state;
@@ -182,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_are_those_of_the_sorted_samples),
+        cmocka_unit_test(figures_are_whole_microseconds_and_thousandths),
         cmocka_unit_test(what_is_older_than_five_minutes_is_forgotten),
         cmocka_unit_test(outcomes_of_the_last_minute_are_told_apart),
         cmocka_unit_test(values_beyond_the_buckets_count_at_their_ends),

@@ -25,7 +25,7 @@ struct decision_note {
     const struct fault *why; /* where there is nothing to try; else NULL */
 };
 
-/* Appends the line, its newline included. 0 or -ENOMEM. */
+/* Appends the line, its newline included. 0, -ENOMEM, or -EMSGSIZE: it would be too long. */
 int decision_write(const struct decision_note *n, struct buf *out)
     __attribute__((warn_unused_result));
 
