@@ -29,14 +29,14 @@ void json_line_u64(struct json_line *l, uint64_t n)
  * written here, and so is what strtod makes of it. */
 static bool put_millionths(struct json_line *l, double v)
 {
-    enum { UNIT = 1000000 };
+    const unsigned unit = 1000000;
     if (!(v >= 0 && v < 9e9))
         return false;
-    uint64_t n = (uint64_t)(v * UNIT + 0.5);
-    if ((double)n / UNIT != v)
+    uint64_t n = (uint64_t)(v * unit + 0.5);
+    if ((double)n / unit != v)
         return false;
-    json_line_u64(l, n / UNIT);
-    unsigned rest = (unsigned)(n % UNIT);
+    json_line_u64(l, n / unit);
+    unsigned rest = (unsigned)(n % unit);
     if (rest == 0)
         return true;
     *l->at = '.';
