@@ -19,33 +19,26 @@ struct replay {
     const struct snapshot *snapshot;
     struct catalog *catalog;
     bool is_summary;
-    char *line; /* DECISION_MAX bytes and an end */
+    char *line; /* DECISION_MAX bytes */
     uint64_t number, made, elsewhere, damaged;
     uint64_t by_difference[DIFFERENCES];
 };
 
 /* ── lines ───────────────────────────────────────────────────────────────────────────────────── */
 
-static void skip_line(FILE *file)
-{
-    int c;
-    do
-        c = getc(file);
-    while (c != EOF && c != '\n');
-}
-
-/* False at the end of the file. A line that is too long is empty, and *is_whole false. */
+/* False at the end of the file. A line that is too long is read to its end, and *is_whole false. */
 static bool next_line(struct replay *r, struct span *line, bool *is_whole)
 {
     size_t n = 0;
-    int c = getc(r->file);
-    if (c == EOF)
+    int c = EOF;
+    while (!feof(r->file) && (c = getc_unlocked(r->file)) != EOF && c != '\n') {
+        if (n < DECISION_MAX)
+            r->line[n] = (char)c;
+        n++;
+    }
+    if (c == EOF && n == 0)
         return false;
-    for (; c != EOF && c != '\n' && n < DECISION_MAX; c = getc(r->file))
-        r->line[n++] = (char)c;
-    *is_whole = c == EOF || c == '\n';
-    if (!*is_whole)
-        skip_line(r->file);
+    *is_whole = n <= DECISION_MAX;
     *line = span_of(r->line, *is_whole ? n : 0);
     r->number++;
     return true;
@@ -185,7 +178,7 @@ int verb_replay(int argc, char **argv)
     if (s != NULL) {
         r.snapshot = s;
         r.catalog = catalog_new(s);
-        r.line = xcalloc(1, DECISION_MAX + 1);
+        r.line = xcalloc(1, DECISION_MAX);
         code = run(&r);
         free(r.line);
         catalog_free(r.catalog);

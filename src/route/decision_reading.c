@@ -127,8 +127,9 @@ static bool read_weights(const struct reading *g, struct span list, struct route
     size_t cursor = 0;
     unsigned n = 0;
     while (json_each(list, &cursor, &element)) {
-        if (n == 4 || !read_u32(g, element, into[n++]))
+        if (n == 4 || !read_u32(g, element, into[n]))
             return refuse(g, "must be four numbers");
+        n++;
     }
     return n == 4 || refuse(g, "must be four numbers");
 }

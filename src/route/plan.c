@@ -218,7 +218,8 @@ static void add_attempt(struct planning *g, const struct considered *c, bool own
 
 static void add_tier(struct planning *g, bool own)
 {
-    const struct considered *first = who_is_first(g, own);
+    /* Nobody is drawn from one: or how it does would decide how many lots are drawn. */
+    const struct considered *first = g->kept > 1 ? who_is_first(g, own) : NULL;
     struct best best = {.n = 0};
     if (first != NULL)
         g->ranks[first - g->considered].place = rank_place(first, true);

@@ -287,6 +287,23 @@ static void assert_replays(const struct fleet *f, struct span line, unsigned i)
     arena_fini(&a);
 }
 
+/* Whether somebody wants to know more or not. */
+static void assert_plans_the_same_untold(struct asked *g, const struct plan *told, unsigned i)
+{
+    struct plan plan;
+    struct fault why;
+    g->q.tells_all = false;
+    g->doing.nkept = 0;
+    (void)plan_make(&g->q, &g->a, &g->a, &plan, &why);
+    assert_row(i, plan.n == told->n && plan.nconsidered == told->nconsidered);
+    for (unsigned k = 0; k < plan.n; k++)
+        assert_row(i, plan.attempts[k].considered == told->attempts[k].considered &&
+                          plan.attempts[k].with_own_key == told->attempts[k].with_own_key &&
+                          plan.attempts[k].place == told->attempts[k].place);
+    for (unsigned k = 0; k < plan.nconsidered; k++)
+        assert_row(i, plan.considered[k].dropped_by == told->considered[k].dropped_by);
+}
+
 static void a_hundred_thousand_decisions_are_made_again_without_a_difference(void **state)
 {
     (void)state;
@@ -307,6 +324,8 @@ static void a_hundred_thousand_decisions_are_made_again_without_a_difference(voi
         made += write_one(&g, &plan, &why, &line);
         assert_int_equal(line.at[line.tail - 1], '\n');
         assert_replays(f, span_sub(buf_span(&line), 0, buf_len(&line) - 1), i);
+        if (i % 4 == 0)
+            assert_plans_the_same_untold(&g, &plan, i);
         for (unsigned k = 0; k < plan.n; k++)
             places[plan.attempts[k].place]++;
         for (unsigned k = 0; k < plan.nconsidered; k++)
