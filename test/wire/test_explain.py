@@ -435,12 +435,16 @@ def recorded(upstream, tmp_path_factory):
     file, rng = directory / "decisions.jsonl", random.Random(SEED)
     gw = Gateway(directory, upstream.base_url, routing={"record": str(file)},
                  **configuration(upstream)).start()
-    upstream.scripts["beta-trio"] = upstream.scripts["gamma-trio"] = flaky(rng)
-    upstream.scripts["alpha-able"] = upstream.scripts["beta-many"] = flaky(rng)
+    upstream.scripts["beta-trio"] = refuse(500)
     asked = 0
     try:
-        for _ in range(300):
+        for n in range(305):
             body = anything(rng)
+            if n < 5:  # which opens beta's circuit
+                body = {"model": "beta/trio", "messages": CHAT["messages"]}
+            elif n == 5:
+                upstream.scripts["beta-trio"] = upstream.scripts["gamma-trio"] = flaky(rng)
+                upstream.scripts["alpha-able"] = upstream.scripts["beta-many"] = flaky(rng)
             answer = post(gw, "/v1/chat/completions", body)
             asked += answer.status != 400 or "provider." not in answer.json["error"].get("param", "")
         explain(gw, {"model": "trio"})  # no decision: nobody is asked
