@@ -13,6 +13,7 @@
  *     drip BYTES             so many bytes of the answer a second
  *     crumbs                 the first bytes of the answer one by one, a segment each
  *     refuse                 nobody listens; open connections are reset by the next request
+ *     stale                  a connection is good for one request; the next one resets it (not over TLS)
  *     vanish                 nobody answers a connection being made either: SYNs are dropped
  *     asleep                 connections are accepted and not read: windows fill up
  *     silent                 requests are read and not answered
@@ -51,6 +52,7 @@ enum fault {
     DRIP,
     CRUMBLE,
     REFUSE,
+    STALE,
     VANISH,
     ASLEEP,
     SILENT,
@@ -62,9 +64,10 @@ enum fault {
     FAULTS
 };
 
-static const char *const fault_names[FAULTS] = {"pass",   "delay",  "drip",   "crumbs", "refuse",
-                                                "vanish", "asleep", "silent", "reset",  "close",
-                                                "stall",  "garble", "say"};
+static const char *const fault_names[FAULTS] = {
+    "pass",   "delay",  "drip",  "crumbs", "refuse", "stale",  "vanish",
+    "asleep", "silent", "reset", "close",  "stall",  "garble", "say",
+};
 
 struct mode {
     enum fault fault;
@@ -139,9 +142,10 @@ struct link {
     struct listener *of;
     struct link *next, **prev;
     struct mode mode; /* of the request under way, or of the last one */
-    bool asking;      /* in a request */
-    long left;        /* bytes of it to come, or UNKNOWN */
-    long said;        /* bytes of its answer that were passed on */
+    unsigned requests;
+    bool asking; /* in a request */
+    long left;   /* bytes of it to come, or UNKNOWN */
+    long said;   /* bytes of its answer that were passed on */
     bool closing, has_up, up_ended, is_mute;
     char *held; /* of the answer, not passed on yet */
     size_t nheld;
@@ -424,6 +428,7 @@ static long length_of(const char *bytes, size_t n)
 static void begin_request(struct link *l, const char *bytes, size_t n)
 {
     l->asking = true;
+    l->requests++;
     l->mode = rand() % 100 < l->of->odds ? l->of->mode : (struct mode){.fault = PASS};
     l->left = length_of(bytes, n);
     l->said = 0;
@@ -447,7 +452,7 @@ static void on_request(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
     bool is_new = !l->asking;
     if (is_new)
         begin_request(l, buf->base, (size_t)n);
-    if (l->mode.fault == REFUSE) {
+    if (l->mode.fault == REFUSE || (l->mode.fault == STALE && l->requests > 1)) {
         let_go(l, true);
         return;
     }

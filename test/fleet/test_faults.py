@@ -104,6 +104,30 @@ def test_what_breaks_in_the_middle_ends_in_its_clients_words(bed, capsys):
     assert set(broken) == set(PATHS), broken
 
 
+def test_connections_that_died_meanwhile_cost_nobody_an_attempt(bed):
+    """Each kept connection is dead when it is used again, which shows when a part of the request is on its
+    way: nobody has read it, so the same endpoint is asked again."""
+    gw = bed.gateway()
+    for name in fleet.PROVIDERS:
+        bed.set(name, "stale" if name != fleet.OVER_TLS else "pass")
+    rng = random.Random(11)
+
+    def make(number: int) -> Ask:
+        padding = 6_000_000 if number % 50 == 0 else 0
+        return Ask(rng.choice(list(PATHS)), rng.random() < 0.5, f"#{number} word", padding,
+                   model=rng.choice(fleet.MODELS))
+
+    def judge(answer) -> str | None:
+        if answer.attempts > 1:
+            return f"{answer.attempts} attempts"
+        return answer.problem()
+
+    load = Load([gw.port], 10, make, judge)
+    asyncio.run(load.run(500))
+    assert not load.problems, "\n".join(load.problems[:8])
+    assert bed.proxy.stats()["stale"] > 600, "no connection was used again"
+
+
 def test_hundred_requests_do_not_wait_for_a_black_hole(bed):
     """Its connections are all taken by requests that nobody reads: those that wait for one go elsewhere in
     time, and so do those that have one."""
