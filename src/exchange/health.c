@@ -182,6 +182,24 @@ void health_end(struct health *h, enum attempt_result result, unsigned status)
                  health_word(h));
 }
 
+/* Far later than its answers ever begin? A probe of an open circuit need not be compared. */
+static bool is_overdue(const struct health *h, uint64_t waited_us, bool is_stream)
+{
+    enum { LATE_US = 2000000, TIMES = 4, SAMPLES = 10 };
+    const struct quantiles *known = stats_quantiles(h->stats, is_stream ? STAT_TTFT : STAT_DURATION,
+                                                    clock_unix_ms());
+    if (waited_us < LATE_US)
+        return false;
+    return h->circuit.is_open ||
+           (known->samples >= SAMPLES && (double)waited_us > TIMES * known->at[P99] * 1e6);
+}
+
+void health_given_up(struct health *h, uint64_t waited_us, bool is_stream)
+{
+    bool is_failure = is_overdue(h, waited_us, is_stream);
+    health_end(h, is_failure ? RESULT_TIMEOUT : RESULT_CANCELLED, 0);
+}
+
 void health_cool(struct health *h, uint64_t for_ms)
 {
     circuit_cool(&h->circuit, for_ms, now_ms());

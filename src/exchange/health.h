@@ -35,6 +35,10 @@ void health_look(const struct health_table *t, const struct target *target, bool
 /* An attempt begins, and has ended. `status`: of the response, 0: none came. */
 void health_begin(struct health *h);
 void health_end(struct health *h, enum attempt_result result, unsigned status);
+/* It was ended without a word of the provider's, after so long: by a client that left, as a rule. Clients
+ * are often less patient than our deadlines, and an endpoint that only ever keeps them waiting would never
+ * be found out: what is far later than usual counts as a failure. */
+void health_given_up(struct health *h, uint64_t waited_us, bool is_stream);
 /* The provider asked to be left alone for so long. */
 void health_cool(struct health *h, uint64_t for_ms);
 

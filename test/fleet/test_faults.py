@@ -150,6 +150,37 @@ def test_hundred_requests_do_not_wait_for_a_black_hole(bed):
     until(lambda: gw.metric("sluice_upstream_connections", endpoint="alpha") == 0, 10, "the hole's end")
 
 
+def test_silence_is_found_out_by_clients_that_do_not_wait(bed):
+    """Deadlines are minutes, clients leave after seconds: those that come later are not sent there."""
+    gw = bed.gateway(provider={"timeouts": {"first_byte": "5m"}})
+    members = {"provider": {"order": ["alpha"]}}
+
+    async def ask(patience_s: float, text: str) -> tuple[str, int]:
+        connection = Connection(gw.port)
+        try:
+            async with asyncio.timeout(patience_s):
+                answer = await connection.ask(Ask(text=text, members=members))
+            assert answer.problem() is None
+            return answer.provider, answer.attempts
+        except TimeoutError:
+            return "left", 0
+        finally:
+            connection.close()
+
+    async def ask_all(n: int, patience_s: float) -> set:
+        return set(await asyncio.gather(*(ask(patience_s, f"#{i}") for i in range(n))))
+
+    assert asyncio.run(ask_all(20, 10)) == {("alpha", 1)}
+    bed.set("alpha", "silent")
+    assert asyncio.run(ask_all(6, 0.5)) == {("left", 0)}  # in a hurry: that says nothing
+    assert asyncio.run(ask_all(1, 1)) == {("left", 0)}
+    assert asyncio.run(ask_all(6, 2.5)) == {("left", 0)}
+    until(lambda: '"state":"open"' in gw.log(), what="its circuit to open")
+    (who, attempts), = asyncio.run(ask_all(1, 5))
+    assert who != "alpha" and attempts == 1
+    bed.set("alpha", "pass")
+
+
 def test_circuit_that_opened_closes_again(bed):
     gw = bed.gateway()
     bed.set("alpha", "say 500")
