@@ -19,13 +19,15 @@
  *     silent                 requests are read and not answered
  *     reset N, close N,      after N bytes of the answer, or at the end of its head (-1): RST, FIN, nothing
  *     stall N, garble N      more, a chunk that is none
- *     say NAME [early]       an answer of its own, below; early: without waiting for the request's end
+ *     say NAME [early]       an answer of its own, of sayings.h; early: without waiting for the request's end
  *
- * "INDEX odds N": only N of a hundred requests, by chance, meet the fault; the others pass. A circuit that
- * opened would hide them all. "INDEX cut" resets all connections at once; "stats" prints how many requests met which fault.
+ * "INDEX odds N": only N of a hundred requests, by chance, meet the fault; the others pass. A circuit
+ * that opened would hide them all. "stats" prints how many requests met which fault.
  *
  * Requests are told apart by their Content-Length. Where they cannot be read (TLS), one begins whenever
  * the gateway speaks after the provider did. */
+#include "sayings.h"
+
 #include <uv.h>
 
 #include <signal.h>
@@ -79,47 +81,6 @@ static bool is_asleep(enum fault f)
 {
     return f == ASLEEP || f == VANISH;
 }
-
-/* --- answers of its own --------------------------------------------------------------------------- */
-
-struct saying {
-    const char *name, *status, *type, *more, *body;
-    bool cuts; /* the connection's end comes with it */
-};
-
-#define OVERLOADED \
-    "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"not now\"}}"
-#define PAGE "<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
-#define GOOD                                                                               \
-    "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\"," \
-    "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"good\"}," \
-    "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1," \
-    "\"total_tokens\":2}}"
-
-static const struct saying sayings[] = {
-    {"good", "200 OK", "application/json", "", GOOD, false},
-    {"401", "401 Unauthorized", "application/json", "", OVERLOADED, false},
-    {"404", "404 Not Found", "application/json", "", OVERLOADED, false},
-    {"429", "429 Too Many Requests", "application/json", "Retry-After: 1\r\n", OVERLOADED, false},
-    {"500", "500 Internal Server Error", "application/json", "", OVERLOADED, false},
-    {"502", "502 Bad Gateway", "text/html", "", PAGE, true},
-    {"503", "503 Service Unavailable", "application/json", "Retry-After: 1\r\n", OVERLOADED, true},
-    {"529", "529 Overloaded", "application/json", "", OVERLOADED, false},
-    {"error", "200 OK", "application/json", "", OVERLOADED, false}, /* in a 200 */
-    {"page", "200 OK", "text/html", "", PAGE, false},
-    {"nothing", "200 OK", "application/json", "", "", false},
-    {"no-events", "200 OK", "text/event-stream", "", "", false},
-    {"error-event", "200 OK", "text/event-stream", "", "event: error\ndata: " OVERLOADED "\n\n",
-     false},
-    /* raw: no type */
-    {"garbage", NULL, NULL, NULL, "\x16\x03\x01 this is not HTTP\r\n\r\n", true},
-    {"half-head", NULL, NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Type: applica", true},
-    {"too-short", NULL, NULL, NULL,
-     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"id\":\"ch",
-     true},
-    {"too-long", NULL, NULL, NULL, /* half of it is beyond the length */
-     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n" GOOD, true},
-};
 
 /* --- links ---------------------------------------------------------------------------------------- */
 
@@ -637,10 +598,6 @@ static void obey(char *line)
         print_stats();
     } else if (words == line || i >= nlisteners) {
         printf("what?\n");
-    } else if (strcmp(words, " cut") == 0) {
-        while (listeners[i].links != NULL)
-            let_go(listeners[i].links, true);
-        printf("ok\n");
     } else if (strncmp(words, " odds ", 6) == 0) {
         listeners[i].odds = atoi(words + 6);
         printf("ok\n");
