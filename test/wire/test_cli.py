@@ -134,7 +134,7 @@ def test_full_disk_is_an_error():
 def test_version_tells_every_library():
     told = json.loads(run("version", "--json").stdout)
     assert set(told["libraries"]) == {"libuv", "llhttp", "mbedtls", "hiredis", "yyjson", "yaml",
-                                      "sqlite", "zlib"}
+                                      "sqlite", "zlib", "pcre2"}
     assert told["revision"] and told["compiler"]
 
 
