@@ -15,30 +15,30 @@
 
 enum { LIST_MAX_BYTES = 64 * 1024 * 1024 };
 
-static int read_stream(FILE *from, struct buf *out)
+/* 0, or a negative error of the system's. */
+static int read_all(int fd, struct buf *out)
 {
-    size_t n = 1;
+    ssize_t n = 1;
     while (n > 0 && buf_len(out) <= LIST_MAX_BYTES) {
         if (buf_reserve(out, 65536) < 0)
             return -ENOMEM;
-        n = fread(out->at + out->tail, 1, 65536, from);
-        out->tail += n;
+        n = read(fd, out->at + out->tail, 65536);
+        out->tail += n > 0 ? (size_t)n : 0;
+        if (n < 0 && errno == EINTR)
+            n = 1;
     }
-    return ferror(from) ? -EIO : buf_len(out) > LIST_MAX_BYTES ? -EFBIG : 0;
+    return n < 0 ? -errno : buf_len(out) > LIST_MAX_BYTES ? -EFBIG : 0;
 }
 
 static bool read_file(const char *path, struct buf *out)
 {
-    FILE *from = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    if (from == NULL) {
-        terminal_error("cannot read %s: %s", path, strerror(errno));
-        return false;
-    }
-    int rc = read_stream(from, out);
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int rc = fd < 0 ? -errno : read_all(fd, out);
+    if (fd >= 0 && !is_stdin)
+        close(fd);
     if (rc < 0)
         terminal_error("cannot read %s: %s", path, strerror(-rc));
-    if (from != stdin)
-        fclose(from);
     return rc == 0;
 }
 
