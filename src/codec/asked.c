@@ -186,18 +186,24 @@ static unsigned of_output_member(struct span key, struct span value)
     return json_key_is(key, "effort") ? CAN_REASON : 0;
 }
 
-static void take_out_of_output(struct span body, const struct json_member *output,
+/* How many there are; taken out when there is where to. */
+static unsigned find_in_output(struct span body, const struct json_member *output,
                                unsigned unwanted, struct json_splice *out)
 {
     struct json_scan scan;
     struct span rest = json_value(body, output);
+    unsigned n = 0;
     json_scan_init(&scan);
     while (json_scan_next(&scan, &rest) == JSON_MEMBER) {
         struct json_member m = shifted(scan.member, output->value.start);
         struct span key = span_sub(body, m.key.start, m.key.end - m.key.start);
-        if ((of_output_member(key, json_value(body, &m)) & unwanted) != 0)
+        if ((of_output_member(key, json_value(body, &m)) & unwanted) == 0)
+            continue;
+        n++;
+        if (out != NULL)
             splice_remove_member(out, &m);
     }
+    return n;
 }
 
 void asked_take_out(struct span body, const struct json_member *m, unsigned unwanted,
@@ -205,8 +211,10 @@ void asked_take_out(struct span body, const struct json_member *m, unsigned unwa
 {
     struct span key = span_sub(body, m->key.start, m->key.end - m->key.start);
     const struct known *k = known_of(key);
-    if (k != NULL && k->member == OUTPUT)
-        take_out_of_output(body, m, unwanted, out);
+    bool is_output = k != NULL && k->member == OUTPUT;
+    /* Who says one thing three times may lose the rest: edits are bounded. */
+    if (is_output && find_in_output(body, m, unwanted, NULL) <= ASKED_EDITS_MAX)
+        (void)find_in_output(body, m, unwanted, out);
     else
         splice_remove_member(out, m);
 }

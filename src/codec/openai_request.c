@@ -2,7 +2,6 @@
 
 #include "sluice/codec/embeddings_request.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +9,10 @@
 static const char *const gateway_only[] = {
     "provider", "models", "usage", "session_id", "idempotency_key", "cache_strategy",
 };
+
+/* Each noted member once, each parameter's share, and what is put behind the opening brace. */
+_Static_assert(OPENAI_NOTED_MAX + ASKED_EDITS_MAX * OPENAI_PARAMETERS_MAX + 8 <= SPLICE_EDITS_MAX,
+               "the list of edits has room");
 
 /* What a request of each API is about. */
 static const char *const subjects[] = {
@@ -35,20 +38,32 @@ static bool note(struct openai_request *r, const struct json_member *m, enum not
     if (r->nnoted == sizeof r->noted / sizeof r->noted[0])
         return reject(why, "", "the same members are repeated too often");
     r->noted[r->nnoted].member = *m;
-    r->noted[r->nnoted].params = 0;
     r->noted[r->nnoted++].role = role;
     return true;
 }
 
+static void add_parameter(struct openai_request *r, const struct json_member *m, unsigned params,
+                          struct arena *a)
+{
+    struct noted_parameter *p = ARENA_NEW(a, struct noted_parameter);
+    *p = (struct noted_parameter){.member = *m, .params = params};
+    if (r->last_parameter != NULL)
+        r->last_parameter->next = p;
+    else
+        r->parameters = p;
+    r->last_parameter = p;
+    r->nparameters++;
+}
+
 /* Some endpoint may not take it. One that must have it is never asked without: tools. */
 static bool note_parameter(struct openai_request *r, const struct json_member *m, unsigned params,
-                           struct fault *why)
+                           struct arena *a, struct fault *why)
 {
-    if (params == 0 || params == CAN_TOOLS || params == CAN_CHOOSE_TOOLS)
+    if ((params & ~(unsigned)(CAN_TOOLS | CAN_CHOOSE_TOOLS)) == 0)
         return true;
-    if (!note(r, m, NOTED_PARAMETER, why))
-        return false;
-    r->noted[r->nnoted - 1].params = params;
+    if (r->nparameters == OPENAI_PARAMETERS_MAX)
+        return reject(why, "", "the same members are repeated too often");
+    add_parameter(r, m, params, a);
     return true;
 }
 
@@ -193,7 +208,7 @@ static bool read_member(struct openai_request *r, struct span body, const struct
     struct span key = span_sub(body, m->key.start, m->key.end - m->key.start);
     struct span value = json_value(body, m);
     if (is_generation(api) &&
-        !note_parameter(r, m, asked_note(&r->asked, key, value, m->kind), why))
+        !note_parameter(r, m, asked_note(&r->asked, key, value, m->kind), a, why))
         return false;
     if (!may_concern_us(key) && memchr(key.at, '\\', key.len) == NULL)
         return true;
@@ -248,9 +263,10 @@ static bool read_members(struct span body, enum api_protocol api, struct arena *
     struct span rest = body;
     enum json_status status;
 
-    memset(out, 0, offsetof(struct openai_request, noted));
-    out->needs_asking = has_usage_chunk(api);
-    out->is_kept = api == API_RESPONSES;
+    *out = (struct openai_request){
+        .needs_asking = has_usage_chunk(api),
+        .is_kept = api == API_RESPONSES,
+    };
     json_scan_init(&scan);
     while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER) {
         if (!read_member(out, body, &scan.member, api, a, why))
@@ -304,6 +320,18 @@ bool openai_request_read_for(struct span model, struct span body, enum api_proto
     reject(why, "model", "\"model\" is not the one this path is for; leave it out");
     why->kind = FAULT_MODEL_NOT_FOUND;
     return false;
+}
+
+struct openai_request *openai_request_keep(const struct openai_request *r, struct arena *a)
+{
+    struct openai_request *kept = ARENA_NEW(a, struct openai_request);
+    *kept = *r;
+    kept->model = arena_keep(a, r->model);
+    kept->parameters = kept->last_parameter = NULL;
+    for (const struct noted_parameter *p = r->parameters; p != NULL; p = p->next)
+        add_parameter(kept, &p->member, p->params, a);
+    kept->nparameters = r->nparameters;
+    return kept;
 }
 
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
@@ -387,6 +415,18 @@ static void ask_for_reasoning(struct span body, const struct json_member *includ
         insert_first(body, include, SPAN_LIT(ENCRYPTED ","), out);
 }
 
+/* Parameters that are not wanted, as far as `end`; returns the first behind it. Edits go in order. */
+static const struct noted_parameter *take_out_before(struct span body,
+                                                     const struct noted_parameter *p, size_t end,
+                                                     unsigned unwanted, struct json_splice *out)
+{
+    for (; p != NULL && p->member.key.start < end; p = p->next) {
+        if ((p->params & unwanted) != 0)
+            asked_take_out(body, &p->member, unwanted, out);
+    }
+    return p;
+}
+
 void openai_request_splice(const struct openai_request *r, struct span body,
                            const struct openai_wanted *wanted, struct arena *a,
                            struct json_splice *out)
@@ -394,6 +434,7 @@ void openai_request_splice(const struct openai_request *r, struct span body,
     bool asked = !r->stream || r->wants_usage || !r->needs_asking;
     bool forgets = r->is_kept && wanted->keeps_nothing;
     bool encrypts = forgets && wanted->encrypts_reasoning;
+    const struct noted_parameter *p = r->parameters;
     out->nedits = 0;
     if (r->lacks_model)
         insert_model(r, wanted, a, out);
@@ -407,6 +448,7 @@ void openai_request_splice(const struct openai_request *r, struct span body,
     }
     for (unsigned i = 0; i < r->nnoted; i++) {
         const struct json_member *m = &r->noted[i].member;
+        p = take_out_before(body, p, m->key.start, wanted->unwanted, out);
         switch (r->noted[i].role) {
         case NOTED_MODEL:
             replace_model(r, m, wanted, a, out);
@@ -427,10 +469,6 @@ void openai_request_splice(const struct openai_request *r, struct span body,
         case NOTED_GATEWAY_ONLY:
             splice_remove_member(out, m);
             break;
-        case NOTED_PARAMETER:
-            if ((r->noted[i].params & wanted->unwanted) != 0)
-                asked_take_out(body, m, wanted->unwanted, out);
-            break;
         case NOTED_VERSION:
             if (wanted->instead.len > 0)
                 splice_remove_member(out, m);
@@ -442,4 +480,5 @@ void openai_request_splice(const struct openai_request *r, struct span body,
             break;
         }
     }
+    (void)take_out_before(body, p, body.len, wanted->unwanted, out);
 }

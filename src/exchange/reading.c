@@ -147,15 +147,6 @@ static void note_request(struct exchange *x, const struct question *q)
         x->conversation = q->conversation;
 }
 
-/* The request is kept with what another attempt would need; it points into the body, or here. */
-static struct openai_request *keep_request(struct exchange *x, const struct question *q)
-{
-    struct openai_request *kept = ARENA_NEW(&x->sending, struct openai_request);
-    *kept = *q->request;
-    kept->model = arena_keep(&x->sending, q->request->model);
-    return kept;
-}
-
 static void reading_free(void *arg)
 {
     struct reading *r = arg;
@@ -171,7 +162,7 @@ static void on_asked(void *arg)
     const struct fault *why = problem_of(&r->q);
     x->reading = NULL; /* whoever is told may end the exchange, or have more read */
     if (r->read != NULL && why == NULL) {
-        r->q.request = keep_request(x, &r->q);
+        r->q.request = openai_request_keep(r->q.request, &x->sending);
         note_request(x, &r->q);
     }
     if (r->read != NULL)

@@ -16,13 +16,14 @@ static void must(bool condition)
         abort();
 }
 
-static struct buf spliced(const struct openai_request *r, struct span body, struct arena *a)
+static struct buf spliced(const struct openai_request *r, struct span body, unsigned unwanted,
+                          struct arena *a)
 {
     struct json_splice splice;
     struct span spans[2 * SPLICE_EDITS_MAX + 1];
     struct buf out = {0};
     size_t total;
-    const struct openai_wanted wanted = {.model = SPAN_LIT(UPSTREAM)};
+    const struct openai_wanted wanted = {.model = SPAN_LIT(UPSTREAM), .unwanted = unwanted};
     openai_request_splice(r, body, &wanted, a, &splice);
     unsigned n = splice_spans(&splice, body, spans, &total);
     for (unsigned i = 0; i < n; i++)
@@ -93,6 +94,19 @@ static void check(const struct openai_request *r, yyjson_val *before, yyjson_val
     must(yyjson_obj_iter_next(&results) == NULL);
 }
 
+/* For an endpoint that takes no parameter at all but tools: none is left. */
+static void check_bare(const struct openai_request *r, struct span body, enum api_protocol api,
+                       struct arena *a)
+{
+    struct openai_request again;
+    struct fault why;
+    struct buf out = spliced(r, body, UINT32_MAX, a);
+    must(openai_request_read(buf_span(&out), api, a, &again, &why));
+    must((again.asked.params & ~(unsigned)(CAN_TOOLS | CAN_CHOOSE_TOOLS)) == 0);
+    must(span_eq(again.model, SPAN_LIT(UPSTREAM)) && again.has_subject);
+    buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const enum api_protocol apis[] = {API_CHAT, API_COMPLETIONS, API_EMBEDDINGS};
@@ -105,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span body = span_of(data + 1, size - 1);
     arena_init(&a, NULL, 256);
     if (openai_request_read(body, api, &a, &r, &why) && openai_request_is_complete(&r, api, &why)) {
-        struct buf out = spliced(&r, body, &a);
+        struct buf out = spliced(&r, body, 0, &a);
         /* yyjson also looks into UTF-8, surrogates and the range of numbers: then it says no. */
         yyjson_doc *before = yyjson_read((const char *)body.at, body.len,
                                          YYJSON_READ_NUMBER_AS_RAW);
@@ -118,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         yyjson_doc_free(before);
         yyjson_doc_free(after);
         buf_fini(&out);
+        check_bare(&r, body, api, &a);
     } else {
         must(fault_status(&why) == 400 && why.message[0] != '\0' && why.param != NULL);
     }

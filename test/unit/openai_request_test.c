@@ -53,6 +53,7 @@ static struct buf spliced(struct bench *b, const char *upstream_model)
 #define SEALED "\"reasoning.encrypted_content\""
 #define EMBED(input) "{\"model\":\"m\",\"input\":" input "}"
 #define MESSAGES "\"messages\":[{}]"
+#define SEEDS "\"seed\":1,\"seed\":1,\"seed\":1,\"seed\":1,\"seed\":1,"
 #define ELEVEN                                                                                   \
     "\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null," \
     "\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,\"usage\":null,"
@@ -140,8 +141,9 @@ static void a_bad_request_is_refused_by_the_name_of_its_member(void **state)
         {"{\"model\":\"m\",\"store\":\"no\"}", "store", "must be true or false", API_RESPONSES},
         {"{\"model\":\"m\",\"background\":1}", "background", "must be true or false",
          API_RESPONSES},
-        {"{" ELEVEN ELEVEN ELEVEN ELEVEN ELEVEN "\"model\":\"m\"}", "", "repeated too often",
+        {"{" SEEDS SEEDS SEEDS SEEDS SEEDS SEEDS SEEDS "\"model\":\"m\"}", "", "repeated too often",
          API_CHAT},
+        {"{" ELEVEN ELEVEN ELEVEN "\"model\":\"m\"}", "", "repeated too often", API_CHAT},
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct bench b;
@@ -419,13 +421,20 @@ static void the_most_edits_a_request_can_need_fit(void **state)
     assert_int_equal(buf_add_text(&body, "{"), 0);
     for (unsigned i = 0; i < OPENAI_NOTED_MAX - 1; i++)
         assert_int_equal(buf_add_text(&body, "\"provider\":1,\"k\":2,"), 0);
+    for (unsigned i = 0; i < OPENAI_PARAMETERS_MAX; i++)
+        assert_int_equal(buf_add_text(&body, "\"output_config\":{\"effort\":\"low\",\"format\":{"
+                                             "\"type\":\"json_schema\"}},"),
+                         0);
     assert_int_equal(buf_add_text(&body, "\"stream\":true,\"model\":\"m\"}"), 0);
     assert_int_equal(buf_add_byte(&body, 0), 0);
     struct bench b;
     if (!read_body(&b, (const char *)body.at, API_CHAT))
         fail_msg("%s", b.why.message);
-    struct buf out = spliced(&b, "n");
+    const struct openai_wanted wanted = {.model = SPAN_LIT("n"), .unwanted = UINT32_MAX};
+    struct buf out = spliced_as(&b, &wanted);
     assert_true(span_find(buf_span(&out), SPAN_LIT("provider")) == SIZE_MAX);
+    assert_true(span_find(buf_span(&out), SPAN_LIT("effort")) == SIZE_MAX);
+    assert_true(span_find(buf_span(&out), SPAN_LIT("schema")) == SIZE_MAX);
     assert_true(span_find(buf_span(&out), SPAN_LIT("\"model\":\"n\"")) != SIZE_MAX);
     assert_true(span_find(buf_span(&out), SPAN_LIT(ASK)) != SIZE_MAX);
     buf_fini(&out);
@@ -467,7 +476,10 @@ static void parameters_an_endpoint_does_not_take_are_left_out(void **state)
          CAN_WRITE_JSON,
          "{\"model\":\"m\",\"messages\":[1],\"response_format\":{\"type\":\"json_schema\"}}",
          API_CHAT},
-        /* inside of a member that says other things, too */
+        /* inside of a member that says other things, too; all of it when it repeats itself */
+        {"{\"model\":\"m\",\"messages\":[1],\"output_config\":{\"effort\":\"low\",\"x\":1,"
+         "\"effort\":\"low\",\"effort\":\"low\"}}",
+         CAN_REASON, "{\"model\":\"m\",\"messages\":[1]}", API_MESSAGES},
         {"{\"model\":\"m\",\"input\":[1],\"store\":true,\"text\":{\"verbosity\":\"low\", "
          "\"format\":{\"type\":\"json_schema\"}}}",
          CAN_FOLLOW_SCHEMAS,

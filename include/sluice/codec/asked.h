@@ -17,6 +17,9 @@ struct asked {
 /* One member of the body, of a generation request of any protocol. Returns the parameters it uses. */
 unsigned asked_note(struct asked *a, struct span key, struct span value, enum json_kind kind);
 
+/* Most edits that asked_take_out makes. */
+enum { ASKED_EDITS_MAX = 2 };
+
 /* Takes those of a member's parameters out of the body that are in `unwanted`: the member, or what is
  * about them inside of one that says other things, too (text, output_config). */
 void asked_take_out(struct span body, const struct json_member *m, unsigned unwanted,

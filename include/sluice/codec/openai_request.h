@@ -11,9 +11,10 @@
 #include "sluice/codec/fault.h"
 #include "sluice/format/json_splice.h"
 
-/* Each member we act on once, each parameter that some endpoint may not take, and room for some
- * repetition. */
-#define OPENAI_NOTED_MAX 48
+/* Each member we act on once, with room for some repetition. */
+#define OPENAI_NOTED_MAX 12
+/* The same for parameters that some endpoint may not take. */
+#define OPENAI_PARAMETERS_MAX 32
 
 enum noted_role {
     NOTED_MODEL,
@@ -21,11 +22,17 @@ enum noted_role {
     NOTED_STORE,
     NOTED_INCLUDE,
     NOTED_GATEWAY_ONLY,
-    NOTED_PARAMETER, /* `params` */
     /* Messages, where a cloud has its own place for them */
     NOTED_STREAM,
     NOTED_VERSION, /* anthropic_version */
     NOTED_BETAS,   /* anthropic_beta */
+};
+
+/* A parameter that some endpoint may not take: few requests have many. */
+struct noted_parameter {
+    struct noted_parameter *next;
+    struct json_member member;
+    unsigned params; /* bits of enum capability */
 };
 
 struct openai_request {
@@ -45,14 +52,15 @@ struct openai_request {
     struct span provider,
         models;  /* whom the client wants: the members' values, empty when absent */
     size_t open; /* offset behind the opening brace */
-    unsigned nnoted;
-    struct span include_usage; /* the value inside stream_options, NULL when absent */
-    struct span betas;         /* the value of anthropic_beta when it is an array, else empty */
     struct {
         struct json_member member;
         enum noted_role role;
-        unsigned params;       /* bits of enum capability */
-    } noted[OPENAI_NOTED_MAX]; /* the last member: it is not cleared */
+    } noted[OPENAI_NOTED_MAX];
+    unsigned nnoted;
+    struct noted_parameter *parameters, *last_parameter; /* in their order; in the arena */
+    unsigned nparameters;
+    struct span include_usage; /* the value inside stream_options, NULL when absent */
+    struct span betas;         /* the value of anthropic_beta when it is an array, else empty */
 };
 
 /* False with *why (a 400 that names the member). */
@@ -67,6 +75,9 @@ bool openai_request_read_for(struct span model, struct span body, enum api_proto
 /* Does it have the member it is about? False with *why, a 400. */
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
                                 struct fault *why);
+
+/* A copy whose own things lie in another arena; what lies in the body stays there. */
+struct openai_request *openai_request_keep(const struct openai_request *r, struct arena *a);
 
 /* What the upstream's body is to say. */
 struct openai_wanted {

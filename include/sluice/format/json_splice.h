@@ -8,7 +8,7 @@
 
 #include "sluice/format/json_scan.h"
 
-#define SPLICE_EDITS_MAX 64
+#define SPLICE_EDITS_MAX 84
 
 struct json_splice {
     struct {
