@@ -115,7 +115,8 @@ static void add_content(struct json_out *o, const char *what)
 
 static void add_request(struct json_out *o, const struct row *row)
 {
-    bool takes_body = row->method == METHOD_POST && row->answer == NULL;
+    bool takes_body = row->answer == NULL && row->method != METHOD_GET &&
+                      row->method != METHOD_DELETE;
     if (row->body == NULL && !takes_body)
         return;
     add(o, ",\"requestBody\":{\"required\":true,\"content\":{");

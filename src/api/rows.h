@@ -27,7 +27,7 @@ struct row {
     /* For GET /v1/openapi.json. Names are those of schemas in openapi.json, a media type before them
      * where it is not application/json: "ChatRequest", "multipart/form-data Upload", "audio/mpeg". */
     const char *summary; /* what it does; every row has one, and a test insists */
-    const char *body;    /* what it takes; NULL: any object, or nothing with GET */
+    const char *body;    /* what it takes; NULL: any object, or nothing with GET and DELETE */
     const char *gives;   /* what it answers; NULL: not said */
     const char *events;  /* the schema of an event's data, where it streams; NULL: it does not */
 };

@@ -14,8 +14,8 @@ from gateway import ROOT
 
 ROWS = re.findall(r'\{METHOD_(\w+), "([^"]+)", (\w+), (&?\w+), (\w+)([^{}]*)\}',
                   (ROOT / "src/api/table.c").read_text())
-KINDS = dict(re.findall(r"struct exchange_kind (\w+) = (\{[^}]*\})",
-                        (ROOT / "src/api/table.c").read_text()))
+KINDS = {name: made for file in (ROOT / "src/api").glob("*.c") for name, made in
+         re.findall(r"struct exchange_kind (\w+) = (\{[^}]*\})", file.read_text())}
 
 
 def serving(start, *what: str):
