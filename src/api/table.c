@@ -10,6 +10,8 @@ static const struct exchange_kind messages = {.api = API_MESSAGES, .label = "mes
 static const struct exchange_kind count_tokens = {.api = API_COUNT_TOKENS, .label = "count_tokens"};
 static const struct exchange_kind responses = {.api = API_RESPONSES, .label = "responses"};
 static const struct exchange_kind embeddings = {.api = API_EMBEDDINGS, .label = "embeddings"};
+static const struct exchange_kind images = {.api = API_IMAGES, .label = "images"};
+static const struct exchange_kind speech = {.api = API_SPEECH, .label = "speech"};
 static const struct exchange_kind models = {.api = API_OTHER, .label = "models"};
 static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 
@@ -23,6 +25,8 @@ static const struct row rows[] = {
     {METHOD_POST, "/v1/messages/count_tokens", SERVES_API, &count_tokens, NULL},
     {METHOD_POST, "/v1/responses", SERVES_API, &responses, NULL},
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
+    {METHOD_POST, "/v1/images/generations", SERVES_API, &images, NULL},
+    {METHOD_POST, "/v1/audio/speech", SERVES_API, &speech, NULL},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list},
     {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live},

@@ -66,6 +66,11 @@ static unsigned input_of(const struct model_options *m, const struct endpoint_op
     return m->known & MODEL_INPUT ? m->input : UINT32_MAX;
 }
 
+static unsigned output_of(const struct model_options *m)
+{
+    return m->known & (MODEL_OUTPUT | MODEL_CATEGORY) ? m->output : UINT32_MAX;
+}
+
 static void add_targets(struct catalog *c, const struct model_options *m)
 {
     c->offers_choice = c->offers_choice || m->nendpoints > 1;
@@ -85,6 +90,7 @@ static void add_targets(struct catalog *c, const struct model_options *m)
             .max_output = e->max_output,
             .params = e->known & ENDPOINT_PARAMS ? e->params : UINT32_MAX,
             .input = input_of(m, e),
+            .output = output_of(m),
             .quantization = e->quantization,
             .policy = policy_of(&e->data_policy, &p->data_policy),
             .enabled = e->enabled,
@@ -217,6 +223,7 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
         .slug = c->slugs[p - c->snapshot->providers],
         .params = UINT32_MAX,
         .input = UINT32_MAX,
+        .output = UINT32_MAX,
         .policy = policy_of(NULL, &p->data_policy),
         .enabled = true,
     };

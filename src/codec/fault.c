@@ -172,11 +172,13 @@ static int write_chat_end(const struct fault *f, enum api_protocol api, struct s
     return rc;
 }
 
-static int write_messages_end(const struct fault *f, struct span request_id, struct buf *out)
+/* Messages, and the streams of pictures and sound, whose events have a type each. */
+static int write_error_event(const struct fault *f, enum api_protocol api, struct span request_id,
+                             struct buf *out)
 {
     int rc = buf_add_text(out, "event: error\ndata: {\"type\":\"error\",\"error\":{");
     if (rc == 0)
-        rc = write_members(f, API_MESSAGES, out);
+        rc = write_members(f, api, out);
     if (rc == 0)
         rc = buf_add_text(out, "}");
     if (rc == 0 && request_id.len > 0)
@@ -250,7 +252,9 @@ int fault_write_stream(const struct fault *f, enum api_protocol api, struct span
     static const struct fault_place nowhere = {.sequence = 0};
     switch (api) {
     case API_MESSAGES:
-        return write_messages_end(f, request_id, out);
+    case API_IMAGES:
+    case API_SPEECH:
+        return write_error_event(f, api, request_id, out);
     case API_RESPONSES:
         return write_responses_end(f, request_id, place != NULL ? place : &nowhere, out);
     default:

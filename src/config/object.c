@@ -146,6 +146,8 @@ void model_finish(struct reader *r, const struct node *n, void *at)
         reader_error(r, n,
                      "nobody answers for it (write provider: NAME, endpoints: […] or "
                      "alias: […])");
+    if ((m->known & MODEL_OUTPUT) == 0)
+        m->output = category_output(m->category);
     for (unsigned i = 0; i < m->nendpoints; i++)
         if (m->endpoints[i].upstream_model == NULL)
             m->endpoints[i].upstream_model = upstream_name(m->id);

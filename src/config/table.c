@@ -465,11 +465,14 @@ static const struct option model_rows[] = {
     {"created", &type_number, MEMBER(struct model_options, created), .min = 1,
      .doc = "When it came out, in unix seconds, for lists of models."},
     {"category", &type_word, MEMBER(struct model_options, category), .words = category_words,
-     .fallback = "llm", .doc = "What it is for."},
+     .fallback = "llm", .known_bit = MODEL_CATEGORY, .doc = "What it is for."},
     {"input", &type_words, MEMBER(struct model_options, input), .words = modality_words,
      .known_bit = MODEL_INPUT, .doc = "What it can be shown. Left out: anything."},
     {"output", &type_words, MEMBER(struct model_options, output), .words = modality_words,
-     .fallback = "text", .doc = "What it makes."},
+     .known_bit = MODEL_OUTPUT,
+     .doc =
+         "What it makes. Left out: what its category is about, and `text` without one. Pictures and "
+         "sound are only asked of models that are said to make them, or of which nothing is said."},
     {"distillable", &type_bool, MEMBER(struct model_options, distillable), .fallback = "false",
      .doc = "Its author allows other models to be trained on what it writes."},
     {"endpoints", &type_list, MEMBER(struct model_options, endpoints),

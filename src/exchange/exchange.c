@@ -360,6 +360,32 @@ static void look(void *arg, const struct target *t, struct target_health *out)
     health_look(health_of(x->deployment->health, t), x->wants_stream, out);
 }
 
+/* The rest can be translated; tokens are counted here where the provider has no counter. */
+static bool only_passes(enum api_protocol api)
+{
+    return api_is_media(api) || api == API_EMBEDDINGS;
+}
+
+static bool is_able(void *arg, const struct target *t)
+{
+    const struct exchange *x = arg;
+    struct dialect unused;
+    return dialect_choose(x->kind->api, t->provider, t->upstream_model, &unused);
+}
+
+/* What an answer of this kind is made of, as far as models are known to differ in it. */
+static unsigned wanted_by(enum api_protocol api)
+{
+    switch (api) {
+    case API_IMAGES:
+        return MODALITY_IMAGE;
+    case API_SPEECH:
+        return MODALITY_AUDIO;
+    default:
+        return 0;
+    }
+}
+
 /* A seventh of two bytes a token is about what tokenizers make of prose and of code. */
 static uint64_t about_tokens(uint64_t bytes)
 {
@@ -380,6 +406,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .preferences = &preferences,
         .used = r->asked.params,
         .shown = x->shown,
+        .wanted = wanted_by(x->kind->api),
         .prompt_tokens = about_tokens(x->bytes_in),
         .output_tokens = r->asked.max_tokens > 0 && r->asked.max_tokens < ANSWER_TOKENS
                              ? r->asked.max_tokens
@@ -389,6 +416,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .weights = x->deployment->snapshot->routing.weights,
         .seed = rng_next(&x->gateway->rng),
         .look = look,
+        .is_able = only_passes(x->kind->api) ? is_able : NULL,
         .arg = x,
     };
     return plan_make(&q, &x->arena, &x->sending, &x->plan, why);

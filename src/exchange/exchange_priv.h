@@ -28,6 +28,7 @@ enum lane_kind {
     LANE_NONE,   /* no response head yet */
     LANE_EVENTS, /* an event stream: whole events go on in the turn they arrive */
     LANE_WHOLE,  /* one JSON document: checked before its first byte goes on */
+    LANE_BYTES,  /* sound, say: neither of the two, and nobody's business */
     LANE_TURN,   /* another protocol: read, and written anew */
     LANE_ERROR,  /* an answer with a status of 400 or more */
 };
@@ -49,6 +50,8 @@ struct pass_lane {
     struct span error_word;        /* LANE_ERROR: the class of the error, where the head names it */
     struct turn_lane *turn;        /* LANE_TURN */
     struct large_answer *large;    /* LANE_WHOLE: being read elsewhere, or sent in pieces */
+    const char *type;              /* LANE_BYTES: as the provider says, in `sending` */
+    int64_t length;                /* LANE_BYTES: likewise, or LENGTH_UNKNOWN */
     struct buf held;               /* an unfinished event, or the whole document */
 };
 

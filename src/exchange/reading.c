@@ -145,7 +145,8 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->shown = 0;
     q->wants_shown = catalog_describes_input(x->deployment->catalog);
     q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&
-                            x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER;
+                            x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER &&
+                            !api_is_media(x->kind->api);
     q->session = x->session;
 }
 

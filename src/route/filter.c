@@ -11,6 +11,8 @@ static const struct {
     [FILTER_NONE] = {"", "in the plan"},
     [FILTER_KEY] = {"the key's models", "the key may not use the model"},
     [FILTER_DISABLED] = {"enabled", "it is disabled in the configuration"},
+    [FILTER_PROTOCOL] = {"protocol", "its protocol has nothing of this kind"},
+    [FILTER_OUTPUT] = {"output", "it does not make what is asked for"},
     [FILTER_MODALITY] = {"input", "it cannot be shown what the messages hold"},
     [FILTER_ONLY] = {"provider.only", "provider.only does not name it"},
     [FILTER_IGNORE] = {"provider.ignore", "provider.ignore names it"},
@@ -49,6 +51,11 @@ static unsigned missing_of(const struct plan_question *q, const struct target *t
     return q->used & ~t->params & (q->preferences->drops_parameters ? NEVER_DROPPED : UINT32_MAX);
 }
 
+static bool makes_other(const struct plan_question *q, const struct target *t)
+{
+    return (q->wanted & ~t->output) != 0;
+}
+
 static bool is_too_short(const struct plan_question *q, const struct target *t)
 {
     return t->max_output > 0 && q->max_tokens > t->max_output;
@@ -69,6 +76,10 @@ static enum filter judge(const struct plan_question *q, struct span asked,
         return FILTER_KEY;
     if (!t->enabled)
         return FILTER_DISABLED;
+    if (makes_other(q, t))
+        return FILTER_OUTPUT;
+    if (q->is_able != NULL && !q->is_able(q->arg, t))
+        return FILTER_PROTOCOL;
     if ((q->shown & ~t->input) != 0)
         return FILTER_MODALITY;
     if (p->only.is_said && !names(&p->only, t))
@@ -110,7 +121,9 @@ static bool anybody_could(const struct plan_question *q, const struct considered
 {
     for (unsigned i = 0; i < n; i++) {
         const struct considered *c = &considered[i];
-        if (c->missing != 0)
+        if (makes_other(q, c->target))
+            *param = "model";
+        else if (c->missing != 0)
             *param = param_of(c->missing);
         else if (is_too_short(q, c->target))
             *param = "max_tokens";
@@ -162,10 +175,18 @@ void filter_explain(const struct plan_question *q, const struct considered *cons
         snprintf(why->message, sizeof why->message,
                  "the prompt has about %llu tokens, more than any provider of this model reads",
                  (unsigned long long)q->prompt_tokens);
+    } else if (all_are(considered, n, FILTER_PROTOCOL)) {
+        snprintf(
+            why->message, sizeof why->message,
+            "no provider of this model is spoken to in a protocol that has anything of this kind");
     } else if (!anybody_could(q, considered, n, &param)) {
         *why = (struct fault){.kind = FAULT_UNSUPPORTED_PARAMETER, .param = param};
+        bool is_model = strcmp(param, "model") == 0;
         snprintf(why->message, sizeof why->message,
-                 "no provider of this model can do what \"%s\" asks for", param);
+                 is_model
+                     ? "the %s makes nothing of this kind; GET /v1/models tells what each makes"
+                     : "no provider of this model can do what \"%s\" asks for",
+                 param);
     } else {
         name_filters(considered, n, why);
     }

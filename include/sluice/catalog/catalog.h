@@ -25,7 +25,8 @@ struct target {
     struct span upstream_model;        /* what the provider calls it */
     struct span slug;                  /* "minimax/fp8": slug.h */
     uint64_t context, max_output;      /* tokens, 0: unknown */
-    unsigned params, input;            /* bits of enum capability and enum modality */
+    unsigned params;                   /* bits of enum capability */
+    unsigned input, output;            /* bits of enum modality; what nobody said is anything */
     unsigned quantization;             /* enum quantization */
     struct data_policy policy;
     bool enabled, distillable;

@@ -15,8 +15,16 @@ enum api_protocol {
     API_MESSAGES,
     API_COUNT_TOKENS, /* of a Messages request */
     API_RESPONSES,
+    API_IMAGES,
+    API_SPEECH,
     API_OTHER,
 };
+
+/* Pictures and sound, which only pass: whatever kind of answer comes. */
+static inline bool api_is_media(enum api_protocol api)
+{
+    return api == API_IMAGES || api == API_SPEECH;
+}
 
 enum fault_kind {
     FAULT_INVALID_REQUEST,

@@ -33,6 +33,7 @@ struct openai_request {
     bool wants_cost;   /* usage: {include: true} */
     bool wants_base64; /* embeddings: vectors as base64 rather than numbers */
     bool lacks_model;  /* the path names it, or `models` does; the body has none */
+    bool wants_task;   /* images: an answer later, which a path that fixes the model has not */
     bool has_subject;  /* what the request is about is there: messages, prompt or input */
     bool has_options;  /* stream_options is there */
     bool needs_asking; /* a stream of this API says its usage only when it is asked to */

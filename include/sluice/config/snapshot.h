@@ -166,7 +166,7 @@ struct model_options {
     uint64_t created; /* unix seconds, 0 unknown */
     enum category category;
     unsigned input, output; /* bits of enum modality */
-    unsigned known;         /* MODEL_INPUT: was it said? */
+    unsigned known;         /* MODEL_INPUT, MODEL_OUTPUT, MODEL_CATEGORY: were they said? */
     bool distillable;
     struct endpoint_options *endpoints; /* empty when this is an alias */
     unsigned nendpoints;
@@ -174,7 +174,7 @@ struct model_options {
     unsigned nalias;
 };
 
-enum { MODEL_INPUT = 1 };
+enum { MODEL_INPUT = 1, MODEL_OUTPUT = 2, MODEL_CATEGORY = 4 };
 
 struct key_options {
     const char *name;
