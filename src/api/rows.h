@@ -23,6 +23,8 @@ struct row {
     const struct exchange_kind *kind;
     /* Answers at once; NULL: once the body is complete the kind takes it, or a provider. */
     void (*answer)(const struct row *row, const struct call *call);
+    bool
+        takes_pipeline; /* answers at /v1/{pipeline}/…, too, as all rows do that reach a provider */
 };
 
 void models_list(const struct row *row, const struct call *call);

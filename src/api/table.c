@@ -1,6 +1,8 @@
 #include "rows.h"
 
+#include "sluice/admit/scope.h"
 #include "sluice/base/log.h"
+#include "sluice/config/pipeline.h"
 
 #include <stdio.h>
 
@@ -27,7 +29,7 @@ static const struct row rows[] = {
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
     {METHOD_POST, "/v1/images/generations", SERVES_API, &images, NULL},
     {METHOD_POST, "/v1/audio/speech", SERVES_API, &speech, NULL},
-    {METHOD_GET, "/v1/models", SERVES_API, &models, models_list},
+    {METHOD_GET, "/v1/models", SERVES_API, &models, models_list, .takes_pipeline = true},
     {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live},
     {METHOD_GET, "/livez", PROBES, NULL, operate_live},
@@ -115,6 +117,17 @@ static bool matches(const struct row *row, struct span path, struct span *rest)
     return true;
 }
 
+static bool calls_models(const struct row *row)
+{
+    return row->answer == NULL && row->kind->take == NULL;
+}
+
+static bool is_offered(const struct row *row, const struct call *call)
+{
+    bool is_at_path = call->pipeline.len == 0 || row->takes_pipeline || calls_models(row);
+    return (row->serves & call->api->serves) && is_at_path;
+}
+
 /* The row for path and method; NULL with `*allowed` set (a comma list) when only the path is known. */
 static const struct row *find_row_of(struct call *call, char allowed[64])
 {
@@ -124,7 +137,7 @@ static const struct row *find_row_of(struct call *call, char allowed[64])
     allowed[0] = '\0';
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *row = &rows[i];
-        if (!(row->serves & call->api->serves) || !matches(row, call->path, &call->rest))
+        if (!is_offered(row, call) || !matches(row, call->path, &call->rest))
             continue;
         if (row->method == method)
             return row;
@@ -135,34 +148,6 @@ static const struct row *find_row_of(struct call *call, char allowed[64])
     return NULL;
 }
 
-/* Segments that mean something of their own at this place, today or some day (contract D-31). */
-static bool is_reserved(struct span id)
-{
-    static const char *const words[] = {
-        "account",   "activity", "ai",        "alerts",     "audio",       "audios", "balance",
-        "batches",   "byok",     "chat",      "cloudsway",  "completions", "delete", "embeddings",
-        "exa",       "files",    "firecrawl", "images",     "keys",        "list",   "logs",
-        "media",     "messages", "models",    "perplexity", "providers",   "quota",  "rerank",
-        "responses", "status",   "tavily",    "upload",     "video",       "videos",
-    };
-    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (span_eq(id, span_text(words[i])))
-            return true;
-    }
-    return false;
-}
-
-static bool is_pipeline(struct span id)
-{
-    for (size_t i = 0; i < id.len; i++) {
-        uint8_t c = id.at[i];
-        bool is_word = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!is_word && (i == 0 || (c != '_' && c != '-')))
-            return false;
-    }
-    return id.len >= 3 && id.len <= 64 && !is_reserved(id);
-}
-
 /* /v1/{pipeline}/rest becomes /v1/rest, in `path`. */
 static bool take_pipeline(struct call *call, char path[96])
 {
@@ -171,7 +156,7 @@ static bool take_pipeline(struct call *call, char path[96])
         return false;
     rest = span_skip(rest, 4);
     struct span id = span_cut(&rest, '/');
-    if (!is_pipeline(id) || rest.len == 0 || rest.len > 64)
+    if (!pipeline_is_id(id) || rest.len == 0 || rest.len > 64)
         return false;
     int n = snprintf(path, 96, "/v1/%.*s", SPAN_FMT(rest));
     call->pipeline = id;
@@ -188,10 +173,6 @@ static const struct row *find_pipeline_row(struct call *call, char allowed[64])
         return NULL;
     const struct row *row = find_row_of(call, allowed);
     call->path = whole;
-    if (row == NULL || row->answer != NULL || row->kind->take != NULL) {
-        allowed[0] = '\0';
-        return NULL;
-    }
     return row;
 }
 
@@ -297,6 +278,16 @@ static bool check_body_type(struct exchange *x, const struct http_head *head)
     return false;
 }
 
+static bool check_scope(struct exchange *x, const struct row *row, const struct call *call)
+{
+    struct fault why;
+    const struct catalog *c = exchange_deployment(x)->catalog;
+    if (!calls_models(row) || scope_check_path(exchange_key(x), c, call->pipeline, &why))
+        return true;
+    exchange_fail(x, &why);
+    return false;
+}
+
 static void *open_exchange(const struct row *row, const struct call *call, uint64_t *body_max)
 {
     struct exchange *x = exchange_open(call->api->gateway, call->sink, row->kind, call->head);
@@ -306,7 +297,8 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
         exchange_fix_model(x, call->pipeline);
     if (call->rest.len > 0)
         exchange_set_subject(x, call->rest);
-    if (!exchange_authenticate(x, call->head) || !check_body_type(x, call->head))
+    if (!exchange_authenticate(x, call->head) || !check_scope(x, row, call) ||
+        !check_body_type(x, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;
     return x;

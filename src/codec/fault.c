@@ -1,5 +1,7 @@
 #include "sluice/codec/fault.h"
 
+#include <stdio.h>
+
 #include "sluice/format/json_walk.h"
 
 struct kind_words {
@@ -37,6 +39,14 @@ static const struct kind_words words[] = {
     [FAULT_SHUTTING_DOWN] = {503, "shutting_down", "SHUTTING_DOWN", 1000},
     [FAULT_TRANSPORT] = {400, "invalid_request_error", "INVALID_REQUEST", 0},
 };
+
+void fault_unknown_model(struct fault *out, struct span name, const char *param)
+{
+    *out = (struct fault){.kind = FAULT_MODEL_NOT_FOUND, .param = param};
+    snprintf(out->message, sizeof out->message,
+             "no model is named \"%.*s\" here; GET /v1/models lists those that are",
+             SPAN_FMT(span_sub(name, 0, 200)));
+}
 
 unsigned fault_status(const struct fault *f)
 {

@@ -47,22 +47,22 @@ static bool holds_controls(struct span name)
 static bool read_model(struct openai_request *r, struct span value, struct arena *a,
                        struct fault *why)
 {
-    if (r->model.at != NULL) /* two readers could pick different ones */
+    if (r->named.at != NULL) /* two readers could pick different ones */
         return reject(why, "model", "\"model\" is given twice");
     if (value.len < 2 || value.at[0] != '"')
         return reject(why, "model", "\"model\" must be a string");
     struct span inside = span_sub(value, 1, value.len - 2);
     if (inside.len == 0 || inside.len > 512)
         return reject(why, "model", "\"model\" must have 1 to 512 characters");
-    r->model = inside;
+    r->named = inside;
     if (memchr(inside.at, '\\', inside.len) != NULL) {
         char *text = arena_alloc(a, inside.len + 1);
         long len = json_string(value, text, inside.len + 1);
         if (len <= 0)
             return reject(why, "model", "\"model\" is not valid text");
-        r->model = span_of(text, (size_t)len);
+        r->named = span_of(text, (size_t)len);
     }
-    if (holds_controls(r->model))
+    if (holds_controls(r->named))
         return reject(why, "model", "\"model\" must not hold control characters");
     return true;
 }
@@ -286,6 +286,7 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
         return false;
     if (out->wants_task)
         return refuse_task(why);
+    out->model = out->named;
     if (out->model.at == NULL && out->models.len > 0 && out->models.at[0] != 'n') {
         out->lacks_model = true; /* D-11: the list stands in its place */
         out->model = SPAN_LIT("");
@@ -299,14 +300,9 @@ bool openai_request_read_for(struct span model, struct span body, enum api_proto
 {
     if (!read_members(body, api, a, out, why))
         return false;
-    out->lacks_model = out->model.at == NULL;
-    if (out->lacks_model || span_eq(out->model, model)) {
-        out->model = model;
-        return true;
-    }
-    reject(why, "model", "\"model\" is not the one this path is for; leave it out");
-    why->kind = FAULT_MODEL_NOT_FOUND;
-    return false;
+    out->lacks_model = out->named.at == NULL;
+    out->model = model;
+    return true;
 }
 
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,
@@ -374,7 +370,7 @@ static void replace_model(const struct openai_request *r, const struct json_memb
 {
     if (wanted->instead.len > 0) /* the key's quotes included */
         splice_replace(out, m->key.start - 1, m->value.end, wanted->instead);
-    else if (!span_eq(r->model, wanted->model))
+    else if (!span_eq(r->named, wanted->model))
         splice_replace(out, m->value.start, m->value.end, quoted(wanted->model, a));
 }
 

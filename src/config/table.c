@@ -501,7 +501,7 @@ static const struct object limits_object = {"keys[].limits", "Left out: no such 
                                             ROWS(limits_rows), .size = sizeof(struct key_options)};
 
 static const struct word scope_words[] = {
-    {"workspace", SCOPE_WORKSPACE}, {"admin", SCOPE_ADMIN}, {0}};
+    {"workspace", SCOPE_WORKSPACE}, {"pipeline", SCOPE_PIPELINE}, {"admin", SCOPE_ADMIN}, {0}};
 
 static const struct option key_rows[] = {
     {"name", &type_text, MEMBER(struct key_options, name), .required = true,
@@ -512,7 +512,13 @@ static const struct option key_rows[] = {
      .doc = "Instead of `secret`: `\"sha256:…\"`, as `sluice keys hash` prints it."},
     {"scope", &type_word, MEMBER(struct key_options, scope), .words = scope_words,
      .fallback = "workspace",
-     .doc = "What it is for: `workspace` calls models, `admin` manages (`/v1/byok`) as well."},
+     .doc =
+         "What it is for: `workspace` calls models, `pipeline` calls one of them, `admin` manages "
+         "(`/v1/byok`) and calls none."},
+    {"pipeline", &type_text, MEMBER(struct key_options, pipeline),
+     .doc =
+         "With `scope: pipeline`: the model or alias it calls, whose name may stand in a path: 3 to "
+         "64 letters, digits, dashes and underscores."},
     {"models", &type_texts, MEMBER(struct key_options, models),
      .doc = "Models it may call; `\"*\"` is all of them, as is leaving it out."},
     {"limits", &type_group, .object = &limits_object, .doc = "How much it may call."},

@@ -1,6 +1,7 @@
 #include "exchange_priv.h"
 #include "signature.h"
 
+#include "sluice/admit/scope.h"
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
 #include "sluice/net/offload.h"
@@ -392,12 +393,35 @@ static uint64_t about_tokens(uint64_t bytes)
     return bytes * 2 / 7;
 }
 
+/* What the body names is what the path fixes, in other words perhaps; what either names, or a list of
+ * models, is what the key is for. */
+static bool check_models(const struct exchange *x, const struct preferences *p, struct fault *why)
+{
+    const struct catalog *c = x->deployment->catalog;
+    const struct openai_request *r = x->request;
+    if (x->fixed_model.len > 0 && r->named.len > 0 &&
+        !scope_is_within(c, r->named, x->fixed_model)) {
+        *why = (struct fault){.kind = FAULT_MODEL_NOT_FOUND, .param = "model"};
+        snprintf(why->message, sizeof why->message,
+                 "\"model\" is not the one this path is for; leave it out");
+        return false;
+    }
+    if (r->model.len > 0 && !scope_check_model(x->key, c, r->model, "model", why))
+        return false;
+    for (unsigned i = 0; i < p->nmodels; i++) {
+        if (!scope_check_model(x->key, c, p->models[i], "models", why))
+            return false;
+    }
+    return true;
+}
+
 static bool make_plan(struct exchange *x, struct fault *why)
 {
     enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
     const struct openai_request *r = x->request;
     struct preferences preferences;
-    if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
+    if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why) ||
+        !check_models(x, &preferences, why))
         return false;
     struct plan_question q = {
         .catalog = x->deployment->catalog,

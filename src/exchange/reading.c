@@ -103,6 +103,7 @@ static struct openai_request *keep_request(struct exchange *x, const struct ques
     struct openai_request *kept = ARENA_NEW(&x->sending, struct openai_request);
     *kept = *q->request;
     kept->model = arena_keep(&x->sending, q->request->model);
+    kept->named = arena_keep(&x->sending, q->request->named);
     return kept;
 }
 

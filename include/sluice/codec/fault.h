@@ -69,6 +69,9 @@ struct fault_attempt {
     unsigned status, latency_ms;
 };
 
+/* A 404 for a name that nothing has here, or that the caller must take for one. */
+void fault_unknown_model(struct fault *out, struct span name, const char *param);
+
 unsigned fault_status(const struct fault *f);
 const char *fault_type(const struct fault *f); /* "invalid_request_error", … */
 /* When asking again has a point; 0: nobody can say. */

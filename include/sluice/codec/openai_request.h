@@ -27,7 +27,8 @@ enum noted_role {
 };
 
 struct openai_request {
-    struct span model; /* decoded; in the body when it has no escapes, else in the arena */
+    struct span model; /* who is asked */
+    struct span named; /* by the body, decoded: in it when it has no escapes, else in the arena */
     bool stream;
     bool wants_usage;  /* the client asked for the usage chunk itself */
     bool wants_cost;   /* usage: {include: true} */
@@ -57,8 +58,8 @@ struct openai_request {
 bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
                          struct openai_request *out, struct fault *why);
 
-/* The same for a request whose path fixes the model (contract 1.2): the body may leave it out, or
- * repeat it; another one is a 404. `model` outlives `out`. */
+/* The same for a request whose path fixes the model (contract 1.2): the body may leave it out, and whether
+ * it may name the one it does is not looked into. `model` outlives `out`. */
 bool openai_request_read_for(struct span model, struct span body, enum api_protocol api,
                              struct arena *a, struct openai_request *out, struct fault *why);
 

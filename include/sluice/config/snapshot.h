@@ -179,13 +179,15 @@ enum { MODEL_INPUT = 1, MODEL_OUTPUT = 2, MODEL_CATEGORY = 4 };
 /* What a key is for (contract 0.3). */
 enum key_scope {
     SCOPE_WORKSPACE, /* calls models */
-    SCOPE_ADMIN,     /* manages, too: /v1/byok */
+    SCOPE_PIPELINE,  /* calls one of them */
+    SCOPE_ADMIN,     /* manages: /v1/byok */
 };
 
 struct key_options {
     const char *name;
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
     enum key_scope scope;
+    const char *pipeline;      /* SCOPE_PIPELINE: a model or an alias; else NULL */
     struct text_list models;   /* "*" or model ids; never empty */
     unsigned rpm, concurrency; /* 0: no limit */
     uint64_t tpm;
