@@ -14,6 +14,9 @@ static const struct exchange_kind responses = {.api = API_RESPONSES, .label = "r
 static const struct exchange_kind embeddings = {.api = API_EMBEDDINGS, .label = "embeddings"};
 static const struct exchange_kind images = {.api = API_IMAGES, .label = "images"};
 static const struct exchange_kind speech = {.api = API_SPEECH, .label = "speech"};
+static const struct exchange_kind transcriptions = {.api = API_TRANSCRIPTIONS,
+                                                    .label = "transcriptions"};
+static const struct exchange_kind translations = {.api = API_TRANSLATIONS, .label = "translations"};
 static const struct exchange_kind models = {.api = API_OTHER, .label = "models"};
 static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 
@@ -29,6 +32,8 @@ static const struct row rows[] = {
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
     {METHOD_POST, "/v1/images/generations", SERVES_API, &images, NULL},
     {METHOD_POST, "/v1/audio/speech", SERVES_API, &speech, NULL},
+    {METHOD_POST, "/v1/audio/transcriptions", SERVES_API, &transcriptions, NULL},
+    {METHOD_POST, "/v1/audio/translations", SERVES_API, &translations, NULL},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list, .takes_pipeline = true},
     {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live},
@@ -261,12 +266,25 @@ static bool is_json(struct span content_type)
     return type.len > 5 && span_ieq(span_skip(type, type.len - 5), SPAN_LIT("+json"));
 }
 
-static bool check_body_type(struct exchange *x, const struct http_head *head)
+/* Said twice, who reads it after us could take the other one, and with it another boundary. */
+static bool is_form(const struct http_head *head)
+{
+    unsigned said = 0;
+    for (unsigned i = 0; i < head->nfields; i++)
+        said += head->fields[i].id == FIELD_CONTENT_TYPE;
+    return said == 1 && head_has_type(head, SPAN_LIT("multipart/form-data"));
+}
+
+static bool check_body_type(struct exchange *x, const struct row *row, const struct http_head *head)
 {
     struct fault why = {.kind = FAULT_UNSUPPORTED_MEDIA_TYPE};
     struct span type = head_get(head, FIELD_CONTENT_TYPE);
     struct span coding = head_get(head, FIELD_CONTENT_ENCODING);
-    if (!is_json(type))
+    bool wants_form = api_takes_form(row->kind->api);
+    if (wants_form && !is_form(head))
+        snprintf(why.message, sizeof why.message,
+                 "the body must be a form: send one \"Content-Type: multipart/form-data\"");
+    else if (!wants_form && !is_json(type))
         snprintf(why.message, sizeof why.message,
                  "the body must be JSON: send \"Content-Type: application/json\"");
     else if (coding.len > 0 && !span_ieq(coding, SPAN_LIT("identity")))
@@ -298,7 +316,7 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
     if (call->rest.len > 0)
         exchange_set_subject(x, call->rest);
     if (!exchange_authenticate(x, call->head) || !check_scope(x, row, call) ||
-        !check_body_type(x, call->head))
+        !check_body_type(x, row, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;
     return x;

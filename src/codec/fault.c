@@ -264,6 +264,8 @@ int fault_write_stream(const struct fault *f, enum api_protocol api, struct span
     case API_MESSAGES:
     case API_IMAGES:
     case API_SPEECH:
+    case API_TRANSCRIPTIONS:
+    case API_TRANSLATIONS:
         return write_error_event(f, api, request_id, out);
     case API_RESPONSES:
         return write_responses_end(f, request_id, place != NULL ? place : &nowhere, out);

@@ -12,9 +12,17 @@ static const char *const gateway_only[] = {
 
 /* What a request of each API is about. */
 static const char *const subjects[] = {
-    [API_CHAT] = "messages",     [API_COMPLETIONS] = "prompt",    [API_EMBEDDINGS] = "input",
-    [API_MESSAGES] = "messages", [API_COUNT_TOKENS] = "messages", [API_RESPONSES] = "input",
-    [API_IMAGES] = "prompt",     [API_SPEECH] = "input",          [API_OTHER] = "",
+    [API_CHAT] = "messages",
+    [API_COMPLETIONS] = "prompt",
+    [API_EMBEDDINGS] = "input",
+    [API_MESSAGES] = "messages",
+    [API_COUNT_TOKENS] = "messages",
+    [API_RESPONSES] = "input",
+    [API_IMAGES] = "prompt",
+    [API_SPEECH] = "input",
+    [API_TRANSCRIPTIONS] = "file",
+    [API_TRANSLATIONS] = "file",
+    [API_OTHER] = "",
 };
 
 static bool reject(struct fault *why, const char *param, const char *message)
@@ -44,6 +52,14 @@ static bool holds_controls(struct span name)
     return false;
 }
 
+bool openai_request_check_name(struct span name, struct fault *why)
+{
+    if (name.len == 0 || name.len > 512)
+        return reject(why, "model", "\"model\" must have 1 to 512 characters");
+    return !holds_controls(name) ||
+           reject(why, "model", "\"model\" must not hold control characters");
+}
+
 static bool read_model(struct openai_request *r, struct span value, struct arena *a,
                        struct fault *why)
 {
@@ -62,9 +78,7 @@ static bool read_model(struct openai_request *r, struct span value, struct arena
             return reject(why, "model", "\"model\" is not valid text");
         r->named = span_of(text, (size_t)len);
     }
-    if (holds_controls(r->named))
-        return reject(why, "model", "\"model\" must not hold control characters");
-    return true;
+    return openai_request_check_name(r->named, why);
 }
 
 static bool read_bool(enum json_kind kind, const char *param, bool *out, struct fault *why)
@@ -107,13 +121,13 @@ static bool read_usage_switch(struct openai_request *r, struct span value, enum 
     return true;
 }
 
-static bool is_gateway_only(struct span key)
+const char *openai_request_own_member(struct span key)
 {
     for (unsigned i = 0; i < sizeof gateway_only / sizeof gateway_only[0]; i++) {
         if (json_key_is(key, gateway_only[i]))
-            return true;
+            return gateway_only[i];
     }
-    return false;
+    return NULL;
 }
 
 /* The first letters that any member we look at can begin with; keys written with escapes pass too. */
@@ -239,7 +253,7 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         r->provider = value;
     if (json_key_is(key, "models"))
         r->models = value;
-    if (is_gateway_only(key))
+    if (openai_request_own_member(key) != NULL)
         return note(r, m, NOTED_GATEWAY_ONLY, why);
     return true;
 }

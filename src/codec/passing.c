@@ -93,6 +93,8 @@ const struct passing *passing_for(enum api_protocol api)
     switch (api) {
     case API_IMAGES:
     case API_SPEECH:
+    case API_TRANSCRIPTIONS:
+    case API_TRANSLATIONS:
         return &media;
     case API_MESSAGES:
     case API_COUNT_TOKENS:

@@ -99,6 +99,9 @@ static const struct object fetch_object = {
 static const struct option server_rows[] = {
     {"body_max", &type_size, MEMBER(struct server_options, body_max_bytes), .fallback = "64MiB",
      .min = 1024, .max = (uint64_t)1 << 32, .doc = "Largest request body."},
+    {"file_max", &type_size, MEMBER(struct server_options, file_max_bytes), .fallback = "50MiB",
+     .min = 1024, .max = (uint64_t)1 << 32,
+     .doc = "Largest file in a body that is a form, as sound to be transcribed."},
     {"bodies_in_flight_max", &type_size, MEMBER(struct server_options, bodies_in_flight_max_bytes),
      .fallback = "512MiB", .min = 1024, .max = (uint64_t)1 << 40,
      .doc = "All request bodies in memory together; beyond that requests are refused with 503."},

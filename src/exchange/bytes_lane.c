@@ -6,12 +6,6 @@
  * the provider's own type and length, and nothing is held; so that with the first byte no other endpoint
  * can be tried any more. */
 
-/* What can be empty is text: nobody said a word. */
-static bool may_be_empty(const struct pass_lane *l)
-{
-    return span_starts(span_text(l->type), SPAN_LIT("text/"));
-}
-
 static void begin(struct exchange *x)
 {
     exchange_send_head(x, 200, x->lane.type, x->lane.length);
@@ -28,7 +22,8 @@ void bytes_lane_data(struct exchange *x, const struct span *spans, unsigned n, b
         len += spans[i].len;
     if (len == 0 && !last)
         return;
-    if (x->state == EXCHANGE_ATTEMPTING && len == 0 && !may_be_empty(&x->lane)) {
+    bool may_be_empty = api_takes_form(x->kind->api); /* nobody said a word */
+    if (x->state == EXCHANGE_ATTEMPTING && len == 0 && !may_be_empty) {
         lane_fail(x, "its answer is empty");
         return;
     }

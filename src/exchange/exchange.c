@@ -4,6 +4,7 @@
 #include "sluice/admit/scope.h"
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
+#include "sluice/format/multipart.h"
 #include "sluice/net/offload.h"
 
 #include <assert.h>
@@ -134,6 +135,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
         enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
+        if (id == FIELD_CONTENT_TYPE && api_takes_form(x->kind->api))
+            x->boundary = arena_keep(&x->sending, multipart_boundary(f->value));
         if (id == FIELD_OTHER && may_stick && conversation_id_is_field(f->name))
             x->session = arena_keep(&x->sending, f->value);
         if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-version")))
@@ -382,6 +385,9 @@ static unsigned wanted_by(enum api_protocol api)
         return MODALITY_IMAGE;
     case API_SPEECH:
         return MODALITY_AUDIO;
+    case API_TRANSCRIPTIONS:
+    case API_TRANSLATIONS:
+        return MODALITY_TEXT;
     default:
         return 0;
     }
@@ -431,7 +437,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .used = r->asked.params,
         .shown = x->shown,
         .wanted = wanted_by(x->kind->api),
-        .prompt_tokens = about_tokens(x->bytes_in),
+        .prompt_tokens = api_takes_form(x->kind->api) ? 0 : about_tokens(x->bytes_in),
         .output_tokens = r->asked.max_tokens > 0 && r->asked.max_tokens < ANSWER_TOKENS
                              ? r->asked.max_tokens
                              : ANSWER_TOKENS,
@@ -624,7 +630,7 @@ void exchange_commit(struct exchange *x)
     x->attempt.translation = NULL;
     x->media = NULL;
     x->request = NULL;
-    x->forward = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
+    x->forward = x->boundary = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */

@@ -182,6 +182,7 @@ struct exchange {
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
     struct span forward;            /* field lines of the request for the upstream; in `sending` */
+    struct span boundary;           /* of a body that is a form; in `sending` */
     struct span session; /* the conversation's name, where the head has one; in `sending` */
     struct span betas;   /* what anthropic-beta among them lists */
     bool says_version;   /* anthropic-version is among them */

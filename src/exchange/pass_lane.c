@@ -112,9 +112,13 @@ static bool takes_either(const struct exchange *x)
 /* What nobody gave a name to is taken for what the endpoint is about. */
 static bool is_document(const struct exchange *x, const struct http_head *head)
 {
+    enum api_protocol api = x->kind->api;
     bool has_type = head_get(head, FIELD_CONTENT_TYPE).len > 0;
-    return !api_is_media(x->kind->api) || head_has_type(head, SPAN_LIT("application/json")) ||
-           (!has_type && x->kind->api != API_SPEECH);
+    if (!api_is_media(api))
+        return true;
+    if (x->request->wants_text) /* some servers call any text JSON */
+        return false;
+    return head_has_type(head, SPAN_LIT("application/json")) || (!has_type && api != API_SPEECH);
 }
 
 void lane_open(struct exchange *x, const struct http_head *head)

@@ -2,6 +2,7 @@
 
 #include "exchange_priv.h"
 
+#include "sluice/codec/form_request.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
 #include "sluice/codec/token_estimate.h"
@@ -16,6 +17,8 @@ struct question {
     enum api_protocol api;
     struct span body;
     struct span fixed_model; /* by the path; empty: the body names it */
+    struct span boundary;    /* of a form */
+    uint64_t file_max_bytes;
     struct translation_options translation;
     struct arena *arena;
     struct openai_request *request;
@@ -44,8 +47,21 @@ struct reading {
 
 /* --- on any thread -------------------------------------------------------------------------------- */
 
+static bool read_form(struct question *q)
+{
+    const struct form form = {
+        .body = q->body,
+        .boundary = q->boundary,
+        .path_model = q->fixed_model,
+        .file_max_bytes = q->file_max_bytes,
+    };
+    return form_request_read(&form, q->request, &q->why);
+}
+
 static bool read_request(struct question *q)
 {
+    if (api_takes_form(q->api))
+        return read_form(q);
     if (q->fixed_model.len == 0)
         return openai_request_read(q->body, q->api, q->arena, q->request, &q->why);
     return openai_request_read_for(q->fixed_model, q->body, q->api, q->arena, q->request, &q->why);
@@ -58,6 +74,14 @@ static bool names_a_url(struct span body)
            span_find(body, SPAN_LIT("\"type\": \"url\"")) != SIZE_MAX;
 }
 
+/* Bits of enum modality. */
+static unsigned shown_in(const struct question *q)
+{
+    if (api_takes_form(q->api))
+        return MODALITY_AUDIO;
+    return api_is_media(q->api) ? 0 : asked_modalities(q->body);
+}
+
 static void ask_for_request(struct question *q)
 {
     bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
@@ -65,7 +89,7 @@ static void ask_for_request(struct question *q)
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
     if (q->is_good && q->wants_conversation)
         conversation_id_read(q->session, q->body, &q->conversation);
-    q->shown = q->is_good && q->wants_shown ? asked_modalities(q->body) : 0;
+    q->shown = q->is_good && q->wants_shown ? shown_in(q) : 0;
     q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
 }
 
@@ -104,6 +128,7 @@ static struct openai_request *keep_request(struct exchange *x, const struct ques
     *kept = *q->request;
     kept->model = arena_keep(&x->sending, q->request->model);
     kept->named = arena_keep(&x->sending, q->request->named);
+    kept->boundary = x->boundary;
     return kept;
 }
 
@@ -138,6 +163,8 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->api = x->kind->api;
     q->body = buf_span(&x->body.bytes);
     q->fixed_model = x->fixed_model;
+    q->boundary = x->boundary;
+    q->file_max_bytes = x->deployment->snapshot->server.file_max_bytes;
     q->translation = x->deployment->snapshot->translation;
     q->arena = a;
     q->request = NULL;
@@ -172,6 +199,7 @@ static struct reading *reading_start(struct exchange *x, void (*ask)(struct ques
     question_init(&r->q, x, &r->arena);
     r->q.request = &r->request;
     r->q.fixed_model = arena_keep(&r->arena, x->fixed_model);
+    r->q.boundary = arena_keep(&r->arena, x->boundary);
     r->q.session = arena_keep(&r->arena, x->session);
     r->job = offload_start_sized(x->gateway->loop, r->q.body.len, ask_elsewhere, on_asked,
                                  reading_free, r);

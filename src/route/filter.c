@@ -128,7 +128,7 @@ static bool anybody_could(const struct plan_question *q, const struct considered
         else if (is_too_short(q, c->target))
             *param = "max_tokens";
         else if ((q->shown & ~c->target->input) != 0)
-            *param = "messages";
+            *param = q->wanted != 0 ? "file" : "messages";
         else
             return true;
     }

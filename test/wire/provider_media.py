@@ -34,7 +34,7 @@ def parts_of(head_type: str, body: bytes) -> list[Part]:
     if boundary is None:
         raise ValueError("no boundary")
     mark = b"\r\n--" + boundary.group(1).encode()
-    first, *rest, last = (b"\r\n" + body).split(mark)
+    first, *rest, last = (b"\r\n" + body.removeprefix(b"\r\n")).split(mark)
     if first or not last.startswith(b"--"):
         raise ValueError("does not begin and end with its boundary")
     parts = []
@@ -76,8 +76,50 @@ async def speech(x, body: dict) -> None:
     await x.last_chunk()
 
 
-PATHS = {"/v1/images/generations": images, "/v1/audio/speech": speech}
+def heard(form: dict) -> str:
+    return f"{len(form['file'])} bytes in {form.get('language', 'some language')}"
+
+
+async def transcriptions(x, form: dict) -> None:
+    """What was said is how much was said."""
+    text, kind = heard(form), form.get("response_format", "json")
+    usage = {"type": "tokens"} | USAGE
+    if form.get("stream") == "true":
+        await give_events(x, event("transcript.text.delta", delta=text[:2]),
+                          event("transcript.text.delta", delta=text[2:]),
+                          event("transcript.text.done", text=text, usage=usage))
+    elif kind == "json":
+        await x.reply(200, compact({"text": text, "usage": usage}))
+    elif kind == "verbose_json":
+        await x.reply(200, compact({"text": text, "task": "transcribe", "language": "norwegian",
+                                    "duration": 1.5, "segments": [], "words": [],
+                                    "usage": {"type": "duration", "seconds": 2}}))
+    else:
+        body = {"text": f"{text}\n", "vtt": f"WEBVTT\n\n00:00.000 --> 00:01.500\n{text}\n",
+                "srt": f"1\n00:00:00,000 --> 00:00:01,500\n{text}\n"}[kind]
+        await x.reply(200, body.encode(), content_type="text/plain; charset=utf-8")
+
+
+PATHS = {"/v1/images/generations": images, "/v1/audio/speech": speech,
+         "/v1/audio/transcriptions": transcriptions, "/v1/audio/translations": transcriptions}
+
+
+def error(message: str) -> bytes:
+    return compact({"error": {"message": message, "type": "invalid_request_error", "param": None,
+                              "code": None}})
 
 
 async def behave(x, path: str) -> None:
-    await PATHS[path](x, x.request.json)
+    if PATHS[path] is not transcriptions:
+        await PATHS[path](x, x.request.json)
+        return
+    try:
+        parts = x.request.parts
+    except (ValueError, AttributeError, KeyError):
+        await x.reply(400, error("The form cannot be read."))
+        return
+    form = {p.name: p.value if p.name == "file" else p.value.decode() for p in parts}
+    if "file" not in form or "model" not in form:
+        await x.reply(400, error("file and model are required."))
+        return
+    await transcriptions(x, form)

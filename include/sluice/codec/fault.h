@@ -17,13 +17,19 @@ enum api_protocol {
     API_RESPONSES,
     API_IMAGES,
     API_SPEECH,
+    API_TRANSCRIPTIONS, /* of sound into text, like the next: these two come as forms */
+    API_TRANSLATIONS,
     API_OTHER,
 };
 
 /* Pictures and sound, which only pass: whatever kind of answer comes. */
 static inline bool api_is_media(enum api_protocol api)
 {
-    return api == API_IMAGES || api == API_SPEECH;
+    return api >= API_IMAGES && api <= API_TRANSLATIONS;
+}
+static inline bool api_takes_form(enum api_protocol api)
+{
+    return api == API_TRANSCRIPTIONS || api == API_TRANSLATIONS;
 }
 
 enum fault_kind {

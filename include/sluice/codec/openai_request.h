@@ -34,6 +34,7 @@ struct openai_request {
     bool wants_cost;   /* usage: {include: true} */
     bool wants_base64; /* embeddings: vectors as base64 rather than numbers */
     bool lacks_model;  /* the path names it, or `models` does; the body has none */
+    bool wants_text;   /* transcriptions: the answer is to be no JSON */
     bool wants_task;   /* images: an answer later, which a path that fixes the model has not */
     bool has_subject;  /* what the request is about is there: messages, prompt or input */
     bool has_options;  /* stream_options is there */
@@ -51,6 +52,7 @@ struct openai_request {
     } noted[OPENAI_NOTED_MAX];
     unsigned nnoted;
     struct span include_usage; /* the value inside stream_options, NULL when absent */
+    struct span boundary;      /* of a form (form_request.h), else empty */
     struct span betas;         /* the value of anthropic_beta when it is an array, else empty */
 };
 
@@ -62,6 +64,12 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
  * it may name the one it does is not looked into. `model` outlives `out`. */
 bool openai_request_read_for(struct span model, struct span body, enum api_protocol api,
                              struct arena *a, struct openai_request *out, struct fault *why);
+
+/* The member of that name which is the gateway's own and no provider's; NULL when it is none. */
+const char *openai_request_own_member(struct span raw_key);
+
+/* Can a model be called so? False with *why. */
+bool openai_request_check_name(struct span name, struct fault *why);
 
 /* Does it have the member it is about? False with *why, a 400. */
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,

@@ -56,7 +56,7 @@ struct server_fetch_options {
 };
 
 struct server_options {
-    uint64_t body_max_bytes, bodies_in_flight_max_bytes, header_max_bytes;
+    uint64_t body_max_bytes, file_max_bytes, bodies_in_flight_max_bytes, header_max_bytes;
     unsigned connections_max, headers_max;
     unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     unsigned request_timeout_ms; /* gateway deadline of a whole request (contract 0.4: 408) */
