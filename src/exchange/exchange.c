@@ -85,8 +85,24 @@ static void on_keepalive(struct deadline *d)
 
 void exchange_note_activity(struct exchange *x)
 {
+    if (!x->is_stream)
+        return; /* in anything else a comment would be damage */
     x->signs_of_life = 0;
     deadline_set(&x->keepalive, x->deployment->snapshot->server.sse_keepalive_ms);
+}
+
+void exchange_set_stream(struct exchange *x, bool is_stream)
+{
+    if (x->is_stream == is_stream)
+        return;
+    x->is_stream = is_stream;
+    if (is_stream) {
+        x->gateway->streams++;
+        exchange_note_activity(x);
+    } else {
+        x->gateway->streams--;
+        deadline_clear(&x->keepalive);
+    }
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -468,11 +484,7 @@ static void route(struct exchange *x)
         return;
     }
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
-    if (x->wants_stream) {
-        x->is_stream = true;
-        x->gateway->streams++;
-        exchange_note_activity(x);
-    }
+    exchange_set_stream(x, x->wants_stream);
     attempt_next(x);
 }
 

@@ -238,6 +238,8 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
 void exchange_commit(struct exchange *x);
 /* Everything has been handed to the sink. */
 void exchange_finish(struct exchange *x);
+/* Its answer is, or is to be, a stream of events: counted, and kept alive. */
+void exchange_set_stream(struct exchange *x, bool is_stream);
 void exchange_note_activity(
     struct exchange *x); /* something went to the client: no comment is due */
 

@@ -126,6 +126,8 @@ void lane_open(struct exchange *x, const struct http_head *head)
     struct pass_lane *l = &x->lane;
     bool is_stream = is_event_stream(head);
     *l = (struct pass_lane){.kind = LANE_NONE};
+    if (head->status < 400 && takes_either(x))
+        exchange_set_stream(x, is_stream);
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
         error_lane_open(x, head);

@@ -154,6 +154,48 @@ def test_sound_flows_at_once(gateway, upstream):
         assert next(pieces, None) is None and head.complete
 
 
+@pytest.mark.parametrize("asked", [{}, {"stream_format": "sse"}])
+def test_pause_leaves_no_trace_in_sound(start, upstream, asked):
+    """Comments that keep streams alive are for streams."""
+    gw = start(server={"sse_keepalive": "300ms"})
+
+    async def script(x):
+        await x.stream_head(content_type="audio/mpeg")
+        for n in range(3):
+            await x.chunk(SOUND[n * 100:n * 100 + 100])
+            await x.sleep(0.5)
+        await x.last_chunk()
+    answer = gw.ask(request(SPEECH, upstream.play(script), **asked))
+    assert answer.body == SOUND[:300]
+
+
+@pytest.mark.parametrize("size", [1, 65 << 20])
+def test_pause_leaves_no_trace_in_json(start, upstream, size):
+    gw = start(server={"sse_keepalive": "300ms"})
+    sent = b'{"data":[{"b64_json":"%s"}]}' % (b"A" * size)
+
+    async def script(x):
+        await x.stream_head(content_type="application/json")
+        await x.chunk(sent[:-10])
+        await x.sleep(0.8)
+        await x.chunk(sent[-10:])
+        await x.last_chunk()
+    answer = gw.ask(request(IMAGES, upstream.play(script), stream=True), timeout=60)
+    assert answer.body.endswith(sent[1:]) and b"PROCESSING" not in answer.body
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_silence_before_events_is_filled(start, upstream):
+    gw = start(server={"sse_keepalive": "300ms"})
+
+    async def script(x):
+        await x.sleep(1)
+        await provider_media.images(x, x.request.json)
+    answer = gw.ask(request(IMAGES, upstream.play(script), stream=True))
+    assert answer.body.startswith(b": SLUICE PROCESSING\n\n")
+    assert raw.events_of(answer.body)[-1]["type"] == "image_generation.completed"
+
+
 def test_streamed_sound_passes_byte_for_byte(gateway):
     answer = gateway.ask(request(SPEECH, stream_format="sse"))
     audio = base64.b64encode(SOUND[:512]).decode()
