@@ -386,11 +386,10 @@ static bool only_passes(enum api_protocol api)
     return api_is_media(api) || api == API_EMBEDDINGS;
 }
 
-static bool is_able(void *arg, const struct target *t)
+static bool is_able(enum api_protocol api, const struct target *t)
 {
-    const struct exchange *x = arg;
     struct dialect unused;
-    return dialect_choose(x->kind->api, t->provider, t->upstream_model, &unused);
+    return dialect_choose(api, t->provider, t->upstream_model, &unused);
 }
 
 /* What an answer of this kind is made of, as far as models are known to differ in it. */
@@ -463,6 +462,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .seed = rng_next(&x->gateway->rng),
         .look = look,
         .is_able = only_passes(x->kind->api) ? is_able : NULL,
+        .api = x->kind->api,
         .arg = x,
     };
     return plan_make(&q, &x->arena, &x->sending, &x->plan, why);

@@ -78,7 +78,7 @@ static enum filter judge(const struct plan_question *q, struct span asked,
         return FILTER_DISABLED;
     if (makes_other(q, t))
         return FILTER_OUTPUT;
-    if (q->is_able != NULL && !q->is_able(q->arg, t))
+    if (q->is_able != NULL && !q->is_able(q->api, t))
         return FILTER_PROTOCOL;
     if ((q->shown & ~t->input) != 0)
         return FILTER_MODALITY;

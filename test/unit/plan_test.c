@@ -94,7 +94,6 @@ struct doing {
 struct bed {
     const struct doing *doing; /* ended by a NULL slug; NULL: nobody was ever asked */
     const char *own_keys;      /* slugs, with blanks around each */
-    const char *able;          /* likewise: whose protocol has such a thing; NULL: all */
     struct quantiles kept[32];
     unsigned nkept;
 };
@@ -133,10 +132,12 @@ static bool has_own_key(void *arg, const struct target *t)
     return holds(b->own_keys, t);
 }
 
-static bool is_able(void *arg, const struct target *t)
+static const char *able; /* slugs, with blanks around each */
+
+static bool is_able(enum api_protocol api, const struct target *t)
 {
-    const struct bed *b = arg;
-    return holds(b->able, t);
+    assert_int_equal(api, API_IMAGES);
+    return holds(able, t);
 }
 
 static const char *everything[] = {"*"}, *only_trio[] = {"x/trio"}, *only_best[] = {"best"},
@@ -183,7 +184,8 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
     struct plan plan;
     struct fault why;
     struct preferences preferences;
-    struct bed b = {.doing = r->doing, .own_keys = r->own_keys, .able = r->able};
+    struct bed b = {.doing = r->doing, .own_keys = r->own_keys};
+    able = r->able;
     arena_init(&arena, NULL, 1024);
     struct span model = span_text(r->model);
     uint8_t *asked = exact_copy(model);
@@ -199,6 +201,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
         .shown = r->shown,
         .wanted = r->wanted,
         .is_able = r->able != NULL ? is_able : NULL,
+        .api = API_IMAGES,
         .prompt_tokens = r->prompt_tokens > 0 ? r->prompt_tokens : 1000,
         .output_tokens = 500,
         .max_tokens = r->max_tokens,

@@ -42,7 +42,8 @@ struct plan_question {
     /* How a target does. What *out points to lives until the plan is made. */
     void (*look)(void *arg, const struct target *t, struct target_health *out);
     /* Has its protocol anything of this kind? NULL: all have. */
-    bool (*is_able)(void *arg, const struct target *t);
+    bool (*is_able)(enum api_protocol api, const struct target *t);
+    enum api_protocol api;
     /* Has the caller keys of its own for that provider? NULL: nobody has. */
     bool (*has_own_key)(void *arg, const struct target *t);
     void *arg;
