@@ -63,6 +63,17 @@ def test_path_may_fix_the_model(gateway, upstream, path):
         assert upstream.requests[-1].target == path
 
 
+def test_azure_names_the_deployment_in_the_path(start, upstream):
+    async def script(x):
+        await x.reply(200, SOUND, content_type="audio/mpeg")
+    gw = start(providers={"az": {"preset": "azure", "base_url": upstream.base_url, "api_key": "x",
+                                 "api_version": "2024-10-21"}},
+               models={"voice": {"provider": "az", "upstream_model": upstream.play(script)}})
+    assert gw.ask(request(SPEECH, "voice")).body == SOUND
+    target = upstream.requests[-1].target
+    assert target.endswith("/audio/speech?api-version=2024-10-21") and "/openai/deployments/slot" in target
+
+
 def test_picture_later_is_refused_and_now_is_not(gateway, upstream):
     refused = gateway.ask(request(IMAGES, **{"async": True}))
     assert_envelope(refused, 400, "unsupported_parameter", "async")

@@ -154,6 +154,8 @@ def test_list_of_a_pipeline_holds_its_model(scoped):
         for prefix in ("/v1", "/api/v1"):
             assert listed(scoped, key, f"{prefix}/my-bot/models") == ["my-bot"]
     assert listed(scoped, WORKSPACE, "/v1/my-bot/models/") == ["my-bot"]
+    head = scoped.ask(raw.request_bytes("HEAD", "/v1/my-bot/models", key=BOT))
+    assert head.status == 200 and head.body == b""
     card = scoped.get("/v1/my-bot/models", key=BOT).json["data"][0]
     everywhere = {m["id"]: m for m in scoped.get("/v1/models", key=WORKSPACE).json["data"]}
     assert card == everywhere["my-bot"]
