@@ -3,10 +3,10 @@
 #include "query.h"
 #include "rows.h"
 
+#include "sluice/admit/scope.h"
 #include "sluice/config/capabilities.h"
 #include "sluice/route/plan.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* GET /v1/models, /v1/models/{id} and /v1/models/{id}/endpoints (contract META-1, META-3, META-4). */
@@ -86,52 +86,45 @@ static bool is_wanted(const struct wanted *w, const struct model_card *c)
            holds_word(span_text(name), w->words);
 }
 
-void models_list(const struct row *row, const struct call *call)
+/* --- one model ---------------------------------------------------------------------------------- */
+
+static const struct model_options *model_named(const struct snapshot *s, struct span name)
 {
-    struct exchange *x = call_open(row, call);
-    if (x == NULL)
-        return;
-    const struct deployment *d = exchange_deployment(x);
-    const struct snapshot *s = d->snapshot;
-    struct arena a;
-    arena_init(&a, NULL, 256);
-    struct wanted wanted = wanted_of(call->query, &a);
-    struct buf out = {0};
-    const char *first = NULL, *last = NULL;
-    must(buf_add_text(&out, "{\"object\":\"list\",\"data\":["));
     for (unsigned i = 0; i < s->nmodels; i++) {
-        struct model_card card = card_of(d, &s->models[i]);
-        if (!plan_key_reaches(exchange_key(x), card.id) || !has_endpoint(&card) ||
-            !is_wanted(&wanted, &card))
-            continue;
-        if (first != NULL)
-            must(buf_add_byte(&out, ','));
-        must(model_card_write(&card, &out));
-        last = s->models[i].id;
-        if (first == NULL)
-            first = last;
+        if (span_eq(span_text(s->models[i].id), name))
+            return &s->models[i];
     }
-    arena_fini(&a);
-    must(buf_add_text(&out, "],\"has_more\":false,\"first_id\":"));
-    if (first == NULL) {
-        must(buf_add_text(&out, "null,\"last_id\":null}"));
-    } else {
-        must(buf_add_byte(&out, '"'));
-        must(buf_add_json(&out, span_text(first)));
-        must(buf_add_text(&out, "\",\"last_id\":\""));
-        must(buf_add_json(&out, span_text(last)));
-        must(buf_add_text(&out, "\"}"));
-    }
-    exchange_reply(x, 200, "application/json", buf_span(&out));
-    buf_fini(&out);
+    return NULL;
 }
 
-static void fail_unknown(struct exchange *x, struct span model)
+/* `found` is to live as long as the card: it may hold the endpoint. */
+static bool find_card(const struct exchange *x, struct span name, struct resolution *found,
+                      struct model_card *card)
 {
-    struct fault why = {.kind = FAULT_MODEL_NOT_FOUND, .param = "model"};
-    snprintf(why.message, sizeof why.message,
-             "no model is named \"%.*s\" here; GET /v1/models lists those that are",
-             (int)(model.len < 200 ? model.len : 200), (const char *)model.at);
+    const struct deployment *d = exchange_deployment(x);
+    const struct key_options *key = exchange_key(x);
+    if (name.len == 0 || !catalog_resolve(d->catalog, name, found))
+        return false;
+    const struct target *t = found->groups[0].first;
+    if (!plan_key_reaches(key, t->model_id) && !plan_key_reaches(key, name))
+        return false;
+    if (key != NULL && key->scope == SCOPE_PIPELINE &&
+        !scope_is_within(d->catalog, name, span_text(key->pipeline)))
+        return false;
+    const struct model_options *m = model_named(d->snapshot, name);
+    if (m == NULL)
+        m = t->model;
+    *card = (struct model_card){.owner = t->provider->name, .created = d->since_unix};
+    if (m != NULL)
+        *card = card_of(d, m);
+    card->id = name; /* as it was asked for */
+    return true;
+}
+
+static void fail_unknown(struct exchange *x, struct span name)
+{
+    struct fault why;
+    fault_unknown_model(&why, name, "model");
     exchange_fail(x, &why);
 }
 
@@ -145,21 +138,15 @@ static bool reaches(const struct exchange *x, struct span asked, const struct ta
 void models_one(const struct row *row, const struct call *call)
 {
     struct exchange *x = call_open(row, call);
+    struct resolution found;
+    struct model_card card;
+    struct buf out = {0};
     if (x == NULL)
         return;
-    const struct deployment *d = exchange_deployment(x);
-    struct resolution found;
-    if (call->rest.len == 0 || !catalog_resolve(d->catalog, call->rest, &found) ||
-        !reaches(x, call->rest, found.groups[0].first)) {
+    if (!find_card(x, call->rest, &found, &card)) {
         fail_unknown(x, call->rest);
         return;
     }
-    const struct target *t = found.groups[0].first;
-    struct model_card card = {.owner = t->provider->name, .created = d->since_unix};
-    if (t->model != NULL)
-        card = card_of(d, t->model);
-    card.id = call->rest; /* as it was asked for */
-    struct buf out = {0};
     must(model_card_write(&card, &out));
     exchange_reply(x, 200, "application/json", buf_span(&out));
     buf_fini(&out);
@@ -187,22 +174,100 @@ static unsigned add_endpoints(const struct exchange *x, struct span asked,
 void models_endpoints(const struct row *row, const struct call *call)
 {
     struct exchange *x = call_open(row, call);
-    if (x == NULL)
-        return;
-    struct resolution found = {.n = 0};
+    struct resolution found;
+    struct model_card card;
     struct buf out = {0};
     unsigned n = 0;
-    if (call->rest.len > 0)
-        (void)catalog_resolve(exchange_deployment(x)->catalog, call->rest, &found);
+    if (x == NULL)
+        return;
+    if (!find_card(x, call->rest, &found, &card)) {
+        fail_unknown(x, call->rest);
+        return;
+    }
     must(buf_add_text(&out, "{\"id\":\""));
     must(buf_add_json(&out, call->rest));
     must(buf_add_text(&out, "\",\"endpoints\":["));
     for (unsigned i = 0; i < found.n; i++)
         n = add_endpoints(x, call->rest, &found.groups[i], n, &out);
     must(buf_add_text(&out, "]}"));
-    if (n > 0)
-        exchange_reply(x, 200, "application/json", buf_span(&out));
-    else
-        fail_unknown(x, call->rest);
+    exchange_reply(x, 200, "application/json", buf_span(&out));
     buf_fini(&out);
+}
+
+/* --- all of them -------------------------------------------------------------------------------- */
+
+struct listing {
+    struct wanted wanted;
+    struct buf out;
+    struct span first, last; /* ids */
+};
+
+static void list_card(struct listing *l, const struct model_card *card)
+{
+    if (card->group.n == 0 || !has_endpoint(card) || !is_wanted(&l->wanted, card))
+        return;
+    if (l->first.len > 0)
+        must(buf_add_byte(&l->out, ','));
+    else
+        l->first = card->id;
+    l->last = card->id;
+    must(model_card_write(card, &l->out));
+}
+
+static void list_all(struct listing *l, const struct exchange *x)
+{
+    const struct deployment *d = exchange_deployment(x);
+    for (unsigned i = 0; i < d->snapshot->nmodels; i++) {
+        struct model_card card = card_of(d, &d->snapshot->models[i]);
+        if (plan_key_reaches(exchange_key(x), card.id))
+            list_card(l, &card);
+    }
+}
+
+static void list_id(struct listing *l, const char *before, struct span id)
+{
+    must(buf_add_text(&l->out, before));
+    if (id.len == 0) {
+        must(buf_add_text(&l->out, "null"));
+        return;
+    }
+    must(buf_add_byte(&l->out, '"'));
+    must(buf_add_json(&l->out, id));
+    must(buf_add_byte(&l->out, '"'));
+}
+
+/* The path's, else the key's. */
+static struct span only_model(const struct exchange *x, const struct call *call)
+{
+    const struct key_options *key = exchange_key(x);
+    bool is_keys = call->pipeline.len == 0 && key != NULL && key->scope == SCOPE_PIPELINE;
+    return is_keys ? span_text(key->pipeline) : call->pipeline;
+}
+
+void models_list(const struct row *row, const struct call *call)
+{
+    struct exchange *x = call_open(row, call);
+    struct resolution found;
+    struct model_card card;
+    struct arena a;
+    if (x == NULL)
+        return;
+    struct span only = only_model(x, call);
+    if (only.len > 0 && !find_card(x, only, &found, &card)) {
+        fail_unknown(x, only);
+        return;
+    }
+    arena_init(&a, NULL, 256);
+    struct listing l = {.wanted = wanted_of(call->query, &a)};
+    must(buf_add_text(&l.out, "{\"object\":\"list\",\"data\":["));
+    if (only.len > 0)
+        list_card(&l, &card);
+    else
+        list_all(&l, x);
+    arena_fini(&a);
+    list_id(&l, "],\"has_more\":false,\"first_id\":", l.first);
+    list_id(&l, ",\"last_id\":", l.last);
+    must(buf_add_byte(&l.out, '}'));
+    exchange_reply(x, 200, "application/json", buf_span(&l.out));
+    buf_fini(&l.out);
 }

@@ -30,6 +30,9 @@ struct row {
     const char *body;    /* what it takes; NULL: any object, or nothing with GET and DELETE */
     const char *gives;   /* what it answers; NULL: not said */
     const char *events;  /* the schema of an event's data, where it streams; NULL: it does not */
+
+    /* Answers at /v1/{pipeline}/…, too, as all rows do that reach a provider. */
+    bool takes_pipeline;
 };
 
 /* Row by row; NULL behind the last. */

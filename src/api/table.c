@@ -1,6 +1,8 @@
 #include "rows.h"
 
+#include "sluice/admit/scope.h"
 #include "sluice/base/log.h"
+#include "sluice/config/pipeline.h"
 
 #include <stdio.h>
 
@@ -11,6 +13,11 @@ static const struct exchange_kind count_tokens = {.api = API_COUNT_TOKENS, .labe
 static const struct exchange_kind responses = {.api = API_RESPONSES, .label = "responses"};
 static const struct exchange_kind embeddings = {.api = API_EMBEDDINGS, .label = "embeddings"};
 static const struct exchange_kind explain = {.api = API_CHAT, .label = "explain", .explains = true};
+static const struct exchange_kind images = {.api = API_IMAGES, .label = "images"};
+static const struct exchange_kind speech = {.api = API_SPEECH, .label = "speech"};
+static const struct exchange_kind transcriptions = {.api = API_TRANSCRIPTIONS,
+                                                    .label = "transcriptions"};
+static const struct exchange_kind translations = {.api = API_TRANSLATIONS, .label = "translations"};
 static const struct exchange_kind models = {.api = API_OTHER, .label = "models"};
 static const struct exchange_kind providers = {.api = API_OTHER, .label = "providers"};
 static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
@@ -31,11 +38,20 @@ static const struct row rows[] = {
      "ResponsesRequest", "ResponsesAnswer", "ResponsesEvent"},
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL, "Makes vectors of texts",
      "EmbeddingsRequest", "EmbeddingsAnswer"},
+    {METHOD_POST, "/v1/images/generations", SERVES_API, &images, NULL,
+     "Makes pictures out of words", "ImageRequest", "ImageAnswer"},
+    {METHOD_POST, "/v1/audio/speech", SERVES_API, &speech, NULL, "Speaks a text", "SpeechRequest",
+     "audio/mpeg"},
+    {METHOD_POST, "/v1/audio/transcriptions", SERVES_API, &transcriptions, NULL,
+     "Writes down what is said", "multipart/form-data TranscriptionRequest", "TranscriptionAnswer"},
+    {METHOD_POST, "/v1/audio/translations", SERVES_API, &translations, NULL,
+     "Writes down in English what is said", "multipart/form-data TranscriptionRequest",
+     "TranscriptionAnswer"},
     {METHOD_POST, "/v1/route/explain", SERVES_API, &explain, NULL,
      "Tells how a request would be routed, without asking anybody", "ExplainRequest",
      "Explanation"},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list,
-     "Lists the models the key may call", NULL, "ModelList"},
+     "Lists the models the key may call", NULL, "ModelList", .takes_pipeline = true},
     {METHOD_GET, "/v1/models/*/endpoints", SERVES_API, &models, models_endpoints,
      "Lists who answers for a model, and how they do", NULL, "EndpointList"},
     {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one, "Tells what a model can do", NULL,
@@ -145,6 +161,12 @@ static bool matches(const struct row *row, struct span path, struct span *rest)
     return true;
 }
 
+static bool is_offered(const struct row *row, const struct call *call)
+{
+    bool is_at_path = call->pipeline.len == 0 || row->takes_pipeline || row_reaches_models(row);
+    return (row->serves & call->api->serves) && is_at_path;
+}
+
 /* The row for path and method; NULL with `*allowed` set (a comma list) when only the path is known. */
 static const struct row *find_row_of(struct call *call, char allowed[64])
 {
@@ -154,7 +176,7 @@ static const struct row *find_row_of(struct call *call, char allowed[64])
     allowed[0] = '\0';
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *row = &rows[i];
-        if (!(row->serves & call->api->serves) || !matches(row, call->path, &call->rest))
+        if (!is_offered(row, call) || !matches(row, call->path, &call->rest))
             continue;
         if (row->method == method)
             return row;
@@ -165,34 +187,6 @@ static const struct row *find_row_of(struct call *call, char allowed[64])
     return NULL;
 }
 
-/* Segments that mean something of their own at this place, today or some day (contract D-31). */
-static bool is_reserved(struct span id)
-{
-    static const char *const words[] = {
-        "account",   "activity", "ai",        "alerts",     "audio",       "audios", "balance",
-        "batches",   "byok",     "chat",      "cloudsway",  "completions", "delete", "embeddings",
-        "exa",       "files",    "firecrawl", "images",     "keys",        "list",   "logs",
-        "media",     "messages", "models",    "perplexity", "providers",   "quota",  "rerank",
-        "responses", "status",   "tavily",    "upload",     "video",       "videos",
-    };
-    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (span_eq(id, span_text(words[i])))
-            return true;
-    }
-    return false;
-}
-
-static bool is_pipeline(struct span id)
-{
-    for (size_t i = 0; i < id.len; i++) {
-        uint8_t c = id.at[i];
-        bool is_word = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!is_word && (i == 0 || (c != '_' && c != '-')))
-            return false;
-    }
-    return id.len >= 3 && id.len <= 64 && !is_reserved(id);
-}
-
 /* /v1/{pipeline}/rest becomes /v1/rest, in `path`. */
 static bool take_pipeline(struct call *call, char path[96])
 {
@@ -201,7 +195,7 @@ static bool take_pipeline(struct call *call, char path[96])
         return false;
     rest = span_skip(rest, 4);
     struct span id = span_cut(&rest, '/');
-    if (!is_pipeline(id) || rest.len == 0 || rest.len > 64)
+    if (!pipeline_is_id(id) || rest.len == 0 || rest.len > 64)
         return false;
     int n = snprintf(path, 96, "/v1/%.*s", SPAN_FMT(rest));
     call->pipeline = id;
@@ -218,10 +212,6 @@ static const struct row *find_pipeline_row(struct call *call, char allowed[64])
         return NULL;
     const struct row *row = find_row_of(call, allowed);
     call->path = whole;
-    if (row == NULL || !row_reaches_models(row)) {
-        allowed[0] = '\0';
-        return NULL;
-    }
     return row;
 }
 
@@ -310,18 +300,41 @@ static bool is_json(struct span content_type)
     return type.len > 5 && span_ieq(span_skip(type, type.len - 5), SPAN_LIT("+json"));
 }
 
-static bool check_body_type(struct exchange *x, const struct http_head *head)
+/* Said twice, who reads it after us could take the other one, and with it another boundary. */
+static bool is_form(const struct http_head *head)
+{
+    unsigned said = 0;
+    for (unsigned i = 0; i < head->nfields; i++)
+        said += head->fields[i].id == FIELD_CONTENT_TYPE;
+    return said == 1 && head_has_type(head, SPAN_LIT("multipart/form-data"));
+}
+
+static bool check_body_type(struct exchange *x, const struct row *row, const struct http_head *head)
 {
     struct fault why = {.kind = FAULT_UNSUPPORTED_MEDIA_TYPE};
     struct span type = head_get(head, FIELD_CONTENT_TYPE);
     struct span coding = head_get(head, FIELD_CONTENT_ENCODING);
-    if (!is_json(type))
+    bool wants_form = api_takes_form(row->kind->api);
+    if (wants_form && !is_form(head))
+        snprintf(why.message, sizeof why.message,
+                 "the body must be a form: send one \"Content-Type: multipart/form-data\"");
+    else if (!wants_form && !is_json(type))
         snprintf(why.message, sizeof why.message,
                  "the body must be JSON: send \"Content-Type: application/json\"");
     else if (coding.len > 0 && !span_ieq(coding, SPAN_LIT("identity")))
         snprintf(why.message, sizeof why.message,
                  "compressed request bodies are not read here: send it without Content-Encoding");
     else
+        return true;
+    exchange_fail(x, &why);
+    return false;
+}
+
+static bool check_scope(struct exchange *x, const struct row *row, const struct call *call)
+{
+    struct fault why;
+    const struct catalog *c = exchange_deployment(x)->catalog;
+    if (!row_reaches_models(row) || scope_check_path(exchange_key(x), c, call->pipeline, &why))
         return true;
     exchange_fail(x, &why);
     return false;
@@ -336,7 +349,8 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
         exchange_fix_model(x, call->pipeline);
     if (call->rest.len > 0)
         exchange_set_subject(x, call->rest);
-    if (!exchange_authenticate(x, call->head) || !check_body_type(x, call->head))
+    if (!exchange_authenticate(x, call->head) || !check_scope(x, row, call) ||
+        !check_body_type(x, row, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;
     return x;

@@ -4,6 +4,7 @@
 #include "verbs.h"
 
 #include "sluice/base/digest.h"
+#include "sluice/config/pipeline.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -107,6 +108,29 @@ static bool is_name(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
 }
 
+/* What it may be used for, as a line of the file. False: wrong usage, which was explained. */
+static bool write_scope(const struct cli *cli, char *out, size_t size)
+{
+    const char *pipeline = cli_text(cli, "pipeline");
+    bool is_admin = cli_flag(cli, "admin");
+    if (pipeline == NULL) {
+        snprintf(out, size, "%s", is_admin ? "scope: admin" : "models: [\"*\"]");
+        return true;
+    }
+    if (is_admin) {
+        terminal_error("a key is for a pipeline or for an admin, not for both");
+        return false;
+    }
+    if (!pipeline_is_id(span_text(pipeline))) {
+        terminal_error(
+            "a pipeline's name has 3 to 64 letters, digits, dashes and underscores, and is "
+            "no word of the API's own");
+        return false;
+    }
+    snprintf(out, size, "scope: pipeline\n    pipeline: \"%s\"", pipeline);
+    return true;
+}
+
 int verb_keys_create(int argc, char **argv)
 {
     struct cli cli;
@@ -119,6 +143,9 @@ int verb_keys_create(int argc, char **argv)
         terminal_error("a name has up to 64 letters, digits, dots, dashes and underscores");
         return EXIT_USAGE;
     }
+    char scope[128];
+    if (!write_scope(&cli, scope, sizeof scope))
+        return EXIT_USAGE;
     char key[MINTED_KEY_SIZE], hex[2 * SHA256_BYTES + 1];
     minted_key_make(key);
     hash_text(span_text(key), hex);
@@ -127,8 +154,8 @@ int verb_keys_create(int argc, char **argv)
             "keys:\n"
             "  - name: %s\n"
             "    hash: \"sha256:%s\"\n"
-            "    models: [\"*\"]\n\n",
-            name, hex);
+            "    %s\n\n",
+            name, hex, scope);
     puts(key);
     explicit_bzero(key, sizeof key);
     return terminal_finish();

@@ -28,6 +28,10 @@ static const struct cli_option key_env = {"key-env", 0, "NAME", NULL,
                                           "the variable that holds the key, instead of stdin"};
 static const struct cli_option key_name = {"name", 'n', "NAME", NULL,
                                            "what the log calls it; otherwise default"};
+static const struct cli_option key_pipeline = {
+    "pipeline", 0, "NAME", NULL, "for a key that calls this model or alias and nothing else"};
+static const struct cli_option key_admin = {"admin", 0, NULL, NULL,
+                                            "for a key that manages, and calls no models"};
 static const struct cli_option strict = {"strict", 0, NULL, NULL, "warnings are errors"};
 
 static const struct cli_option one_provider = {"provider", 'p', "NAME", NULL,
@@ -126,9 +130,10 @@ const struct verb verbs[] = {
         .arguments = "",
         .summary = "Makes up a client key and prints it, once.",
         .examples = "sluice keys create -n ci\tthe lines for the file are on stderr\n"
-                    "KEY=$(sluice keys create -n ci)\tthe key, and nothing else, in a variable\n",
+                    "KEY=$(sluice keys create -n ci)\tthe key, and nothing else, in a variable\n"
+                    "sluice keys create -n bot --pipeline my-bot\tfor one model\n",
         .details = "The gateway knows a key by its hash: put the printed lines into the file.",
-        .options = {&key_name},
+        .options = {&key_name, &key_pipeline, &key_admin},
         .run = verb_keys_create,
     },
     {

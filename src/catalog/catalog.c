@@ -98,6 +98,11 @@ static void keep_prices(struct target *t)
     t->output_pd = are_known ? (double)t->price->output : -1;
 }
 
+static unsigned output_of(const struct model_options *m)
+{
+    return m->known & (MODEL_OUTPUT | MODEL_CATEGORY) ? m->output : UINT32_MAX;
+}
+
 static void add_targets(struct catalog *c, const struct model_options *m)
 {
     c->offers_choice = c->offers_choice || m->nendpoints > 1;
@@ -119,6 +124,7 @@ static void add_targets(struct catalog *c, const struct model_options *m)
             .max_output = e->max_output,
             .params = e->known & ENDPOINT_PARAMS ? e->params : UINT32_MAX,
             .input = input_of(m, e),
+            .output = output_of(m),
             .quantization = e->quantization,
             .policy = policy_of(&e->data_policy, &p->data_policy),
             .enabled = e->enabled,
@@ -283,6 +289,7 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
         .provider_slug_number = number,
         .params = UINT32_MAX,
         .input = UINT32_MAX,
+        .output = UINT32_MAX,
         .policy = catalog_policy(p),
         .enabled = true,
     };

@@ -1,5 +1,7 @@
 #include "sluice/codec/fault.h"
 
+#include <stdio.h>
+
 #include "sluice/format/json_walk.h"
 
 struct kind_words {
@@ -37,6 +39,14 @@ static const struct kind_words words[] = {
     [FAULT_SHUTTING_DOWN] = {503, "shutting_down", "SHUTTING_DOWN", 1000},
     [FAULT_TRANSPORT] = {400, "invalid_request_error", "INVALID_REQUEST", 0},
 };
+
+void fault_unknown_model(struct fault *out, struct span name, const char *param)
+{
+    *out = (struct fault){.kind = FAULT_MODEL_NOT_FOUND, .param = param};
+    snprintf(out->message, sizeof out->message,
+             "no model is named \"%.*s\" here; GET /v1/models lists those that are",
+             SPAN_FMT(span_sub(name, 0, 200)));
+}
 
 unsigned fault_status(const struct fault *f)
 {
@@ -167,11 +177,13 @@ static int write_chat_end(const struct fault *f, enum api_protocol api, struct s
     return rc;
 }
 
-static int write_messages_end(const struct fault *f, struct span request_id, struct buf *out)
+/* Messages, and the streams of pictures and sound, whose events have a type each. */
+static int write_error_event(const struct fault *f, enum api_protocol api, struct span request_id,
+                             struct buf *out)
 {
     int rc = buf_add_text(out, "event: error\ndata: {\"type\":\"error\",\"error\":{");
     if (rc == 0)
-        rc = write_members(f, API_MESSAGES, out);
+        rc = write_members(f, api, out);
     if (rc == 0)
         rc = buf_add_text(out, "}");
     if (rc == 0 && request_id.len > 0)
@@ -245,7 +257,11 @@ int fault_write_stream(const struct fault *f, enum api_protocol api, struct span
     static const struct fault_place nowhere = {.sequence = 0};
     switch (api) {
     case API_MESSAGES:
-        return write_messages_end(f, request_id, out);
+    case API_IMAGES:
+    case API_SPEECH:
+    case API_TRANSCRIPTIONS:
+    case API_TRANSLATIONS:
+        return write_error_event(f, api, request_id, out);
     case API_RESPONSES:
         return write_responses_end(f, request_id, place != NULL ? place : &nowhere, out);
     default:

@@ -22,6 +22,10 @@ static const char *const subjects[] = {
     [API_MESSAGES] = "messages",
     [API_COUNT_TOKENS] = "messages",
     [API_RESPONSES] = "input",
+    [API_IMAGES] = "prompt",
+    [API_SPEECH] = "input",
+    [API_TRANSCRIPTIONS] = "file",
+    [API_TRANSLATIONS] = "file",
     [API_OTHER] = "",
 };
 
@@ -77,27 +81,33 @@ static bool holds_controls(struct span name)
     return false;
 }
 
+bool openai_request_check_name(struct span name, struct fault *why)
+{
+    if (name.len == 0 || name.len > 512)
+        return reject(why, "model", "\"model\" must have 1 to 512 characters");
+    return !holds_controls(name) ||
+           reject(why, "model", "\"model\" must not hold control characters");
+}
+
 static bool read_model(struct openai_request *r, struct span value, struct arena *a,
                        struct fault *why)
 {
-    if (r->model.at != NULL) /* two readers could pick different ones */
+    if (r->named.at != NULL) /* two readers could pick different ones */
         return reject(why, "model", "\"model\" is given twice");
     if (value.len < 2 || value.at[0] != '"')
         return reject(why, "model", "\"model\" must be a string");
     struct span inside = span_sub(value, 1, value.len - 2);
     if (inside.len == 0 || inside.len > 512)
         return reject(why, "model", "\"model\" must have 1 to 512 characters");
-    r->model = inside;
+    r->named = inside;
     if (memchr(inside.at, '\\', inside.len) != NULL) {
         char *text = arena_alloc(a, inside.len + 1);
         long len = json_string(value, text, inside.len + 1);
         if (len <= 0)
             return reject(why, "model", "\"model\" is not valid text");
-        r->model = span_of(text, (size_t)len);
+        r->named = span_of(text, (size_t)len);
     }
-    if (holds_controls(r->model))
-        return reject(why, "model", "\"model\" must not hold control characters");
-    return true;
+    return openai_request_check_name(r->named, why);
 }
 
 static bool read_bool(enum json_kind kind, const char *param, bool *out, struct fault *why)
@@ -140,13 +150,13 @@ static bool read_usage_switch(struct openai_request *r, struct span value, enum 
     return true;
 }
 
-static bool is_gateway_only(struct span key)
+const char *openai_request_own_member(struct span key)
 {
     for (unsigned i = 0; i < sizeof gateway_only / sizeof gateway_only[0]; i++) {
         if (json_key_is(key, gateway_only[i]))
-            return true;
+            return gateway_only[i];
     }
-    return false;
+    return NULL;
 }
 
 /* The first letters that any member we look at can begin with; keys written with escapes pass too. */
@@ -197,9 +207,24 @@ static bool read_of_embeddings(struct openai_request *r, struct span key, struct
     return true;
 }
 
+/* Speech has a word of its own for events; `stream`, where servers know it there, is about how the sound
+ * is sent. Pictures may be asked for as a task (contract D-02). */
+static bool read_of_media(struct openai_request *r, struct span key, struct span value,
+                          const struct json_member *m, enum api_protocol api, struct fault *why)
+{
+    if (api == API_SPEECH && json_key_is(key, "stream_format"))
+        r->stream = span_eq(value, SPAN_LIT("\"sse\""));
+    if (api == API_IMAGES && json_key_is(key, "stream"))
+        return read_bool(m->kind, "stream", &r->stream, why);
+    if (api == API_IMAGES && json_key_is(key, "async"))
+        return read_bool(m->kind, "async", &r->wants_task, why) &&
+               note(r, m, NOTED_GATEWAY_ONLY, why);
+    return true;
+}
+
 static bool is_generation(enum api_protocol api)
 {
-    return api != API_EMBEDDINGS && api != API_OTHER;
+    return api != API_EMBEDDINGS && api != API_OTHER && !api_is_media(api);
 }
 
 static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
@@ -214,7 +239,9 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         return true;
     if (json_key_is(key, "model"))
         return read_model(r, value, a, why) && note(r, m, NOTED_MODEL, why);
-    if (json_key_is(key, "stream")) {
+    if (api_is_media(api) && !read_of_media(r, key, value, m, api, why))
+        return false;
+    if (json_key_is(key, "stream") && !api_is_media(api)) {
         if (!read_bool(m->kind, "stream", &r->stream, why))
             return false;
         if (r->stream && api == API_EMBEDDINGS)
@@ -251,7 +278,7 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         r->provider = value;
     if (json_key_is(key, "models"))
         r->models = value;
-    if (is_gateway_only(key))
+    if (openai_request_own_member(key) != NULL)
         return note(r, m, NOTED_GATEWAY_ONLY, why);
     return true;
 }
@@ -294,11 +321,21 @@ static bool names_models_otherwise(const struct openai_request *r)
     return has_list || has_purpose;
 }
 
+static bool refuse_task(struct fault *why)
+{
+    reject(why, "async", "tasks are not offered yet; without \"async\" the answer is the picture");
+    why->kind = FAULT_UNSUPPORTED_PARAMETER;
+    return false;
+}
+
 bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
                          struct openai_request *out, struct fault *why)
 {
     if (!read_members(body, api, a, out, why))
         return false;
+    if (out->wants_task)
+        return refuse_task(why);
+    out->model = out->named;
     if (out->model.at == NULL && names_models_otherwise(out)) {
         out->lacks_model = true;
         out->model = SPAN_LIT("");
@@ -312,14 +349,9 @@ bool openai_request_read_for(struct span model, struct span body, enum api_proto
 {
     if (!read_members(body, api, a, out, why))
         return false;
-    out->lacks_model = out->model.at == NULL;
-    if (out->lacks_model || span_eq(out->model, model)) {
-        out->model = model;
-        return true;
-    }
-    reject(why, "model", "\"model\" is not the one this path is for; leave it out");
-    why->kind = FAULT_MODEL_NOT_FOUND;
-    return false;
+    out->lacks_model = out->named.at == NULL;
+    out->model = model;
+    return true;
 }
 
 struct openai_request *openai_request_keep(const struct openai_request *r, struct arena *a)
@@ -327,6 +359,8 @@ struct openai_request *openai_request_keep(const struct openai_request *r, struc
     struct openai_request *kept = ARENA_NEW(a, struct openai_request);
     *kept = *r;
     kept->model = arena_keep(a, r->model);
+    kept->named = arena_keep(a, r->named);
+    kept->boundary = arena_keep(a, r->boundary);
     kept->parameters = kept->last_parameter = NULL;
     for (const struct noted_parameter *p = r->parameters; p != NULL; p = p->next)
         add_parameter(kept, &p->member, p->params, a);
@@ -399,7 +433,7 @@ static void replace_model(const struct openai_request *r, const struct json_memb
 {
     if (wanted->instead.len > 0) /* the key's quotes included */
         splice_replace(out, m->key.start - 1, m->value.end, wanted->instead);
-    else if (!span_eq(r->model, wanted->model))
+    else if (!span_eq(r->named, wanted->model))
         splice_replace(out, m->value.start, m->value.end, quoted(wanted->model, a));
 }
 

@@ -1,6 +1,7 @@
 #include "sluice/codec/passing.h"
 
 #include "sluice/codec/embeddings.h"
+#include "sluice/codec/media_stream.h"
 #include "sluice/codec/messages_stream.h"
 #include "sluice/codec/openai_stream.h"
 #include "sluice/codec/responses_stream.h"
@@ -20,6 +21,12 @@ static struct passing_event look_at_embeddings(struct openai_prefix *common, str
 {
     (void)common;
     return embeddings_look(data);
+}
+
+static struct passing_event look_at_media(struct openai_prefix *common, struct span data)
+{
+    (void)common;
+    return media_event_look(data);
 }
 
 static struct passing_event look_at_responses(struct openai_prefix *common, struct span data)
@@ -75,9 +82,20 @@ static const struct passing responses = {
     .ping = responses_put_keepalive,
 };
 
+static const struct passing media = {
+    .look = look_at_media,
+    .read_usage = media_read_usage,
+    .brings_token = delta_brings_a_token,
+};
+
 const struct passing *passing_for(enum api_protocol api)
 {
     switch (api) {
+    case API_IMAGES:
+    case API_SPEECH:
+    case API_TRANSCRIPTIONS:
+    case API_TRANSLATIONS:
+        return &media;
     case API_MESSAGES:
     case API_COUNT_TOKENS:
         return &messages;

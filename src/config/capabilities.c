@@ -70,6 +70,25 @@ const char *category_name(enum category c)
     return category_words[c].text;
 }
 
+unsigned category_output(enum category c)
+{
+    switch (c) {
+    case CATEGORY_EMBEDDING:
+        return MODALITY_EMBEDDING;
+    case CATEGORY_IMAGE:
+        return MODALITY_IMAGE;
+    case CATEGORY_AUDIO: /* out of text, or the other way round */
+        return MODALITY_AUDIO | MODALITY_TEXT;
+    case CATEGORY_VIDEO:
+        return MODALITY_VIDEO;
+    case CATEGORY_LLM:
+    case CATEGORY_RERANK:
+    case CATEGORY_SEARCH:
+        break;
+    }
+    return MODALITY_TEXT;
+}
+
 static const struct word *find(const struct word *words, struct span name)
 {
     while (words->text != NULL && !span_eq(span_text(words->text), name))

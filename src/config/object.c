@@ -5,6 +5,7 @@
 #include "value.h"
 
 #include "sluice/base/network.h"
+#include "sluice/config/pipeline.h"
 
 #include <limits.h>
 
@@ -146,6 +147,8 @@ void model_finish(struct reader *r, const struct node *n, void *at)
         reader_error(r, n,
                      "nobody answers for it (write provider: NAME, endpoints: […] or "
                      "alias: […])");
+    if ((m->known & MODEL_OUTPUT) == 0)
+        m->output = category_output(m->category);
     for (unsigned i = 0; i < m->nendpoints; i++)
         if (m->endpoints[i].upstream_model == NULL)
             m->endpoints[i].upstream_model = upstream_name(m->id);
@@ -167,6 +170,35 @@ static void refer_models(struct reader *r, const struct node *list, const struct
     reader_leave(r, before);
 }
 
+static void refer_pipeline(struct reader *r, const struct node *name, const char *pipeline)
+{
+    size_t before = reader_enter(r, SPAN_LIT("pipeline"));
+    if (pipeline_is_id(span_text(pipeline)))
+        reader_refer(r, REF_MODEL, name, pipeline, NULL);
+    else
+        reader_error(
+            r, name,
+            "\"%s\" cannot stand in a path (3 to 64 letters, digits, - and _, and no word of "
+            "the API's own: make an alias)",
+            pipeline);
+    reader_leave(r, before);
+}
+
+static void check_scope(struct reader *r, const struct node *n, const struct key_options *k)
+{
+    const struct node *name = node_get(n, "pipeline");
+    if (k->scope != SCOPE_PIPELINE && name != NULL)
+        reader_error_in(r, n, "pipeline", "the scope is another (write scope: pipeline, too)");
+    if (k->scope != SCOPE_PIPELINE)
+        return;
+    if (name == NULL)
+        reader_error(r, n, "scope is pipeline, but of which? (write pipeline: NAME)");
+    else if (k->pipeline != NULL)
+        refer_pipeline(r, name, k->pipeline);
+    if (node_get(n, "models") != NULL)
+        reader_error_in(r, n, "models", "pipeline says it already (leave it out)");
+}
+
 void key_finish(struct reader *r, const struct node *n, void *at)
 {
     struct key_options *k = at;
@@ -176,6 +208,7 @@ void key_finish(struct reader *r, const struct node *n, void *at)
                      has_secret ? "both secret and hash (keep one)"
                                 : "neither secret nor hash (write secret: { env: NAME }, or "
                                   "hash: with what `sluice keys hash` prints)");
+    check_scope(r, n, k);
     refer_models(r, node_get(n, "models"), k);
     if (k->models.n == 0) {
         k->models.at = ARENA_NEW(r->arena, const char *);

@@ -99,6 +99,9 @@ static const struct object fetch_object = {
 static const struct option server_rows[] = {
     {"body_max", &type_size, MEMBER(struct server_options, body_max_bytes), .fallback = "64MiB",
      .min = 1024, .max = (uint64_t)1 << 32, .doc = "Largest request body."},
+    {"file_max", &type_size, MEMBER(struct server_options, file_max_bytes), .fallback = "50MiB",
+     .min = 1024, .max = (uint64_t)1 << 32,
+     .doc = "Largest file in a body that is a form, as sound to be transcribed."},
     {"bodies_in_flight_max", &type_size, MEMBER(struct server_options, bodies_in_flight_max_bytes),
      .fallback = "512MiB", .min = 1024, .max = (uint64_t)1 << 40,
      .doc = "All request bodies in memory together; beyond that requests are refused with 503."},
@@ -473,11 +476,14 @@ static const struct option model_rows[] = {
     {"created", &type_number, MEMBER(struct model_options, created), .min = 1,
      .doc = "When it came out, in unix seconds, for lists of models."},
     {"category", &type_word, MEMBER(struct model_options, category), .words = category_words,
-     .fallback = "llm", .doc = "What it is for."},
+     .fallback = "llm", .known_bit = MODEL_CATEGORY, .doc = "What it is for."},
     {"input", &type_words, MEMBER(struct model_options, input), .words = modality_words,
      .known_bit = MODEL_INPUT, .doc = "What it can be shown. Left out: anything."},
     {"output", &type_words, MEMBER(struct model_options, output), .words = modality_words,
-     .fallback = "text", .doc = "What it makes."},
+     .known_bit = MODEL_OUTPUT,
+     .doc =
+         "What it makes. Left out: what its category is about, and `text` without one. Pictures and "
+         "sound are only asked of models that are said to make them, or of which nothing is said."},
     {"distillable", &type_bool, MEMBER(struct model_options, distillable), .fallback = "false",
      .doc = "Its author allows other models to be trained on what it writes."},
     {"endpoints", &type_list, MEMBER(struct model_options, endpoints),
@@ -505,6 +511,9 @@ static const struct option limits_rows[] = {
 static const struct object limits_object = {"keys[].limits", "Left out: no such limit.",
                                             ROWS(limits_rows), .size = sizeof(struct key_options)};
 
+static const struct word scope_words[] = {
+    {"workspace", SCOPE_WORKSPACE}, {"pipeline", SCOPE_PIPELINE}, {"admin", SCOPE_ADMIN}, {0}};
+
 static const struct option key_rows[] = {
     {"name", &type_text, MEMBER(struct key_options, name), .required = true,
      .doc = "What logs and metrics call it."},
@@ -512,6 +521,15 @@ static const struct option key_rows[] = {
      .doc = "The key itself. Only its SHA-256 is kept in memory."},
     {"hash", &type_key_hash, MEMBER(struct key_options, sha256),
      .doc = "Instead of `secret`: `\"sha256:…\"`, as `sluice keys hash` prints it."},
+    {"scope", &type_word, MEMBER(struct key_options, scope), .words = scope_words,
+     .fallback = "workspace",
+     .doc =
+         "What it is for: `workspace` calls models, `pipeline` calls one of them, `admin` manages "
+         "(`/v1/byok`) and calls none."},
+    {"pipeline", &type_text, MEMBER(struct key_options, pipeline),
+     .doc =
+         "With `scope: pipeline`: the model or alias it calls, whose name may stand in a path: 3 to "
+         "64 letters, digits, dashes and underscores."},
     {"models", &type_texts, MEMBER(struct key_options, models),
      .doc = "Models it may call; `\"*\"` is all of them, as is leaving it out."},
     {"limits", &type_group, .object = &limits_object, .doc = "How much it may call."},

@@ -2,6 +2,7 @@
 #include "signature.h"
 
 #include "sluice/catalog/facts.h"
+#include "sluice/codec/form_request.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -215,7 +216,10 @@ static void send_passing(struct attempt *a)
     size_t total;
 
     const struct openai_wanted wanted = attempt_wanted(a);
-    openai_request_splice(x->request, body, &wanted, &x->sending, &splice);
+    if (api_takes_form(x->kind->api))
+        form_request_splice(x->request, wanted.model, &x->sending, &splice);
+    else
+        openai_request_splice(x->request, body, &wanted, &x->sending, &splice);
     unsigned n = splice_spans(&splice, body, spans + 1, &total);
     spans[0] = request_head(a, a->dialect.invokes ? made_fields(a) : x->forward,
                             x->says_version ? SPAN_NONE : span_text(a->dialect.version), total);

@@ -3,8 +3,10 @@
 #include "journal.h"
 #include "signature.h"
 
+#include "sluice/admit/scope.h"
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
+#include "sluice/format/multipart.h"
 #include "sluice/net/offload.h"
 #include "sluice/route/question.h"
 
@@ -86,8 +88,24 @@ static void on_keepalive(struct deadline *d)
 
 void exchange_note_activity(struct exchange *x)
 {
+    if (!x->is_stream)
+        return; /* in anything else a comment would be damage */
     x->signs_of_life = 0;
     deadline_set(&x->keepalive, x->deployment->snapshot->server.sse_keepalive_ms);
+}
+
+void exchange_set_stream(struct exchange *x, bool is_stream)
+{
+    if (x->is_stream == is_stream)
+        return;
+    x->is_stream = is_stream;
+    if (is_stream) {
+        x->gateway->streams++;
+        exchange_note_activity(x);
+    } else {
+        x->gateway->streams--;
+        deadline_clear(&x->keepalive);
+    }
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -137,6 +155,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
         enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
+        if (id == FIELD_CONTENT_TYPE && api_takes_form(x->kind->api))
+            x->boundary = arena_keep(&x->sending, multipart_boundary(f->value));
         if (id == FIELD_OTHER && may_stick && conversation_id_is_field(f->name))
             x->session = arena_keep(&x->sending, f->value);
         if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-version")))
@@ -381,6 +401,57 @@ static void look(void *arg, const struct target *t, struct target_health *out)
     health_look(l->x->deployment->health, t, l->x->wants_stream, &l->now, out);
 }
 
+/* The rest can be translated; tokens are counted here where the provider has no counter. */
+static bool only_passes(enum api_protocol api)
+{
+    return api_is_media(api) || api == API_EMBEDDINGS;
+}
+
+static bool is_able(void *arg, const struct target *t)
+{
+    const struct looking *l = arg;
+    struct dialect unused;
+    return dialect_choose(l->x->kind->api, t->provider, t->upstream_model, &unused);
+}
+
+/* What an answer of this kind is made of, as far as models are known to differ in it. */
+static unsigned wanted_by(enum api_protocol api)
+{
+    switch (api) {
+    case API_IMAGES:
+        return MODALITY_IMAGE;
+    case API_SPEECH:
+        return MODALITY_AUDIO;
+    case API_TRANSCRIPTIONS:
+    case API_TRANSLATIONS:
+        return MODALITY_TEXT;
+    default:
+        return 0;
+    }
+}
+
+/* What the body names is what the path fixes, in other words perhaps; what either names, or a list of
+ * models, is what the key is for. */
+static bool check_models(const struct exchange *x, const struct preferences *p, struct fault *why)
+{
+    const struct catalog *c = x->deployment->catalog;
+    const struct openai_request *r = x->request;
+    if (x->fixed_model.len > 0 && r->named.len > 0 &&
+        !scope_is_within(c, r->named, x->fixed_model)) {
+        *why = (struct fault){.kind = FAULT_MODEL_NOT_FOUND, .param = "model"};
+        snprintf(why->message, sizeof why->message,
+                 "\"model\" is not the one this path is for; leave it out");
+        return false;
+    }
+    if (r->model.len > 0 && !scope_check_model(x->key, c, r->model, "model", why))
+        return false;
+    for (unsigned i = 0; i < p->nmodels; i++) {
+        if (!scope_check_model(x->key, c, p->models[i], "models", why))
+            return false;
+    }
+    return true;
+}
+
 static bool make_question(struct exchange *x, struct looking *looking,
                           struct preferences *preferences, struct plan_question *q,
                           struct fault *why)
@@ -389,15 +460,20 @@ static bool make_question(struct exchange *x, struct looking *looking,
         .catalog = x->deployment->catalog,
         .key = x->key,
         .shown = x->shown,
+        .wanted = wanted_by(x->kind->api),
         .sticky = x->sticky.slug,
         .seed = rng_next(&x->gateway->rng),
         .tells_all = x->kind->explains || x->gateway->journal != NULL,
         .look = look,
+        .is_able = only_passes(x->kind->api) ? is_able : NULL,
         .arg = looking,
     };
-    uint64_t tokens = x->prompt_tokens > 0 ? x->prompt_tokens : question_tokens(x->bytes_in);
+    uint64_t tokens = x->prompt_tokens > 0           ? x->prompt_tokens
+                      : api_takes_form(x->kind->api) ? 0
+                                                     : question_tokens(x->bytes_in);
     return question_read(x->deployment->snapshot, x->request, tokens, &x->sending, preferences, q,
-                         why);
+                         why) &&
+           check_models(x, preferences, why);
 }
 
 static void record(struct exchange *x, const struct plan_question *q, const struct fault *why)
@@ -444,11 +520,7 @@ static void route(struct exchange *x)
         return;
     }
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
-    if (x->wants_stream) {
-        x->is_stream = true;
-        x->gateway->streams++;
-        exchange_note_activity(x);
-    }
+    exchange_set_stream(x, x->wants_stream);
     attempt_next(x);
 }
 
@@ -608,7 +680,7 @@ void exchange_commit(struct exchange *x)
     x->request = NULL;
     x->plan.considered = NULL;
     x->plan.nconsidered = 0;
-    x->forward = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
+    x->forward = x->boundary = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */

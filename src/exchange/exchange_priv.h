@@ -28,6 +28,7 @@ enum lane_kind {
     LANE_NONE,   /* no response head yet */
     LANE_EVENTS, /* an event stream: whole events go on in the turn they arrive */
     LANE_WHOLE,  /* one JSON document: checked before its first byte goes on */
+    LANE_BYTES,  /* sound, say: neither of the two, and nobody's business */
     LANE_TURN,   /* another protocol: read, and written anew */
     LANE_ERROR,  /* an answer with a status of 400 or more */
 };
@@ -49,6 +50,8 @@ struct pass_lane {
     struct span error_word;        /* LANE_ERROR: the class of the error, where the head names it */
     struct turn_lane *turn;        /* LANE_TURN */
     struct large_answer *large;    /* LANE_WHOLE: being read elsewhere, or sent in pieces */
+    const char *type;              /* LANE_BYTES: as the provider says, in `sending` */
+    int64_t length;                /* LANE_BYTES: likewise, or LENGTH_UNKNOWN */
     struct buf held;               /* an unfinished event, or the whole document */
 };
 
@@ -180,6 +183,7 @@ struct exchange {
     struct arena sending;
     struct openai_request *request; /* in `sending`, from run on */
     struct span forward;            /* field lines of the request for the upstream; in `sending` */
+    struct span boundary;           /* of a body that is a form; in `sending` */
     struct span session; /* the conversation's name, where the head has one; in `sending` */
     struct span betas;   /* what anthropic-beta among them lists */
     bool says_version;   /* anthropic-version is among them */
@@ -237,6 +241,8 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
 void exchange_commit(struct exchange *x);
 /* Everything has been handed to the sink. */
 void exchange_finish(struct exchange *x);
+/* Its answer is, or is to be, a stream of events: counted, and kept alive. */
+void exchange_set_stream(struct exchange *x, bool is_stream);
 void exchange_note_activity(
     struct exchange *x); /* something went to the client: no comment is due */
 

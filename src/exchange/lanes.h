@@ -46,6 +46,9 @@ void document_lane_data(struct exchange *x, const struct span *spans, unsigned n
 void document_lane_go_on(struct pass_lane *l); /* the client takes more */
 void document_lane_free(struct pass_lane *l);
 
+void bytes_lane_open(struct exchange *x, const struct http_head *head);
+void bytes_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+
 /* `reads_stream`: what the provider sent; the client gets what it asked for. */
 void turn_lane_open(struct exchange *x, bool reads_stream);
 void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);

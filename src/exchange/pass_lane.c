@@ -102,15 +102,36 @@ static bool adapt(struct exchange *x)
     return x->attempt.dialect.upstream != NULL || dialect_adapt(x->kind->api, &x->attempt.dialect);
 }
 
+/* Models that cannot stream pictures or sound ignore that they were asked to. As long as nothing was said
+ * to the client, that is for the client to see. */
+static bool takes_either(const struct exchange *x)
+{
+    return api_is_media(x->kind->api) && !x->head_sent;
+}
+
+/* What nobody gave a name to is taken for what the endpoint is about. */
+static bool is_document(const struct exchange *x, const struct http_head *head)
+{
+    enum api_protocol api = x->kind->api;
+    bool has_type = head_get(head, FIELD_CONTENT_TYPE).len > 0;
+    if (!api_is_media(api))
+        return true;
+    if (x->request->wants_text) /* some servers call any text JSON */
+        return false;
+    return head_has_type(head, SPAN_LIT("application/json")) || (!has_type && api != API_SPEECH);
+}
+
 void lane_open(struct exchange *x, const struct http_head *head)
 {
     struct pass_lane *l = &x->lane;
     bool is_stream = is_event_stream(head);
     *l = (struct pass_lane){.kind = LANE_NONE};
+    if (head->status < 400 && takes_either(x))
+        exchange_set_stream(x, is_stream);
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
         error_lane_open(x, head);
-    } else if (x->wants_stream != is_stream && !adapt(x)) {
+    } else if (x->wants_stream != is_stream && !takes_either(x) && !adapt(x)) {
         lane_fail(x, is_stream ? "it streamed an answer that was not to be streamed"
                                : "it answered a request for a stream with something else");
     } else if (x->attempt.dialect.upstream != NULL) {
@@ -119,9 +140,12 @@ void lane_open(struct exchange *x, const struct http_head *head)
     } else if (is_stream) {
         l->kind = LANE_EVENTS;
         event_lane_open(x);
-    } else {
+    } else if (is_document(x, head)) {
         l->kind = LANE_WHOLE;
         document_lane_open(x, head);
+    } else {
+        l->kind = LANE_BYTES;
+        bytes_lane_open(x, head);
     }
 }
 
@@ -133,6 +157,9 @@ void lane_data(struct exchange *x, const struct span *spans, unsigned n, bool la
         break;
     case LANE_WHOLE:
         document_lane_data(x, spans, n, last);
+        break;
+    case LANE_BYTES:
+        bytes_lane_data(x, spans, n, last);
         break;
     case LANE_TURN:
         turn_lane_data(x, spans, n, last);

@@ -3,6 +3,7 @@
 #include "exchange_priv.h"
 
 #include "sluice/catalog/facts.h"
+#include "sluice/codec/form_request.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
 #include "sluice/net/offload.h"
@@ -17,6 +18,8 @@ struct question {
     enum api_protocol api;
     struct span body;
     struct span fixed_model; /* by the path; empty: the body names it */
+    struct span boundary;    /* of a form */
+    uint64_t file_max_bytes;
     struct translation_options translation;
     struct arena *arena;
     struct openai_request *request;
@@ -48,8 +51,21 @@ struct reading {
 
 /* --- on any thread -------------------------------------------------------------------------------- */
 
+static bool read_form(struct question *q)
+{
+    const struct form form = {
+        .body = q->body,
+        .boundary = q->boundary,
+        .path_model = q->fixed_model,
+        .file_max_bytes = q->file_max_bytes,
+    };
+    return form_request_read(&form, q->request, &q->why);
+}
+
 static bool read_request(struct question *q)
 {
+    if (api_takes_form(q->api))
+        return read_form(q);
     if (q->fixed_model.len == 0)
         return openai_request_read(q->body, q->api, q->arena, q->request, &q->why);
     return openai_request_read_for(q->fixed_model, q->body, q->api, q->arena, q->request, &q->why);
@@ -107,6 +123,14 @@ static bool read_all(struct question *q)
     return read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
 }
 
+/* Bits of enum modality. */
+static unsigned shown_in(const struct question *q)
+{
+    if (api_takes_form(q->api))
+        return MODALITY_AUDIO;
+    return api_is_media(q->api) ? 0 : asked_modalities(q->body);
+}
+
 static void ask_for_request(struct question *q)
 {
     q->is_good = read_all(q);
@@ -114,7 +138,7 @@ static void ask_for_request(struct question *q)
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
     if (q->is_good && q->wants_conversation)
         conversation_id_read(q->session, q->body, &q->conversation);
-    q->shown = q->is_good && q->wants_shown ? asked_modalities(q->body) : 0;
+    q->shown = q->is_good && q->wants_shown ? shown_in(q) : 0;
     q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
 }
 
@@ -178,6 +202,8 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->api = x->kind->api;
     q->body = buf_span(&x->body.bytes);
     q->fixed_model = x->fixed_model;
+    q->boundary = x->boundary;
+    q->file_max_bytes = x->deployment->snapshot->server.file_max_bytes;
     q->translation = x->deployment->snapshot->translation;
     q->arena = a;
     q->request = NULL;
@@ -186,7 +212,8 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->shown = 0;
     q->wants_shown = catalog_describes_input(x->deployment->catalog);
     q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&
-                            x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER;
+                            x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER &&
+                            !api_is_media(x->kind->api);
     q->explains = x->kind->explains;
     q->prompt_tokens = 0;
     q->session = x->session;
@@ -213,6 +240,7 @@ static struct reading *reading_start(struct exchange *x, void (*ask)(struct ques
     question_init(&r->q, x, &r->arena);
     r->q.request = &r->request;
     r->q.fixed_model = arena_keep(&r->arena, x->fixed_model);
+    r->q.boundary = arena_keep(&r->arena, x->boundary);
     r->q.session = arena_keep(&r->arena, x->session);
     r->job = offload_start_sized(x->gateway->loop, r->q.body.len, ask_elsewhere, on_asked,
                                  reading_free, r);

@@ -226,7 +226,7 @@ static void write_record(const struct exchange *x, const struct timings *t)
 /* What the provider never counted is estimated from what was delivered, and says so. */
 static void estimate_usage(struct exchange *x)
 {
-    if (x->usage.source == USAGE_NONE && x->events > 0) {
+    if (x->usage.source == USAGE_NONE && x->events > 0 && !api_is_media(x->kind->api)) {
         x->usage.completion = x->events;
         x->usage.source = USAGE_ESTIMATED;
     }

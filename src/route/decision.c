@@ -100,6 +100,7 @@ static void put_question(struct json_line *l, const struct plan_question *q)
         put_reach(l, q->key);
     put_bits(l, SPAN_LIT(",\"uses\":["), q->used, CAPABILITIES, capability_name);
     put_bits(l, SPAN_LIT(",\"shows\":["), q->shown, MODALITIES, modality_name);
+    put_bits(l, SPAN_LIT(",\"makes\":["), q->wanted, MODALITIES, modality_name);
     PUT_NUMBER(l, ",\"prompt\":", q->prompt_tokens);
     PUT_NUMBER(l, ",\"output\":", q->output_tokens);
     if (q->max_tokens > 0)

@@ -267,6 +267,8 @@ static bool read_question_member(struct reading *g, const struct json_walk *w, s
         return read_bits(g, w->value, CAPABILITIES, capability_name, &q->used);
     else if (IS("shows"))
         return read_bits(g, w->value, MODALITIES, modality_name, &q->shown);
+    else if (IS("makes"))
+        return read_bits(g, w->value, MODALITIES, modality_name, &q->wanted);
     else if (IS("prompt"))
         return read_number(g, w->value, &q->prompt_tokens);
     else if (IS("output"))

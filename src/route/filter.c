@@ -10,6 +10,8 @@ static const struct {
     [FILTER_NONE] = {"none", "", "in the plan"},
     [FILTER_KEY] = {"key", "the key's models", "the key may not use the model"},
     [FILTER_DISABLED] = {"disabled", "enabled", "it is disabled in the configuration"},
+    [FILTER_PROTOCOL] = {"protocol", "protocol", "its protocol has nothing of this kind"},
+    [FILTER_OUTPUT] = {"output", "output", "it does not make what is asked for"},
     [FILTER_MODALITY] = {"input", "input", "it cannot be shown what the messages hold"},
     [FILTER_ONLY] = {"only", "provider.only", "provider.only does not name it"},
     [FILTER_IGNORE] = {"ignore", "provider.ignore", "provider.ignore names it"},
@@ -74,6 +76,11 @@ static bool is_too_short(uint64_t max_tokens, const struct target *t)
     return t->max_output > 0 && max_tokens > t->max_output;
 }
 
+static bool makes_other(unsigned wanted, const struct target *t)
+{
+    return (wanted & ~t->output) != 0;
+}
+
 static bool names(const struct places *list, const struct target *t)
 {
     return places_find(list, t) != PLAN_UNPLACED;
@@ -102,6 +109,10 @@ static enum filter judge(const struct filtering *f, const struct considered *c)
         return FILTER_KEY;
     if (!t->enabled)
         return FILTER_DISABLED;
+    if (makes_other(f->wanted, t))
+        return FILTER_OUTPUT;
+    if (f->is_able != NULL && !f->is_able(f->arg, t))
+        return FILTER_PROTOCOL;
     if ((f->shown & ~t->input) != 0)
         return FILTER_MODALITY;
     enum filter v = f->is_picky ? judge_wishes(f, t) : FILTER_NONE;
@@ -121,6 +132,9 @@ struct filtering filter_begin(const struct plan_question *q, struct arena *scrat
         .only = places_of(&p->only, q->catalog, scratch),
         .ignore = places_of(&p->ignore, q->catalog, scratch),
         .shown = q->shown,
+        .wanted = q->wanted,
+        .is_able = q->is_able,
+        .arg = q->arg,
         .matters = q->used & (p->drops_parameters ? NEVER_DROPPED : UINT32_MAX),
         .quantizations = p->quantizations != 0 ? p->quantizations : UINT32_MAX,
         .context = q->prompt_tokens / 4 * 3, /* an estimate, a quarter off: the provider knows */
@@ -155,12 +169,14 @@ static bool anybody_could(const struct plan_question *q, const struct considered
 {
     for (unsigned i = 0; i < n; i++) {
         const struct considered *c = &considered[i];
-        if (c->missing != 0)
+        if (makes_other(q->wanted, c->target))
+            *param = "model";
+        else if (c->missing != 0)
             *param = param_of(c->missing);
         else if (is_too_short(q->max_tokens, c->target))
             *param = "max_tokens";
         else if ((q->shown & ~c->target->input) != 0)
-            *param = "messages";
+            *param = q->wanted != 0 ? "file" : "messages";
         else
             return true;
     }
@@ -207,10 +223,18 @@ void filter_explain(const struct plan_question *q, const struct considered *cons
         snprintf(why->message, sizeof why->message,
                  "the prompt has about %llu tokens, more than any provider of this model reads",
                  (unsigned long long)q->prompt_tokens);
+    } else if (all_are(considered, n, FILTER_PROTOCOL)) {
+        snprintf(
+            why->message, sizeof why->message,
+            "no provider of this model is spoken to in a protocol that has anything of this kind");
     } else if (!anybody_could(q, considered, n, &param)) {
         *why = (struct fault){.kind = FAULT_UNSUPPORTED_PARAMETER, .param = param};
+        bool is_model = strcmp(param, "model") == 0;
         snprintf(why->message, sizeof why->message,
-                 "no provider of this model can do what \"%s\" asks for", param);
+                 is_model
+                     ? "the %s makes nothing of this kind; GET /v1/models tells what each makes"
+                     : "no provider of this model can do what \"%s\" asks for",
+                 param);
     } else {
         name_filters(considered, n, why);
     }

@@ -7,7 +7,9 @@
 /* What is the same for all endpoints of a model. */
 struct filtering {
     struct places only, ignore;
-    unsigned shown;               /* bits of enum modality */
+    unsigned shown, wanted;                             /* bits of enum modality */
+    bool (*is_able)(void *arg, const struct target *t); /* NULL: they all are */
+    void *arg;
     unsigned matters;             /* bits of enum capability: it must have them */
     unsigned quantizations;       /* bits 1 << enum quantization */
     uint64_t context, max_output; /* tokens it must read, and may have to write */

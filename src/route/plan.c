@@ -43,10 +43,7 @@ bool plan_key_reaches(const struct key_options *key, struct span model_id)
 
 static bool not_found(struct span model, const char *param, struct fault *why)
 {
-    *why = (struct fault){.kind = FAULT_MODEL_NOT_FOUND, .param = param};
-    snprintf(why->message, sizeof why->message,
-             "no model is named \"%.*s\" here; GET /v1/models lists those that are",
-             SPAN_FMT(span_sub(model, 0, 200)));
+    fault_unknown_model(why, model, param);
     return false;
 }
 

@@ -38,6 +38,17 @@ static void look(void *arg, const struct target *t, struct target_health *out)
         };
 }
 
+/* Which protocols have what was asked for is not in the line: only whose had not. */
+static bool is_able(void *arg, const struct target *t)
+{
+    const struct decision *d = arg;
+    for (unsigned i = 0; i < d->nendpoints; i++) {
+        if (d->endpoints[i].dropped_by == FILTER_PROTOCOL && is_same(&d->endpoints[i], t))
+            return false;
+    }
+    return true;
+}
+
 static bool has_own_key(void *arg, const struct target *t)
 {
     const struct decided_endpoint *e = find(arg, t);
@@ -64,6 +75,7 @@ bool decision_remake(const struct decision *d, const struct catalog *c,
     if (weights != NULL)
         q.weights = *weights;
     q.look = look;
+    q.is_able = is_able;
     q.has_own_key = had_own_keys(d) ? has_own_key : NULL;
     q.arg = (void *)(uintptr_t)d;
     return plan_make(&q, a, a, out, why);

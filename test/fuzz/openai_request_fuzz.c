@@ -32,14 +32,14 @@ static struct buf spliced(const struct openai_request *r, struct span body, unsi
     return out;
 }
 
-static bool is_gateways(const char *key)
+static bool is_gateways(const char *key, enum api_protocol api)
 {
     static const char *const names[] = {"provider",   "models",          "usage",
                                         "session_id", "idempotency_key", "cache_strategy"};
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(key, names[i]) == 0)
             return true;
-    return false;
+    return api == API_IMAGES && strcmp(key, "async") == 0;
 }
 
 static bool asks_for_usage(yyjson_val *options)
@@ -69,7 +69,8 @@ static void check_member(yyjson_val *key, yyjson_val *before, yyjson_val *after,
 static void check(const struct openai_request *r, yyjson_val *before, yyjson_val *after,
                   enum api_protocol api)
 {
-    bool asked_for = api != API_EMBEDDINGS && r->stream && !r->wants_usage;
+    bool has_usage_chunk = api == API_CHAT || api == API_COMPLETIONS;
+    bool asked_for = has_usage_chunk && r->stream && !r->wants_usage;
     yyjson_obj_iter results = yyjson_obj_iter_with(after);
     size_t i, n;
     yyjson_val *key, *value, *other;
@@ -85,7 +86,7 @@ static void check(const struct openai_request *r, yyjson_val *before, yyjson_val
     }
     yyjson_obj_foreach(before, i, n, key, value)
     {
-        if (is_gateways(yyjson_get_str(key)))
+        if (is_gateways(yyjson_get_str(key), api))
             continue;
         other = yyjson_obj_iter_next(&results);
         must(other != NULL && yyjson_equals(key, other));
@@ -110,12 +111,13 @@ static void check_bare(const struct openai_request *r, struct span body, enum ap
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const enum api_protocol apis[] = {API_CHAT, API_COMPLETIONS, API_EMBEDDINGS};
+    static const enum api_protocol media[] = {API_IMAGES, API_SPEECH};
     struct openai_request r;
     struct arena a;
     struct fault why;
     if (size == 0)
         return 0;
-    enum api_protocol api = apis[data[0] % 3];
+    enum api_protocol api = data[0] < 'a' ? apis[data[0] % 3] : media[data[0] % 2];
     struct span body = span_of(data + 1, size - 1);
     arena_init(&a, NULL, 256);
     if (openai_request_read(body, api, &a, &r, &why) && openai_request_is_complete(&r, api, &why)) {

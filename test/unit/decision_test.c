@@ -138,6 +138,12 @@ static void look_at_nothing(void *arg, const struct target *t, struct target_hea
     *out = (struct target_health){.latency = &nothing, .throughput = &nothing};
 }
 
+static bool is_able(void *arg, const struct target *t)
+{
+    const struct doing *d = arg;
+    return (number_of(t->slug) ^ d->seed) % 7 != 0;
+}
+
 static bool has_own_key(void *arg, const struct target *t)
 {
     const struct doing *d = arg;
@@ -228,6 +234,7 @@ static void ask(struct rng *r, const struct fleet *f, struct asked *g)
         .preferences = &g->preferences,
         .used = one_in(r, 3) ? (unsigned)rng_next(r) & below(r, 1u << CAPABILITIES) : 0,
         .shown = one_in(r, 4) ? below(r, 32) : 0,
+        .wanted = one_in(r, 9) ? below(r, 32) : 0,
         .prompt_tokens = one_in(r, 5) ? below(r, 40000) : below(r, 2000),
         .output_tokens = below(r, 501),
         .max_tokens = one_in(r, 4) ? below(r, 5000) : 0,
@@ -239,6 +246,7 @@ static void ask(struct rng *r, const struct fleet *f, struct asked *g)
         .seed = rng_next(r),
         .tells_all = true,
         .look = look,
+        .is_able = one_in(r, 9) ? is_able : NULL,
         .has_own_key = one_in(r, 4) ? has_own_key : NULL,
         .arg = &g->doing,
     };

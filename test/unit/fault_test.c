@@ -86,8 +86,9 @@ static void every_kind_has_its_words_in_every_protocol(void **state)
         {FAULT_UPSTREAM_TIMEOUT, 0, 504, "timeout", "timeout_error", "server_error"},
         {FAULT_UPSTREAM_TIMEOUT, 408, 408, "timeout", "timeout_error", "server_error"},
     };
-    static const enum api_protocol openais[] = {API_CHAT, API_COMPLETIONS, API_EMBEDDINGS,
-                                                API_RESPONSES, API_OTHER};
+    static const enum api_protocol openais[] = {API_CHAT,      API_COMPLETIONS, API_EMBEDDINGS,
+                                                API_RESPONSES, API_IMAGES,      API_SPEECH,
+                                                API_OTHER};
     static const enum api_protocol anthropics[] = {API_MESSAGES, API_COUNT_TOKENS};
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct fault f = {.kind = rows[i].kind, .status = rows[i].own_status, .message = "m"};

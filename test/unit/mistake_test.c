@@ -302,6 +302,26 @@ static void keys_and_stores_are_checked(void **state)
         {"keys: [{ name: a, secret: s, expires: 2030-02-30 }]",
          ":1:39: error: keys[0].expires: \"2030-02-30\" cannot be used here (there is no such "
          "date)"},
+        {"keys: [{ name: a, secret: s, scope: root }]",
+         ":1:37: error: keys[0].scope: \"root\" cannot be used here (write one of workspace, "
+         "pipeline, admin)"},
+        {"keys: [{ name: a, secret: s, scope: pipeline }]",
+         ":1:8: error: keys[0]: scope is pipeline, but of which? (write pipeline: NAME)"},
+        {"keys: [{ name: a, secret: s, pipeline: bot }]",
+         ":1:40: error: keys[0].pipeline: the scope is another (write scope: pipeline, too)"},
+        {"keys: [{ name: a, secret: s, scope: admin, pipeline: bot }]",
+         ":1:54: error: keys[0].pipeline: the scope is another (write scope: pipeline, too)"},
+        {"keys: [{ name: a, secret: s, scope: pipeline, pipeline: bot }]",
+         ":1:57: error: keys[0].pipeline: no model named \"bot\" (add it under models)"},
+        {"keys: [{ name: a, secret: s, scope: pipeline, pipeline: sluice/demo }]",
+         ":1:57: error: keys[0].pipeline: \"sluice/demo\" cannot stand in a path "
+         "(3 to 64 letters, digits, - and _, and no word of the API's own: make an alias)"},
+        {"keys: [{ name: a, secret: s, scope: pipeline, pipeline: models }]",
+         ":1:57: error: keys[0].pipeline: \"models\" cannot stand in a path "
+         "(3 to 64 letters, digits, - and _, and no word of the API's own: make an alias)"},
+        {"models: { bot: { alias: [sluice/demo] } }\n"
+         "keys: [{ name: a, secret: s, scope: pipeline, pipeline: bot, models: [bot] }]",
+         ":2:70: error: keys[0].models: pipeline says it already (leave it out)"},
         {"store: { url: 'mysql://x' }",
          ":1:15: error: store.url: not a store (write memory:, sqlite:///path, "
          "redis://host:6379/0, rediss://host:6380/0 or redis+unix:///path)"},

@@ -122,6 +122,12 @@ static void a_bad_request_is_refused_by_the_name_of_its_member(void **state)
         {EMBED("\"x\",\"dimensions\":1.5"), "dimensions", "above 0", API_EMBEDDINGS},
         {EMBED("\"x\",\"dimensions\":\"8\""), "dimensions", "above 0", API_EMBEDDINGS},
         {EMBED("\"x\",\"d\\u0069mensions\":[]"), "dimensions", "above 0", API_EMBEDDINGS},
+        /* pictures and sound */
+        {"{\"model\":\"m\",\"stream\":1}", "stream", "must be true or false", API_IMAGES},
+        {"{\"model\":\"m\",\"async\":1}", "async", "must be true or false", API_IMAGES},
+        {"{\"model\":\"m\",\"async\":true}", "async", "not offered yet", API_IMAGES},
+        {"{\"async\":true,\"a\":1}", "async", "not offered yet", API_IMAGES},
+        {"{\"voice\":\"m\"}", "model", "missing", API_SPEECH},
         {"{\"model\":\"m\",\"messages\":\"hi\"}", "messages", "must be an array", API_CHAT},
         {"{\"model\":\"m\",\"messages\":{}}", "messages", "must be an array", API_CHAT},
         {"{\"model\":\"m\",\"messages\":null}", "messages", "must be an array", API_CHAT},
@@ -338,6 +344,11 @@ static void only_what_is_ours_changes(void **state)
          "{\"model\":\"m\",\"stream_options\":{\"include_usage\":false}}", API_CHAT},
         {"{\"model\":\"m\",\"input\":\"x\",\"stream_options\":5}", "m",
          "{\"model\":\"m\",\"input\":\"x\",\"stream_options\":5}", API_EMBEDDINGS},
+        /* pictures and sound have no usage to be asked for */
+        {"{\"model\":\"m\",\"stream\":true,\"async\":false}", "n",
+         "{\"model\":\"n\",\"stream\":true}", API_IMAGES},
+        {"{\"model\":\"m\",\"stream\":\"yes\",\"async\":5,\"stream_format\":\"sse\"}", "n",
+         "{\"model\":\"n\",\"stream\":\"yes\",\"async\":5,\"stream_format\":\"sse\"}", API_SPEECH},
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
         struct bench b;

@@ -65,6 +65,54 @@ static void messages_are_understood(void **state)
     check_rows(API_MESSAGES, rows, ROWS(rows));
 }
 
+static void pictures_and_sound_are_understood(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"", EVENT_MALFORMED, false, false, "", ""},
+        {"[]", EVENT_MALFORMED, false, false, "", ""},
+        {"{\"type\":\"speech.audio.done\"", EVENT_MALFORMED, false, false, "", ""},
+        {"{\"type\":\"error\",\"message\":\"m\"}", EVENT_ERROR, false, false, "", ""},
+        {"{\"type\":\"speech.audio.done\",\"error\":{\"message\":\"m\"}}", EVENT_ERROR, false,
+         false, "", ""},
+        {"[DONE]", EVENT_DONE, false, false, "", ""},
+        {"{\"type\":\"speech.audio.delta\",\"audio\":\"AA==\"}", EVENT_CHUNK, true, true, "", ""},
+        {"{\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":1}}", EVENT_CHUNK, true, true,
+         "stop", "{\"input_tokens\":1}"},
+        {"{\"type\":\"image_generation.partial_image\",\"error\":null}", EVENT_CHUNK, true, true,
+         "", ""},
+        {"{\"type\":\"image_generation.completed\",\"usage\":null}", EVENT_CHUNK, true, true,
+         "stop", ""},
+        {"{\"type\":\".done.\"}", EVENT_CHUNK, true, true, "", ""},
+        {"{\"type\":\"done\"}", EVENT_CHUNK, true, true, "", ""},
+        {"{\"type\":5,\"object\":\"chunk\"}", EVENT_CHUNK, true, true, "", ""},
+        {"{}", EVENT_CHUNK, true, true, "", ""},
+    };
+    check_rows(API_IMAGES, rows, ROWS(rows));
+    check_rows(API_SPEECH, rows, ROWS(rows));
+}
+
+static void usage_of_pictures_has_either_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *object;
+        bool is_stated;
+        uint64_t prompt, completion;
+    } rows[] = {
+        {"{}", false, 0, 0},
+        {"{\"type\":\"duration\",\"seconds\":12}", false, 0, 0},
+        {"{\"input_tokens\":3,\"output_tokens\":9,\"total_tokens\":12}", true, 3, 9},
+        {"{\"prompt_tokens\":3,\"completion_tokens\":9}", true, 3, 9},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct usage u = {.source = USAGE_NONE};
+        assert_row(i, passing_for(API_IMAGES)->read_usage(&u, span_text(rows[i].object)) ==
+                          rows[i].is_stated);
+        assert_row(i, u.prompt == rows[i].prompt && u.completion == rows[i].completion);
+    }
+}
+
 static void responses_are_understood(void **state)
 {
     (void)state;
@@ -191,6 +239,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_are_understood),
+        cmocka_unit_test(pictures_and_sound_are_understood),
+        cmocka_unit_test(usage_of_pictures_has_either_name),
         cmocka_unit_test(responses_are_understood),
         cmocka_unit_test(counts_of_messages_overwrite_what_they_state),
         cmocka_unit_test(recorded_streams_are_understood),

@@ -67,6 +67,16 @@ static struct model_options models[] = {
     {.id = "x/off", .endpoints = off_at, .nendpoints = 2},
     {.id = "x/gone", .endpoints = gone_at, .nendpoints = 1},
     {.id = "x/ten", .endpoints = ten_at, .nendpoints = 10},
+    {.id = "x/writer",
+     .endpoints = gemini_at,
+     .nendpoints = 2,
+     .output = MODALITY_TEXT,
+     .known = MODEL_OUTPUT},
+    {.id = "x/painter",
+     .endpoints = trio_at,
+     .nendpoints = 3,
+     .output = MODALITY_IMAGE,
+     .known = MODEL_CATEGORY},
     {.id = "best", .alias = best, .nalias = 2},
 };
 static const struct snapshot snapshot = {
@@ -109,12 +119,25 @@ static void look(void *arg, const struct target *t, struct target_health *out)
             {d->throughput, d->throughput, d->throughput / 2, d->throughput / 3}, 9};
 }
 
+static bool holds(const char *slugs, const struct target *t)
+{
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, " %.*s ", SPAN_FMT(t->slug));
+    return strstr(slugs, wanted) != NULL;
+}
+
 static bool has_own_key(void *arg, const struct target *t)
 {
     const struct bed *b = arg;
-    char wanted[64];
-    snprintf(wanted, sizeof wanted, " %.*s ", SPAN_FMT(t->slug));
-    return strstr(b->own_keys, wanted) != NULL;
+    return holds(b->own_keys, t);
+}
+
+static const char *able; /* slugs, with blanks around each */
+
+static bool is_able(void *arg, const struct target *t)
+{
+    (void)arg;
+    return holds(able, t);
 }
 
 static const char *everything[] = {"*"}, *only_trio[] = {"x/trio"}, *only_best[] = {"best"},
@@ -130,7 +153,8 @@ struct row {
     const struct doing *doing;
     const char *own_keys, *models, *sticky;
     const struct key_options *key;
-    unsigned used, shown;
+    unsigned used, shown, wanted;
+    const char *able;
     uint64_t max_tokens, prompt_tokens;
     double max_cost;
     bool denies_collection, wants_zdr;
@@ -161,6 +185,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
     struct fault why;
     struct preferences preferences;
     struct bed b = {.doing = r->doing, .own_keys = r->own_keys};
+    able = r->able;
     arena_init(&arena, NULL, 1024);
     struct span model = span_text(r->model);
     uint8_t *asked = exact_copy(model);
@@ -174,6 +199,8 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
         .preferences = &preferences,
         .used = r->used,
         .shown = r->shown,
+        .wanted = r->wanted,
+        .is_able = r->able != NULL ? is_able : NULL,
         .prompt_tokens = r->prompt_tokens > 0 ? r->prompt_tokens : 1000,
         .output_tokens = 500,
         .max_tokens = r->max_tokens,
@@ -293,6 +320,18 @@ static void filters_are_hard(void **state)
         {"x/trio", "{\"sort\":\"price\"}", "openai anthropic azure", .used = UINT32_MAX},
         {"x/mixed", "{\"order\":[\"azure\"]}", "azure openai", .shown = MODALITY_IMAGE},
         {"x/mixed", NULL, "azure", .shown = MODALITY_IMAGE | MODALITY_AUDIO},
+        /* what they make, and in which protocol */
+        {"x/writer", NULL, "400 model: ", .wanted = MODALITY_IMAGE},
+        {"x/writer", NULL, "400 model: ", .wanted = MODALITY_IMAGE, .able = ""},
+        {"x/writer", "{\"only\":[\"azure\"]}", "400 model: ", .wanted = MODALITY_AUDIO},
+        {"x/painter", "{\"sort\":\"price\"}", "openai anthropic azure", .wanted = MODALITY_IMAGE},
+        {"x/painter", "{\"sort\":\"price\"}", "openai azure", .wanted = MODALITY_IMAGE,
+         .able = " openai  azure "},
+        {"x/painter", NULL, "503 no provider of this model is spoken to", .able = ""},
+        {"x/painter", "{\"ignore\":[\"azure\"]}",
+         "503 no provider of this model is left after protocol (2), provider.ignore (1)",
+         .able = " azure "},
+        {"x/trio", "{\"sort\":\"price\"}", "openai anthropic azure", .wanted = MODALITY_AUDIO},
         {"x/mixed", "{\"order\":[\"anthropic\"]}", "anthropic openai", .max_tokens = 2000},
         {"x/mixed", NULL, "openai", .max_tokens = 5000},
         {"x/mixed", "{\"order\":[\"azure\"]}", "azure anthropic", .prompt_tokens = 3000},

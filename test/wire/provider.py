@@ -14,6 +14,7 @@ import provider_clouds
 import provider_converse
 import provider_gemini
 import provider_invoke
+import provider_media
 import provider_messages
 import provider_responses
 
@@ -266,6 +267,9 @@ async def behave(x) -> None:
     """The default script."""
     path = x.request.target.partition("?")[0]
     own_id = ("x-request-id", "req_provider_0001")
+    if path in provider_media.PATHS:
+        await provider_media.behave(x, path)
+        return
     try:
         body = x.request.json
     except (ValueError, RecursionError):

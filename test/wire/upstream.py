@@ -28,6 +28,7 @@ from typing import Awaitable, Callable
 
 import misbehaviour
 import provider
+import provider_media
 
 HEAD_MAX = 1 << 20
 SLOTS = 300  # model names a gateway is configured with, one for each play()
@@ -70,7 +71,14 @@ class Request:
         return json.loads(self.body)
 
     @property
+    def parts(self) -> list:
+        """Of a form."""
+        return provider_media.parts_of(self.headers["content-type"], self.body)
+
+    @property
     def model(self) -> str:
+        if self.headers.get("content-type", "").startswith("multipart/"):
+            return next((p.value.decode() for p in self.parts if p.name == "model"), "")
         try:
             return str(self.json.get("model", ""))
         except (ValueError, AttributeError, RecursionError):

@@ -18,8 +18,9 @@ struct data_policy {
 struct target {
     unsigned index; /* among all that are configured; TARGET_UNLISTED: not one */
     unsigned slug_number, provider_slug_number; /* catalog_slug_number of it, and of "minimax" */
-    unsigned params, input;                     /* bits of enum capability and enum modality */
-    unsigned quantization;                      /* enum quantization */
+    unsigned params;                            /* bits of enum capability */
+    unsigned input, output; /* bits of enum modality; what nobody said is anything */
+    unsigned quantization;  /* enum quantization */
     struct data_policy policy;
     bool enabled, distillable;
     uint64_t context, max_output; /* tokens, 0: unknown */

@@ -15,12 +15,26 @@ enum api_protocol {
     API_MESSAGES,
     API_COUNT_TOKENS, /* of a Messages request */
     API_RESPONSES,
+    API_IMAGES,
+    API_SPEECH,
+    API_TRANSCRIPTIONS, /* of sound into text, like the next: these two come as forms */
+    API_TRANSLATIONS,
     API_OTHER,
 };
 
 static inline bool api_is_anthropics(enum api_protocol api)
 {
     return api == API_MESSAGES || api == API_COUNT_TOKENS;
+}
+
+/* Pictures and sound, which only pass: whatever kind of answer comes. */
+static inline bool api_is_media(enum api_protocol api)
+{
+    return api >= API_IMAGES && api <= API_TRANSLATIONS;
+}
+static inline bool api_takes_form(enum api_protocol api)
+{
+    return api == API_TRANSCRIPTIONS || api == API_TRANSLATIONS;
 }
 
 enum fault_kind {
@@ -65,6 +79,9 @@ struct fault_attempt {
     const char *provider, *endpoint, *type;
     unsigned status, latency_ms;
 };
+
+/* A 404 for a name that nothing has here, or that the caller must take for one. */
+void fault_unknown_model(struct fault *out, struct span name, const char *param);
 
 unsigned fault_status(const struct fault *f);
 const char *fault_type(const struct fault *f); /* "invalid_request_error", … */

@@ -36,12 +36,15 @@ struct noted_parameter {
 };
 
 struct openai_request {
-    struct span model; /* decoded; in the body when it has no escapes, else in the arena */
+    struct span model; /* who is asked */
+    struct span named; /* by the body, decoded: in it when it has no escapes, else in the arena */
     bool stream;
     bool wants_usage;  /* the client asked for the usage chunk itself */
     bool wants_cost;   /* usage: {include: true} */
     bool wants_base64; /* embeddings: vectors as base64 rather than numbers */
     bool lacks_model;  /* the path names it, or `models` does; the body has none */
+    bool wants_text;   /* transcriptions: the answer is to be no JSON */
+    bool wants_task;   /* images: an answer later, which a path that fixes the model has not */
     bool has_subject;  /* what the request is about is there: messages, prompt or input */
     bool has_options;  /* stream_options is there */
     bool needs_asking; /* a stream of this API says its usage only when it is asked to */
@@ -60,6 +63,7 @@ struct openai_request {
     struct noted_parameter *parameters, *last_parameter; /* in their order; in the arena */
     unsigned nparameters;
     struct span include_usage; /* the value inside stream_options, NULL when absent */
+    struct span boundary;      /* of a form (form_request.h), else empty */
     struct span betas;         /* the value of anthropic_beta when it is an array, else empty */
 };
 
@@ -67,10 +71,16 @@ struct openai_request {
 bool openai_request_read(struct span body, enum api_protocol api, struct arena *a,
                          struct openai_request *out, struct fault *why);
 
-/* The same for a request whose path fixes the model (contract 1.2): the body may leave it out, or
- * repeat it; another one is a 404. `model` outlives `out`. */
+/* The same for a request whose path fixes the model (contract 1.2): the body may leave it out, and whether
+ * it may name the one it does is not looked into. `model` outlives `out`. */
 bool openai_request_read_for(struct span model, struct span body, enum api_protocol api,
                              struct arena *a, struct openai_request *out, struct fault *why);
+
+/* The member of that name which is the gateway's own and no provider's; NULL when it is none. */
+const char *openai_request_own_member(struct span raw_key);
+
+/* Can a model be called so? False with *why. */
+bool openai_request_check_name(struct span name, struct fault *why);
 
 /* Does it have the member it is about? False with *why, a 400. */
 bool openai_request_is_complete(const struct openai_request *r, enum api_protocol api,

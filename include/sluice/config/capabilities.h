@@ -65,6 +65,9 @@ const char *modality_name(unsigned bit);
 const char *quantization_name(enum quantization q);
 const char *category_name(enum category c);
 
+/* What models of a category make, bits of enum modality. */
+unsigned category_output(enum category c);
+
 /* The bit or the value of that name; 0 or -1 when there is none. */
 unsigned capability_of(struct span name);
 int quantization_of(struct span name);

@@ -56,7 +56,7 @@ struct server_fetch_options {
 };
 
 struct server_options {
-    uint64_t body_max_bytes, bodies_in_flight_max_bytes, header_max_bytes;
+    uint64_t body_max_bytes, file_max_bytes, bodies_in_flight_max_bytes, header_max_bytes;
     unsigned connections_max, headers_max;
     unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     unsigned request_timeout_ms; /* gateway deadline of a whole request (contract 0.4: 408) */
@@ -169,7 +169,7 @@ struct model_options {
     uint64_t created; /* unix seconds, 0 unknown */
     enum category category;
     unsigned input, output; /* bits of enum modality */
-    unsigned known;         /* MODEL_INPUT: was it said? */
+    unsigned known;         /* MODEL_INPUT, MODEL_OUTPUT, MODEL_CATEGORY: were they said? */
     bool distillable;
     struct endpoint_options *endpoints; /* empty when this is an alias */
     unsigned nendpoints;
@@ -177,13 +177,22 @@ struct model_options {
     unsigned nalias;
 };
 
-enum { MODEL_INPUT = 1 };
+enum { MODEL_INPUT = 1, MODEL_OUTPUT = 2, MODEL_CATEGORY = 4 };
+
+/* What a key is for (contract 0.3). */
+enum key_scope {
+    SCOPE_WORKSPACE, /* calls models */
+    SCOPE_PIPELINE,  /* calls one of them */
+    SCOPE_ADMIN,     /* manages: /v1/byok */
+};
 
 struct key_options {
     const char *name;
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
-    struct text_list models;      /* "*" or model ids; never empty */
-    unsigned rpm, concurrency;    /* 0: no limit */
+    enum key_scope scope;
+    const char *pipeline;      /* SCOPE_PIPELINE: a model or an alias; else NULL */
+    struct text_list models;   /* "*" or model ids; never empty */
+    unsigned rpm, concurrency; /* 0: no limit */
     uint64_t tpm;
     uint64_t expires_unix_ms; /* 0: never */
     bool enabled;

@@ -30,6 +30,7 @@ struct plan_question {
     const struct preferences *preferences;
     unsigned used;                         /* bits of enum capability: parameters the request has */
     unsigned shown;                        /* bits of enum modality: what its messages hold */
+    unsigned wanted;                       /* likewise: what the answer is to be; 0: text, say */
     uint64_t prompt_tokens, output_tokens; /* estimates; 0: nobody knows */
     uint64_t max_tokens;                   /* asked for, 0: not */
     bool denies_collection, wants_zdr;     /* of the workspace: a request cannot weaken them */
@@ -43,6 +44,8 @@ struct plan_question {
 
     /* How a target does. What *out points to lives until the plan is made. */
     void (*look)(void *arg, const struct target *t, struct target_health *out);
+    /* Has its protocol anything of this kind? NULL: all have. */
+    bool (*is_able)(void *arg, const struct target *t);
     /* Has the caller keys of its own for that provider? NULL: nobody has. */
     bool (*has_own_key)(void *arg, const struct target *t);
     void *arg;
@@ -53,7 +56,9 @@ enum filter {
     FILTER_NONE,
     FILTER_KEY,
     FILTER_DISABLED,
+    FILTER_PROTOCOL,
     FILTER_MODALITY,
+    FILTER_OUTPUT,
     FILTER_ONLY,
     FILTER_IGNORE,
     FILTER_QUANTIZATION,

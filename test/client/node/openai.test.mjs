@@ -277,3 +277,46 @@ test('the demo, with no configuration at all', async () => {
         .stream({ ...request, tools: [weather] }).finalChatCompletion();
     assert.equal(called.choices[0].message.tool_calls[0].function.name, 'weather');
 });
+
+// Pictures and sound, at the base URL and where a path fixes the model.
+
+const sound = () => sdk.toFile(Buffer.alloc(1000), 'speech, nø.mp3', { type: 'audio/mpeg' });
+
+for (const [place, baseURL] of [['all', BASE_URL], ['one model', `${BASE_URL}/good`]]) {
+    const there = new OpenAI({ baseURL, apiKey: API_KEY, maxRetries: 0 });
+
+    test(`pictures, on the path of ${place}`, async () => {
+        const whole = await there.images.generate({ model: 'good', prompt: 'a bird', n: 2 });
+        assert.equal(whole.data.length, 2);
+        assert.equal(whole.usage.total_tokens, 18);
+        const events = await collect(await there.images.generate({
+            model: 'good', prompt: 'a bird', stream: true, partial_images: 1,
+        }));
+        assert.deepEqual(events.map((e) => e.type),
+            ['image_generation.partial_image', 'image_generation.completed']);
+        assert.equal(events[1].b64_json, whole.data[0].b64_json);
+    });
+
+    test(`speech, on the path of ${place}`, async () => {
+        const answer = await there.audio.speech.create({ model: 'good', input: 'x', voice: 'alloy' });
+        assert.equal(answer.headers.get('content-type'), 'audio/mpeg');
+        let size = 0;
+        for await (const piece of answer.body) size += piece.length;
+        assert.equal(size, 256 * 64);
+    });
+
+    test(`transcriptions, on the path of ${place}`, async () => {
+        const ask = (more) => sound().then((file) =>
+            there.audio.transcriptions.create({ model: 'good', file, ...more }));
+        assert.equal((await ask({ language: 'no' })).text, '1000 bytes in no');
+        assert.match(await ask({ response_format: 'vtt' }), /^WEBVTT\n/);
+        const events = await collect(await ask({ stream: true }));
+        assert.equal(events.at(-1).type, 'transcript.text.done');
+    });
+
+    test(`models, on the path of ${place}`, async () => {
+        const ids = (await collect(await there.models.list())).map((m) => m.id);
+        assert.ok(ids.includes('good'));
+        assert.equal(ids.length === 1, place === 'one model');
+    });
+}
