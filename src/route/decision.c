@@ -113,6 +113,8 @@ static void put_question(struct json_line *l, const struct plan_question *q)
         PUT(l, ",\"max_cost\":");
         json_line_double(l, q->max_cost_multiplier);
     }
+    if (q->has_own_key != NULL)
+        PUT(l, ",\"own_keys\":true");
     if (q->sticky.len > 0)
         PUT_TEXT(l, ",\"sticky\":", q->sticky);
     put_weights(l, &q->weights);

@@ -308,6 +308,8 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct dec
         return read_text(g, w->value, &d->request_id);
     if (IS("config"))
         return read_text(g, w->value, &d->config);
+    if (IS("own_keys"))
+        return read_flag(g, w->value, &d->asks_own_keys);
     if (IS("stream"))
         return read_flag(g, w->value, &d->is_stream);
     if (IS("error"))

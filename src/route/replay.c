@@ -55,15 +55,6 @@ static bool has_own_key(void *arg, const struct target *t)
     return e != NULL && e->has_own_key;
 }
 
-static bool had_own_keys(const struct decision *d)
-{
-    for (unsigned i = 0; i < d->nendpoints; i++) {
-        if (d->endpoints[i].has_own_key)
-            return true;
-    }
-    return false;
-}
-
 bool decision_remake(const struct decision *d, const struct catalog *c,
                      const struct route_weights *weights, struct arena *a, struct plan *out,
                      struct fault *why)
@@ -76,7 +67,7 @@ bool decision_remake(const struct decision *d, const struct catalog *c,
         q.weights = *weights;
     q.look = look;
     q.is_able = is_able;
-    q.has_own_key = had_own_keys(d) ? has_own_key : NULL;
+    q.has_own_key = d->asks_own_keys ? has_own_key : NULL;
     q.arg = (void *)(uintptr_t)d;
     return plan_make(&q, a, a, out, why);
 }

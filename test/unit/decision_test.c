@@ -70,6 +70,8 @@ static void make_fleet(struct rng *r, struct fleet *f)
     for (unsigned i = 0; i < MODELS; i++) {
         struct model_options *m = &f->models[i];
         *m = (struct model_options){.id = model_ids[i], .distillable = one_in(r, 2)};
+        m->known = one_in(r, 2) ? MODEL_OUTPUT : 0;
+        m->output = MODALITY_TEXT | below(r, 32);
         if (i >= MODELS - 2) {
             m->alias = f->alias[i - (MODELS - 2)];
             m->nalias = 3;

@@ -52,6 +52,7 @@ struct decision {
     uint64_t at_unix_ms;
     struct span request_id, config;
     bool is_stream;
+    bool asks_own_keys;            /* the caller might have had some, whether it had any or not */
     struct plan_question question; /* but for the catalog and how endpoints do */
     struct preferences preferences;
     struct key_options key;
