@@ -463,11 +463,13 @@ bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scr
     *out = (struct plan){.attempts = ARENA_ARRAY(scratch, struct planned_attempt, PLAN_ROOM)};
     rng_seed(&g.rng, q->seed);
     bool are_known = plan_models(&g, why);
+    if (!are_known)
+        out->n = 0;
     if (g.is_one_of_several)
         put_ill_behind(out);
     cut_rest(out);
     keep_attempts(out, a);
     if (are_known && out->n == 0)
         filter_explain(q, out->considered, out->nconsidered, why);
-    return are_known && out->n > 0;
+    return out->n > 0;
 }

@@ -257,6 +257,7 @@ static void ask(struct rng *r, const struct fleet *f, struct asked *g)
 static bool write_one(struct asked *g, struct plan *plan, struct fault *why, struct buf *line)
 {
     bool made = plan_make(&g->q, &g->a, &g->a, plan, why);
+    assert_true(made == (plan->n > 0));
     const struct decision_note note = {
         .at_unix_ms = 1763737239123,
         .request_id = SPAN_LIT("0190"),
