@@ -128,8 +128,8 @@ struct plan {
     unsigned nconsidered;
 };
 
-/* False with *why when there is nothing to try: no attempts then. Copies what lies in `model` into the arena; `scratch`
- * holds what was considered. */
+/* False with *why when there is nothing to try: no attempts then. Copies what lies in `model` into the
+ * arena; `scratch` holds what was considered. */
 bool plan_make(const struct plan_question *q, struct arena *a, struct arena *scratch,
                struct plan *out, struct fault *why);
 
