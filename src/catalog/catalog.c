@@ -148,7 +148,7 @@ struct catalog *catalog_new(const struct snapshot *s)
     c->slugs = xcalloc(s->nproviders + 1, sizeof *c->slugs);
     for (unsigned i = 0; i < s->nproviders; i++) {
         const struct provider_options *p = &s->providers[i];
-        c->slugs[i] = slug_make(span_text(p->name), &c->arena);
+        c->slugs[i] = arena_keep(&c->arena, slug_make(span_text(p->name), &c->arena));
         (void)number_slug(c, c->slugs[i]);
         must_put(&c->providers, span_text(p->name), p);
     }
@@ -196,6 +196,11 @@ unsigned catalog_slug_number(const struct catalog *c, struct span slug)
 {
     uintptr_t above = (uintptr_t)map_get(&c->slug_numbers, slug);
     return above > 0 ? (unsigned)(above - 1) : SLUG_UNKNOWN;
+}
+
+struct span catalog_provider_slug(const struct catalog *c, unsigned provider)
+{
+    return c->slugs[provider];
 }
 
 const struct target *catalog_targets(const struct catalog *c, unsigned *n)

@@ -495,7 +495,7 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     a->result = result;
     a->ended_us = clock_us();
     deadline_clear(&a->deadline);
-    metric_add(a->provider->attempts[result], 1);
+    metric_add(a->x->deployment->attempts[a->target->slug_number][result], 1);
     if (a->health != NULL && result == RESULT_CANCELLED && a->head_us == 0)
         health_given_up(a->health, a->ended_us - a->started_us, a->x->wants_stream);
     else if (a->health != NULL)

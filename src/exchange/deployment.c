@@ -108,9 +108,6 @@ static int provider_init(struct provider_runtime *p, struct gateway *g, struct s
                          struct err *why)
 {
     p->options = o;
-    for (unsigned r = 0; r < ATTEMPT_RESULTS; r++)
-        p->attempts[r] = metric_series(g->instruments.attempts,
-                                       (const char *[]){o->name, attempt_result_name(r)});
     if (o->protocol == PROTOCOL_DEMO)
         return 0;
     p->constant = constant_lines(o);
@@ -122,6 +119,28 @@ static int provider_init(struct provider_runtime *p, struct gateway *g, struct s
     return o->google.tokens == NULL || token_init(p, g, s, before, why) ? 0 : -1;
 }
 
+/* All that may be counted, from 0 on: what appears with a 1 is no increase to Prometheus. */
+static void declare_attempts(struct deployment *d, unsigned number, const char *name)
+{
+    struct metric_family *f = d->gateway->instruments.attempts;
+    for (unsigned r = 0; r < ATTEMPT_RESULTS && d->attempts[number][r] == NULL; r++)
+        d->attempts[number][r] = metric_series(f, (const char *[]){name, attempt_result_name(r)});
+}
+
+static void attempts_init(struct deployment *d)
+{
+    unsigned n;
+    const struct target *targets = catalog_targets(d->catalog, &n);
+    d->attempts = xcalloc(catalog_slugs(d->catalog) + 1, sizeof *d->attempts);
+    for (unsigned i = 0; i < n; i++)
+        declare_attempts(d, targets[i].slug_number, target_name(&targets[i]));
+    for (unsigned i = 0; i < d->snapshot->nproviders; i++) {
+        struct span slug = catalog_provider_slug(d->catalog, i);
+        if (d->snapshot->providers[i].any_model)
+            declare_attempts(d, catalog_slug_number(d->catalog, slug), (const char *)slug.at);
+    }
+}
+
 struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
                                   const struct deployment *before, struct err *why)
 {
@@ -131,6 +150,7 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
     d->since_unix = clock_unix_ms() / 1000;
     d->snapshot = snapshot_ref(s);
     d->catalog = catalog_new(s);
+    attempts_init(d);
     d->keyring = keyring_new(s);
     d->health = health_table_new(d->catalog, s, before != NULL ? before->health : NULL);
     d->providers = xcalloc(s->nproviders + 1, sizeof *d->providers);
@@ -168,6 +188,7 @@ void deployment_unref(struct deployment *d)
         free((void *)(uintptr_t)p->constant.at);
     }
     free(d->providers);
+    free(d->attempts);
     tls_context_unref(d->fetch_tls);
     health_table_free(d->health);
     keyring_free(d->keyring);

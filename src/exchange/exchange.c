@@ -637,7 +637,7 @@ static void note_failed_attempt(struct exchange *x, const struct attempt_failure
         x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
     x->tried[x->ntried++] = (struct fault_attempt){
         .provider = a->target->provider->name,
-        .endpoint = a->target->provider->name,
+        .endpoint = target_name(a->target),
         .type = attempt_result_name(f->result),
         .status = a->status,
         .latency_ms = (unsigned)((clock_us() - a->started_us) / 1000),

@@ -115,7 +115,7 @@ static void put_attempts(struct json_line *r, const struct exchange *x)
         if (x->ntried > 0)
             PUT(r, ",");
         put_attempt(r, &(struct fault_attempt){
-                           .endpoint = a->target->provider->name,
+                           .endpoint = target_name(a->target),
                            .type = attempt_result_name(a->result),
                            .status = a->status,
                            .latency_ms = (unsigned)((a->ended_us - a->started_us) / 1000),
@@ -153,7 +153,7 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     json_line_put(r, x->is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
     if (target != NULL) {
         PUT_TEXT(r, ",\"model\":", target->model_id);
-        PUT_TEXT(r, ",\"endpoint\":", span_text(target->provider->name));
+        PUT_TEXT(r, ",\"endpoint\":", target->slug);
     }
     put_attempts(r, x);
     PUT_WORD(r, ",\"outcome\":", outcome_name(x->outcome));
@@ -188,7 +188,7 @@ static void write_text(const struct exchange *x, const struct timings *t, struct
                      "tokens %llu+%llu %s%s id=%s",
                      x->status, http_method_name(x->method), SPAN_FMT(x->path),
                      SPAN_FMT(target != NULL ? span_sub(target->model_id, 0, 128) : SPAN_LIT("-")),
-                     target != NULL ? " via " : "", target != NULL ? target->provider->name : "",
+                     target != NULL ? " via " : "", target != NULL ? target_name(target) : "",
                      outcome_name(x->outcome), (double)t->duration_us / 1e3,
                      (double)t->ttft_us / 1e3, (double)t->overhead_us,
                      (unsigned long long)x->usage.prompt, (unsigned long long)x->usage.completion,

@@ -363,3 +363,31 @@ def test_workspace_keeps_prompts_where_they_are_safe(start, upstream, setting, f
         assert filter_name in answer.json["error"]["message"]
     answer, asked = ask(gw, upstream, "able", provider={"zdr": False})
     assert (answer.status, asked) == (200, ["alpha"])
+
+
+def test_endpoint_is_named_by_its_slug(start, upstream):
+    """Not only by its provider: in the record, in the error and in metrics; the provider stays beside it."""
+    gw = start(**configuration(upstream) | {"models": {"two": {"endpoints": [
+        {"provider": "alpha", "upstream_model": "alpha-two", "variant": "fp8"},
+        {"provider": "alpha", "upstream_model": "alpha-two", "variant": "turbo"}]}}})
+    wish = {"order": ["alpha/turbo", "alpha/fp8"]}
+    answer, asked = ask(gw, upstream, "two", provider=wish)
+    assert (answer.status, asked) == (200, ["alpha"])
+    assert answer.headers["x-sluice-provider"] == "alpha"
+    record = gw.record_of(answer.headers["x-request-id"])
+    assert record["endpoint"] == "alpha/turbo"
+    assert [a["endpoint"] for a in record["attempts"]] == ["alpha/turbo"]
+
+    upstream.scripts["alpha-two"] = refuse(500)
+    try:
+        answer, asked = ask(gw, upstream, "two", provider=wish)
+    finally:
+        del upstream.scripts["alpha-two"]
+    assert answer.status == 502 and asked == ["alpha", "alpha"]
+    named = [(a["provider"], a["endpoint"]) for a in answer.json["error"]["metadata"]["attempts"]]
+    assert named == [("alpha", "alpha/turbo"), ("alpha", "alpha/fp8")]
+    record = gw.record_of(answer.headers["x-request-id"])
+    assert [a["endpoint"] for a in record["attempts"]] == ["alpha/turbo", "alpha/fp8"]
+    counts = [gw.metric("sluice_upstream_attempts_total", endpoint=e, result=r)
+              for e in ("alpha/turbo", "alpha/fp8", "alpha") for r in ("ok", "5xx")]
+    assert counts == [1, 1, 0, 1, 0, 0]

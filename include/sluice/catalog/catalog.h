@@ -26,7 +26,7 @@ struct target {
     uint64_t context, max_output; /* tokens, 0: unknown */
     double input_pd,
         output_pd;    /* list prices of a token in pico-dollars; below 0: not both are known */
-    struct span slug; /* "minimax/fp8": slug.h */
+    struct span slug; /* "minimax/fp8": slug.h; NUL-ended */
     const struct provider_options *provider;
     unsigned provider_index;
     const struct price_options *price; /* never NULL; may be unknown */
@@ -38,6 +38,12 @@ struct target {
     uint64_t known_max_output;         /* 0: neither was looked up */
 };
 #define TARGET_UNLISTED UINT32_MAX
+
+/* What logs, metrics and errors call it: its slug. */
+static inline const char *target_name(const struct target *t)
+{
+    return (const char *)t->slug.at;
+}
 
 enum { RESOLUTION_GROUPS_MAX = 16 };
 
@@ -69,6 +75,8 @@ bool catalog_resolve(const struct catalog *c, struct span name, struct resolutio
 #define SLUG_UNKNOWN UINT32_MAX
 unsigned catalog_slugs(const struct catalog *c);
 unsigned catalog_slug_number(const struct catalog *c, struct span slug);
+/* By the snapshot's index of the provider; NUL-ended. */
+struct span catalog_provider_slug(const struct catalog *c, unsigned provider);
 
 /* All that are configured, by their index. */
 const struct target *catalog_targets(const struct catalog *c, unsigned *n);

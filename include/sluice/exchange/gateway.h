@@ -23,7 +23,6 @@ struct provider_runtime {
     struct pool *pool;          /* NULL for the demo provider */
     struct access_token *token; /* NULL: its credential never changes */
     struct span constant; /* head lines that never change: Host, credential, Accept-Encoding, … */
-    struct metric_series *attempts[ATTEMPT_RESULTS];
 };
 
 /* A snapshot put to work. Immutable but for its counters; every exchange holds the one it started
@@ -34,8 +33,9 @@ struct deployment {
     struct catalog *catalog;
     struct keyring *keyring;
     struct provider_runtime *providers; /* as many, in the order of snapshot->providers */
-    struct tls_context *fetch_tls;      /* for files that requests name by URL */
-    struct health_table *health;        /* how every endpoint does */
+    struct metric_series *(*attempts)[ATTEMPT_RESULTS]; /* by slug_number of a target */
+    struct tls_context *fetch_tls;                      /* for files that requests name by URL */
+    struct health_table *health;                        /* how every endpoint does */
     struct gateway *gateway;
     uint64_t since_unix; /* seconds: when it was put to work */
 };
