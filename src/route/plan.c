@@ -225,7 +225,7 @@ static void add_tier(struct planning *g, bool own)
         g->ranks[first - g->considered].place = rank_place(first, false);
     for (unsigned i = 0; i < best.n; i++) {
         const struct considered *c = &g->considered[best.at[i]];
-        add_attempt(g, c, own, place_of(g, c, c == first));
+        add_attempt(g, c, own, place_of(g, c, first != NULL && c == first));
     }
 }
 

@@ -1,6 +1,7 @@
 /* Which attempts a request is given, in which order, and why: rows of contract 2.1 to 2.4. */
 #include "unit.h"
 
+#include "sluice/base/rng.h"
 #include "sluice/config/capabilities.h"
 #include "sluice/route/plan.h"
 
@@ -583,6 +584,105 @@ static void eight_attempts_are_the_most(void **state)
     CHECK(rows);
 }
 
+/* --- hundreds ------------------------------------------------------------------------------------- */
+
+enum { MANY = 200 };
+
+static struct crowd {
+    struct quantiles latency, nothing;
+    bool is_open;
+    double cost;
+    char slug[32];
+} crowd[MANY];
+
+static void look_at_crowd(void *arg, const struct target *t, struct target_health *out)
+{
+    (void)arg;
+    struct crowd *c = &crowd[t->index];
+    *out = (struct target_health){
+        .latency = &c->latency, .throughput = &c->nothing, .is_open = c->is_open};
+}
+
+/* As the contract says it, without any shortcut: those that are open last, slow ones before them, then by
+ * cost, then by name. */
+static int by_price(const void *a, const void *b)
+{
+    const struct crowd *x = &crowd[*(const unsigned *)a], *y = &crowd[*(const unsigned *)b];
+    bool x_is_slow = x->latency.at[P50] > 0.5, y_is_slow = y->latency.at[P50] > 0.5;
+    if (x->is_open != y->is_open)
+        return x->is_open - y->is_open;
+    if (x_is_slow != y_is_slow)
+        return x_is_slow - y_is_slow;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    return strcmp(x->slug, y->slug);
+}
+
+static void make_crowd(uint64_t seed, struct endpoint_options at[MANY], unsigned order[MANY])
+{
+    static char variants[MANY][16];
+    struct rng rng;
+    rng_seed(&rng, seed);
+    for (unsigned i = 0; i < MANY; i++) {
+        uint64_t price = 1 + rng_below(&rng, 40);
+        snprintf(variants[i], sizeof variants[i], "v%u", i);
+        at[i] = (struct endpoint_options){.provider = OPENAI,
+                                          .upstream_model = "m",
+                                          .variant = variants[i],
+                                          .enabled = true,
+                                          .price = PRICE(price, price)};
+        crowd[i] = (struct crowd){
+            .latency = {.at = {(double)(1 + rng_below(&rng, 10)) / 10}, .samples = 1},
+            .is_open = rng_below(&rng, seed + 1) == 0,
+            .cost = (double)price * 1500,
+        };
+        snprintf(crowd[i].slug, sizeof crowd[i].slug, "openai/%s", variants[i]);
+        order[i] = i;
+    }
+    qsort(order, MANY, sizeof order[0], by_price);
+}
+
+static void check_crowd(uint64_t seed)
+{
+    static struct endpoint_options at[MANY];
+    unsigned order[MANY], beyond = 0;
+    make_crowd(seed, at, order);
+    struct model_options model = {.id = "x/many", .endpoints = at, .nendpoints = MANY};
+    const struct snapshot s = {
+        .providers = providers, .nproviders = PROVIDERS, .models = &model, .nmodels = 1};
+    struct catalog *c = catalog_new(&s);
+    struct arena a;
+    struct preferences p;
+    struct plan plan;
+    struct fault why;
+    arena_init(&a, NULL, 1024);
+    assert_true(preferences_read(SPAN_LIT("{\"sort\":\"price\",\"preferred_max_latency\":0.5}"),
+                                 SPAN_NONE, &a, &p, &why));
+    struct plan_question q = {.catalog = c,
+                              .model = SPAN_LIT("x/many"),
+                              .preferences = &p,
+                              .prompt_tokens = 1000,
+                              .output_tokens = 500,
+                              .weights = {1, 1, 1, 1},
+                              .look = look_at_crowd};
+    assert_true(plan_make(&q, &a, &a, &plan, &why));
+    assert_int_equal(plan.n, PLAN_ATTEMPTS_MAX);
+    for (unsigned i = 0; i < PLAN_ATTEMPTS_MAX; i++)
+        assert_row(seed, plan.attempts[i].target->index == order[i]);
+    for (unsigned i = 0; i < plan.nconsidered; i++)
+        beyond += plan.considered[i].dropped_by == FILTER_BEYOND;
+    assert_int_equal(beyond, MANY - PLAN_ATTEMPTS_MAX);
+    arena_fini(&a);
+    catalog_free(c);
+}
+
+static void the_best_of_hundreds_are_those_that_sorting_finds(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++)
+        check_crowd(seed);
+}
+
 static void everybody_is_told_why(void **state)
 {
     (void)state;
@@ -604,6 +704,8 @@ static void everybody_is_told_why(void **state)
     assert_true(plan_make(&q, &a, &a, &plan, &why));
     assert_int_equal(plan.nconsidered, 3);
     assert_int_equal(plan.considered[0].dropped_by, FILTER_IGNORE);
+    assert_true(plan.considered[0].cost < 0 && plan.considered[0].latency < 0); /* unknown */
+    assert_true(plan.considered[1].cost >= 0 && plan.considered[1].throughput < 0);
     assert_int_equal(plan.considered[1].dropped_by, FILTER_NONE);
     assert_true(plan.considered[2].is_open && plan.considered[2].dropped_by == FILTER_NONE);
     assert_int_equal(plan.attempts[0].place, PLACE_DRAWN);
@@ -657,6 +759,7 @@ int main(void)
         cmocka_unit_test(load_is_shared_by_the_squares_of_the_scores),
         cmocka_unit_test(the_rest_follows_by_score),
         cmocka_unit_test(eight_attempts_are_the_most),
+        cmocka_unit_test(the_best_of_hundreds_are_those_that_sorting_finds),
         cmocka_unit_test(everybody_is_told_why),
         cmocka_unit_test(a_name_without_end_does_not_fill_the_message),
     };
