@@ -101,7 +101,7 @@ void bed_run_for(struct bed *b, unsigned ms)
 struct hearing {
     bool answered;
     struct notes heard; /* but for the notes themselves */
-    char text[1024];
+    char text[STORE_NOTES_MAX * 21 + 1];
 };
 
 static void keep_heard(struct hearing *h, const struct notes *heard)
@@ -109,10 +109,14 @@ static void keep_heard(struct hearing *h, const struct notes *heard)
     size_t at = 0;
     h->answered = true;
     h->heard = *heard;
-    h->text[0] = '\0';
-    for (unsigned i = 0; i < heard->n; i++)
-        at += (size_t)snprintf(h->text + at, sizeof h->text - at, "%.*s ",
-                               SPAN_FMT(span_sub(heard->at[i], 0, 20)));
+    for (unsigned i = 0; i < heard->n; i++) {
+        struct span note = span_sub(heard->at[i], 0, 20);
+        if (note.len > 0)
+            memcpy(h->text + at, note.at, note.len);
+        at += note.len;
+        h->text[at++] = ' ';
+    }
+    h->text[at] = '\0';
 }
 
 static void on_hear(void *arg, const struct notes *heard)
