@@ -35,8 +35,8 @@ static void on_sink_writable(void *owner)
     struct exchange *x = owner;
     if (x->state == EXCHANGE_ENDED)
         return;
-    attempt_resume(&x->attempt);
-    lane_go_on(&x->lane);
+    attempt_resume(x->attempt);
+    lane_go_on(&x->attempt->lane);
 }
 
 static void end(struct exchange *x);
@@ -47,7 +47,7 @@ static void on_sink_closed(void *owner)
     if (x->state == EXCHANGE_ENDED)
         return;
     x->outcome = OUTCOME_CLIENT_GONE;
-    attempt_end(&x->attempt, RESULT_CANCELLED);
+    attempt_end(x->attempt, RESULT_CANCELLED);
     end(x);
 }
 
@@ -65,7 +65,7 @@ static void on_total_timeout(struct deadline *d)
     snprintf(why.message, sizeof why.message,
              "the request took longer than the gateway allows (server.request_timeout, %u s)",
              x->deployment->snapshot->server.request_timeout_ms / 1000);
-    attempt_end(&x->attempt, RESULT_TIMEOUT);
+    attempt_end(x->attempt, RESULT_TIMEOUT);
     exchange_fail(x, &why);
 }
 
@@ -200,6 +200,7 @@ struct exchange *exchange_open(struct gateway *g, struct sink *sink,
     x->deployment = deployment_ref(g->now);
     x->sink = sink;
     x->kind = kind;
+    x->attempt = &x->first;
     x->opened_us = clock_us();
     x->opened_unix_ms = clock_unix_ms();
     x->method = head->method;
@@ -245,7 +246,7 @@ static void let_go_of_body(struct exchange *x)
 static void free_later(struct later *later)
 {
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
-    lane_reset(&x->lane);
+    lane_reset(&x->first.lane);
     let_go_of_body(x);
     remote_media_unref(x->media);
     deployment_unref(x->deployment);
@@ -332,9 +333,8 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
 static void attempt_next(struct exchange *x)
 {
     if (x->nattempts > 0)
-        lane_reset(&x->lane);
-    x->relayed = x->dropped = x->warning = SPAN_NONE;
-    attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
+        lane_reset(&x->attempt->lane);
+    attempt_start(x->attempt, x, &x->plan.attempts[x->nattempts++]);
 }
 
 static void on_counted(struct exchange *x, uint64_t tokens, const struct fault *why)
@@ -522,9 +522,9 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
 
 /* --- attempts -------------------------------------------------------------------------------- */
 
-static void note_failed_attempt(struct exchange *x, const struct attempt_failure *f)
+static void note_failed_attempt(struct attempt *a, const struct attempt_failure *f)
 {
-    const struct attempt *a = &x->attempt;
+    struct exchange *x = a->x;
     if (x->ntried == ATTEMPTS_MAX)
         return;
     if (x->tried == NULL)
@@ -545,34 +545,17 @@ static void note_wait(struct exchange *x, const struct fault *f)
         x->retry_after_ms = wait_shorter(x->retry_after_ms, f->retry_after_ms);
 }
 
-void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f)
+void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
 {
-    note_failed_attempt(x, f);
+    struct exchange *x = a->x;
+    note_failed_attempt(a, f);
     note_wait(x, &f->fault);
-    attempt_end(&x->attempt, f->result);
+    attempt_end(a, f->result);
     bool may_go_on = x->state == EXCHANGE_ATTEMPTING && f->next_may_help;
     if (may_go_on && x->nattempts < x->plan.n)
         attempt_next(x);
     else
         exchange_fail(x, &f->fault);
-}
-
-void exchange_commit(struct exchange *x)
-{
-    if (x->state != EXCHANGE_ATTEMPTING)
-        return;
-    become(x, EXCHANGE_ANSWERING);
-    attempt_send_rest(&x->attempt);
-    if (!x->keeps_request) {
-        let_go_of_body(x);
-        arena_fini(&x->sending);
-    }
-    translation_end(x->attempt.translation);
-    remote_media_unref(x->media);
-    x->attempt.translation = NULL;
-    x->media = NULL;
-    x->request = NULL;
-    x->forward = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
@@ -589,6 +572,35 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
         .content_length = content_length,
     };
     sink_head(x->sink, &head);
+}
+
+/* What another attempt would need goes. */
+static void let_go_of_request(struct exchange *x)
+{
+    struct attempt *a = x->attempt;
+    attempt_send_rest(a);
+    if (!a->keeps_request) {
+        let_go_of_body(x);
+        arena_fini(&x->sending);
+    }
+    translation_end(a->translation);
+    remote_media_unref(x->media);
+    a->translation = NULL;
+    x->media = NULL;
+    x->request = NULL;
+    x->forward = x->fields = a->relayed = a->dropped = a->warning = SPAN_NONE;
+}
+
+void exchange_begin_answer(struct attempt *a, unsigned status, const char *content_type,
+                           int64_t content_length)
+{
+    struct exchange *x = a->x;
+    if (x->state != EXCHANGE_ATTEMPTING)
+        return;
+    if (!x->head_sent)
+        exchange_send_head(x, status, content_type, content_length);
+    become(x, EXCHANGE_ANSWERING);
+    let_go_of_request(x);
 }
 
 void exchange_finish(struct exchange *x)
@@ -630,8 +642,8 @@ static enum outcome outcome_of(const struct fault *why)
 static void answer_with_fault(struct exchange *x, const struct fault *why)
 {
     struct buf body = {0};
-    x->relayed = answer_fault_fields(x, why);
-    x->dropped = x->warning = SPAN_NONE;
+    x->attempt->relayed = answer_fault_fields(x, why);
+    x->attempt->dropped = x->attempt->warning = SPAN_NONE;
     if (fault_write_body(why, x->kind->api, x->request_id, x->tried, x->ntried, &body) < 0)
         buf_clear(&body);
     exchange_send_head(x, fault_status(why), "application/json", LENGTH_UNKNOWN);
@@ -646,7 +658,7 @@ void exchange_fail(struct exchange *x, const struct fault *why)
         return;
     x->outcome = outcome_of(why);
     x->error_type = fault_type(why);
-    attempt_end(&x->attempt, RESULT_CANCELLED);
+    attempt_end(x->attempt, RESULT_CANCELLED);
     if (!x->head_sent)
         answer_with_fault(x, why);
     else if (x->is_stream)
