@@ -31,7 +31,7 @@ void attempt_fail(struct attempt *a, enum attempt_result result, enum fault_kind
 {
     struct attempt_failure f = {
         .result = result,
-        .next_may_help = true,
+        .blame = BLAME_ENDPOINT,
         .fault = {.kind = kind},
     };
     snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %s", a->target->provider->name,
@@ -426,7 +426,7 @@ void attempt_translated(struct attempt *a)
     if (problem != NULL) {
         struct attempt_failure f = {
             .result = RESULT_UNSUPPORTED,
-            .next_may_help = translation_may_do_elsewhere(a->translation),
+            .blame = translation_may_do_elsewhere(a->translation) ? BLAME_MATCH : BLAME_REQUEST,
             .fault = *problem,
         };
         if (f.fault.param != NULL) /* the translation goes with the attempt */
@@ -486,7 +486,7 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     deadline_clear(&a->deadline);
     metric_add(a->provider->attempts[result], 1);
     if (a->health != NULL)
-        health_end(a->health, result, a->status);
+        health_end(a->health, result, a->blame);
     token_wait_cancel(&a->token_wait);
     bearer_unref(a->bearer);
     a->bearer = NULL;

@@ -7,10 +7,14 @@
 /* An event stream is passed on in whole events, all that one read completed in one write: the meter
  * looks at each, the usage chunk that only we asked for stays behind, and nothing half-said has
  * left when the provider breaks off. What a read leaves unfinished waits for the next one; past
- * HOLD_MAX it goes on in pieces, for then it cannot be the usage chunk. */
+ * HOLD_MAX it goes on in pieces, for then it cannot be the usage chunk.
+ *
+ * Events that only open the answer wait for the first that brings a part of it: until then another
+ * endpoint can give another answer. */
 
 enum {
     HOLD_MAX = 16 * 1024,
+    OPENING_MAX = 256 * 1024, /* a response begins by repeating its instructions, twice */
     EVENT_MAX = 16 * 1024 * 1024,
     DONE_GRACE_MS = 1000, /* from [DONE] to the end of the message */
 };
@@ -32,7 +36,7 @@ static struct span with_cost(struct attempt *a, struct span data, size_t end)
     return kept;
 }
 
-enum verdict { VERDICT_PASS, VERDICT_WITHHOLD, VERDICT_REPLACE, VERDICT_FAILED };
+enum verdict { VERDICT_PASS, VERDICT_WAIT, VERDICT_WITHHOLD, VERDICT_REPLACE, VERDICT_FAILED };
 
 static enum verdict look_at_chunk(struct attempt *a, const struct passing_event *e,
                                   struct span data, struct span *instead)
@@ -57,6 +61,15 @@ static enum verdict look_at_chunk(struct attempt *a, const struct passing_event 
     return VERDICT_REPLACE;
 }
 
+/* What brings nothing yet can wait, as long as nobody has answered. */
+static bool can_wait(const struct attempt *a, const struct passing_event *e)
+{
+    const struct passing *p = a->lane.passing;
+    return a->x->state == EXCHANGE_ATTEMPTING && a->first_token_us == 0 && e->finish.len == 0 &&
+           (p->only_opens == NULL || p->only_opens(e->type)) &&
+           buf_len(&a->lane.opening) < OPENING_MAX;
+}
+
 /* The last event. Without any before it that brought something, nobody has answered. */
 static enum verdict look_at_end(struct emitter *out, const struct passing_event *e,
                                 struct span data)
@@ -66,7 +79,8 @@ static enum verdict look_at_end(struct emitter *out, const struct passing_event 
     a->lane.done = true;
     if (e->usage.len > 0 || e->finish.len > 0)
         (void)look_at_chunk(a, e, data, &unused);
-    if (a->events > 0 || a->lane.errored || a->usage.source != USAGE_NONE)
+    bool has_counted = a->lane.passing->has_usage_chunk && a->usage.completion > 0;
+    if (a->x->state == EXCHANGE_ANSWERING || a->lane.finished || has_counted)
         return VERDICT_PASS;
     emitter_flush(out);
     lane_fail(a, "its stream ended without a chunk");
@@ -87,13 +101,15 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
     if (e.kind == EVENT_CHUNK && span_eq(name, SPAN_LIT("error"))) /* Groq */
         e.kind = EVENT_ERROR;
     struct span error = e.error.len > 0 ? e.error : data;
+    enum verdict verdict;
     switch (e.kind) {
     case EVENT_CHUNK:
-        return look_at_chunk(a, &e, data, instead);
+        verdict = look_at_chunk(a, &e, data, instead);
+        return verdict == VERDICT_PASS && can_wait(a, &e) ? VERDICT_WAIT : verdict;
     case EVENT_DONE:
         return look_at_end(out, &e, data);
     case EVENT_ERROR:
-        if (x->state == EXCHANGE_ATTEMPTING && a->events == 0) {
+        if (x->state == EXCHANGE_ATTEMPTING) {
             lane_fail_with_error(a, error);
             return VERDICT_FAILED;
         }
@@ -146,9 +162,27 @@ static void open_answer(struct attempt *a)
         exchange_send_head(a->x, 200, EVENT_STREAM_TYPE, LENGTH_NEVER);
 }
 
-static void begin_answer(struct attempt *a)
+/* What has waited goes first. */
+static void begin_answer(struct emitter *e)
 {
+    struct attempt *a = e->a;
+    if (a->x->state != EXCHANGE_ATTEMPTING)
+        return;
     exchange_begin_answer(a, 200, EVENT_STREAM_TYPE, LENGTH_NEVER);
+    emit(e, buf_span(&a->lane.opening));
+}
+
+/* False: the attempt has failed. */
+static bool let_wait(struct attempt *a, struct pieces *p)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        if (buf_add(&a->lane.opening, p->at[i]) < 0) {
+            lane_fail(a, "an event cannot be held: out of memory");
+            return false;
+        }
+    }
+    p->n = 0;
+    return true;
 }
 
 /* An event is complete. False: the exchange has failed, and `e` may hold nothing any more. */
@@ -158,15 +192,17 @@ static bool pass_event(struct attempt *a, struct emitter *e, struct pieces *p)
     struct span instead;
     switch (look(e, l->sse.data, l->sse.name, &instead)) {
     case VERDICT_PASS:
-        begin_answer(a);
+        begin_answer(e);
         emit_pieces(e, p);
         break;
+    case VERDICT_WAIT:
+        return let_wait(a, p);
     case VERDICT_WITHHOLD:
         p->n = 0;
         break;
     case VERDICT_REPLACE:
         p->n = 0;
-        begin_answer(a);
+        begin_answer(e);
         emit(e, instead);
         break;
     case VERDICT_FAILED:
@@ -181,11 +217,12 @@ static void keep_rest(struct attempt *a, struct emitter *e, struct pieces *rest,
 {
     struct pass_lane *l = &a->lane;
     bool between = l->sse.pending == 0; /* whole comments only: a provider's own keep-alive */
-    if (between || l->inside_event || pieces_len(rest) > HOLD_MAX) {
+    size_t most = a->x->state == EXCHANGE_ATTEMPTING ? OPENING_MAX : HOLD_MAX;
+    if (between || l->inside_event || pieces_len(rest) > most) {
         if (between)
             open_answer(a);
         else
-            begin_answer(a);
+            begin_answer(e);
         l->inside_event = !between;
         emit_pieces(e, rest);
         emitter_flush(e);
@@ -213,7 +250,7 @@ static void end_stream(struct attempt *a, struct emitter *e)
         lane_fail(a, "its stream ended before the answer did");
         return;
     }
-    begin_answer(a);
+    begin_answer(e);
     if (!l->done && l->errored && x->kind->api == API_RESPONSES) {
         emitter_flush(e);
         lane_end_with_fault(x, l->reported); /* an error event is no end there */
@@ -261,7 +298,8 @@ void event_lane_data(struct attempt *a, const struct span *spans, unsigned n, bo
     if (last && rest.n > 0 && sse_finish(&l->sse)) {
         if (!pass_event(a, &e, &rest))
             return;
-        emit(&e, SPAN_LIT("\n\n"));
+        if (x->state == EXCHANGE_ANSWERING)
+            emit(&e, SPAN_LIT("\n\n"));
     }
     if (last) {
         end_stream(a, &e);
@@ -271,6 +309,8 @@ void event_lane_data(struct attempt *a, const struct span *spans, unsigned n, bo
         emitter_flush(&e);
         buf_fini(&l->held);
     }
+    if (l->opening.at != NULL && x->state != EXCHANGE_ATTEMPTING)
+        buf_fini(&l->opening);
     if (l->done && x->state == EXCHANGE_ANSWERING)
         deadline_set(&a->deadline, DONE_GRACE_MS);
 }
@@ -284,6 +324,15 @@ void event_lane_open(struct attempt *a)
     sse_init(&l->sse, EVENT_MAX);
     l->prefix = ARENA_NEW(&x->arena, struct openai_prefix);
     openai_prefix_init(l->prefix);
+}
+
+void event_lane_release(struct attempt *a)
+{
+    struct emitter e;
+    emitter_init(&e, a);
+    begin_answer(&e);
+    emitter_flush(&e);
+    buf_fini(&a->lane.opening);
 }
 
 bool event_lane_broken(struct attempt *a)

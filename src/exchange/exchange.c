@@ -1,4 +1,5 @@
 #include "exchange_priv.h"
+#include "lanes.h"
 #include "signature.h"
 
 #include "sluice/base/log.h"
@@ -538,21 +539,33 @@ static void note_failed_attempt(struct attempt *a, const struct attempt_failure 
     };
 }
 
-/* Whichever endpoint is free first will do: a retry asks all of them again. */
-static void note_wait(struct exchange *x, const struct fault *f)
+/* Who says when to come back is not asked before, as long as there are others. A client that comes
+ * back asks all of them again: whichever is free first will do. */
+static void note_wait(struct attempt *a, const struct fault *f)
 {
-    if (f->kind == FAULT_UPSTREAM_RATE_LIMITED || f->kind == FAULT_UPSTREAM_UNAVAILABLE)
-        x->retry_after_ms = wait_shorter(x->retry_after_ms, f->retry_after_ms);
+    struct exchange *x = a->x;
+    bool is_busy = f->kind == FAULT_UPSTREAM_RATE_LIMITED || f->kind == FAULT_UPSTREAM_UNAVAILABLE;
+    if (!is_busy || f->retry_after_ms == 0)
+        return;
+    x->retry_after_ms = wait_shorter(x->retry_after_ms, f->retry_after_ms);
+    if (a->health != NULL)
+        health_cool(a->health, f->retry_after_ms);
 }
 
 void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
 {
     struct exchange *x = a->x;
+    bool may_go_on = x->state == EXCHANGE_ATTEMPTING && blame_leaves_hope(f->blame) &&
+                     x->nattempts < x->plan.n;
+    a->blame = f->blame;
+    note_wait(a, &f->fault);
+    if (!may_go_on && f->passes && !x->head_sent) {
+        error_lane_relay(a, &f->fault);
+        return;
+    }
     note_failed_attempt(a, f);
-    note_wait(x, &f->fault);
     attempt_end(a, f->result);
-    bool may_go_on = x->state == EXCHANGE_ATTEMPTING && f->next_may_help;
-    if (may_go_on && x->nattempts < x->plan.n)
+    if (may_go_on)
         attempt_next(x);
     else
         exchange_fail(x, &f->fault);

@@ -4,6 +4,7 @@
 #define SLUICE_EXCHANGE_PRIV_H
 
 #include "access_token.h"
+#include "blame.h"
 #include "dialect.h"
 #include "health.h"
 #include "reading.h"
@@ -50,6 +51,7 @@ struct pass_lane {
     struct turn_lane *turn;        /* LANE_TURN */
     struct large_answer *large;    /* LANE_WHOLE: being read elsewhere, or sent in pieces */
     struct buf held;               /* an unfinished event, or the whole document */
+    struct buf opening;            /* of a stream, until the first of its content: lanes.h */
 };
 
 /* --- one try at one endpoint: attempt.c ------------------------------------------------------------ */
@@ -90,6 +92,7 @@ struct attempt {
     uint32_t connect_us;
     unsigned status;            /* of the response, 0 before */
     enum attempt_result result; /* once ended */
+    enum blame blame;           /* once failed */
     uint64_t ended_us;
     bool retried; /* once, on a fresh connection, because a reused one was dead */
     bool paused;  /* the client is slow: the upstream is not read */
@@ -106,10 +109,12 @@ struct attempt {
     char finish_reason[24];
 };
 
-/* Why an attempt failed, and whether another endpoint might do better. */
+/* Why an attempt failed. */
 struct attempt_failure {
     enum attempt_result result;
-    bool next_may_help;
+    enum blame blame;
+    bool
+        passes; /* the provider's own words are in the lane, and may go to the client as they are */
     struct fault fault;
 };
 

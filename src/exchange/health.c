@@ -121,34 +121,14 @@ void health_begin(struct health *h)
     circuit_begin(&h->circuit, now_ms());
 }
 
-/* Does it say that the endpoint is not well, or only that the request was not? */
-static bool is_failure(enum attempt_result result, unsigned status)
-{
-    if (result != RESULT_STATUS_4XX)
-        return result != RESULT_OK;
-    switch (status) {
-    case 401:
-    case 402:
-    case 403:
-    case 404:
-    case 408:
-    case 409:
-    case 425:
-    case 429:
-        return true;
-    default:
-        return false;
-    }
-}
-
-void health_end(struct health *h, enum attempt_result result, unsigned status)
+void health_end(struct health *h, enum attempt_result result, enum blame blame)
 {
     uint64_t unix_ms = clock_unix_ms();
     if (result == RESULT_CANCELLED || result == RESULT_UNSUPPORTED) {
         circuit_forget(&h->circuit);
         return;
     }
-    bool ok = !is_failure(result, status);
+    bool ok = result == RESULT_OK || blame != BLAME_ENDPOINT;
     if (ok == (result == RESULT_OK)) /* a request at fault is no success either */
         stats_note_outcome(h->stats, ok, unix_ms);
     struct outcomes lately = stats_outcomes(h->stats, CIRCUIT_WINDOW_MS, unix_ms);

@@ -4,6 +4,8 @@
 #ifndef SLUICE_EXCHANGE_HEALTH_H
 #define SLUICE_EXCHANGE_HEALTH_H
 
+#include "blame.h"
+
 #include "sluice/exchange/instruments.h"
 #include "sluice/route/plan.h"
 
@@ -22,9 +24,9 @@ struct health *health_of(const struct health_table *t, const struct target *targ
  * is none (contract D-32). */
 void health_look(struct health *h, bool is_stream, struct target_health *out);
 
-/* An attempt begins, and has ended. `status`: of the response, 0: none came. */
+/* An attempt begins, and has ended; when it failed, by whose fault. */
 void health_begin(struct health *h);
-void health_end(struct health *h, enum attempt_result result, unsigned status);
+void health_end(struct health *h, enum attempt_result result, enum blame blame);
 /* The provider asked to be left alone for so long. */
 void health_cool(struct health *h, uint64_t for_ms);
 

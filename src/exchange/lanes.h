@@ -5,7 +5,9 @@
  *   turn_lane.c      an answer in another protocol than the client's: translated
  *   error_lane.c     an answer with a status of 400 or more
  *
- * pass_lane.c chooses by the response's head. */
+ * pass_lane.c chooses by the response's head. A stream's events that only open an answer (a role,
+ * message_start, response.created) wait in `opening` for the first that brings a part of it: until then
+ * another endpoint can be asked. */
 #ifndef SLUICE_EXCHANGE_LANES_H
 #define SLUICE_EXCHANGE_LANES_H
 
@@ -42,6 +44,8 @@ void event_lane_open(struct attempt *a);
 void event_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
 /* The upstream broke: true when all content was there, and the exchange has finished. */
 bool event_lane_broken(struct attempt *a);
+/* What has waited for content goes out without. */
+void event_lane_release(struct attempt *a);
 
 void document_lane_open(struct attempt *a, const struct http_head *head);
 void document_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
@@ -57,10 +61,13 @@ bool turn_lane_broken(struct attempt *a);
 bool turn_lane_ping(struct attempt *a);
 /* Ends the stream that was begun, in the protocol's words; false when that cannot be done. */
 bool turn_lane_end_with_fault(struct attempt *a, const struct fault *why);
+void turn_lane_release(struct attempt *a); /* likewise */
 void turn_lane_free(struct turn_lane *t);
 
 void error_lane_open(struct attempt *a, const struct http_head *head);
 void error_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
 void error_lane_end(struct attempt *a); /* what came will do */
+/* A fault of the request's, or one every endpoint would have: the provider's own body is the answer. */
+void error_lane_relay(struct attempt *a, const struct fault *said);
 
 #endif

@@ -59,8 +59,9 @@ void lane_sign(struct attempt *a, struct fault *said)
 
 void lane_fail_with_error(struct attempt *a, struct span error)
 {
-    struct attempt_failure f = {.result = RESULT_BROKEN, .next_may_help = true};
+    struct attempt_failure f = {.result = RESULT_BROKEN};
     provider_error_read(error, &f.fault);
+    f.blame = blame_for(a->status, f.fault.kind);
     lane_sign(a, &f.fault);
     exchange_attempt_failed(a, &f);
 }
@@ -168,6 +169,7 @@ void lane_reset(struct pass_lane *l)
     if (l->kind == LANE_WHOLE)
         document_lane_free(l);
     buf_fini(&l->held);
+    buf_fini(&l->opening);
     l->kind = LANE_NONE;
 }
 
@@ -198,7 +200,9 @@ void lane_end_with_fault(struct exchange *x, const struct fault *why)
     const struct pass_lane *l = &x->attempt->lane;
     if (l->kind == LANE_TURN && turn_lane_end_with_fault(x->attempt, why))
         return;
-    int rc = l->inside_event ? buf_add_text(&text, "\n\n") : 0;
+    int rc = buf_add(&text, buf_span(&l->opening)); /* the fault is told as what follows upon it */
+    if (rc == 0 && l->inside_event)
+        rc = buf_add_text(&text, "\n\n");
     if (rc == 0)
         rc = fault_write_stream(why, x->kind->api, span_text(x->request_id),
                                 &(struct fault_place){l->sequence, l->begun}, &text);
@@ -217,6 +221,20 @@ static bool wants_event(const struct exchange *x)
 {
     enum { RESPONSES_EVENT_EVERY = 6 };
     return x->kind->api != API_RESPONSES || x->signs_of_life % RESPONSES_EVENT_EVERY == 0;
+}
+
+/* A client that counts events shall not wait for an answer that has been opened. */
+static bool releases(struct attempt *a)
+{
+    bool is_turn = a->lane.kind == LANE_TURN;
+    if (buf_len(&a->lane.opening) == 0 || a->x->kind->api == API_CHAT ||
+        a->x->kind->api == API_COMPLETIONS)
+        return false;
+    if (is_turn)
+        turn_lane_release(a);
+    else
+        event_lane_release(a);
+    return true;
 }
 
 static bool passing_ping(struct attempt *a)
@@ -243,8 +261,8 @@ void lane_show_life(struct exchange *x)
     enum lane_kind kind = a->lane.kind;
     if (a->lane.inside_event)
         return;
-    if (wants_event(x) &&
-        ((kind == LANE_TURN && turn_lane_ping(a)) || (kind == LANE_EVENTS && passing_ping(a))))
+    if (wants_event(x) && (releases(a) || (kind == LANE_TURN && turn_lane_ping(a)) ||
+                           (kind == LANE_EVENTS && passing_ping(a))))
         return;
     (void)sink_data(x->sink, &comment, 1);
 }

@@ -33,6 +33,7 @@ struct turn_lane {
     struct buf wrapped;               /* the proof of reasoning under way */
     struct buf mended;                /* an event that was no UTF-8 */
     bool reads_stream, writes_stream; /* as a rule both or none */
+    bool has_content;                 /* more came than what opens an answer */
     bool has_failed;                  /* the upstream's fault is in `fault` */
     bool has_ended;                   /* the answer is complete, and written */
     bool out_of_memory;               /* a writer was */
@@ -127,6 +128,7 @@ static bool take_event(void *arg, const struct turn_event *e)
         return false;
     }
     account(a, e);
+    t->has_content |= e->kind != TURN_START && e->kind != TURN_USAGE;
     t->has_ended = e->kind == TURN_END;
     if (t->has_ended)
         t->who.ended = clock_unix_ms() / 1000;
@@ -267,34 +269,55 @@ static void fail(struct attempt *a)
 {
     struct turn_lane *t = a->lane.turn;
     struct attempt_failure f = {.result = RESULT_BROKEN, .fault = t->fault};
-    if (t->out_of_memory)
+    f.blame = blame_for(a->status, f.fault.kind);
+    if (t->out_of_memory) {
         f.fault = (struct fault){.kind = FAULT_OVERLOADED, .message = "its answer cannot be held"};
-    f.next_may_help = f.fault.kind != FAULT_INVALID_REQUEST;
+        f.blame = BLAME_MATCH;
+    }
     lane_sign(a, &f.fault);
     exchange_attempt_failed(a, &f);
 }
 
-/* Sends what this read made. `last`: the upstream's message is over, and its connection free again;
+/* What only opens the answer waits for what follows: no more than the writer repeats of the request. */
+static void let_wait(struct attempt *a)
+{
+    struct turn_lane *t = a->lane.turn;
+    t->out_of_memory |= buf_add(&a->lane.opening, buf_span(&out)) < 0;
+    empty_out();
+}
+
+/* Sends what has waited, if something has, and what this read made. */
+static void put(struct attempt *a, bool is_end)
+{
+    struct exchange *x = a->x;
+    const struct span spans[] = {buf_span(&a->lane.opening), buf_span(&out)};
+    unsigned first = spans[0].len == 0, n = (spans[1].len > 0) + !first;
+    if (n > 0 || is_end)
+        exchange_begin_answer(a, 200, EVENT_STREAM_TYPE, LENGTH_NEVER);
+    if (is_end) {
+        sink_end(x->sink, spans + first, n);
+    } else if (n > 0) {
+        if (sink_data(x->sink, spans + first, n) == FLOW_PAUSE)
+            attempt_pause(a);
+        exchange_note_activity(x);
+    }
+    empty_out();
+    buf_fini(&a->lane.opening);
+}
+
+/* Gives what this read made. `last`: the upstream's message is over, and its connection free again;
  * until then an answer that has ended waits, for a moment. */
 static void give(struct attempt *a, bool last)
 {
-    struct exchange *x = a->x;
     struct turn_lane *t = a->lane.turn;
-    struct span made = buf_span(&out);
-    if (made.len > 0)
-        exchange_begin_answer(a, 200, EVENT_STREAM_TYPE, LENGTH_NEVER);
-    if (t->has_ended && last) {
-        sink_end(x->sink, &made, made.len > 0);
-        empty_out();
+    bool is_end = t->has_ended && last;
+    if (t->has_content || a->x->state != EXCHANGE_ATTEMPTING)
+        put(a, is_end);
+    else
+        let_wait(a);
+    if (is_end) {
         lane_finish(a);
         return;
-    }
-    if (made.len > 0) {
-        enum flow flow = sink_data(x->sink, &made, 1);
-        empty_out();
-        if (flow == FLOW_PAUSE)
-            attempt_pause(a);
-        exchange_note_activity(x);
     }
     if (t->has_failed || t->out_of_memory)
         fail(a);
@@ -461,11 +484,17 @@ bool turn_lane_broken(struct attempt *a)
     return true;
 }
 
+void turn_lane_release(struct attempt *a)
+{
+    put(a, false);
+}
+
 bool turn_lane_ping(struct attempt *a)
 {
     struct exchange *x = a->x;
     struct turn_lane *t = a->lane.turn;
-    if (!t->writes_stream || t->dialect->client->ping == NULL ||
+    bool may_ping = t->writes_stream && a->x->state == EXCHANGE_ANSWERING;
+    if (!may_ping || t->dialect->client->ping == NULL ||
         t->dialect->client->ping(t->writer, &out) < 0 || buf_len(&out) == 0)
         return false;
     struct span frame = buf_span(&out);
@@ -480,8 +509,8 @@ bool turn_lane_end_with_fault(struct attempt *a, const struct fault *why)
     struct turn_event e = {.kind = TURN_FAULT, .fault = why};
     if (!a->lane.turn->writes_stream || !write_event(a, &e))
         return false;
-    struct span rest = buf_span(&out);
-    sink_end(x->sink, &rest, rest.len > 0);
+    const struct span spans[] = {buf_span(&a->lane.opening), buf_span(&out)};
+    sink_end(x->sink, spans, 2);
     empty_out();
     return true;
 }
