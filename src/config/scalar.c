@@ -215,6 +215,24 @@ static int schema_money(const struct option *o, struct buf *out)
 
 const struct option_type type_money = {"price", parse_money, NULL, write_money, schema_money};
 
+static int parse_share(const struct option *o, struct span text, void *at, struct err *why)
+{
+    return parse_with(o, text, at, why, value_share, format_money);
+}
+
+static int write_share(const struct writer *w, const struct option *o, const void *at)
+{
+    return write_with(w, o, at, format_money);
+}
+
+static int schema_share(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(out, "\"type\":\"number\",\"minimum\":0,\"maximum\":1");
+}
+
+const struct option_type type_share = {"share", parse_share, NULL, write_share, schema_share};
+
 /* ── moments, permissions, yes and no ────────────────────────────────────────────────────────── */
 
 static int parse_time(const struct option *o, struct span text, void *at, struct err *why)

@@ -602,9 +602,25 @@ static const struct object weights_object = {
     "asked first goes by the square of its score.",
     ROWS(weights_rows), .size = sizeof(struct route_weights)};
 
+static const struct option retry_budget_rows[] = {
+    {"ratio", &type_share, MEMBER(struct retry_budget_options, ratio_ppm), .fallback = "0.2",
+     .doc = "So many for each request."},
+    {"min_per_second", &type_number, MEMBER(struct retry_budget_options, min_per_second),
+     .fallback = "10", .max = 1000000,
+     .doc = "So many in any case, so that a gateway with little to do is not held to the share."},
+};
+static const struct object retry_budget_object = {
+    "routing.retry_budget",
+    "How many further attempts this process makes at endpoints that are not well (their circuit is "
+    "open, or they asked to be left alone), so that an outage is not multiplied. Attempts at "
+    "endpoints that are well are not counted.",
+    ROWS(retry_budget_rows), .size = sizeof(struct retry_budget_options)};
+
 static const struct option routing_rows[] = {
     {"weights", &type_group, MEMBER(struct routing_options, weights), .object = &weights_object,
      .doc = "Which endpoint is the better one."},
+    {"retry_budget", &type_group, MEMBER(struct routing_options, retry_budget),
+     .object = &retry_budget_object, .doc = "How often those are asked who are not well."},
 };
 static const struct object routing_object = {"routing", "Which endpoint is asked.",
                                              ROWS(routing_rows),

@@ -1,5 +1,6 @@
 #include "exchange_priv.h"
 #include "lanes.h"
+#include "retry.h"
 #include "signature.h"
 
 #include "sluice/base/log.h"
@@ -411,6 +412,7 @@ static void route(struct exchange *x)
         return;
     }
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
+    retry_earn(x);
     if (x->wants_stream) {
         x->is_stream = true;
         x->gateway->streams++;
@@ -528,8 +530,11 @@ static void note_failed_attempt(struct attempt *a, const struct attempt_failure 
     struct exchange *x = a->x;
     if (x->ntried == ATTEMPTS_MAX)
         return;
-    if (x->tried == NULL)
+    if (x->tried == NULL) {
         x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
+        x->first_said = ARENA_NEW(&x->arena, struct fault);
+        *x->first_said = f->fault;
+    }
     x->tried[x->ntried++] = (struct fault_attempt){
         .provider = a->target->provider->name,
         .endpoint = a->target->provider->name,
@@ -555,20 +560,29 @@ static void note_wait(struct attempt *a, const struct fault *f)
 void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
 {
     struct exchange *x = a->x;
-    bool may_go_on = x->state == EXCHANGE_ATTEMPTING && blame_leaves_hope(f->blame) &&
-                     x->nattempts < x->plan.n;
+    bool has_hope = x->state == EXCHANGE_ATTEMPTING && blame_leaves_hope(f->blame);
+    enum retry retry = has_hope ? retry_choose(x) : RETRY_NOBODY;
     a->blame = f->blame;
     note_wait(a, &f->fault);
-    if (!may_go_on && f->passes && !x->head_sent) {
+    if (retry == RETRY_NOBODY && f->passes && !x->head_sent) {
         error_lane_relay(a, &f->fault);
         return;
     }
     note_failed_attempt(a, f);
     attempt_end(a, f->result);
-    if (may_go_on)
+    struct fault why;
+    switch (retry) {
+    case RETRY_NEXT:
         attempt_next(x);
-    else
+        break;
+    case RETRY_NOBODY:
         exchange_fail(x, &f->fault);
+        break;
+    case RETRY_NO_BUDGET:
+        retry_explain(x, &why);
+        exchange_fail(x, &why);
+        break;
+    }
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */

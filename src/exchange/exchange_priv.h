@@ -207,9 +207,10 @@ struct exchange {
     unsigned nattempts;          /* started so far; the current one is the last */
     struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */
     unsigned ntried;
-    unsigned retry_after_ms; /* the shortest wait any of them asked for; 0: none did */
-    struct attempt *attempt; /* the one under way, or that answers; never NULL */
-    struct attempt first;    /* where it lies */
+    unsigned retry_after_ms;  /* the shortest wait any of them asked for; 0: none did */
+    struct fault *first_said; /* of those that failed; arena */
+    struct attempt *attempt;  /* the one under way, or that answers; never NULL */
+    struct attempt first;     /* where it lies */
 
     struct deadline total, keepalive;
     unsigned signs_of_life; /* since the client last got anything else */

@@ -172,6 +172,11 @@ void health_look(struct health *h, bool is_stream, struct target_health *out)
     };
 }
 
+bool health_is_well(const struct health *h)
+{
+    return !circuit_is_open(&h->circuit, now_ms());
+}
+
 const char *health_word(const struct health *h)
 {
     return circuit_word(&h->circuit, now_ms());

@@ -37,6 +37,9 @@ struct health_figures {
 };
 void health_note(struct health *h, const struct health_figures *f);
 
+/* Neither is its circuit open, nor has it asked to be left alone. */
+bool health_is_well(const struct health *h);
+
 /* "closed", "open", "half-open", "cooling" */
 const char *health_word(const struct health *h);
 

@@ -104,6 +104,9 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
                            "Access log records dropped because their reader was too slow.");
     i->fields_dropped = plain(r, METRIC_COUNTER, "sluice_dropped_fields_total",
                               "Members of requests that translations left out.");
+    i->retry_budget_exhausted = plain(r, METRIC_COUNTER, "sluice_retry_budget_exhausted_total",
+                                      "Requests for which nobody else was asked, because nobody "
+                                      "is well and the retry budget is used up.");
 }
 
 void instruments_fini(struct instruments *i)

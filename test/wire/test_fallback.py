@@ -17,7 +17,7 @@ import raw
 from free_port import free_port
 from gateway import Gateway
 from provider import DONE, chat_chunk, chat_events, event
-from upstream import SLOTS, slot_name
+from upstream import SLOTS, slot_name, until
 
 DOORS = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}
 PROTOCOLS = {"chat": "openai", "messages": "anthropic", "responses": "responses"}
@@ -384,3 +384,85 @@ def test_eight_attempts_are_the_most(start, upstream):
     assert [len(upstream.seen(n)) for n in names] == [1] * 8 + [0] * 2
     for n in names:
         del upstream.scripts[n]
+
+
+# How often those are asked who are not well.
+
+def fleet(upstream, names: str, **routing) -> dict:
+    """One model at several providers, each with a name of its own for it."""
+    return {"routing": routing,
+            "providers": {n: {"protocol": "openai", "base_url": upstream.base_url, "api_key": "k",
+                              "timeouts": {"first_byte": "500ms"}} for n in names.split()},
+            "models": {"m": {"endpoints": [{"provider": n, "upstream_model": f"{n}-m"}
+                                           for n in names.split()]}}}
+
+
+@pytest.fixture
+def failing(upstream):
+    """failing(name=script, …): how these providers answer for the time of the test."""
+    def play(**scripts) -> None:
+        upstream.scripts.update({f"{n}-m": script for n, script in scripts.items()})
+        played.extend(scripts)
+    played: list[str] = []
+    yield play
+    for n in played:
+        upstream.scripts.pop(f"{n}-m", None)
+
+
+def test_outage_of_all_is_not_multiplied(start, upstream, failing):
+    gw = start(**fleet(upstream, "one two three",
+                       retry_budget={"ratio": 0.2, "min_per_second": 0}))
+    failing(one=wrong(503), two=wrong(500), three=wrong(502))
+    order = {"provider": {"order": ["one", "two", "three"]}}
+    for _ in range(5):  # all are thought to be well, and all are asked
+        assert gw.chat("m", **order).status == 502
+    before, refused = len(upstream.requests), 0
+    for _ in range(40):
+        answer = gw.chat("m", **order)
+        assert answer.status in (502, 503)
+        refused += "retry budget" in answer.error["message"]
+        if "retry budget" in answer.error["message"]:
+            assert answer.status == 503 and "provider one" in answer.error["message"], \
+                "it says what the first said"
+    assert 40 <= len(upstream.requests) - before <= 40 + 9, "40 and a fifth, and what five earned"
+    assert 30 <= refused == gw.metric("sluice_retry_budget_exhausted_total")
+    # and when one of them is back, a request in time finds it
+    del upstream.scripts["two-m"]
+    answers = [gw.chat("m", provider={"order": ["two", "one"]}).status for _ in range(3)]
+    assert answers == [200] * 3
+
+
+def test_small_installation_may_always_try_all(start, upstream, failing):
+    gw = start(**fleet(upstream, "one two"))
+    failing(one=wrong(503), two=wrong(500))
+    for _ in range(25):
+        answer = gw.chat("m")
+        assert answer.headers["x-sluice-attempts"] == "2"
+    assert gw.metric("sluice_retry_budget_exhausted_total") == 0
+
+
+@pytest.mark.parametrize("ways", [("answers 500", "resets"), ("answers 429", "answers with nothing"),
+                                  ("answers 401", "is overloaded, in a 200")])
+def test_no_request_fails_while_somebody_is_well(start, upstream, failing, ways):
+    """Not even without any budget: falling over to who is well costs none."""
+    gw = start(**fleet(upstream, "one two three four five",
+                       retry_budget={"ratio": 0, "min_per_second": 0}))
+    failing(one=EITHER[ways[0]], four=EITHER[ways[1]])
+    answers = [gw.chat("m", stream=n % 2 == 0, provider={"order": ["one", "four", "two"]}
+                       if n % 3 == 0 else {}) for n in range(30)]
+    assert {a.status for a in answers} == {200}
+
+
+def test_who_fell_ill_since_the_plan_was_made_is_passed_over(start, upstream, failing):
+    """Both were well when the plan was made; while the first kept the request waiting, the second's
+    circuit opened: the third is asked."""
+    gw = start(**fleet(upstream, "one two three"))
+    failing(one=misbehaviour.silent, two=wrong(500))
+    with gw.client() as waiting:
+        waiting.send(raw.chat_bytes("m", provider={"order": ["one", "two", "three"]}))
+        until(lambda: upstream.seen("one-m"), what="the first to be asked")
+        for _ in range(5):
+            assert gw.chat("m", provider={"only": ["two"]}).status == 502
+        answer = waiting.response()
+    assert answer.status == 200 and answer.headers["x-sluice-provider"] == "three"
+    assert answer.headers["x-sluice-attempts"] == "2"

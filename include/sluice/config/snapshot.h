@@ -216,8 +216,15 @@ struct route_weights {
     unsigned price, throughput, latency, reliability;
 };
 
+/* How many further attempts there are at endpoints that are not well. */
+struct retry_budget_options {
+    unsigned ratio_ppm; /* of the requests */
+    unsigned min_per_second;
+};
+
 struct routing_options {
     struct route_weights weights;
+    struct retry_budget_options retry_budget;
 };
 
 struct snapshot {

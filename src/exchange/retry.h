@@ -1,0 +1,24 @@
+/* retry.h: who is asked once an attempt has failed, and whether anybody should be.
+ *
+ * A further attempt at an endpoint that is well costs nothing here: it is how a request survives the
+ * failures of others. One at an endpoint whose circuit is open, or which asked to be left alone, is
+ * likely to fail, too, and takes one of the gateway's allowance (routing.retry_budget): so that where
+ * everybody fails, each request does not become eight. */
+#ifndef SLUICE_EXCHANGE_RETRY_H
+#define SLUICE_EXCHANGE_RETRY_H
+
+#include "exchange_priv.h"
+
+enum retry {
+    RETRY_NEXT,      /* plan.attempts[nattempts] it is; it may have changed its place */
+    RETRY_NOBODY,    /* all have been asked */
+    RETRY_NO_BUDGET, /* there are others, none of them is well, and the allowance is used up */
+};
+
+/* A request has come: what it earns. */
+void retry_earn(struct exchange *x);
+enum retry retry_choose(struct exchange *x);
+/* What the first attempt said, and why nobody else was asked. */
+void retry_explain(const struct exchange *x, struct fault *why);
+
+#endif
