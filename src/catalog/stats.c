@@ -164,6 +164,16 @@ const struct quantiles *stats_quantiles(struct stats *s, enum stat_kind which, u
     return &s->told[which].known;
 }
 
+double stats_quantile(struct stats *s, enum stat_kind which, double share, uint64_t now_unix_ms,
+                      uint32_t *samples)
+{
+    move(s, now_unix_ms);
+    *samples = 0;
+    for (unsigned b = 0; b < BUCKETS; b++)
+        *samples += s->total[which][b];
+    return value_at(s->total[which], share * *samples) / (which == STAT_THROUGHPUT ? 1e3 : 1e6);
+}
+
 struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_unix_ms)
 {
     move(s, now_unix_ms);

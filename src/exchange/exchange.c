@@ -1,4 +1,5 @@
 #include "exchange_priv.h"
+#include "hedge.h"
 #include "lanes.h"
 #include "retry.h"
 #include "signature.h"
@@ -38,6 +39,8 @@ static void on_sink_writable(void *owner)
     if (x->state == EXCHANGE_ENDED)
         return;
     attempt_resume(x->attempt);
+    if (x->rival != NULL) /* a comment of its may have met a slow client */
+        attempt_resume(x->rival);
     lane_go_on(&x->attempt->lane);
 }
 
@@ -49,6 +52,7 @@ static void on_sink_closed(void *owner)
     if (x->state == EXCHANGE_ENDED)
         return;
     x->outcome = OUTCOME_CLIENT_GONE;
+    hedge_stop(x);
     attempt_end(x->attempt, RESULT_CANCELLED);
     end(x);
 }
@@ -67,6 +71,7 @@ static void on_total_timeout(struct deadline *d)
     snprintf(why.message, sizeof why.message,
              "the request took longer than the gateway allows (server.request_timeout, %u s)",
              x->deployment->snapshot->server.request_timeout_ms / 1000);
+    hedge_stop(x);
     attempt_end(x->attempt, RESULT_TIMEOUT);
     exchange_fail(x, &why);
 }
@@ -249,6 +254,7 @@ static void free_later(struct later *later)
 {
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
     lane_reset(&x->first.lane);
+    hedge_close(x);
     let_go_of_body(x);
     remote_media_unref(x->media);
     deployment_unref(x->deployment);
@@ -336,7 +342,9 @@ static void attempt_next(struct exchange *x)
 {
     if (x->nattempts > 0)
         lane_reset(&x->attempt->lane);
-    attempt_start(x->attempt, x, &x->plan.attempts[x->nattempts++]);
+    x->nattempts++;
+    hedge_watch(x);
+    attempt_start(x->attempt, x, &x->plan.attempts[x->nattempts - 1]);
 }
 
 static void on_counted(struct exchange *x, uint64_t tokens, const struct fault *why)
@@ -362,12 +370,6 @@ static void look(void *arg, const struct target *t, struct target_health *out)
     health_look(health_of(x->deployment->health, t), x->wants_stream, out);
 }
 
-/* A seventh of two bytes a token is about what tokenizers make of prose and of code. */
-static uint64_t about_tokens(uint64_t bytes)
-{
-    return bytes * 2 / 7;
-}
-
 static bool make_plan(struct exchange *x, struct fault *why)
 {
     enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
@@ -375,6 +377,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
     struct preferences preferences;
     if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
         return false;
+    x->may_hedge = !preferences.forbids_hedge;
     struct plan_question q = {
         .catalog = x->deployment->catalog,
         .key = x->key,
@@ -382,7 +385,7 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .preferences = &preferences,
         .used = r->asked.params,
         .shown = x->shown,
-        .prompt_tokens = about_tokens(x->bytes_in),
+        .prompt_tokens = exchange_prompt_estimate(x),
         .output_tokens = r->asked.max_tokens > 0 && r->asked.max_tokens < ANSWER_TOKENS
                              ? r->asked.max_tokens
                              : ANSWER_TOKENS,
@@ -413,6 +416,7 @@ static void route(struct exchange *x)
     }
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
     retry_earn(x);
+    hedge_open(x);
     if (x->wants_stream) {
         x->is_stream = true;
         x->gateway->streams++;
@@ -525,23 +529,31 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
 
 /* --- attempts -------------------------------------------------------------------------------- */
 
-static void note_failed_attempt(struct attempt *a, const struct attempt_failure *f)
+void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t estimated_cost_pd)
 {
     struct exchange *x = a->x;
     if (x->ntried == ATTEMPTS_MAX)
         return;
-    if (x->tried == NULL) {
+    if (x->tried == NULL)
         x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
-        x->first_said = ARENA_NEW(&x->arena, struct fault);
-        *x->first_said = f->fault;
-    }
     x->tried[x->ntried++] = (struct fault_attempt){
         .provider = a->target->provider->name,
         .endpoint = a->target->provider->name,
-        .type = attempt_result_name(f->result),
+        .type = attempt_result_name(result),
         .status = a->status,
         .latency_ms = (unsigned)((clock_us() - a->started_us) / 1000),
+        .estimated_cost_pd = estimated_cost_pd,
     };
+}
+
+static void note_failed_attempt(struct attempt *a, const struct attempt_failure *f)
+{
+    struct exchange *x = a->x;
+    exchange_note_tried(a, f->result, 0);
+    if (x->first_said == NULL) {
+        x->first_said = ARENA_NEW(&x->arena, struct fault);
+        *x->first_said = f->fault;
+    }
 }
 
 /* Who says when to come back is not asked before, as long as there are others. A client that comes
@@ -561,9 +573,16 @@ void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
 {
     struct exchange *x = a->x;
     bool has_hope = x->state == EXCHANGE_ATTEMPTING && blame_leaves_hope(f->blame);
-    enum retry retry = has_hope ? retry_choose(x) : RETRY_NOBODY;
+    bool is_one_of_two = a == x->rival || (x->rival != NULL && has_hope);
     a->blame = f->blame;
     note_wait(a, &f->fault);
+    if (is_one_of_two) {
+        note_failed_attempt(a, f);
+        attempt_end(a, f->result);
+        hedge_go_on_without(a);
+        return;
+    }
+    enum retry retry = has_hope ? retry_choose(x) : RETRY_NOBODY;
     if (retry == RETRY_NOBODY && f->passes && !x->head_sent) {
         error_lane_relay(a, &f->fault);
         return;
@@ -624,6 +643,7 @@ void exchange_begin_answer(struct attempt *a, unsigned status, const char *conte
     struct exchange *x = a->x;
     if (x->state != EXCHANGE_ATTEMPTING)
         return;
+    hedge_decide(a);
     if (!x->head_sent)
         exchange_send_head(x, status, content_type, content_length);
     become(x, EXCHANGE_ANSWERING);
@@ -685,6 +705,7 @@ void exchange_fail(struct exchange *x, const struct fault *why)
         return;
     x->outcome = outcome_of(why);
     x->error_type = fault_type(why);
+    hedge_stop(x);
     attempt_end(x->attempt, RESULT_CANCELLED);
     if (!x->head_sent)
         answer_with_fault(x, why);

@@ -200,17 +200,20 @@ struct exchange {
     struct span fields;  /* field lines every answer carries; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
+    bool may_hedge;
     bool holds_proofs; /* of reasoning, in our wrapping: nobody else can read them */
     unsigned shown;    /* enum modality: what its messages hold, where any endpoint minds */
     bool holds_urls;   /* Messages: something is named by its URL */
     struct plan plan;
-    unsigned nattempts;          /* started so far; the current one is the last */
-    struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */
+    unsigned nattempts;          /* started so far */
+    struct fault_attempt *tried; /* those that came to nothing, ATTEMPTS_MAX at most; arena */
     unsigned ntried;
     unsigned retry_after_ms;  /* the shortest wait any of them asked for; 0: none did */
     struct fault *first_said; /* of those that failed; arena */
     struct attempt *attempt;  /* the one under way, or that answers; never NULL */
-    struct attempt first;     /* where it lies */
+    struct attempt *rival;    /* beside it, until one of the two has content: hedge.h; or NULL */
+    struct attempt first;     /* where `attempt` lies, unless that was a rival */
+    struct hedge *hedge;      /* arena; NULL: there is to be none */
 
     struct deadline total, keepalive;
     unsigned signs_of_life; /* since the client last got anything else */
@@ -243,6 +246,14 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
  * other attempt from here on. Nothing more happens when it is told again. */
 void exchange_begin_answer(struct attempt *a, unsigned status, const char *content_type,
                            int64_t content_length);
+/* The attempt has come to nothing: for the record, and for an error that names all. */
+void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t estimated_cost_pd);
+/* About how many tokens its prompt has: a seventh of two bytes a token is what tokenizers make of prose
+ * and of code. */
+static inline uint64_t exchange_prompt_estimate(const struct exchange *x)
+{
+    return x->bytes_in * 2 / 7;
+}
 /* Everything has been handed to the sink. */
 void exchange_finish(struct exchange *x);
 void exchange_note_activity(

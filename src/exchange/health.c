@@ -177,6 +177,25 @@ bool health_is_well(const struct health *h)
     return !circuit_is_open(&h->circuit, now_ms());
 }
 
+static enum stat_kind wait_kind(bool is_stream)
+{
+    return is_stream ? STAT_TTFT : STAT_DURATION;
+}
+
+unsigned health_patience_ms(const struct health *h, bool is_stream, unsigned percent)
+{
+    enum { SAMPLES_MIN = 20 };
+    uint32_t samples;
+    double seconds = stats_quantile(h->stats, wait_kind(is_stream), percent / 100.0,
+                                    clock_unix_ms(), &samples);
+    return samples < SAMPLES_MIN ? 0 : (unsigned)(seconds * 1e3) + 1;
+}
+
+void health_note_wait(struct health *h, bool is_stream, uint64_t waited_us)
+{
+    stats_note(h->stats, wait_kind(is_stream), waited_us, clock_unix_ms());
+}
+
 const char *health_word(const struct health *h)
 {
     return circuit_word(&h->circuit, now_ms());

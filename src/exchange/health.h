@@ -40,6 +40,12 @@ void health_note(struct health *h, const struct health_figures *f);
 /* Neither is its circuit open, nor has it asked to be left alone. */
 bool health_is_well(const struct health *h);
 
+/* After how long most are over, in ms: so many per cent of its first tokens, or of its whole answers, came
+ * within that. 0: too few were seen to tell. */
+unsigned health_patience_ms(const struct health *h, bool is_stream, unsigned percent);
+/* An answer took at least so long, and was then waited for no longer. */
+void health_note_wait(struct health *h, bool is_stream, uint64_t waited_us);
+
 /* "closed", "open", "half-open", "cooling" */
 const char *health_word(const struct health *h);
 

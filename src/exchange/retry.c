@@ -45,6 +45,11 @@ static bool move_up_who_is_well(struct exchange *x, bool of_same_model)
     return false;
 }
 
+bool retry_prefers_who_is_well(struct exchange *x)
+{
+    return move_up_who_is_well(x, true);
+}
+
 enum retry retry_choose(struct exchange *x)
 {
     if (x->nattempts == x->plan.n)

@@ -18,6 +18,8 @@ enum retry {
 /* A request has come: what it earns. */
 void retry_earn(struct exchange *x);
 enum retry retry_choose(struct exchange *x);
+/* Is somebody well who is as good as the next of the plan? Then it is the next. */
+bool retry_prefers_who_is_well(struct exchange *x);
 /* What the first attempt said, and why nobody else was asked. */
 void retry_explain(const struct exchange *x, struct fault *why);
 

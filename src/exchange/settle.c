@@ -142,6 +142,8 @@ static void put_attempt(struct record *r, const struct fault_attempt *a)
     PUT_WORD(r, ",\"result\":", a->type);
     PUT_NUMBER(r, ",\"status\":", a->status);
     PUT_NUMBER(r, ",\"ms\":", a->latency_ms);
+    if (a->estimated_cost_pd > 0)
+        PUT_NUMBER(r, ",\"estimated_cost_pd\":", a->estimated_cost_pd);
     PUT(r, "}");
 }
 

@@ -171,6 +171,8 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct pre
         return read_bool(g, w, &p->wants_zdr);
     if (IS("enforce_distillable_text"))
         return read_bool(g, w, &p->wants_distillable);
+    if (IS("hedge"))
+        return read_unless(g, w, &p->forbids_hedge);
     return true;
 #undef IS
 }

@@ -59,6 +59,7 @@ struct fault {
 struct fault_attempt {
     const char *provider, *endpoint, *type;
     unsigned status, latency_ms;
+    uint64_t estimated_cost_pd; /* of what was cancelled; 0: nothing, or nobody knows */
 };
 
 unsigned fault_status(const struct fault *f);

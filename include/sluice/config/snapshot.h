@@ -222,9 +222,18 @@ struct retry_budget_options {
     unsigned min_per_second;
 };
 
+/* When a second attempt is made beside a slow one. */
+#define HEDGE_AFTER_QUANTILE 0x80000000u
+struct hedge_options {
+    bool enabled;
+    unsigned after; /* ms; or with HEDGE_AFTER_QUANTILE, a percentile of the endpoint's own times */
+    unsigned max_share_ppm; /* of the requests */
+};
+
 struct routing_options {
     struct route_weights weights;
     struct retry_budget_options retry_budget;
+    struct hedge_options hedge;
 };
 
 struct snapshot {

@@ -51,6 +51,7 @@ struct gateway {
     struct deadline quiet;       /* a while after the last request has ended */
     struct rng rng;
     struct allowance retries; /* attempts at endpoints that are not well */
+    struct allowance hedges;  /* attempts beside slow ones */
     struct deployment *now;
     struct exchange *exchanges; /* all that are open, for drain and for shutdown */
     unsigned inflight, streams;

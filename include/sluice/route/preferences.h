@@ -35,6 +35,7 @@ struct preferences {
     bool allows_fallbacks;  /* true unless it says false */
     bool drops_parameters;  /* require_parameters: false */
     bool denies_collection, wants_zdr, wants_distillable;
+    bool forbids_hedge;                         /* hedge: false */
     struct span models[PREFERENCES_MODELS_MAX]; /* to fall back on */
     unsigned nmodels;
 };
