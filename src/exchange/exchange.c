@@ -1,11 +1,9 @@
 #include "exchange_priv.h"
 #include "hedge.h"
-#include "lanes.h"
 #include "retry.h"
 #include "signature.h"
 
 #include "sluice/base/log.h"
-#include "sluice/base/wait.h"
 #include "sluice/net/offload.h"
 
 #include <assert.h>
@@ -338,7 +336,7 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
 
 /* --- may it --------------------------------------------------------------------------------- */
 
-static void attempt_next(struct exchange *x)
+void exchange_attempt_next(struct exchange *x)
 {
     if (x->nattempts > 0)
         lane_reset(&x->attempt->lane);
@@ -422,7 +420,7 @@ static void route(struct exchange *x)
         x->gateway->streams++;
         exchange_note_activity(x);
     }
-    attempt_next(x);
+    exchange_attempt_next(x);
 }
 
 /* Admission and where the conversation was are asked for at the same time. */
@@ -525,83 +523,6 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
     }
     become(x, EXCHANGE_READING);
     reading_of_request(x, on_request_read);
-}
-
-/* --- attempts -------------------------------------------------------------------------------- */
-
-void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t estimated_cost_pd)
-{
-    struct exchange *x = a->x;
-    if (x->ntried == ATTEMPTS_MAX)
-        return;
-    if (x->tried == NULL)
-        x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
-    x->tried[x->ntried++] = (struct fault_attempt){
-        .provider = a->target->provider->name,
-        .endpoint = a->target->provider->name,
-        .type = attempt_result_name(result),
-        .status = a->status,
-        .latency_ms = (unsigned)((clock_us() - a->started_us) / 1000),
-        .estimated_cost_pd = estimated_cost_pd,
-    };
-}
-
-static void note_failed_attempt(struct attempt *a, const struct attempt_failure *f)
-{
-    struct exchange *x = a->x;
-    exchange_note_tried(a, f->result, 0);
-    if (x->first_said == NULL) {
-        x->first_said = ARENA_NEW(&x->arena, struct fault);
-        *x->first_said = f->fault;
-    }
-}
-
-/* Who says when to come back is not asked before, as long as there are others. A client that comes
- * back asks all of them again: whichever is free first will do. */
-static void note_wait(struct attempt *a, const struct fault *f)
-{
-    struct exchange *x = a->x;
-    bool is_busy = f->kind == FAULT_UPSTREAM_RATE_LIMITED || f->kind == FAULT_UPSTREAM_UNAVAILABLE;
-    if (!is_busy || f->retry_after_ms == 0)
-        return;
-    x->retry_after_ms = wait_shorter(x->retry_after_ms, f->retry_after_ms);
-    if (a->health != NULL)
-        health_cool(a->health, f->retry_after_ms);
-}
-
-void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
-{
-    struct exchange *x = a->x;
-    bool has_hope = x->state == EXCHANGE_ATTEMPTING && blame_leaves_hope(f->blame);
-    bool is_one_of_two = a == x->rival || (x->rival != NULL && has_hope);
-    a->blame = f->blame;
-    note_wait(a, &f->fault);
-    if (is_one_of_two) {
-        note_failed_attempt(a, f);
-        attempt_end(a, f->result);
-        hedge_go_on_without(a);
-        return;
-    }
-    enum retry retry = has_hope ? retry_choose(x) : RETRY_NOBODY;
-    if (retry == RETRY_NOBODY && f->passes && !x->head_sent) {
-        error_lane_relay(a, &f->fault);
-        return;
-    }
-    note_failed_attempt(a, f);
-    attempt_end(a, f->result);
-    struct fault why;
-    switch (retry) {
-    case RETRY_NEXT:
-        attempt_next(x);
-        break;
-    case RETRY_NOBODY:
-        exchange_fail(x, &f->fault);
-        break;
-    case RETRY_NO_BUDGET:
-        retry_explain(x, &why);
-        exchange_fail(x, &why);
-        break;
-    }
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */

@@ -237,7 +237,9 @@ struct exchange {
 
 /* An estimate of a prompt's tokens, which says that it is one: the provider has no counter. */
 void exchange_count_here(struct exchange *x);
-/* The attempt cannot go on: the next one, or the end. */
+/* The next of the plan. */
+void exchange_attempt_next(struct exchange *x);
+/* The attempt cannot go on: the next one, or the end. retry.c */
 void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f);
 /* Sends the answer's head, with the upstream's fields where there are any. */
 void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,

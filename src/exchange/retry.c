@@ -1,6 +1,19 @@
 #include "retry.h"
 
+#include "hedge.h"
+#include "lanes.h"
+
+#include "sluice/base/wait.h"
+
 #include <stdio.h>
+
+/* --- whom, and whether ------------------------------------------------------------------------------ */
+
+enum retry {
+    RETRY_NEXT,      /* plan.attempts[nattempts] it is; it may have changed its place */
+    RETRY_NOBODY,    /* all have been asked */
+    RETRY_NO_BUDGET, /* there are others, none of them is well, and the allowance is used up */
+};
 
 /* As many as ten seconds bring, and a burst for those who live of the share alone. */
 enum { KEPT_SECONDS = 10, KEPT_AT_LEAST = 100 };
@@ -50,7 +63,7 @@ bool retry_prefers_who_is_well(struct exchange *x)
     return move_up_who_is_well(x, true);
 }
 
-enum retry retry_choose(struct exchange *x)
+static enum retry choose(struct exchange *x)
 {
     if (x->nattempts == x->plan.n)
         return RETRY_NOBODY;
@@ -64,11 +77,88 @@ enum retry retry_choose(struct exchange *x)
     return RETRY_NO_BUDGET;
 }
 
-void retry_explain(const struct exchange *x, struct fault *why)
+static void explain(const struct exchange *x, struct fault *why)
 {
     *why = *x->first_said;
     size_t len = strlen(why->message);
     snprintf(why->message + len, sizeof why->message - len,
-             "; no other endpoint was asked: none is well, and the retry budget is used up "
+             "; those left were not asked: none of them is well, and the retry budget is used up "
              "(routing.retry_budget)");
+}
+
+/* --- what failed --------------------------------------------------------------------------------------- */
+
+void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t estimated_cost_pd)
+{
+    struct exchange *x = a->x;
+    if (x->ntried == ATTEMPTS_MAX)
+        return;
+    if (x->tried == NULL)
+        x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
+    x->tried[x->ntried++] = (struct fault_attempt){
+        .provider = a->target->provider->name,
+        .endpoint = a->target->provider->name,
+        .type = attempt_result_name(result),
+        .status = a->status,
+        .latency_ms = (unsigned)((clock_us() - a->started_us) / 1000),
+        .estimated_cost_pd = estimated_cost_pd,
+    };
+}
+
+static void note_failed_attempt(struct attempt *a, const struct attempt_failure *f)
+{
+    struct exchange *x = a->x;
+    exchange_note_tried(a, f->result, 0);
+    if (x->first_said == NULL) {
+        x->first_said = ARENA_NEW(&x->arena, struct fault);
+        *x->first_said = f->fault;
+    }
+}
+
+/* Who says when to come back is not asked before, as long as there are others. A client that comes
+ * back asks all of them again: whichever is free first will do. */
+static void note_wait(struct attempt *a, const struct fault *f)
+{
+    struct exchange *x = a->x;
+    bool is_busy = f->kind == FAULT_UPSTREAM_RATE_LIMITED || f->kind == FAULT_UPSTREAM_UNAVAILABLE;
+    if (!is_busy || f->retry_after_ms == 0)
+        return;
+    x->retry_after_ms = wait_shorter(x->retry_after_ms, f->retry_after_ms);
+    if (a->health != NULL)
+        health_cool(a->health, f->retry_after_ms);
+}
+
+void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
+{
+    struct exchange *x = a->x;
+    bool has_hope = x->state == EXCHANGE_ATTEMPTING && blame_leaves_hope(f->blame);
+    bool is_one_of_two = a == x->rival || (x->rival != NULL && has_hope);
+    a->blame = f->blame;
+    note_wait(a, &f->fault);
+    if (is_one_of_two) {
+        note_failed_attempt(a, f);
+        attempt_end(a, f->result);
+        hedge_go_on_without(a);
+        return;
+    }
+    enum retry retry = has_hope ? choose(x) : RETRY_NOBODY;
+    if (retry == RETRY_NOBODY && f->passes && !x->head_sent) {
+        error_lane_relay(a, &f->fault);
+        return;
+    }
+    note_failed_attempt(a, f);
+    attempt_end(a, f->result);
+    struct fault why;
+    switch (retry) {
+    case RETRY_NEXT:
+        exchange_attempt_next(x);
+        break;
+    case RETRY_NOBODY:
+        exchange_fail(x, &f->fault);
+        break;
+    case RETRY_NO_BUDGET:
+        explain(x, &why);
+        exchange_fail(x, &why);
+        break;
+    }
 }

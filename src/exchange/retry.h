@@ -9,18 +9,9 @@
 
 #include "exchange_priv.h"
 
-enum retry {
-    RETRY_NEXT,      /* plan.attempts[nattempts] it is; it may have changed its place */
-    RETRY_NOBODY,    /* all have been asked */
-    RETRY_NO_BUDGET, /* there are others, none of them is well, and the allowance is used up */
-};
-
 /* A request has come: what it earns. */
 void retry_earn(struct exchange *x);
-enum retry retry_choose(struct exchange *x);
 /* Is somebody well who is as good as the next of the plan? Then it is the next. */
 bool retry_prefers_who_is_well(struct exchange *x);
-/* What the first attempt said, and why nobody else was asked. */
-void retry_explain(const struct exchange *x, struct fault *why);
 
 #endif
