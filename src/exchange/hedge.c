@@ -159,6 +159,15 @@ void hedge_decide(struct attempt *winner)
     x->rival = NULL;
 }
 
+bool hedge_takes_back(struct attempt *failed, enum attempt_result result)
+{
+    struct exchange *x = failed->x;
+    bool is_taken_back = failed == x->rival && result == RESULT_UNSUPPORTED;
+    if (is_taken_back)
+        x->nattempts--;
+    return is_taken_back;
+}
+
 void hedge_go_on_without(struct attempt *failed)
 {
     struct exchange *x = failed->x;

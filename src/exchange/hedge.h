@@ -20,6 +20,9 @@ void hedge_watch(struct exchange *x);
 void hedge_decide(struct attempt *winner);
 /* One of the two has failed, and was noted and ended: the other one goes on as if it were alone. */
 void hedge_go_on_without(struct attempt *failed);
+/* A rival that cannot be told what the request holds has asked nobody: its endpoint is the next of the plan
+ * again. */
+bool hedge_takes_back(struct attempt *failed, enum attempt_result result);
 /* No second attempt from here on: the one under way ends. */
 void hedge_stop(struct exchange *x);
 /* The exchange goes. */

@@ -200,7 +200,10 @@ void lane_end_with_fault(struct exchange *x, const struct fault *why)
     const struct pass_lane *l = &x->attempt->lane;
     if (l->kind == LANE_TURN && turn_lane_end_with_fault(x->attempt, why))
         return;
-    int rc = buf_add(&text, buf_span(&l->opening)); /* the fault is told as what follows upon it */
+    int rc = 0;
+    if (x->state ==
+        EXCHANGE_ATTEMPTING) /* what has waited: the fault is told as what follows upon it */
+        rc = buf_add(&text, buf_span(&l->opening));
     if (rc == 0 && l->inside_event)
         rc = buf_add_text(&text, "\n\n");
     if (rc == 0)

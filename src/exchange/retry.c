@@ -136,7 +136,8 @@ void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
     a->blame = f->blame;
     note_wait(a, &f->fault);
     if (is_one_of_two) {
-        note_failed_attempt(a, f);
+        if (!hedge_takes_back(a, f->result))
+            note_failed_attempt(a, f);
         attempt_end(a, f->result);
         hedge_go_on_without(a);
         return;

@@ -326,6 +326,21 @@ def test_opening_goes_out_with_the_first_content(gateway, upstream):
         stream.rest()
 
 
+@pytest.mark.parametrize("door", ["chat", "messages"])
+def test_answer_that_breaks_with_its_first_content_was_opened_once(gateway, upstream, door):
+    async def script(x):
+        role, word = list(chat_events(x.request.json))[:2]
+        await x.stream_head()
+        await x.chunk(role)
+        await x.sleep(0.05)
+        await x.chunk(word + b"data: {not json\n\n")
+        await x.last_chunk()
+    answer = ask(gateway, door, f"chat/{upstream.play(script)}", True)
+    opening = b'"role"' if door == "chat" else b'{"type":"message_start"'
+    assert answer.status == 200 and b'"error"' in answer.body
+    assert answer.body.count(opening) == 1 and answer.body.count(b"You") == 1, answer.body
+
+
 @pytest.mark.parametrize("door,opens", [("chat", False), ("messages", True)])
 def test_client_that_counts_events_is_not_kept_waiting(start, upstream, door, opens):
     """Claude Code takes silence for a stall, and comments for silence: what has been held for as long as

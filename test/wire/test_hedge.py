@@ -302,6 +302,26 @@ def test_endpoint_that_is_not_well_is_no_rival(start, upstream, plays):
     assert ask(gw).status == 200 and len(upstream.seen("second-m")) == before
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_rival_that_would_have_to_fetch_files_is_asked_later_if_at_all(start, upstream, plays, works):
+    """Another protocol, which has no words for a URL: as a fallback it gets the file, as a rival not."""
+    config = configuration(upstream, ["chat"])
+    config["providers"]["second-chat"] |= {"protocol": "gemini"}
+    gw = start(**config)
+    plays(first=after(3 * AFTER) if works else fails(wait=3 * AFTER))
+    said = [{"role": "user", "content": [
+        {"type": "text", "text": "hello"},
+        {"type": "image_url", "image_url": {"url": "http://127.0.0.1:1/x.png"}}]}]
+    answer = ask(gw, stream=False, messages=said)
+    if works:
+        assert answer.status == 200 and answer.headers["x-sluice-attempts"] == "1"
+        assert results(gw, answer) == [("first", "ok")]
+    else:
+        assert answer.status == 400 and "could not be fetched" in answer.error["message"]
+        assert results(gw, answer) == [("first", "5xx"), ("second", "unsupported")]
+    assert gw.metric("sluice_hedges_total", result="lost") == 1
+
+
 # When, how often, and what it costs.
 
 @both
