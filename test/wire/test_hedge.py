@@ -3,6 +3,8 @@ other one's connection is closed at once."""
 from __future__ import annotations
 
 import json
+import random
+import threading
 import time
 
 import pytest
@@ -382,3 +384,37 @@ def test_what_was_cancelled_is_shown_and_charged_to_nobody(gateway, upstream, pl
     assert record["cost_pd"] == usage, "the answer's own"
     assert gateway.metric("sluice_hedge_cost_usd_total") == \
         pytest.approx(spent + lost["estimated_cost_pd"] * 1e-12)
+
+
+def test_nothing_is_left_of_a_crowd(start, upstream, plays):
+    """Slow, quick and broken providers, and clients some of whom leave: each answer is one of a few, and
+    then the gateway is empty (and its sanitizer silent)."""
+    gw = start(server={"sse_keepalive": "100ms", "request_timeout": "1500ms"},
+               **configuration(upstream, after="30ms"))
+    dice, statuses, end = random.Random(5), set(), time.monotonic() + 3
+
+    async def anyhow(x):
+        await x.sleep(dice.choice([0, 0.01, 0.03, 0.05, 0.1, 0.3]))
+        await dice.choice([provider.behave] * 5 + [fails(500), fails(400), opens_and_stalls,
+                                                   misbehaviour.reset_before_head,
+                                                   misbehaviour.reset_after_head])(x)
+
+    def client(seed: int) -> None:
+        own = random.Random(seed)
+        while time.monotonic() < end:
+            model = own.choice(list(PROTOCOLS)) + own.choice(["", "/three"])
+            with gw.client() as c:
+                c.send(request_of(own.choice(list(DOORS)), model, own.random() < 0.6))
+                if own.random() < 0.25:
+                    time.sleep(own.choice([0, 0.02, 0.05, 0.1]))
+                else:
+                    statuses.add(c.response().status)
+    plays(first=anyhow, second=anyhow, third=anyhow)
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
+    for each in clients:
+        each.start()
+    for each in clients:
+        each.join()
+    assert {200} <= statuses <= {200, 400, 408, 502, 503, 504}
+    until(lambda: gw.metric("sluice_inflight_requests") == 0, what="the last to be gone")
+    assert gw.metric("sluice_hedges_total") > 10
