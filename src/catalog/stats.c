@@ -152,13 +152,12 @@ void stats_note_outcome(struct stats *s, bool ok, uint64_t now_unix_ms)
 
 /* The values below which so many of the samples lie, least first, in one walk: straight through the
  * buckets they fall into. */
-static void values_at(const uint32_t total[BUCKETS], const double ranks[QUANTILES],
-                      double out[QUANTILES])
+static void values_at(const uint32_t total[BUCKETS], unsigned n, const double *ranks, double *out)
 {
     double below = 0;
     unsigned q = 0;
-    for (unsigned b = 0; b < BUCKETS && q < QUANTILES; b++) {
-        for (; q < QUANTILES && total[b] > 0 && below + total[b] >= ranks[q]; q++) {
+    for (unsigned b = 0; b < BUCKETS && q < n; b++) {
+        for (; q < n && total[b] > 0 && below + total[b] >= ranks[q]; q++) {
             double from = lower_end(b), width = lower_end(b + 1) - from;
             out[q] = from + width * (ranks[q] - below) / total[b];
         }
@@ -175,7 +174,7 @@ static void tell(const struct stats *s, enum stat_kind which, struct quantiles *
     *out = (struct quantiles){.samples = s->samples[which]};
     for (unsigned q = 0; q < QUANTILES; q++)
         ranks[q] = (is_throughput ? above[q] : below[q]) * out->samples;
-    values_at(s->window->total[which], ranks, values);
+    values_at(s->window->total[which], QUANTILES, ranks, values);
     for (unsigned q = 0; q < QUANTILES; q++) {
         /* Whole units: no figure is that exact, and a short one is soon written. */
         double value = is_throughput ? values[QUANTILES - 1 - q] : values[q];
@@ -200,6 +199,18 @@ const struct figures *stats_figures(struct stats *s, uint64_t now_unix_ms)
     if (s->stale != 0)
         tell_anew(s, now_unix_ms);
     return &s->told;
+}
+
+double stats_quantile(struct stats *s, enum stat_kind which, double share, uint64_t now_unix_ms,
+                      uint32_t *samples)
+{
+    double rank, value = 0;
+    move(s, now_unix_ms);
+    *samples = s->samples[which];
+    rank = share * *samples;
+    if (s->window != NULL)
+        values_at(s->window->total[which], 1, &rank, &value);
+    return value / (which == STAT_THROUGHPUT ? 1e3 : 1e6);
 }
 
 struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_unix_ms)

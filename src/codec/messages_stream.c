@@ -46,6 +46,7 @@ static bool is_type(const struct seen *s, struct span quoted)
 
 static void conclude(struct seen *s)
 {
+    s->e.type = json_raw(s->type);
     if (is_type(s, SPAN_LIT("\"content_block_delta\""))) {
         s->e.has_content = true;
         s->e.content = s->delta;

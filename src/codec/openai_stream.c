@@ -1,6 +1,6 @@
 #include "sluice/codec/openai_stream.h"
 
-#include "sluice/format/json_scan.h"
+#include "sluice/format/json_walk.h"
 
 /* Offset behind the next "finish_reason" of `s`, SIZE_MAX when there is none. It looks for the
  * underscore, which prose hardly has: memchr passes the rest 32 bytes at a time. */
@@ -50,18 +50,17 @@ static struct span find_finish(struct span choices)
     }
 }
 
-static bool holds(struct span choices, struct span text)
-{
-    return span_find(choices, text) != SIZE_MAX;
-}
-
+/* The first delta names the role; some name more, and leave it empty: "reasoning_content":null. */
 bool openai_choices_only_open(struct span choices)
 {
-    bool is_empty = holds(choices, SPAN_LIT("\"content\":\"\"")) ||
-                    holds(choices, SPAN_LIT("\"content\":null")) ||
-                    !holds(choices, SPAN_LIT("\"content\""));
-    return is_empty && holds(choices, SPAN_LIT("\"role\"")) &&
-           !holds(choices, SPAN_LIT("\"tool_calls\"")) && !holds(choices, SPAN_LIT("\"reasoning"));
+    struct json_member delta;
+    struct span choice;
+    for (size_t at = 0; json_each(choices, &at, &choice);) {
+        if (!json_get(choice, "delta", &delta) ||
+            !json_is_empty_but_for(json_value(choice, &delta), "role"))
+            return false;
+    }
+    return true;
 }
 
 static void look_at_member(struct passing_event *e, struct span data, const struct json_member *m)

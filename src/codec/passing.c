@@ -5,6 +5,9 @@
 #include "sluice/codec/messages_stream.h"
 #include "sluice/codec/openai_stream.h"
 #include "sluice/codec/responses_stream.h"
+#include "sluice/format/json_walk.h"
+
+#define LITERAL(text) {(const uint8_t *)(text), sizeof(text) - 1}
 
 static bool choices_bring_a_token(struct span choices)
 {
@@ -38,8 +41,40 @@ static struct passing_event look_at_responses(struct openai_prefix *common, stru
 /* A delta does; a block that starts does when it is more than an empty text. */
 static bool block_brings_a_token(struct span block)
 {
-    return span_find(block, SPAN_LIT("_delta\"")) != SIZE_MAX ||
-           span_find(block, SPAN_LIT("_use\"")) != SIZE_MAX;
+    return !json_is_empty_but_for(block, "type");
+}
+
+static bool is_any_of(struct span type, const struct span *words, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (span_eq(type, words[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool opens_message(struct span type)
+{
+    static const struct span words[] = {
+        LITERAL("message_start"),
+        LITERAL("ping"),
+        LITERAL("content_block_start"),
+    };
+    return is_any_of(type, words, sizeof words / sizeof words[0]);
+}
+
+static bool opens_response(struct span type)
+{
+    static const struct span words[] = {
+        LITERAL("response.created"),
+        LITERAL("response.queued"),
+        LITERAL("response.in_progress"),
+        LITERAL("response.output_item.added"),
+        LITERAL("response.content_part.added"),
+        LITERAL("response.reasoning_summary_part.added"),
+        LITERAL("keepalive"),
+    };
+    return is_any_of(type, words, sizeof words / sizeof words[0]);
 }
 
 static bool delta_brings_a_token(struct span delta)
@@ -53,8 +88,6 @@ static int ping_messages(uint64_t sequence, struct buf *out)
     return messages_put_ping(out);
 }
 
-#define LITERAL(text) {(const uint8_t *)(text), sizeof(text) - 1}
-
 static const struct passing chat = {
     .look = openai_chunk_look,
     .read_usage = usage_read_openai,
@@ -67,6 +100,7 @@ static const struct passing messages = {
     .look = look_at_messages,
     .read_usage = usage_read_messages,
     .brings_token = block_brings_a_token,
+    .only_opens = opens_message,
     .terminator = LITERAL("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
     .ping = ping_messages,
 };
@@ -78,6 +112,7 @@ static const struct passing responses = {
     .look = look_at_responses,
     .read_usage = usage_read_responses,
     .brings_token = delta_brings_a_token,
+    .only_opens = opens_response,
     /* The number is that of the event before, as the provider's next one has to follow upon it. */
     .ping = responses_put_keepalive,
 };

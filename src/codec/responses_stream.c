@@ -59,6 +59,7 @@ static void look_inside(struct seen *s)
 static void conclude(struct seen *s)
 {
     bool has_failed = span_eq(s->type, SPAN_LIT("response.failed"));
+    s->e.type = s->type;
     if (s->type.len == 0) { /* a whole response, or nobody knows what */
         s->e.finish = finish_of(s);
     } else if (has_failed || span_eq(s->type, SPAN_LIT("response.completed")) ||

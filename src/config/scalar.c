@@ -215,6 +215,53 @@ static int schema_money(const struct option *o, struct buf *out)
 
 const struct option_type type_money = {"price", parse_money, NULL, write_money, schema_money};
 
+static int parse_share(const struct option *o, struct span text, void *at, struct err *why)
+{
+    return parse_with(o, text, at, why, value_share, format_money);
+}
+
+static int write_share(const struct writer *w, const struct option *o, const void *at)
+{
+    return write_with(w, o, at, format_money);
+}
+
+static int schema_share(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(out, "\"type\":\"number\",\"minimum\":0,\"maximum\":1");
+}
+
+const struct option_type type_share = {"share", parse_share, NULL, write_share, schema_share};
+
+/* A duration, or the percentile of those that were seen. */
+static int parse_patience(const struct option *o, struct span text, void *at, struct err *why)
+{
+    uint64_t percent;
+    if (text.len == 0 || text.at[0] != 'p')
+        return parse_duration(o, text, at, why);
+    if (!span_to_u64(span_skip(text, 1), &percent) || percent < 50 || percent > 99)
+        return refuse(why, text, "write a percentile from p50 to p99, or a duration: 800ms");
+    member_set(at, o->size, HEDGE_AFTER_QUANTILE | percent);
+    return 0;
+}
+
+static int write_patience(const struct writer *w, const struct option *o, const void *at)
+{
+    uint64_t value = member_get(at, o->size);
+    if ((value & HEDGE_AFTER_QUANTILE) == 0)
+        return write_duration(w, o, at);
+    return buf_addf(w->out, "p%u", (unsigned)(value & ~(uint64_t)HEDGE_AFTER_QUANTILE));
+}
+
+static int schema_patience(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(out, "\"type\":\"string\",\"pattern\":\"^(p[5-9][0-9]|[0-9]+(ms|s|m))$\"");
+}
+
+const struct option_type type_patience = {"duration, or `p50` to `p99`", parse_patience, NULL,
+                                          write_patience, schema_patience};
+
 /* ── moments, permissions, yes and no ────────────────────────────────────────────────────────── */
 
 static int parse_time(const struct option *o, struct span text, void *at, struct err *why)

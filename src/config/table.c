@@ -644,6 +644,38 @@ static const struct object tasks_object = {
     "best: `prefer` picks among them.",
     ROWS(tasks_rows), .size = sizeof(struct routing_options)};
 
+static const struct option retry_budget_rows[] = {
+    {"ratio", &type_share, MEMBER(struct retry_budget_options, ratio_ppm), .fallback = "0.2",
+     .doc = "So many for each request."},
+    {"min_per_second", &type_number, MEMBER(struct retry_budget_options, min_per_second),
+     .fallback = "10", .max = 1000000,
+     .doc = "So many in any case, so that a gateway with little to do is not held to the share."},
+};
+static const struct object retry_budget_object = {
+    "routing.retry_budget",
+    "How many further attempts this process makes at endpoints that are not well (their circuit is "
+    "open, or they asked to be left alone), so that an outage is not multiplied. Attempts at "
+    "endpoints that are well are not counted.",
+    ROWS(retry_budget_rows), .size = sizeof(struct retry_budget_options)};
+
+static const struct option hedge_rows[] = {
+    {"enabled", &type_bool, MEMBER(struct hedge_options, enabled), .fallback = "false",
+     .doc = "Whether second attempts are made at all."},
+    {"after", &type_patience, MEMBER(struct hedge_options, after), .fallback = "p95", .min = 1,
+     .max = DAY_MS,
+     .doc =
+         "How long the first may have sent nothing of content. `p95`: longer than 95 of 100 first "
+         "tokens (whole answers, where nothing streams) of that endpoint took in the last five "
+         "minutes, once twenty were seen."},
+    {"max_share", &type_share, MEMBER(struct hedge_options, max_share_ppm), .fallback = "0.06",
+     .doc = "Most second attempts, for each request."},
+};
+static const struct object hedge_object = {
+    "routing.hedge",
+    "A second attempt beside one that is slow to begin: the first with content answers, the other is "
+    "cancelled. See [routing.md](routing.md#a-second-attempt-beside-a-slow-one).",
+    ROWS(hedge_rows), .size = sizeof(struct hedge_options)};
+
 static const struct option routing_rows[] = {
     {"weights", &type_group, MEMBER(struct routing_options, weights), .object = &weights_object,
      .doc = "Which endpoint is the better one."},
@@ -660,6 +692,10 @@ static const struct option routing_rows[] = {
      .doc =
          "A file for every decision, a JSON line each, as `sluice replay` reads them. SIGHUP opens "
          "it again."},
+    {"retry_budget", &type_group, MEMBER(struct routing_options, retry_budget),
+     .object = &retry_budget_object, .doc = "How often those are asked who are not well."},
+    {"hedge", &type_group, MEMBER(struct routing_options, hedge), .object = &hedge_object,
+     .doc = "Second attempts beside slow ones."},
 };
 static const struct object routing_object = {"routing", "Which endpoint is asked.",
                                              ROWS(routing_rows),

@@ -66,25 +66,45 @@ const char *value_size(struct span text, uint64_t *out_bytes)
                : "write a size with its unit: 512B, 64KiB, 8MiB or 1GiB";
 }
 
-const char *value_money(struct span text, uint64_t *out_pd)
+/* Digits, and perhaps a point and six more at most, as millionths. False: it is no such number. */
+static bool read_millionths(struct span text, uint64_t *out)
 {
-    static const char expected[] = "write USD per million tokens as a decimal: \"0.25\"";
-    uint64_t dollars, micro = 0;
+    uint64_t whole, micro = 0;
     size_t dot = span_find(text, SPAN_LIT("."));
-    if (!span_to_u64(span_sub(text, 0, dot == SIZE_MAX ? text.len : dot), &dollars))
-        return expected;
-    if (dollars > 1000000)
-        return "more than a million USD per million tokens is not a price";
+    if (!span_to_u64(span_sub(text, 0, dot == SIZE_MAX ? text.len : dot), &whole) ||
+        whole > UINT64_MAX / 2000000)
+        return false;
     if (dot != SIZE_MAX) {
         struct span decimals = span_skip(text, dot + 1);
-        if (!span_to_u64(decimals, &micro))
-            return expected;
-        if (decimals.len > 6)
-            return "prices have at most six decimals";
+        if (decimals.len > 6 || !span_to_u64(decimals, &micro))
+            return false;
         for (size_t i = decimals.len; i < 6; i++)
             micro *= 10;
     }
-    *out_pd = dollars * 1000000 + micro;
+    *out = whole * 1000000 + micro;
+    return true;
+}
+
+const char *value_money(struct span text, uint64_t *out_pd)
+{
+    uint64_t pd;
+    size_t dot = span_find(text, SPAN_LIT("."));
+    if (dot != SIZE_MAX && text.len - dot > 7)
+        return "prices have at most six decimals";
+    if (!read_millionths(text, &pd))
+        return "write USD per million tokens as a decimal: \"0.25\"";
+    if (pd > (uint64_t)1000000 * 1000000)
+        return "more than a million USD per million tokens is not a price";
+    *out_pd = pd;
+    return NULL;
+}
+
+const char *value_share(struct span text, uint64_t *out_ppm)
+{
+    uint64_t ppm;
+    if (!read_millionths(text, &ppm) || ppm > 1000000)
+        return "write a share as a decimal from 0 to 1: 0.05";
+    *out_ppm = ppm;
     return NULL;
 }
 

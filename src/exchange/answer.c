@@ -52,7 +52,7 @@ static size_t add_field(size_t at, struct span name_and_colon, struct span value
 /* What the gateway cost, what connecting cost, what the provider took to its first byte. */
 static size_t add_timing(size_t at, const struct exchange *x)
 {
-    const struct attempt *a = &x->attempt;
+    const struct attempt *a = x->attempt;
     uint64_t now = x->first_write_us, total = now - x->opened_us, upstream = 0;
     if (a->sent_us != 0)
         upstream = (a->head_us != 0 ? a->head_us : now) - a->sent_us;
@@ -109,28 +109,29 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
     if (x->is_stream && span_starts(span_text(content_type), SPAN_LIT("text/event-stream")))
         at = add(at, SPAN_LIT("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"));
     at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
-    bool has_theirs = x->status >= 400 && has_line(x->relayed, SPAN_LIT("request-id"));
+    bool has_theirs = x->status >= 400 && has_line(x->attempt->relayed, SPAN_LIT("request-id"));
     if (api_is_anthropics(x->kind->api) && !has_theirs) /* the name Anthropic's SDKs look for */
         at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
     if (x->has_admitted)
         at = add_limits(at, x);
     if (x->nattempts > 0) {
-        const struct target *t = x->attempt.target;
+        const struct attempt *a = x->attempt;
+        const struct target *t = a->target;
         at = add_field(at, SPAN_LIT("X-Sluice-Model: "), span_sub(t->model_id, 0, 512));
         at = add_field(at, SPAN_LIT("X-Sluice-Provider: "), span_text(t->provider->name));
         at = add(at, SPAN_LIT("X-Sluice-Attempts: "));
         at = add_number(at, x->nattempts);
         at = add(at, SPAN_LIT("\r\n"));
         at = add_timing(at, x);
-        if (x->dropped.len > 0) {
-            at = add_field(at, SPAN_LIT("X-Sluice-Dropped: "), x->dropped);
-            at = add_field(at, SPAN_LIT("X-Sluice-Warning: "), x->warning);
+        if (a->dropped.len > 0) {
+            at = add_field(at, SPAN_LIT("X-Sluice-Dropped: "), a->dropped);
+            at = add_field(at, SPAN_LIT("X-Sluice-Warning: "), a->warning);
         }
     }
     if (x->wants_reasons && x->plan.nconsidered > 0)
         at = add_field(at, SPAN_LIT("X-Sluice-Explain: "), explaining_field(x));
     at = add(at, x->fields);
-    at = add(at, x->relayed);
+    at = add(at, x->attempt->relayed);
     assert(at <= FIELDS_ROOM);
     return span_of(room, at);
 }
@@ -184,9 +185,9 @@ static size_t add_wait(size_t at, unsigned ms)
     return add(at, SPAN_LIT("\r\n"));
 }
 
-struct span answer_with_wait(struct exchange *x, unsigned retry_after_ms)
+struct span answer_with_wait(struct attempt *a, unsigned retry_after_ms)
 {
-    struct span lines = x->relayed, name;
+    struct span lines = a->relayed, name;
     size_t at = 0;
     while (lines.len > 0) {
         struct span line = next_line(&lines, &name);
@@ -194,7 +195,7 @@ struct span answer_with_wait(struct exchange *x, unsigned retry_after_ms)
             at = add(at, line);
     }
     at = add_wait(at, retry_after_ms);
-    return arena_keep(&x->sending, span_of(room, at));
+    return arena_keep(&a->x->sending, span_of(room, at));
 }
 
 static bool begins_with(struct span name, struct span prefix)
@@ -234,7 +235,7 @@ static unsigned wait_of(const struct exchange *x, const struct fault *why)
 
 struct span answer_fault_fields(struct exchange *x, const struct fault *why)
 {
-    struct span lines = x->relayed, name;
+    struct span lines = x->attempt->relayed, name;
     unsigned wait_ms = wait_of(x, why);
     size_t at = 0;
     while (lines.len > 0) {

@@ -32,12 +32,12 @@ void attempt_fail(struct attempt *a, enum attempt_result result, enum fault_kind
 {
     struct attempt_failure f = {
         .result = result,
-        .next_may_help = true,
+        .blame = BLAME_ENDPOINT,
         .fault = {.kind = kind},
     };
     snprintf(f.fault.message, sizeof f.fault.message, "provider %s: %s", a->target->provider->name,
              problem);
-    exchange_attempt_failed(a->x, &f);
+    exchange_attempt_failed(a, &f);
 }
 
 static void fail_deadline(struct attempt *a, const char *what, const char *option, unsigned ms)
@@ -71,7 +71,7 @@ static void on_deadline(struct deadline *d)
 {
     struct attempt *a = (struct attempt *)((char *)d - offsetof(struct attempt, deadline));
     const struct provider_options *o = a->target->provider;
-    if (a->state == ATTEMPT_STREAMING && lane_broken(a->x))
+    if (a->state == ATTEMPT_STREAMING && lane_broken(a))
         return; /* all content was there: only the connection's end was missing */
     if (a->total_due_ms != 0 && loop_now_ms(a->x->gateway->loop) >= a->total_due_ms)
         fail_deadline(a, "did not finish", "total", o->total_timeout_ms);
@@ -412,8 +412,8 @@ static void note_dropped(struct attempt *a)
         turn_note_parameters(&notes, a->unwanted);
     if (x->betas.len > 0 && !takes_betas(a))
         turn_note_dropped(&notes, "anthropic-beta");
-    x->dropped = list_of(&notes, ", ", "", &x->sending);
-    x->warning = list_of(&notes, "; ", " ignored", &x->sending);
+    a->dropped = list_of(&notes, ", ", "", &x->sending);
+    a->warning = list_of(&notes, "; ", " ignored", &x->sending);
     metric_add(x->gateway->instruments.fields_dropped, notes.n);
 }
 
@@ -437,12 +437,12 @@ void attempt_translated(struct attempt *a)
     if (problem != NULL) {
         struct attempt_failure f = {
             .result = RESULT_UNSUPPORTED,
-            .next_may_help = translation_may_do_elsewhere(a->translation),
+            .blame = translation_may_do_elsewhere(a->translation) ? BLAME_MATCH : BLAME_REQUEST,
             .fault = *problem,
         };
         if (f.fault.param != NULL) /* the translation goes with the attempt */
             f.fault.param = (const char *)arena_keep(&a->x->arena, span_text(f.fault.param)).at;
-        exchange_attempt_failed(a->x, &f);
+        exchange_attempt_failed(a, &f);
         return;
     }
     reach(a);
@@ -499,14 +499,14 @@ void attempt_end(struct attempt *a, enum attempt_result result)
     if (a->health != NULL && result == RESULT_CANCELLED && a->head_us == 0)
         health_given_up(a->health, a->ended_us - a->started_us, a->x->wants_stream);
     else if (a->health != NULL)
-        health_end(a->health, result, a->status);
+        health_end(a->health, result, a->blame);
     token_wait_cancel(&a->token_wait);
     bearer_unref(a->bearer);
     a->bearer = NULL;
     if (a->ticket != NULL)
         ticket_cancel(a->ticket);
     release_connection(a);
-    document_lane_let_go(&a->x->lane);
+    document_lane_let_go(&a->lane);
     if (a->demo != NULL)
         demo_stop(a->demo);
     unwrap_close(a);
@@ -569,7 +569,7 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
     arm(a, a->target->provider->idle_timeout_ms);
 
     struct span relayed = answer_forwardable(head, attempt_secret(a), &id);
-    x->relayed = arena_keep(&x->sending, relayed);
+    a->relayed = arena_keep(&x->sending, relayed);
     a->upstream_request_id = arena_keep(&x->arena, span_sub(id, 0, 128));
     if (head->status == 401 && a->provider->token != NULL)
         access_token_forget(a->provider->token, a->bearer);
@@ -579,7 +579,7 @@ bool attempt_on_head(struct attempt *a, const struct http_head *head)
     }
     if (!unwrap_open(a, head))
         return false;
-    lane_open(x, head);
+    lane_open(a, head);
     return a->state == ATTEMPT_STREAMING;
 }
 
@@ -592,7 +592,7 @@ void attempt_on_data(struct attempt *a, const struct span *spans, unsigned n, bo
 
 void attempt_on_broken(struct attempt *a, const char *problem)
 {
-    if (a->state == ATTEMPT_STREAMING && lane_broken(a->x))
+    if (a->state == ATTEMPT_STREAMING && lane_broken(a))
         return;
     attempt_fail(a, RESULT_BROKEN, FAULT_UPSTREAM, problem);
 }

@@ -22,7 +22,7 @@ enum {
 };
 
 struct large_answer {
-    struct exchange *x;
+    struct attempt *a;
     struct loop *loop;
     struct whole_answer answer;
     struct offload *job; /* while it is on another thread */
@@ -34,48 +34,48 @@ struct large_answer {
 /* --- what is sent ---------------------------------------------------------------------------------- */
 
 /* False: the lane has failed, and what was read may be gone. */
-static bool accept_answer(struct exchange *x, const struct whole_answer *w)
+static bool accept_answer(struct attempt *a, const struct whole_answer *w)
 {
     const struct passing_event *e = &w->seen;
     const char *problem = whole_answer_problem(w);
     if (problem != NULL) {
-        lane_fail(x, problem);
+        lane_fail(a, problem);
         return false;
     }
     if (e->kind == EVENT_ERROR) {
-        lane_fail_with_error(x, e->error);
+        lane_fail_with_error(a, e->error);
         return false;
     }
     if (e->finish.len > 0)
-        lane_note_finish(x, e->finish);
+        lane_note_finish(a, e->finish);
     if (e->usage.len > 0)
-        (void)w->passing->read_usage(&x->usage, e->usage);
+        (void)w->passing->read_usage(&a->usage, e->usage);
     return true;
 }
 
 /* Lays out the answer; 0 when the lane has failed. */
-static unsigned lay_out(struct exchange *x, const struct whole_answer *w, struct buf *made,
+static unsigned lay_out(struct attempt *a, const struct whole_answer *w, struct buf *made,
                         struct span *out)
 {
-    if (!accept_answer(x, w))
+    if (!accept_answer(a, w))
         return 0;
-    unsigned n = whole_answer_spans(w, x, made, out);
+    unsigned n = whole_answer_spans(w, a, made, out);
     if (n == 0)
-        lane_fail(x, "its answer cannot be completed: out of memory");
+        lane_fail(a, "its answer cannot be completed: out of memory");
     return n;
 }
 
-static void send_small(struct exchange *x, struct whole_answer *w)
+static void send_small(struct attempt *a, struct whole_answer *w)
 {
+    struct exchange *x = a->x;
     struct buf made = {0};
     struct span spans[WHOLE_ANSWER_SPANS];
     whole_answer_read(w);
-    unsigned n = lay_out(x, w, &made, spans);
+    unsigned n = lay_out(a, w, &made, spans);
     if (n > 0) {
-        exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
-        exchange_commit(x);
+        exchange_begin_answer(a, 200, "application/json", LENGTH_UNKNOWN);
         sink_end(x->sink, spans, n);
-        lane_finish(x);
+        lane_finish(a);
     }
     buf_fini(&made);
 }
@@ -105,48 +105,50 @@ static void read_large(void *arg) /* on another thread */
 
 static enum flow on_piece(void *arg, const struct span *spans, unsigned n, bool last)
 {
-    struct exchange *x = arg;
+    struct attempt *a = arg;
+    struct exchange *x = a->x;
     if (!last)
         return sink_data(x->sink, spans, n);
     sink_end(x->sink, spans, n);
-    lane_finish(x);
+    lane_finish(a);
     return FLOW_OK;
 }
 
 static void on_read(void *arg)
 {
     struct large_answer *l = arg;
-    struct exchange *x = l->x;
+    struct attempt *a = l->a;
+    struct exchange *x = a->x;
     int64_t length = 0;
     l->job = NULL;
-    unsigned n = lay_out(x, &l->answer, &l->made, l->spans);
+    unsigned n = lay_out(a, &l->answer, &l->made, l->spans);
     if (n == 0)
         return;
     for (unsigned i = 0; i < n; i++)
         length += (int64_t)l->spans[i].len;
-    exchange_send_head(x, 200, "application/json", length);
-    exchange_commit(x);
-    attempt_end(&x->attempt, RESULT_OK);
+    exchange_begin_answer(a, 200, "application/json", length);
+    attempt_end(a, RESULT_OK);
     deadline_clear(&x->total); /* the client's pace is for server.write_timeout to judge */
-    pump_start(&l->pump, l->loop, l->spans, n, on_piece, x);
+    pump_start(&l->pump, l->loop, l->spans, n, on_piece, a);
 }
 
 /* Takes over what the lane has held, or a copy. */
-static void read_elsewhere(struct exchange *x, struct whole_answer *w)
+static void read_elsewhere(struct attempt *a, struct whole_answer *w)
 {
-    if (buf_len(&x->lane.held) == 0 && buf_add(&x->lane.held, w->document) < 0) {
-        lane_fail(x, "its answer cannot be held: out of memory");
+    struct exchange *x = a->x;
+    if (buf_len(&a->lane.held) == 0 && buf_add(&a->lane.held, w->document) < 0) {
+        lane_fail(a, "its answer cannot be held: out of memory");
         return;
     }
     struct large_answer *l = xcalloc(1, sizeof *l);
-    l->x = x;
+    l->a = a;
     l->loop = x->gateway->loop;
     l->answer = *w;
-    l->answer.held = x->lane.held;
+    l->answer.held = a->lane.held;
     l->answer.document = buf_span(&l->answer.held);
-    x->lane.held = (struct buf){0};
-    x->lane.large = l;
-    attempt_received(&x->attempt);
+    a->lane.held = (struct buf){0};
+    a->lane.large = l;
+    attempt_received(a);
     l->job = offload_start_sized(l->loop, l->answer.document.len, read_large, on_read, large_free,
                                  l);
 }
@@ -175,28 +177,28 @@ void document_lane_free(struct pass_lane *l)
 
 /* --- what comes ---------------------------------------------------------------------------------------- */
 
-static void pass_document(struct exchange *x, struct span document)
+static void pass_document(struct attempt *a, struct span document)
 {
     struct whole_answer w;
-    whole_answer_init(&w, x, document);
+    whole_answer_init(&w, a, document);
     if (!whole_answer_is_small(&w)) {
-        read_elsewhere(x, &w);
+        read_elsewhere(a, &w);
         return;
     }
-    send_small(x, &w);
+    send_small(a, &w);
     whole_answer_fini(&w);
 }
 
 /* Too large to hold: it goes through unread, in the framing its length allows. */
-static void pass_through(struct exchange *x, const struct span *spans, unsigned n, bool last)
+static void pass_through(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    struct pass_lane *l = &x->lane;
+    struct exchange *x = a->x;
+    struct pass_lane *l = &a->lane;
     struct emitter e;
-    emitter_init(&e, x);
+    emitter_init(&e, a);
     if (!l->unread) {
         l->unread = true;
-        exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
-        exchange_commit(x);
+        exchange_begin_answer(a, 200, "application/json", LENGTH_UNKNOWN);
         emit(&e, buf_span(&l->held));
         emitter_flush(&e);
         buf_fini(&l->held);
@@ -208,7 +210,7 @@ static void pass_through(struct exchange *x, const struct span *spans, unsigned 
         return;
     }
     sink_end(x->sink, e.out, e.n);
-    lane_finish(x);
+    lane_finish(a);
 }
 
 static bool hold(struct pass_lane *l, const struct span *spans, unsigned n)
@@ -223,34 +225,34 @@ static bool hold(struct pass_lane *l, const struct span *spans, unsigned n)
     return true;
 }
 
-static size_t most_of(const struct exchange *x)
+static size_t most_of(const struct attempt *a)
 {
+    const struct exchange *x = a->x;
     return x->kind->api == API_EMBEDDINGS ? EMBEDDINGS_MAX : WHOLE_MAX;
 }
 
-void document_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+void document_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    struct pass_lane *l = &x->lane;
+    struct pass_lane *l = &a->lane;
     size_t len = buf_len(&l->held);
     for (unsigned i = 0; i < n; i++)
         len += spans[i].len;
-    if (l->unread || len > most_of(x)) {
-        pass_through(x, spans, n, last);
+    if (l->unread || len > most_of(a)) {
+        pass_through(a, spans, n, last);
     } else if (last && n == 1 && buf_len(&l->held) == 0) {
-        pass_document(x, spans[0]); /* the usual case: one read, no copy */
+        pass_document(a, spans[0]); /* the usual case: one read, no copy */
     } else if (!hold(l, spans, n)) {
-        lane_fail(x, "its answer cannot be held: out of memory");
+        lane_fail(a, "its answer cannot be held: out of memory");
     } else if (last) {
-        pass_document(x, buf_span(&l->held));
+        pass_document(a, buf_span(&l->held));
     }
 }
 
-void document_lane_open(struct exchange *x, const struct http_head *head)
+void document_lane_open(struct attempt *a, const struct http_head *head)
 {
-    struct pass_lane *l = &x->lane;
+    struct pass_lane *l = &a->lane;
     bool large = head->framing == FRAMING_COUNTED && head->content_length > LOOP_READ_BYTES / 2 &&
-                 head->content_length <= most_of(x) && x->attempt.inflater == NULL;
-    if (large && x->attempt.client != NULL &&
-        buf_reserve_exact(&l->held, head->content_length) == 0)
-        client_read_into(x->attempt.client, &l->held);
+                 head->content_length <= most_of(a) && a->inflater == NULL;
+    if (large && a->client != NULL && buf_reserve_exact(&l->held, head->content_length) == 0)
+        client_read_into(a->client, &l->held);
 }

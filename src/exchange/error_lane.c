@@ -9,58 +9,18 @@
 
 enum { ERROR_MAX = 64 * 1024 };
 
-void error_lane_open(struct exchange *x, const struct http_head *head)
+void error_lane_open(struct attempt *a, const struct http_head *head)
 {
-    x->lane.retry_after_ms = retry_after_read(head, clock_unix_ms());
-    x->lane.error_word = arena_keep(&x->sending, head_value(head, "x-amzn-errortype"));
-}
-
-/* Statuses after which another endpoint may do better (contract 2.1, fallback loop). */
-static bool next_may_help(unsigned status)
-{
-    switch (status) {
-    case 401:
-    case 402:
-    case 403:
-    case 404:
-    case 408:
-    case 409:
-    case 424:
-    case 425:
-    case 429:
-        return true;
-    default:
-        return status >= 500;
-    }
-}
-
-/* A fault of the request's, or one every endpoint would have: the provider's own body, unmodified. */
-static void relay_error(struct exchange *x, struct span body, const struct fault *said)
-{
-    bool is_limited = said->kind == FAULT_UPSTREAM_RATE_LIMITED;
-    x->outcome = is_limited               ? OUTCOME_RATE_LIMITED
-                 : fault_is_lasting(said) ? OUTCOME_UPSTREAM_ERROR
-                                          : OUTCOME_CLIENT_ERROR;
-    x->error_type = is_limited ? fault_type(said) : "upstream_error";
-    if (is_limited && x->retry_after_ms != 0 &&
-        wait_shorter(x->retry_after_ms, said->retry_after_ms) != said->retry_after_ms)
-        x->relayed = answer_with_wait(x, x->retry_after_ms); /* another endpoint is free earlier */
-    struct buf copy = {0};
-    if (buf_add(&copy, body) == 0)
-        secret_scrub(attempt_secret(&x->attempt), copy.at, copy.tail);
-    body = buf_span(&copy);
-    exchange_send_head(x, x->attempt.status, "application/json", LENGTH_UNKNOWN);
-    exchange_commit(x);
-    sink_end(x->sink, &body, 1);
-    buf_fini(&copy);
-    attempt_end(&x->attempt, RESULT_STATUS_4XX);
-    exchange_finish(x);
+    struct exchange *x = a->x;
+    a->lane.retry_after_ms = retry_after_read(head, clock_unix_ms());
+    a->lane.error_word = arena_keep(&x->sending, head_value(head, "x-amzn-errortype"));
 }
 
 /* Not every server that speaks Anthropic's protocol counts tokens, too. */
-static bool cannot_count(const struct exchange *x)
+static bool cannot_count(const struct attempt *a)
 {
-    unsigned status = x->attempt.status;
+    const struct exchange *x = a->x;
+    unsigned status = a->status;
     return x->kind->api == API_COUNT_TOKENS && (status == 404 || status == 405 || status == 501);
 }
 
@@ -70,52 +30,58 @@ static bool is_ours(unsigned status)
     return status == 401 || status == 402 || status == 424 || status >= 500;
 }
 
-/* Who says when to come back is not asked before, as long as there are others. */
-static void leave_alone(struct exchange *x, const struct fault *said)
+void error_lane_end(struct attempt *a)
 {
-    bool is_busy = said->kind == FAULT_UPSTREAM_RATE_LIMITED ||
-                   said->kind == FAULT_UPSTREAM_UNAVAILABLE;
-    if (is_busy && said->retry_after_ms > 0 && x->attempt.health != NULL)
-        health_cool(x->attempt.health, said->retry_after_ms);
-}
-
-void error_lane_end(struct exchange *x)
-{
-    struct span body = buf_span(&x->lane.held);
-    unsigned status = x->attempt.status;
-    if (cannot_count(x)) {
-        attempt_end(&x->attempt, RESULT_STATUS_4XX);
-        exchange_count_here(x);
+    struct span body = buf_span(&a->lane.held);
+    unsigned status = a->status;
+    if (cannot_count(a)) {
+        a->blame = BLAME_MATCH;
+        attempt_end(a, RESULT_STATUS_4XX);
+        exchange_count_here(a->x);
         return;
     }
-    struct attempt_failure f = {
-        .result = status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX,
-        .next_may_help = next_may_help(status),
-    };
-    bool has_envelope = provider_error_read_answer(status, x->lane.error_word, body, &f.fault);
-    if (x->lane.retry_after_ms != 0)
-        f.fault.retry_after_ms = x->lane.retry_after_ms;
-    leave_alone(x, &f.fault);
-    bool passes = x->attempt.dialect.upstream == NULL && has_envelope && !is_ours(status);
-    f.next_may_help |= fault_is_lasting(&f.fault) ||
-                       (!passes && f.fault.kind == FAULT_CONTEXT_LENGTH);
-    bool is_last = x->nattempts == x->plan.n || !f.next_may_help;
-    if (passes && is_last && !x->head_sent) {
-        relay_error(x, body, &f.fault);
-        return;
-    }
-    lane_sign(x, &f.fault);
-    exchange_attempt_failed(x, &f);
+    struct attempt_failure f = {.result = status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX};
+    bool has_envelope = provider_error_read_answer(status, a->lane.error_word, body, &f.fault);
+    if (a->lane.retry_after_ms != 0)
+        f.fault.retry_after_ms = a->lane.retry_after_ms;
+    f.passes = a->dialect.upstream == NULL && has_envelope && !is_ours(status);
+    f.blame = blame_for(status, f.fault.kind);
+    if (f.passes && f.fault.kind == FAULT_CONTEXT_LENGTH)
+        f.blame = BLAME_REQUEST; /* its own words tell the client what to do */
+    lane_sign(a, &f.fault);
+    exchange_attempt_failed(a, &f);
 }
 
-void error_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+void error_lane_relay(struct attempt *a, const struct fault *said)
 {
-    struct pass_lane *l = &x->lane;
+    struct exchange *x = a->x;
+    bool is_limited = said->kind == FAULT_UPSTREAM_RATE_LIMITED;
+    x->outcome = is_limited               ? OUTCOME_RATE_LIMITED
+                 : fault_is_lasting(said) ? OUTCOME_UPSTREAM_ERROR
+                                          : OUTCOME_CLIENT_ERROR;
+    x->error_type = is_limited ? fault_type(said) : "upstream_error";
+    if (is_limited && x->retry_after_ms != 0 &&
+        wait_shorter(x->retry_after_ms, said->retry_after_ms) != said->retry_after_ms)
+        a->relayed = answer_with_wait(a, x->retry_after_ms); /* another endpoint is free earlier */
+    struct buf copy = {0};
+    if (buf_add(&copy, buf_span(&a->lane.held)) == 0)
+        secret_scrub(attempt_secret(a), copy.at, copy.tail);
+    struct span body = buf_span(&copy);
+    exchange_begin_answer(a, a->status, "application/json", LENGTH_UNKNOWN);
+    sink_end(x->sink, &body, 1);
+    buf_fini(&copy);
+    attempt_end(a, RESULT_STATUS_4XX);
+    exchange_finish(x);
+}
+
+void error_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
+{
+    struct pass_lane *l = &a->lane;
     for (unsigned i = 0; i < n; i++) {
         size_t room = ERROR_MAX - buf_len(&l->held);
         if (buf_add(&l->held, span_sub(spans[i], 0, room)) < 0)
             break; /* what is there will do */
     }
     if (last || buf_len(&l->held) == ERROR_MAX)
-        error_lane_end(x);
+        error_lane_end(a);
 }

@@ -7,10 +7,14 @@
 /* An event stream is passed on in whole events, all that one read completed in one write: the meter
  * looks at each, the usage chunk that only we asked for stays behind, and nothing half-said has
  * left when the provider breaks off. What a read leaves unfinished waits for the next one; past
- * HOLD_MAX it goes on in pieces, for then it cannot be the usage chunk. */
+ * HOLD_MAX it goes on in pieces, for then it cannot be the usage chunk.
+ *
+ * Events that only open the answer wait for the first that brings a part of it: until then another
+ * endpoint can give another answer. */
 
 enum {
     HOLD_MAX = 16 * 1024,
+    OPENING_MAX = 256 * 1024, /* a response begins by repeating its instructions, twice */
     EVENT_MAX = 16 * 1024 * 1024,
     DONE_GRACE_MS = 1000, /* from [DONE] to the end of the message */
 };
@@ -18,10 +22,11 @@ enum {
 /* --- what an event says ------------------------------------------------------------------------- */
 
 /* The usage chunk with what it cost, made anew: the only chunk that is. */
-static struct span with_cost(struct exchange *x, struct span data, size_t end)
+static struct span with_cost(struct attempt *a, struct span data, size_t end)
 {
+    struct exchange *x = a->x;
     struct buf made = {0};
-    struct cost cost = cost_of(&x->usage, x->attempt.target->price);
+    struct cost cost = cost_of(&a->usage, a->target->price);
     struct span kept = data;
     if (buf_add_text(&made, "data: ") == 0 && buf_add(&made, span_sub(data, 0, end)) == 0 &&
         buf_addf(&made, ",\"request_id\":\"%s\",", x->request_id) == 0 &&
@@ -31,43 +36,54 @@ static struct span with_cost(struct exchange *x, struct span data, size_t end)
     return kept;
 }
 
-enum verdict { VERDICT_PASS, VERDICT_WITHHOLD, VERDICT_REPLACE, VERDICT_FAILED };
+enum verdict { VERDICT_PASS, VERDICT_WAIT, VERDICT_WITHHOLD, VERDICT_REPLACE, VERDICT_FAILED };
 
-static enum verdict look_at_chunk(struct exchange *x, const struct passing_event *e,
+static enum verdict look_at_chunk(struct attempt *a, const struct passing_event *e,
                                   struct span data, struct span *instead)
 {
-    const struct passing *p = x->lane.passing;
+    struct exchange *x = a->x;
+    const struct passing *p = a->lane.passing;
     if (e->has_content) {
-        x->events++;
-        if (x->first_token_us == 0 && p->brings_token(e->content))
-            x->first_token_us = clock_us();
+        a->events++;
+        if (a->first_token_us == 0 && p->brings_token(e->content))
+            a->first_token_us = clock_us();
     }
     if (e->finish.len > 0)
-        lane_note_finish(x, e->finish);
-    if (e->usage.len == 0 || !p->read_usage(&x->usage, e->usage) || e->has_content ||
+        lane_note_finish(a, e->finish);
+    if (e->usage.len == 0 || !p->read_usage(&a->usage, e->usage) || e->has_content ||
         !p->has_usage_chunk)
         return VERDICT_PASS;
-    if (x->lane.withhold_usage)
+    if (a->lane.withhold_usage)
         return VERDICT_WITHHOLD;
     if (!x->wants_cost)
         return VERDICT_PASS;
-    *instead = with_cost(x, data, e->end);
+    *instead = with_cost(a, data, e->end);
     return VERDICT_REPLACE;
+}
+
+/* What brings nothing yet can wait, as long as nobody has answered. */
+static bool can_wait(const struct attempt *a, const struct passing_event *e)
+{
+    const struct passing *p = a->lane.passing;
+    return a->x->state == EXCHANGE_ATTEMPTING && a->first_token_us == 0 && e->finish.len == 0 &&
+           (p->only_opens == NULL || p->only_opens(e->type)) &&
+           buf_len(&a->lane.opening) < OPENING_MAX;
 }
 
 /* The last event. Without any before it that brought something, nobody has answered. */
 static enum verdict look_at_end(struct emitter *out, const struct passing_event *e,
                                 struct span data)
 {
-    struct exchange *x = out->x;
+    struct attempt *a = out->a;
     struct span unused;
-    x->lane.done = true;
+    a->lane.done = true;
     if (e->usage.len > 0 || e->finish.len > 0)
-        (void)look_at_chunk(x, e, data, &unused);
-    if (x->events > 0 || x->lane.errored || x->usage.source != USAGE_NONE)
+        (void)look_at_chunk(a, e, data, &unused);
+    bool has_counted = a->lane.passing->has_usage_chunk && a->usage.completion > 0;
+    if (a->x->state == EXCHANGE_ANSWERING || a->lane.finished || has_counted)
         return VERDICT_PASS;
     emitter_flush(out);
-    lane_fail(x, "its stream ended without a chunk");
+    lane_fail(a, "its stream ended without a chunk");
     return VERDICT_FAILED;
 }
 
@@ -75,8 +91,9 @@ static enum verdict look_at_end(struct emitter *out, const struct passing_event 
 static enum verdict look(struct emitter *out, struct span data, struct span name,
                          struct span *instead)
 {
-    struct exchange *x = out->x;
-    struct pass_lane *l = &x->lane;
+    struct attempt *a = out->a;
+    struct exchange *x = a->x;
+    struct pass_lane *l = &a->lane;
     struct passing_event e = l->passing->look(l->prefix, data);
     l->sequence = e.sequence;
     if (e.begun.len > 0 && l->begun.len == 0)
@@ -84,14 +101,16 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
     if (e.kind == EVENT_CHUNK && span_eq(name, SPAN_LIT("error"))) /* Groq */
         e.kind = EVENT_ERROR;
     struct span error = e.error.len > 0 ? e.error : data;
+    enum verdict verdict;
     switch (e.kind) {
     case EVENT_CHUNK:
-        return look_at_chunk(x, &e, data, instead);
+        verdict = look_at_chunk(a, &e, data, instead);
+        return verdict == VERDICT_PASS && can_wait(a, &e) ? VERDICT_WAIT : verdict;
     case EVENT_DONE:
         return look_at_end(out, &e, data);
     case EVENT_ERROR:
-        if (x->state == EXCHANGE_ATTEMPTING && x->events == 0) {
-            lane_fail_with_error(x, error);
+        if (x->state == EXCHANGE_ATTEMPTING) {
+            lane_fail_with_error(a, error);
             return VERDICT_FAILED;
         }
         l->errored = true; /* the client reads it in the provider's words */
@@ -103,7 +122,7 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
         return VERDICT_PASS;
     case EVENT_MALFORMED:
         emitter_flush(out);
-        lane_fail(x, "its stream holds an event that is not a JSON object");
+        lane_fail(a, "its stream holds an event that is not a JSON object");
         return VERDICT_FAILED;
     }
     return VERDICT_PASS;
@@ -136,30 +155,54 @@ static void emit_pieces(struct emitter *e, struct pieces *p)
     p->n = 0;
 }
 
-static void open_answer(struct exchange *x)
+/* For comments, which are nobody's answer. */
+static void open_answer(struct attempt *a)
 {
-    if (!x->head_sent)
-        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", LENGTH_NEVER);
+    if (!a->x->head_sent)
+        exchange_send_head(a->x, 200, EVENT_STREAM_TYPE, LENGTH_NEVER);
+}
+
+/* What has waited goes first. */
+static void begin_answer(struct emitter *e)
+{
+    struct attempt *a = e->a;
+    if (a->x->state != EXCHANGE_ATTEMPTING)
+        return;
+    exchange_begin_answer(a, 200, EVENT_STREAM_TYPE, LENGTH_NEVER);
+    emit(e, buf_span(&a->lane.opening));
+}
+
+/* False: the attempt has failed. */
+static bool let_wait(struct attempt *a, struct pieces *p)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        if (buf_add(&a->lane.opening, p->at[i]) < 0) {
+            lane_fail(a, "an event cannot be held: out of memory");
+            return false;
+        }
+    }
+    p->n = 0;
+    return true;
 }
 
 /* An event is complete. False: the exchange has failed, and `e` may hold nothing any more. */
-static bool pass_event(struct exchange *x, struct emitter *e, struct pieces *p)
+static bool pass_event(struct attempt *a, struct emitter *e, struct pieces *p)
 {
-    struct pass_lane *l = &x->lane;
+    struct pass_lane *l = &a->lane;
     struct span instead;
     switch (look(e, l->sse.data, l->sse.name, &instead)) {
     case VERDICT_PASS:
-        open_answer(x);
-        exchange_commit(x);
+        begin_answer(e);
         emit_pieces(e, p);
         break;
+    case VERDICT_WAIT:
+        return let_wait(a, p);
     case VERDICT_WITHHOLD:
         p->n = 0;
         break;
     case VERDICT_REPLACE:
         p->n = 0;
-        open_answer(x);
-        exchange_commit(x);
+        begin_answer(e);
         emit(e, instead);
         break;
     case VERDICT_FAILED:
@@ -170,16 +213,17 @@ static bool pass_event(struct exchange *x, struct emitter *e, struct pieces *p)
 }
 
 /* What this read left unfinished: on hold, or gone on. */
-static void keep_rest(struct exchange *x, struct emitter *e, struct pieces *rest, bool rest_is_held)
+static void keep_rest(struct attempt *a, struct emitter *e, struct pieces *rest, bool rest_is_held)
 {
-    struct pass_lane *l = &x->lane;
+    struct pass_lane *l = &a->lane;
     bool between = l->sse.pending == 0; /* whole comments only: a provider's own keep-alive */
-    if (between || l->inside_event || pieces_len(rest) > HOLD_MAX) {
-        open_answer(x);
-        if (!between) {
-            exchange_commit(x);
-            l->inside_event = true;
-        }
+    size_t most = a->x->state == EXCHANGE_ATTEMPTING ? OPENING_MAX : HOLD_MAX;
+    if (between || l->inside_event || pieces_len(rest) > most) {
+        if (between)
+            open_answer(a);
+        else
+            begin_answer(e);
+        l->inside_event = !between;
         emit_pieces(e, rest);
         emitter_flush(e);
         buf_clear(&l->held);
@@ -190,40 +234,42 @@ static void keep_rest(struct exchange *x, struct emitter *e, struct pieces *rest
         buf_clear(&l->held);
     for (unsigned i = rest_is_held; i < rest->n; i++) {
         if (buf_add(&l->held, rest->at[i]) < 0) {
-            lane_fail(x, "an event cannot be held: out of memory");
+            lane_fail(a, "an event cannot be held: out of memory");
             return;
         }
     }
 }
 
-static void end_stream(struct exchange *x, struct emitter *e)
+static void end_stream(struct attempt *a, struct emitter *e)
 {
-    struct pass_lane *l = &x->lane;
+    struct exchange *x = a->x;
+    struct pass_lane *l = &a->lane;
     bool has_ended = l->finished || l->errored;
     if (!l->done && (!has_ended || l->inside_event)) { /* half an event is no end either */
         emitter_flush(e);
-        lane_fail(x, "its stream ended before the answer did");
+        lane_fail(a, "its stream ended before the answer did");
         return;
     }
-    open_answer(x);
+    begin_answer(e);
     if (!l->done && l->errored && x->kind->api == API_RESPONSES) {
         emitter_flush(e);
         lane_end_with_fault(x, l->reported); /* an error event is no end there */
-        lane_finish(x);
+        lane_finish(a);
         return;
     }
     if (!l->done && (!l->errored || l->passing->terminates_errors))
         emit(e, l->passing->terminator);
     sink_end(x->sink, e->out, e->n);
-    lane_finish(x);
+    lane_finish(a);
 }
 
-void event_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+void event_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    struct pass_lane *l = &x->lane;
+    struct exchange *x = a->x;
+    struct pass_lane *l = &a->lane;
     struct emitter e;
     struct pieces rest;
-    emitter_init(&e, x);
+    emitter_init(&e, a);
     rest.n = 0; /* and no initialiser: clearing two kilobytes would show, once a chunk */
     struct span held = buf_span(&l->held);
     bool rest_is_held = held.len > 0; /* rest.at[0] lies in l->held */
@@ -239,36 +285,40 @@ void event_lane_data(struct exchange *x, const struct span *spans, unsigned n, b
             add_piece(&rest, from, to);
             from = to;
             rest_is_held = false;
-            if (!pass_event(x, &e, &rest))
+            if (!pass_event(a, &e, &rest))
                 return;
         }
         if (status == SSE_TOO_LARGE) {
             emitter_flush(&e);
-            lane_fail(x, "its stream holds an event that is too large");
+            lane_fail(a, "its stream holds an event that is too large");
             return;
         }
         add_piece(&rest, from, end);
     }
     if (last && rest.n > 0 && sse_finish(&l->sse)) {
-        if (!pass_event(x, &e, &rest))
+        if (!pass_event(a, &e, &rest))
             return;
-        emit(&e, SPAN_LIT("\n\n"));
+        if (x->state == EXCHANGE_ANSWERING)
+            emit(&e, SPAN_LIT("\n\n"));
     }
     if (last) {
-        end_stream(x, &e);
+        end_stream(a, &e);
     } else if (rest.n > 0) {
-        keep_rest(x, &e, &rest, rest_is_held);
+        keep_rest(a, &e, &rest, rest_is_held);
     } else {
         emitter_flush(&e);
         buf_fini(&l->held);
     }
+    if (l->opening.at != NULL && x->state != EXCHANGE_ATTEMPTING)
+        buf_fini(&l->opening);
     if (l->done && x->state == EXCHANGE_ANSWERING)
-        deadline_set(&x->attempt.deadline, DONE_GRACE_MS);
+        deadline_set(&a->deadline, DONE_GRACE_MS);
 }
 
-void event_lane_open(struct exchange *x)
+void event_lane_open(struct attempt *a)
 {
-    struct pass_lane *l = &x->lane;
+    struct exchange *x = a->x;
+    struct pass_lane *l = &a->lane;
     l->passing = passing_for(x->kind->api);
     l->withhold_usage = !x->wants_usage && !x->wants_cost;
     sse_init(&l->sse, EVENT_MAX);
@@ -276,12 +326,21 @@ void event_lane_open(struct exchange *x)
     openai_prefix_init(l->prefix);
 }
 
-bool event_lane_broken(struct exchange *x)
+void event_lane_release(struct attempt *a)
 {
     struct emitter e;
-    emitter_init(&e, x);
-    if (!x->lane.done && (!x->lane.finished || x->lane.inside_event))
+    emitter_init(&e, a);
+    begin_answer(&e);
+    emitter_flush(&e);
+    buf_fini(&a->lane.opening);
+}
+
+bool event_lane_broken(struct attempt *a)
+{
+    struct emitter e;
+    emitter_init(&e, a);
+    if (!a->lane.done && (!a->lane.finished || a->lane.inside_event))
         return false;
-    end_stream(x, &e);
+    end_stream(a, &e);
     return true;
 }

@@ -1,6 +1,8 @@
 #include "exchange_priv.h"
 #include "explaining.h"
 #include "journal.h"
+#include "hedge.h"
+#include "retry.h"
 #include "signature.h"
 
 #include "sluice/admit/scope.h"
@@ -40,8 +42,10 @@ static void on_sink_writable(void *owner)
     struct exchange *x = owner;
     if (x->state == EXCHANGE_ENDED)
         return;
-    attempt_resume(&x->attempt);
-    lane_go_on(&x->lane);
+    attempt_resume(x->attempt);
+    if (x->rival != NULL) /* a comment of its may have met a slow client */
+        attempt_resume(x->rival);
+    lane_go_on(&x->attempt->lane);
 }
 
 static void end(struct exchange *x);
@@ -52,7 +56,8 @@ static void on_sink_closed(void *owner)
     if (x->state == EXCHANGE_ENDED)
         return;
     x->outcome = OUTCOME_CLIENT_GONE;
-    attempt_end(&x->attempt, RESULT_CANCELLED);
+    hedge_stop(x);
+    attempt_end(x->attempt, RESULT_CANCELLED);
     end(x);
 }
 
@@ -70,7 +75,8 @@ static void on_total_timeout(struct deadline *d)
     snprintf(why.message, sizeof why.message,
              "the request took longer than the gateway allows (server.request_timeout, %u s)",
              x->deployment->snapshot->server.request_timeout_ms / 1000);
-    attempt_end(&x->attempt, RESULT_TIMEOUT);
+    hedge_stop(x);
+    attempt_end(x->attempt, RESULT_TIMEOUT);
     exchange_fail(x, &why);
 }
 
@@ -226,6 +232,7 @@ struct exchange *exchange_open(struct gateway *g, struct sink *sink,
     x->deployment = deployment_ref(g->now);
     x->sink = sink;
     x->kind = kind;
+    x->attempt = &x->first;
     x->opened_us = clock_us();
     x->opened_unix_ms = clock_unix_ms();
     x->method = head->method;
@@ -271,7 +278,8 @@ static void let_go_of_body(struct exchange *x)
 static void free_later(struct later *later)
 {
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
-    lane_reset(&x->lane);
+    lane_reset(&x->first.lane);
+    hedge_close(x);
     let_go_of_body(x);
     remote_media_unref(x->media);
     deployment_unref(x->deployment);
@@ -355,12 +363,13 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
 
 /* --- may it --------------------------------------------------------------------------------- */
 
-static void attempt_next(struct exchange *x)
+void exchange_attempt_next(struct exchange *x)
 {
     if (x->nattempts > 0)
-        lane_reset(&x->lane);
-    x->relayed = x->dropped = x->warning = SPAN_NONE;
-    attempt_start(&x->attempt, x, &x->plan.attempts[x->nattempts++]);
+        lane_reset(&x->attempt->lane);
+    x->nattempts++;
+    hedge_watch(x);
+    attempt_start(x->attempt, x, &x->plan.attempts[x->nattempts - 1]);
 }
 
 static void on_counted(struct exchange *x, struct token_count n, const struct fault *why)
@@ -468,11 +477,8 @@ static bool make_question(struct exchange *x, struct looking *looking,
         .is_able = only_passes(x->kind->api) ? is_able : NULL,
         .arg = looking,
     };
-    uint64_t tokens = x->prompt_tokens > 0           ? x->prompt_tokens
-                      : api_takes_form(x->kind->api) ? 0
-                                                     : question_tokens(x->bytes_in);
-    return question_read(x->deployment->snapshot, x->request, tokens, &x->sending, preferences, q,
-                         why) &&
+    return question_read(x->deployment->snapshot, x->request, exchange_prompt_estimate(x),
+                         &x->sending, preferences, q, why) &&
            check_models(x, preferences, why);
 }
 
@@ -520,8 +526,11 @@ static void route(struct exchange *x)
         return;
     }
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
+    x->may_hedge = !preferences.forbids_hedge;
+    retry_earn(x);
+    hedge_open(x);
     exchange_set_stream(x, x->wants_stream);
-    attempt_next(x);
+    exchange_attempt_next(x);
 }
 
 /* Admission and where the conversation was are asked for at the same time. */
@@ -626,63 +635,6 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept)
     reading_of_request(x, on_request_read);
 }
 
-/* --- attempts -------------------------------------------------------------------------------- */
-
-static void note_failed_attempt(struct exchange *x, const struct attempt_failure *f)
-{
-    const struct attempt *a = &x->attempt;
-    if (x->ntried == ATTEMPTS_MAX)
-        return;
-    if (x->tried == NULL)
-        x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
-    x->tried[x->ntried++] = (struct fault_attempt){
-        .provider = a->target->provider->name,
-        .endpoint = target_name(a->target),
-        .type = attempt_result_name(f->result),
-        .status = a->status,
-        .latency_ms = (unsigned)((clock_us() - a->started_us) / 1000),
-    };
-}
-
-/* Whichever endpoint is free first will do: a retry asks all of them again. */
-static void note_wait(struct exchange *x, const struct fault *f)
-{
-    if (f->kind == FAULT_UPSTREAM_RATE_LIMITED || f->kind == FAULT_UPSTREAM_UNAVAILABLE)
-        x->retry_after_ms = wait_shorter(x->retry_after_ms, f->retry_after_ms);
-}
-
-void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f)
-{
-    note_failed_attempt(x, f);
-    note_wait(x, &f->fault);
-    attempt_end(&x->attempt, f->result);
-    bool may_go_on = x->state == EXCHANGE_ATTEMPTING && f->next_may_help;
-    if (may_go_on && x->nattempts < x->plan.n)
-        attempt_next(x);
-    else
-        exchange_fail(x, &f->fault);
-}
-
-void exchange_commit(struct exchange *x)
-{
-    if (x->state != EXCHANGE_ATTEMPTING)
-        return;
-    become(x, EXCHANGE_ANSWERING);
-    attempt_send_rest(&x->attempt);
-    if (!x->keeps_request) {
-        let_go_of_body(x);
-        arena_fini(&x->sending);
-    }
-    translation_end(x->attempt.translation);
-    remote_media_unref(x->media);
-    x->attempt.translation = NULL;
-    x->media = NULL;
-    x->request = NULL;
-    x->plan.considered = NULL;
-    x->plan.nconsidered = 0;
-    x->forward = x->boundary = x->fields = x->relayed = x->dropped = x->warning = SPAN_NONE;
-}
-
 /* --- the answer ------------------------------------------------------------------------------ */
 
 void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,
@@ -697,6 +649,38 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
         .content_length = content_length,
     };
     sink_head(x->sink, &head);
+}
+
+/* What another attempt would need goes. */
+static void let_go_of_request(struct exchange *x)
+{
+    struct attempt *a = x->attempt;
+    attempt_send_rest(a);
+    if (!a->keeps_request) {
+        let_go_of_body(x);
+        arena_fini(&x->sending);
+    }
+    translation_end(a->translation);
+    remote_media_unref(x->media);
+    a->translation = NULL;
+    x->media = NULL;
+    x->request = NULL;
+    x->plan.considered = NULL;
+    x->plan.nconsidered = 0;
+    x->forward = x->boundary = x->fields = a->relayed = a->dropped = a->warning = SPAN_NONE;
+}
+
+void exchange_begin_answer(struct attempt *a, unsigned status, const char *content_type,
+                           int64_t content_length)
+{
+    struct exchange *x = a->x;
+    if (x->state != EXCHANGE_ATTEMPTING)
+        return;
+    hedge_decide(a);
+    if (!x->head_sent)
+        exchange_send_head(x, status, content_type, content_length);
+    become(x, EXCHANGE_ANSWERING);
+    let_go_of_request(x);
 }
 
 void exchange_finish(struct exchange *x)
@@ -738,8 +722,8 @@ static enum outcome outcome_of(const struct fault *why)
 static void answer_with_fault(struct exchange *x, const struct fault *why)
 {
     struct buf body = {0};
-    x->relayed = answer_fault_fields(x, why);
-    x->dropped = x->warning = SPAN_NONE;
+    x->attempt->relayed = answer_fault_fields(x, why);
+    x->attempt->dropped = x->attempt->warning = SPAN_NONE;
     if (fault_write_body(why, x->kind->api, x->request_id, x->tried, x->ntried, &body) < 0)
         buf_clear(&body);
     exchange_send_head(x, fault_status(why), "application/json", LENGTH_UNKNOWN);
@@ -754,7 +738,8 @@ void exchange_fail(struct exchange *x, const struct fault *why)
         return;
     x->outcome = outcome_of(why);
     x->error_type = fault_type(why);
-    attempt_end(&x->attempt, RESULT_CANCELLED);
+    hedge_stop(x);
+    attempt_end(x->attempt, RESULT_CANCELLED);
     if (!x->head_sent)
         answer_with_fault(x, why);
     else if (x->is_stream)

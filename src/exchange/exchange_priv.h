@@ -1,9 +1,10 @@
-/* exchange_priv.h: the engine's own structs. One exchange runs its attempts one after the other;
- * an attempt feeds a lane; the lane feeds the sink. */
+/* exchange_priv.h: the engine's own structs. One exchange runs its attempts one after the other; an
+ * attempt feeds its lane; the lane of the attempt that answers feeds the sink. */
 #ifndef SLUICE_EXCHANGE_PRIV_H
 #define SLUICE_EXCHANGE_PRIV_H
 
 #include "access_token.h"
+#include "blame.h"
 #include "dialect.h"
 #include "health.h"
 #include "reading.h"
@@ -18,7 +19,7 @@
 #include "sluice/format/sse.h"
 #include "sluice/net/pump.h"
 #include "sluice/net/timer.h"
-#include "sluice/route/plan.h"
+#include "sluice/route/question.h"
 
 enum { ATTEMPTS_MAX = PLAN_ATTEMPTS_MAX, EXCHANGE_ARENA_BYTES = 640 };
 
@@ -53,6 +54,7 @@ struct pass_lane {
     const char *type;              /* LANE_BYTES: as the provider says, in `sending` */
     int64_t length;                /* LANE_BYTES: likewise, or LENGTH_UNKNOWN */
     struct buf held;               /* an unfinished event, or the whole document */
+    struct buf opening;            /* of a stream, until the first of its content: lanes.h */
 };
 
 /* --- one try at one endpoint: attempt.c ------------------------------------------------------------ */
@@ -94,16 +96,29 @@ struct attempt {
     uint32_t connect_us;
     unsigned status;            /* of the response, 0 before */
     enum attempt_result result; /* once ended */
+    enum blame blame;           /* once failed */
     uint64_t ended_us;
     bool retried; /* once, on a fresh connection, because a reused one was dead */
     bool paused;  /* the client is slow: the upstream is not read */
     struct span upstream_request_id; /* arena */
+    struct span relayed;             /* field lines of its response; in x->sending */
+    /* What the translation left out, as the two fields of the answer have it; in x->sending. */
+    struct span dropped, warning;
+
+    /* what was seen of its answer */
+    struct pass_lane lane;
+    bool keeps_request; /* the answer repeats parts of it: body and x->sending live to the end */
+    uint64_t first_token_us, events;
+    struct usage usage;
+    char finish_reason[24];
 };
 
-/* Why an attempt failed, and whether another endpoint might do better. */
+/* Why an attempt failed. */
 struct attempt_failure {
     enum attempt_result result;
-    bool next_may_help;
+    enum blame blame;
+    bool
+        passes; /* the provider's own words are in the lane, and may go to the client as they are */
     struct fault fault;
 };
 
@@ -187,25 +202,25 @@ struct exchange {
     struct span session; /* the conversation's name, where the head has one; in `sending` */
     struct span betas;   /* what anthropic-beta among them lists */
     bool says_version;   /* anthropic-version is among them */
-    /* What the translation left out, as the two fields of the answer have it; in `sending`. */
-    struct span dropped, warning;
     struct span fields;  /* field lines every answer carries; in `sending` */
-    struct span relayed; /* field lines of the upstream's response; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
-    bool wants_reasons;     /* the answer's head says why it came from where it did */
+    bool wants_reasons; /* the answer's head says why it came from where it did */
+    bool may_hedge;
     uint64_t prompt_tokens; /* as a request to explain says; 0: as many as it looks like */
     bool holds_proofs;      /* of reasoning, in our wrapping: nobody else can read them */
     unsigned shown;         /* enum modality: what its messages hold, where any endpoint minds */
     bool holds_urls;        /* Messages: something is named by its URL */
-    bool keeps_request;     /* the answer repeats parts of it: body and `sending` live to the end */
     struct plan plan;
-    unsigned nattempts;          /* started so far; the current one is the last */
-    struct fault_attempt *tried; /* those that failed, ATTEMPTS_MAX at most; arena */
+    unsigned nattempts;          /* started so far */
+    struct fault_attempt *tried; /* those that came to nothing, ATTEMPTS_MAX at most; arena */
     unsigned ntried;
-    unsigned retry_after_ms; /* the shortest wait any of them asked for; 0: none did */
-    struct attempt attempt;
-    struct pass_lane lane;
+    unsigned retry_after_ms;  /* the shortest wait any of them asked for; 0: none did */
+    struct fault *first_said; /* of those that failed; arena */
+    struct attempt *attempt;  /* the one under way, or that answers; never NULL */
+    struct attempt *rival;    /* beside it, until one of the two has content: hedge.h; or NULL */
+    struct attempt first;     /* where `attempt` lies, unless that was a rival */
+    struct hedge *hedge;      /* arena; NULL: there is to be none */
 
     struct deadline total, keepalive;
     unsigned signs_of_life; /* since the client last got anything else */
@@ -216,13 +231,10 @@ struct exchange {
     struct span subject;     /* what else the path names; arena */
     struct span client_request_id, trace_id, path; /* arena */
     enum http_method method;
-    uint64_t opened_us, opened_unix_ms, asked_store_us, dispatched_us, first_token_us,
-        first_write_us;
-    uint64_t bytes_in, events;
+    uint64_t opened_us, opened_unix_ms, asked_store_us, dispatched_us, first_write_us;
+    uint64_t bytes_in;
     unsigned status;
     const char *error_type;
-    char finish_reason[24];
-    struct usage usage;
     struct cost cost;
     enum outcome outcome;
 
@@ -232,13 +244,26 @@ struct exchange {
 
 /* An estimate of a prompt's tokens, which says that it is one: the provider has no counter. */
 void exchange_count_here(struct exchange *x);
-/* The attempt cannot go on: the next one, or the end. */
-void exchange_attempt_failed(struct exchange *x, const struct attempt_failure *f);
+/* The next of the plan. */
+void exchange_attempt_next(struct exchange *x);
+/* The attempt cannot go on: the next one, or the end. retry.c */
+void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f);
 /* Sends the answer's head, with the upstream's fields where there are any. */
 void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,
                         int64_t content_length);
-/* The first body byte is about to go out, behind its head: no other attempt from here on. */
-void exchange_commit(struct exchange *x);
+/* The first byte of its answer is about to go out, behind the head, unless that is gone already: no
+ * other attempt from here on. Nothing more happens when it is told again. */
+void exchange_begin_answer(struct attempt *a, unsigned status, const char *content_type,
+                           int64_t content_length);
+/* The attempt has come to nothing: for the record, and for an error that names all. */
+void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t estimated_cost_pd);
+/* About how many tokens its prompt has; 0: nobody can tell. */
+static inline uint64_t exchange_prompt_estimate(const struct exchange *x)
+{
+    if (x->prompt_tokens > 0)
+        return x->prompt_tokens;
+    return api_takes_form(x->kind->api) ? 0 : question_tokens(x->bytes_in);
+}
 /* Everything has been handed to the sink. */
 void exchange_finish(struct exchange *x);
 /* Its answer is, or is to be, a stream of events: counted, and kept alive. */
@@ -247,11 +272,11 @@ void exchange_note_activity(
     struct exchange *x); /* something went to the client: no comment is due */
 
 /* pass_lane.c */
-void lane_open(struct exchange *x, const struct http_head *head);
-void lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last);
+void lane_open(struct attempt *a, const struct http_head *head);
+void lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
 /* The upstream broke: how that looks from the lane. False when the lane had all it needs, and
  * has finished the exchange. */
-bool lane_broken(struct exchange *x);
+bool lane_broken(struct attempt *a);
 /* Something for a client that has heard nothing for a while. */
 void lane_show_life(struct exchange *x);
 void lane_reset(struct pass_lane *l);
@@ -273,7 +298,7 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
  * their names, and whether to ask again, and when. */
 struct span answer_fault_fields(struct exchange *x, const struct fault *why);
 /* `relayed` with this wait in place of the provider's, in `sending`. */
-struct span answer_with_wait(struct exchange *x, unsigned retry_after_ms);
+struct span answer_with_wait(struct attempt *a, unsigned retry_after_ms);
 
 /* settle.c */
 void settle(struct exchange *x);

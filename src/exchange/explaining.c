@@ -34,7 +34,7 @@ static struct explained_attempt failed(const struct exchange *x, unsigned i)
 {
     const struct fault_attempt *f = &x->tried[i];
     return (struct explained_attempt){
-        .endpoint = x->plan.attempts[i].target->slug,
+        .endpoint = span_text(f->endpoint),
         .result = word_beside(f->type, f->status),
         .status = f->status,
         .ms = f->latency_ms,
@@ -43,7 +43,7 @@ static struct explained_attempt failed(const struct exchange *x, unsigned i)
 
 static struct explained_attempt under_way(const struct exchange *x)
 {
-    const struct attempt *a = &x->attempt;
+    const struct attempt *a = x->attempt;
     bool has_ended = a->state == ATTEMPT_ENDED;
     uint64_t until = has_ended ? a->ended_us : x->first_write_us;
     return (struct explained_attempt){

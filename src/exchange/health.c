@@ -142,34 +142,14 @@ void health_begin(struct health *h)
     circuit_begin(&h->circuit, now_ms());
 }
 
-/* Does it say that the endpoint is not well, or only that the request was not? */
-static bool is_failure(enum attempt_result result, unsigned status)
-{
-    if (result != RESULT_STATUS_4XX)
-        return result != RESULT_OK;
-    switch (status) {
-    case 401:
-    case 402:
-    case 403:
-    case 404:
-    case 408:
-    case 409:
-    case 425:
-    case 429:
-        return true;
-    default:
-        return false;
-    }
-}
-
-void health_end(struct health *h, enum attempt_result result, unsigned status)
+void health_end(struct health *h, enum attempt_result result, enum blame blame)
 {
     uint64_t unix_ms = clock_unix_ms();
     if (result == RESULT_CANCELLED || result == RESULT_UNSUPPORTED) {
         circuit_forget(&h->circuit);
         return;
     }
-    bool ok = !is_failure(result, status);
+    bool ok = result == RESULT_OK || blame != BLAME_ENDPOINT;
     if (ok == (result == RESULT_OK)) { /* a request at fault is no success either */
         stats_note_outcome(h->stats, ok, unix_ms);
         if (h->own != NULL)
@@ -197,7 +177,7 @@ static bool is_overdue(const struct health *h, uint64_t waited_us, bool is_strea
 void health_given_up(struct health *h, uint64_t waited_us, bool is_stream)
 {
     bool is_failure = is_overdue(h, waited_us, is_stream);
-    health_end(h, is_failure ? RESULT_TIMEOUT : RESULT_CANCELLED, 0);
+    health_end(h, is_failure ? RESULT_TIMEOUT : RESULT_CANCELLED, BLAME_ENDPOINT);
 }
 
 void health_cool(struct health *h, uint64_t for_ms)
@@ -245,6 +225,30 @@ void health_look(const struct health_table *t, const struct target *target, bool
         .outcomes = f->seen,
         .is_open = circuit_is_open(&h->circuit, now->ms),
     };
+}
+
+bool health_is_well(const struct health *h)
+{
+    return !circuit_is_open(&h->circuit, now_ms());
+}
+
+static enum stat_kind wait_kind(bool is_stream)
+{
+    return is_stream ? STAT_TTFT : STAT_DURATION;
+}
+
+unsigned health_patience_ms(const struct health *h, bool is_stream, unsigned percent)
+{
+    enum { SAMPLES_MIN = 20 };
+    uint32_t samples;
+    double seconds = stats_quantile(h->stats, wait_kind(is_stream), percent / 100.0,
+                                    clock_unix_ms(), &samples);
+    return samples < SAMPLES_MIN ? 0 : (unsigned)(seconds * 1e3) + 1;
+}
+
+void health_note_wait(struct health *h, bool is_stream, uint64_t waited_us)
+{
+    note(h, wait_kind(is_stream), waited_us, clock_unix_ms());
 }
 
 const char *health_word(const struct health *h)

@@ -4,6 +4,8 @@
 #ifndef SLUICE_EXCHANGE_HEALTH_H
 #define SLUICE_EXCHANGE_HEALTH_H
 
+#include "blame.h"
+
 #include "sluice/catalog/circuit.h"
 #include "sluice/exchange/instruments.h"
 #include "sluice/route/plan.h"
@@ -32,9 +34,9 @@ struct health_time health_now(void);
 void health_look(const struct health_table *t, const struct target *target, bool is_stream,
                  const struct health_time *now, struct target_health *out);
 
-/* An attempt begins, and has ended. `status`: of the response, 0: none came. */
+/* An attempt begins, and has ended; when it failed, by whose fault. */
 void health_begin(struct health *h);
-void health_end(struct health *h, enum attempt_result result, unsigned status);
+void health_end(struct health *h, enum attempt_result result, enum blame blame);
 /* It was ended without a word of the provider's, after so long: by a client that left, as a rule. Clients
  * are often less patient than our deadlines, and an endpoint that only ever keeps them waiting would never
  * be found out: what is far later than usual counts as a failure. */
@@ -48,6 +50,15 @@ struct health_figures {
     uint64_t first_token_us, total_us, output_tokens;
 };
 void health_note(struct health *h, const struct health_figures *f);
+
+/* Neither is its circuit open, nor has it asked to be left alone. */
+bool health_is_well(const struct health *h);
+
+/* After how long most are over, in ms: so many per cent of its first tokens, or of its whole answers, came
+ * within that. 0: too few were seen to tell. */
+unsigned health_patience_ms(const struct health *h, bool is_stream, unsigned percent);
+/* An answer took at least so long, and was then waited for no longer. */
+void health_note_wait(struct health *h, bool is_stream, uint64_t waited_us);
 
 /* "closed", "half-open", "open", "cooling" */
 const char *health_word(const struct health *h);

@@ -107,6 +107,17 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
                         "Other replicas that told of their endpoints in the last minute.");
     i->fields_dropped = plain(r, METRIC_COUNTER, "sluice_dropped_fields_total",
                               "Members of requests that translations left out.");
+    struct metric_family *hedges = metric_declare(r, METRIC_COUNTER, "sluice_hedges_total",
+                                                  "Attempts made beside a slow one.", "result",
+                                                  NO_BUCKETS);
+    i->hedges[false] = labelled(hedges, "lost");
+    i->hedges[true] = labelled(hedges, "won");
+    i->hedge_cost = plain(r, METRIC_COUNTER, "sluice_hedge_cost_usd_total",
+                          "What the prompts of cancelled attempts may cost, estimated, in US "
+                          "dollars; no client is charged for them.");
+    i->retry_budget_exhausted = plain(r, METRIC_COUNTER, "sluice_retry_budget_exhausted_total",
+                                      "Requests for which nobody else was asked, because nobody "
+                                      "is well and the retry budget is used up.");
 }
 
 void instruments_fini(struct instruments *i)

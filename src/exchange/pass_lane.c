@@ -10,32 +10,33 @@
 
 /* --- what the ways share ------------------------------------------------------------------------- */
 
-void lane_fail(struct exchange *x, const char *problem)
+void lane_fail(struct attempt *a, const char *problem)
 {
-    attempt_fail(&x->attempt, RESULT_BROKEN, FAULT_UPSTREAM, problem);
+    attempt_fail(a, RESULT_BROKEN, FAULT_UPSTREAM, problem);
 }
 
-void lane_finish(struct exchange *x)
+void lane_finish(struct attempt *a)
 {
-    attempt_end(&x->attempt, x->lane.errored ? RESULT_BROKEN : RESULT_OK);
+    struct exchange *x = a->x;
+    attempt_end(a, a->lane.errored ? RESULT_BROKEN : RESULT_OK);
     exchange_finish(x);
 }
 
-void lane_note_finish(struct exchange *x, struct span word)
+void lane_note_finish(struct attempt *a, struct span word)
 {
-    size_t len = word.len < sizeof x->finish_reason ? word.len : sizeof x->finish_reason - 1;
-    memcpy(x->finish_reason, word.at, len);
-    x->finish_reason[len] = '\0';
-    x->lane.finished = true;
+    size_t len = word.len < sizeof a->finish_reason ? word.len : sizeof a->finish_reason - 1;
+    memcpy(a->finish_reason, word.at, len);
+    a->finish_reason[len] = '\0';
+    a->lane.finished = true;
 }
 
-void lane_sign(struct exchange *x, struct fault *said)
+void lane_sign(struct attempt *a, struct fault *said)
 {
-    unsigned status = x->attempt.status;
-    const char *name = x->attempt.target->provider->name;
+    unsigned status = a->status;
+    const char *name = a->target->provider->name;
     char words[sizeof said->message], how[32] = "";
     snprintf(words, sizeof words, "%s", said->message);
-    secret_scrub(attempt_secret(&x->attempt), (uint8_t *)words, strlen(words));
+    secret_scrub(attempt_secret(a), (uint8_t *)words, strlen(words));
     if (status >= 400)
         snprintf(how, sizeof how, " (%u)", status);
     switch (said->kind) {
@@ -56,23 +57,25 @@ void lane_sign(struct exchange *x, struct fault *said)
     }
 }
 
-void lane_fail_with_error(struct exchange *x, struct span error)
+void lane_fail_with_error(struct attempt *a, struct span error)
 {
-    struct attempt_failure f = {.result = RESULT_BROKEN, .next_may_help = true};
+    struct attempt_failure f = {.result = RESULT_BROKEN};
     provider_error_read(error, &f.fault);
-    lane_sign(x, &f.fault);
-    exchange_attempt_failed(x, &f);
+    f.blame = blame_for(a->status, f.fault.kind);
+    lane_sign(a, &f.fault);
+    exchange_attempt_failed(a, &f);
 }
 
 void emitter_flush(struct emitter *e)
 {
+    struct exchange *x = e->a->x;
     if (e->n == 0)
         return;
     unsigned n = e->n;
     e->n = 0;
-    if (sink_data(e->x->sink, e->out, n) == FLOW_PAUSE)
-        attempt_pause(&e->x->attempt);
-    exchange_note_activity(e->x);
+    if (sink_data(x->sink, e->out, n) == FLOW_PAUSE)
+        attempt_pause(e->a);
+    exchange_note_activity(x);
 }
 
 void emit(struct emitter *e, struct span s)
@@ -97,9 +100,9 @@ static bool is_event_stream(const struct http_head *head)
 }
 
 /* Some providers only stream, some cannot: the same protocol is read and written anew then. */
-static bool adapt(struct exchange *x)
+static bool adapt(struct attempt *a)
 {
-    return x->attempt.dialect.upstream != NULL || dialect_adapt(x->kind->api, &x->attempt.dialect);
+    return a->dialect.upstream != NULL || dialect_adapt(a->x->kind->api, &a->dialect);
 }
 
 /* Models that cannot stream pictures or sound ignore that they were asked to. As long as nothing was said
@@ -121,67 +124,68 @@ static bool is_document(const struct exchange *x, const struct http_head *head)
     return head_has_type(head, SPAN_LIT("application/json")) || (!has_type && api != API_SPEECH);
 }
 
-void lane_open(struct exchange *x, const struct http_head *head)
+void lane_open(struct attempt *a, const struct http_head *head)
 {
-    struct pass_lane *l = &x->lane;
+    struct exchange *x = a->x;
+    struct pass_lane *l = &a->lane;
     bool is_stream = is_event_stream(head);
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status < 400 && takes_either(x))
         exchange_set_stream(x, is_stream);
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
-        error_lane_open(x, head);
-    } else if (x->wants_stream != is_stream && !takes_either(x) && !adapt(x)) {
-        lane_fail(x, is_stream ? "it streamed an answer that was not to be streamed"
+        error_lane_open(a, head);
+    } else if (x->wants_stream != is_stream && !takes_either(x) && !adapt(a)) {
+        lane_fail(a, is_stream ? "it streamed an answer that was not to be streamed"
                                : "it answered a request for a stream with something else");
-    } else if (x->attempt.dialect.upstream != NULL) {
+    } else if (a->dialect.upstream != NULL) {
         l->kind = LANE_TURN;
-        turn_lane_open(x, is_stream);
+        turn_lane_open(a, is_stream);
     } else if (is_stream) {
         l->kind = LANE_EVENTS;
-        event_lane_open(x);
+        event_lane_open(a);
     } else if (is_document(x, head)) {
         l->kind = LANE_WHOLE;
-        document_lane_open(x, head);
+        document_lane_open(a, head);
     } else {
         l->kind = LANE_BYTES;
-        bytes_lane_open(x, head);
+        bytes_lane_open(a, head);
     }
 }
 
-void lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+void lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    switch (x->lane.kind) {
+    switch (a->lane.kind) {
     case LANE_EVENTS:
-        event_lane_data(x, spans, n, last);
+        event_lane_data(a, spans, n, last);
         break;
     case LANE_WHOLE:
-        document_lane_data(x, spans, n, last);
+        document_lane_data(a, spans, n, last);
         break;
     case LANE_BYTES:
-        bytes_lane_data(x, spans, n, last);
+        bytes_lane_data(a, spans, n, last);
         break;
     case LANE_TURN:
-        turn_lane_data(x, spans, n, last);
+        turn_lane_data(a, spans, n, last);
         break;
     case LANE_ERROR:
-        error_lane_data(x, spans, n, last);
+        error_lane_data(a, spans, n, last);
         break;
     case LANE_NONE:
         break;
     }
 }
 
-bool lane_broken(struct exchange *x)
+bool lane_broken(struct attempt *a)
 {
-    struct pass_lane *l = &x->lane;
+    struct pass_lane *l = &a->lane;
     if (l->kind == LANE_ERROR) {
-        error_lane_end(x); /* the status is what matters */
+        error_lane_end(a); /* the status is what matters */
         return true;
     }
     if (l->kind == LANE_TURN)
-        return turn_lane_broken(x);
-    return l->kind == LANE_EVENTS && event_lane_broken(x);
+        return turn_lane_broken(a);
+    return l->kind == LANE_EVENTS && event_lane_broken(a);
 }
 
 void lane_reset(struct pass_lane *l)
@@ -193,6 +197,7 @@ void lane_reset(struct pass_lane *l)
     if (l->kind == LANE_WHOLE)
         document_lane_free(l);
     buf_fini(&l->held);
+    buf_fini(&l->opening);
     l->kind = LANE_NONE;
 }
 
@@ -220,12 +225,18 @@ void lane_end_with_fault(struct exchange *x, const struct fault *why)
     if (x->kind->api == API_RESPONSES)
         say_wait(x, &told);
     why = &told;
-    if (x->lane.kind == LANE_TURN && turn_lane_end_with_fault(x, why))
+    const struct pass_lane *l = &x->attempt->lane;
+    if (l->kind == LANE_TURN && turn_lane_end_with_fault(x->attempt, why))
         return;
-    int rc = x->lane.inside_event ? buf_add_text(&text, "\n\n") : 0;
+    int rc = 0;
+    if (x->state ==
+        EXCHANGE_ATTEMPTING) /* what has waited: the fault is told as what follows upon it */
+        rc = buf_add(&text, buf_span(&l->opening));
+    if (rc == 0 && l->inside_event)
+        rc = buf_add_text(&text, "\n\n");
     if (rc == 0)
         rc = fault_write_stream(why, x->kind->api, span_text(x->request_id),
-                                &(struct fault_place){x->lane.sequence, x->lane.begun}, &text);
+                                &(struct fault_place){l->sequence, l->begun}, &text);
     if (rc < 0) {
         sink_abort(x->sink, "out of memory");
     } else {
@@ -243,9 +254,24 @@ static bool wants_event(const struct exchange *x)
     return x->kind->api != API_RESPONSES || x->signs_of_life % RESPONSES_EVENT_EVERY == 0;
 }
 
-static bool passing_ping(struct exchange *x)
+/* A client that counts events shall not wait for an answer that has been opened. */
+static bool releases(struct attempt *a)
 {
-    struct pass_lane *l = &x->lane;
+    bool is_turn = a->lane.kind == LANE_TURN;
+    if (buf_len(&a->lane.opening) == 0 || a->x->kind->api == API_CHAT ||
+        a->x->kind->api == API_COMPLETIONS)
+        return false;
+    if (is_turn)
+        turn_lane_release(a);
+    else
+        event_lane_release(a);
+    return true;
+}
+
+static bool passing_ping(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    struct pass_lane *l = &a->lane;
     struct buf made = {0};
     bool is_made = x->state == EXCHANGE_ANSWERING && !l->done && l->passing->ping != NULL &&
                    l->passing->ping(l->sequence, &made) == 0;
@@ -262,11 +288,12 @@ static bool passing_ping(struct exchange *x)
 void lane_show_life(struct exchange *x)
 {
     static const struct span comment = {(const uint8_t *)": SLUICE PROCESSING\n\n", 21};
-    enum lane_kind kind = x->lane.kind;
-    if (x->lane.inside_event)
+    struct attempt *a = x->attempt;
+    enum lane_kind kind = a->lane.kind;
+    if (a->lane.inside_event)
         return;
-    if (wants_event(x) &&
-        ((kind == LANE_TURN && turn_lane_ping(x)) || (kind == LANE_EVENTS && passing_ping(x))))
+    if (wants_event(x) && (releases(a) || (kind == LANE_TURN && turn_lane_ping(a)) ||
+                           (kind == LANE_EVENTS && passing_ping(a))))
         return;
     (void)sink_data(x->sink, &comment, 1);
 }

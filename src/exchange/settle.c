@@ -98,6 +98,8 @@ static void put_attempt(struct json_line *r, const struct fault_attempt *a)
     PUT_WORD(r, ",\"result\":", a->type);
     PUT_NUMBER(r, ",\"status\":", a->status);
     PUT_NUMBER(r, ",\"ms\":", a->latency_ms);
+    if (a->estimated_cost_pd > 0)
+        PUT_NUMBER(r, ",\"estimated_cost_pd\":", a->estimated_cost_pd);
     PUT(r, "}");
 }
 
@@ -111,7 +113,7 @@ static void put_attempts(struct json_line *r, const struct exchange *x)
         put_attempt(r, &x->tried[i]);
     }
     if (x->nattempts > x->ntried) {
-        const struct attempt *a = &x->attempt;
+        const struct attempt *a = x->attempt;
         if (x->ntried > 0)
             PUT(r, ",");
         put_attempt(r, &(struct fault_attempt){
@@ -130,7 +132,7 @@ struct timings {
 
 static void write_json(const struct exchange *x, const struct timings *t, struct json_line *r)
 {
-    const struct attempt *a = &x->attempt;
+    const struct attempt *a = x->attempt;
     const struct target *target = x->nattempts > 0 ? a->target : NULL;
     PUT(r, "{\"ts\":\"");
     put_time(r, x->opened_unix_ms);
@@ -157,19 +159,19 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     }
     put_attempts(r, x);
     PUT_WORD(r, ",\"outcome\":", outcome_name(x->outcome));
-    if (x->finish_reason[0] != '\0')
-        PUT_TEXT(r, ",\"finish_reason\":", span_text(x->finish_reason));
+    if (a->finish_reason[0] != '\0')
+        PUT_TEXT(r, ",\"finish_reason\":", span_text(a->finish_reason));
     if (x->error_type != NULL)
         PUT_WORD(r, ",\"error_type\":", x->error_type);
     PUT_NUMBER(r, ",\"duration_ms\":", t->duration_us / 1000);
     PUT_NUMBER(r, ",\"overhead_us\":", t->overhead_us);
     if (t->ttft_us > 0)
         PUT_NUMBER(r, ",\"ttft_ms\":", t->ttft_us / 1000);
-    PUT_NUMBER(r, ",\"tokens_in\":", x->usage.prompt);
-    PUT_NUMBER(r, ",\"tokens_out\":", x->usage.completion);
-    PUT_NUMBER(r, ",\"tokens_cached\":", x->usage.cached);
-    PUT_NUMBER(r, ",\"tokens_reasoning\":", x->usage.reasoning);
-    PUT_WORD(r, ",\"usage_source\":", usage_source_name(x->usage.source));
+    PUT_NUMBER(r, ",\"tokens_in\":", a->usage.prompt);
+    PUT_NUMBER(r, ",\"tokens_out\":", a->usage.completion);
+    PUT_NUMBER(r, ",\"tokens_cached\":", a->usage.cached);
+    PUT_NUMBER(r, ",\"tokens_reasoning\":", a->usage.reasoning);
+    PUT_WORD(r, ",\"usage_source\":", usage_source_name(a->usage.source));
     PUT_NUMBER(r, ",\"cost_pd\":", x->cost.total_pd);
     PUT_NUMBER(r, ",\"bytes_in\":", x->bytes_in);
     PUT_NUMBER(r, ",\"bytes_out\":", x->sink->bytes_out);
@@ -181,7 +183,8 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
 static void write_text(const struct exchange *x, const struct timings *t, struct json_line *r)
 {
     char line[640];
-    const struct target *target = x->nattempts > 0 ? x->attempt.target : NULL;
+    const struct attempt *a = x->attempt;
+    const struct target *target = x->nattempts > 0 ? a->target : NULL;
     put_time(r, x->opened_unix_ms);
     int n = snprintf(line, sizeof line,
                      " %u %s %.*s %.*s%s%s %s %.1f ms, ttft %.1f ms, gateway %.0f us, "
@@ -191,7 +194,7 @@ static void write_text(const struct exchange *x, const struct timings *t, struct
                      target != NULL ? " via " : "", target != NULL ? target_name(target) : "",
                      outcome_name(x->outcome), (double)t->duration_us / 1e3,
                      (double)t->ttft_us / 1e3, (double)t->overhead_us,
-                     (unsigned long long)x->usage.prompt, (unsigned long long)x->usage.completion,
+                     (unsigned long long)a->usage.prompt, (unsigned long long)a->usage.completion,
                      x->error_type != NULL ? "error=" : "",
                      x->error_type != NULL ? x->error_type : "", x->request_id);
     for (int i = 0; i < n && i < (int)sizeof line - 1; i++) {
@@ -224,18 +227,18 @@ static void write_record(const struct exchange *x, const struct timings *t)
 }
 
 /* What the provider never counted is estimated from what was delivered, and says so. */
-static void estimate_usage(struct exchange *x)
+static void estimate_usage(struct attempt *a)
 {
-    if (x->usage.source == USAGE_NONE && x->events > 0 && !api_is_media(x->kind->api)) {
-        x->usage.completion = x->events;
-        x->usage.source = USAGE_ESTIMATED;
+    if (a->usage.source == USAGE_NONE && a->events > 0 && !api_is_media(a->x->kind->api)) {
+        a->usage.completion = a->events;
+        a->usage.source = USAGE_ESTIMATED;
     }
 }
 
 /* What routing learns of it. */
 static void note_figures(const struct exchange *x)
 {
-    const struct attempt *a = &x->attempt;
+    const struct attempt *a = x->attempt;
     bool is_answer = a->health != NULL && a->result == RESULT_OK && x->kind->api != API_OTHER;
     if (!is_answer || a->sent_us == 0 || a->ended_us <= a->sent_us)
         return;
@@ -243,9 +246,9 @@ static void note_figures(const struct exchange *x)
         a->health,
         &(struct health_figures){
             .is_stream = x->is_stream,
-            .first_token_us = x->first_token_us > a->sent_us ? x->first_token_us - a->sent_us : 0,
+            .first_token_us = a->first_token_us > a->sent_us ? a->first_token_us - a->sent_us : 0,
             .total_us = a->ended_us - a->sent_us,
-            .output_tokens = x->usage.completion,
+            .output_tokens = a->usage.completion,
         });
 }
 
@@ -253,7 +256,7 @@ void settle(struct exchange *x)
 {
     struct instruments *i = &x->gateway->instruments;
     uint64_t now = clock_us();
-    const struct attempt *a = &x->attempt;
+    struct attempt *a = x->attempt;
     const struct target *target = x->nattempts > 0 ? a->target : NULL;
     struct timings t = {.duration_us = now - x->opened_us};
     uint64_t until = x->first_write_us != 0 ? x->first_write_us : now;
@@ -261,24 +264,24 @@ void settle(struct exchange *x)
     if (a->sent_us != 0)
         elsewhere += (a->head_us != 0 ? a->head_us : until) - a->sent_us;
     t.overhead_us = until - x->opened_us > elsewhere ? until - x->opened_us - elsewhere : 0;
-    if (x->first_token_us != 0 && a->sent_us != 0)
-        t.ttft_us = x->first_token_us - a->sent_us;
+    if (a->first_token_us != 0 && a->sent_us != 0)
+        t.ttft_us = a->first_token_us - a->sent_us;
 
     if (x->outcome == OUTCOME_CLIENT_GONE && !x->head_sent)
         x->status = 499; /* nginx's word for it: no status was ever sent */
-    estimate_usage(x);
+    estimate_usage(a);
     note_figures(x);
     if (a->health != NULL && a->result == RESULT_OK)
         sticky_remember(x);
     if (target != NULL)
-        x->cost = cost_of(&x->usage, target->price);
+        x->cost = cost_of(&a->usage, target->price);
     struct request_figures figures = {
         .outcome = x->outcome,
         .status = x->status,
         .stream = x->is_stream,
         .duration_us = t.duration_us,
         .ttft_us = t.ttft_us,
-        .usage = &x->usage,
+        .usage = &a->usage,
         .cost = &x->cost,
     };
     route_series_record(instruments_route(i, x->kind->label, target), &figures);

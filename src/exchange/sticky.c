@@ -70,6 +70,6 @@ void sticky_cancel(struct exchange *x)
 void sticky_remember(const struct exchange *x)
 {
     if (x->sticky.key[0] != '\0')
-        store_put(x->gateway->store, span_text(x->sticky.key), x->attempt.target->slug,
+        store_put(x->gateway->store, span_text(x->sticky.key), x->attempt->target->slug,
                   x->conversation.is_long_lived ? LONG_MS : SHORT_MS);
 }

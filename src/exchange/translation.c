@@ -243,12 +243,24 @@ static void fetch(struct translation *t)
         on_files(t);
 }
 
+/* What is fetched is translated on another thread, which would take the body along when a rival is
+ * cancelled. */
+static void refuse_rival(struct translation *t)
+{
+    t->has_failed = true;
+    t->why = (struct fault){.kind = FAULT_UNSUPPORTED_PARAMETER,
+                            .message = "nothing is fetched for a second attempt"};
+    attempt_translated(t->a);
+}
+
 static void next_step(struct translation *t)
 {
-    if (t->step == READING && !t->has_failed)
-        fetch(t);
-    else
+    if (t->step != READING || t->has_failed)
         attempt_translated(t->a);
+    else if (t->a == t->a->x->rival)
+        refuse_rival(t);
+    else
+        fetch(t);
 }
 
 /* Facts about the upstream and its model. */

@@ -33,6 +33,7 @@ struct turn_lane {
     struct buf wrapped;               /* the proof of reasoning under way */
     struct buf mended;                /* an event that was no UTF-8 */
     bool reads_stream, writes_stream; /* as a rule both or none */
+    bool has_content;                 /* more came than what opens an answer */
     bool has_failed;                  /* the upstream's fault is in `fault` */
     bool has_ended;                   /* the answer is complete, and written */
     bool out_of_memory;               /* a writer was */
@@ -65,7 +66,7 @@ static const char *const stop_words[] = {
     [STOP_PAUSE] = "stop",
 };
 
-static void account(struct exchange *x, const struct turn_event *e)
+static void account(struct attempt *a, const struct turn_event *e)
 {
     switch (e->kind) {
     case TURN_TEXT:
@@ -74,24 +75,24 @@ static void account(struct exchange *x, const struct turn_event *e)
     case TURN_REDACTED:
     case TURN_CALL:
     case TURN_ARGUMENTS:
-        x->events++;
-        if (x->first_token_us == 0)
-            x->first_token_us = clock_us();
+        a->events++;
+        if (a->first_token_us == 0)
+            a->first_token_us = clock_us();
         break;
     case TURN_USAGE:
-        x->usage = e->usage;
+        a->usage = e->usage;
         break;
     case TURN_STOP:
-        lane_note_finish(x, e->native.len > 0 ? e->native : span_text(stop_words[e->stop]));
+        lane_note_finish(a, e->native.len > 0 ? e->native : span_text(stop_words[e->stop]));
         break;
     default:
         break;
     }
 }
 
-static bool write_event(struct exchange *x, const struct turn_event *e)
+static bool write_event(struct attempt *a, const struct turn_event *e)
 {
-    struct turn_lane *t = x->lane.turn;
+    struct turn_lane *t = a->lane.turn;
     const struct client_codec *c = t->dialect->client;
     int rc = t->writes_stream ? c->event(t->writer, e, &out) : c->whole_event(t->writer, e);
     t->out_of_memory |= rc < 0;
@@ -100,84 +101,86 @@ static bool write_event(struct exchange *x, const struct turn_event *e)
 
 /* Whose reasoning it is travels with it. Where the client's protocol cannot say that of a proof, it
  * reaches the client wrapped. */
-static bool write_reasoning(struct exchange *x, const struct turn_event *e)
+static bool write_reasoning(struct attempt *a, const struct turn_event *e)
 {
-    struct turn_lane *t = x->lane.turn;
+    struct turn_lane *t = a->lane.turn;
     struct turn_event own = *e;
     if (own.family.len == 0)
         own.family = t->dialect->upstream->family;
     bool is_told = t->dialect->client->tells_families && proof_format(own.family).len > 0;
     if (e->kind == TURN_REASONING || is_told)
-        return write_event(x, &own);
+        return write_event(a, &own);
     if (!proof_wrap(own.family, e, &t->wrapped))
         return true;
     own.text = buf_span(&t->wrapped);
     own.id = SPAN_NONE;
-    return write_event(x, &own);
+    return write_event(a, &own);
 }
 
 /* A fault is kept: another provider may still be tried. */
 static bool take_event(void *arg, const struct turn_event *e)
 {
-    struct exchange *x = arg;
-    struct turn_lane *t = x->lane.turn;
+    struct attempt *a = arg;
+    struct turn_lane *t = a->lane.turn;
     if (e->kind == TURN_FAULT) {
         t->has_failed = true;
         t->fault = *e->fault;
         return false;
     }
-    account(x, e);
+    account(a, e);
+    t->has_content |= e->kind != TURN_START && e->kind != TURN_USAGE;
     t->has_ended = e->kind == TURN_END;
     if (t->has_ended)
         t->who.ended = clock_unix_ms() / 1000;
     if (e->kind == TURN_REASONING || e->kind == TURN_PROOF || e->kind == TURN_REDACTED)
-        return write_reasoning(x, e);
-    return write_event(x, e);
+        return write_reasoning(a, e);
+    return write_event(a, e);
 }
 
 static bool unwrap_event(void *arg, const struct turn_event *e)
 {
-    struct exchange *x = arg;
-    return custom_tool_event(&x->lane.turn->custom, e, take_event, x);
+    struct attempt *a = arg;
+    return custom_tool_event(&a->lane.turn->custom, e, take_event, a);
 }
 
 static bool number_event(void *arg, const struct turn_event *e)
 {
-    struct exchange *x = arg;
-    return unique_calls_event(&x->lane.turn->calls, e, unwrap_event, x);
+    struct attempt *a = arg;
+    return unique_calls_event(&a->lane.turn->calls, e, unwrap_event, a);
 }
 
 /* From the reader. */
 static bool on_event(void *arg, const struct turn_event *e)
 {
-    struct exchange *x = arg;
-    return structured_output_event(&x->lane.turn->structured, e, number_event, x);
+    struct attempt *a = arg;
+    return structured_output_event(&a->lane.turn->structured, e, number_event, a);
 }
 
 /* --- life ------------------------------------------------------------------------------------------- */
 
-static struct answer_identity identify(struct exchange *x)
+static struct answer_identity identify(struct attempt *a)
 {
+    struct exchange *x = a->x;
     struct buf model = {0};
     struct answer_identity who = {
         .id = span_of(x->request_id, 32),
-        .provider = span_text(x->attempt.target->provider->name),
+        .provider = span_text(a->target->provider->name),
         .created = x->opened_unix_ms / 1000,
-        .prompt =
-            x->attempt.translation == NULL ? 0 : translation_prompt_tokens(x->attempt.translation),
+        .prompt = a->translation == NULL ? 0 : translation_prompt_tokens(a->translation),
         .wants_usage = x->wants_usage || x->wants_cost,
         .reasons_raw = x->deployment->snapshot->translation.shows_raw_reasoning,
     };
-    if (buf_add_json(&model, x->attempt.target->model_id) == 0)
+    if (buf_add_json(&model, a->target->model_id) == 0)
         who.model = arena_keep(&x->arena, buf_span(&model));
     buf_fini(&model);
     return who;
 }
 
 /* Names of the tools whose free text travels as a function's argument. */
-static void watch_custom_tools(struct exchange *x, struct turn_lane *t)
+static void watch_custom_tools(struct attempt *a, struct turn_lane *t)
 {
-    const struct turn_tool *tools = translation_request(x->attempt.translation)->tools;
+    struct exchange *x = a->x;
+    const struct turn_tool *tools = translation_request(a->translation)->tools;
     unsigned n = 0;
     for (const struct turn_tool *tool = tools; tool != NULL; tool = tool->next)
         n += tool->is_custom;
@@ -190,9 +193,10 @@ static void watch_custom_tools(struct exchange *x, struct turn_lane *t)
     custom_tool_init(&t->custom, names, n);
 }
 
-static struct span answer_tool(struct exchange *x)
+static struct span answer_tool(struct attempt *a)
 {
-    return arena_keep(&x->arena, translation_request(x->attempt.translation)->answer_tool);
+    struct exchange *x = a->x;
+    return arena_keep(&x->arena, translation_request(a->translation)->answer_tool);
 }
 
 static size_t aligned(size_t n)
@@ -200,9 +204,10 @@ static size_t aligned(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
-void turn_lane_open(struct exchange *x, bool reads_stream)
+void turn_lane_open(struct attempt *a, bool reads_stream)
 {
-    const struct dialect *d = &x->attempt.dialect;
+    struct exchange *x = a->x;
+    const struct dialect *d = &a->dialect;
     const struct client_codec *c = d->client;
     bool writes_stream = x->wants_stream;
     size_t writer_size = writes_stream ? c->writer_size : c->whole_size;
@@ -214,24 +219,24 @@ void turn_lane_open(struct exchange *x, bool reads_stream)
 
     *t = (struct turn_lane){
         .dialect = d,
-        .who = identify(x),
+        .who = identify(a),
         .reads_stream = reads_stream,
         .writes_stream = writes_stream,
         .reader = room + reader_at,
         .writer = room + writer_at,
     };
-    x->lane.turn = t;
-    x->keeps_request = c->keeps_request;
+    a->lane.turn = t;
+    a->keeps_request = c->keeps_request;
     if (d->upstream->framing == UPSTREAM_SSE)
         sse_init(&t->sse, EVENT_MAX);
     else
         event_stream_init(&t->binary, EVENT_STREAM_MESSAGE_MAX);
     unique_calls_init(&t->calls);
-    if (x->attempt.translation != NULL) {
-        watch_custom_tools(x, t);
-        structured_output_init(&t->structured, answer_tool(x));
+    if (a->translation != NULL) {
+        watch_custom_tools(a, t);
+        structured_output_init(&t->structured, answer_tool(a));
     }
-    d->upstream->init(t->reader, t->who.id, on_event, x);
+    d->upstream->init(t->reader, t->who.id, on_event, a);
     if (writes_stream)
         c->init(t->writer, &t->who, request, &x->sending);
     else
@@ -260,49 +265,64 @@ void turn_lane_free(struct turn_lane *t)
 
 /* --- what came of a read ---------------------------------------------------------------------------- */
 
-static void fail(struct exchange *x)
+static void fail(struct attempt *a)
 {
-    struct turn_lane *t = x->lane.turn;
+    struct turn_lane *t = a->lane.turn;
     struct attempt_failure f = {.result = RESULT_BROKEN, .fault = t->fault};
-    if (t->out_of_memory)
+    f.blame = blame_for(a->status, f.fault.kind);
+    if (t->out_of_memory) {
         f.fault = (struct fault){.kind = FAULT_OVERLOADED, .message = "its answer cannot be held"};
-    f.next_may_help = f.fault.kind != FAULT_INVALID_REQUEST;
-    lane_sign(x, &f.fault);
-    exchange_attempt_failed(x, &f);
-}
-
-static void open_answer(struct exchange *x)
-{
-    if (!x->head_sent)
-        exchange_send_head(x, 200, "text/event-stream; charset=utf-8", LENGTH_NEVER);
-    exchange_commit(x);
-}
-
-/* Sends what this read made. `last`: the upstream's message is over, and its connection free again;
- * until then an answer that has ended waits, for a moment. */
-static void give(struct exchange *x, bool last)
-{
-    struct turn_lane *t = x->lane.turn;
-    struct span made = buf_span(&out);
-    if (made.len > 0)
-        open_answer(x);
-    if (t->has_ended && last) {
-        sink_end(x->sink, &made, made.len > 0);
-        empty_out();
-        lane_finish(x);
-        return;
+        f.blame = BLAME_MATCH;
     }
-    if (made.len > 0) {
-        enum flow flow = sink_data(x->sink, &made, 1);
-        empty_out();
-        if (flow == FLOW_PAUSE)
-            attempt_pause(&x->attempt);
+    lane_sign(a, &f.fault);
+    exchange_attempt_failed(a, &f);
+}
+
+/* What only opens the answer waits for what follows: no more than the writer repeats of the request. */
+static void let_wait(struct attempt *a)
+{
+    struct turn_lane *t = a->lane.turn;
+    t->out_of_memory |= buf_add(&a->lane.opening, buf_span(&out)) < 0;
+    empty_out();
+}
+
+/* Sends what has waited, if something has, and what this read made. */
+static void put(struct attempt *a, bool is_end)
+{
+    struct exchange *x = a->x;
+    const struct span spans[] = {buf_span(&a->lane.opening), buf_span(&out)};
+    unsigned first = spans[0].len == 0, n = (spans[1].len > 0) + !first;
+    if (n > 0 || is_end)
+        exchange_begin_answer(a, 200, EVENT_STREAM_TYPE, LENGTH_NEVER);
+    if (is_end) {
+        sink_end(x->sink, spans + first, n);
+    } else if (n > 0) {
+        if (sink_data(x->sink, spans + first, n) == FLOW_PAUSE)
+            attempt_pause(a);
         exchange_note_activity(x);
     }
+    empty_out();
+    buf_fini(&a->lane.opening);
+}
+
+/* Gives what this read made. `last`: the upstream's message is over, and its connection free again;
+ * until then an answer that has ended waits, for a moment. */
+static void give(struct attempt *a, bool last)
+{
+    struct turn_lane *t = a->lane.turn;
+    bool is_end = t->has_ended && last;
+    if (t->has_content || a->x->state != EXCHANGE_ATTEMPTING)
+        put(a, is_end);
+    else
+        let_wait(a);
+    if (is_end) {
+        lane_finish(a);
+        return;
+    }
     if (t->has_failed || t->out_of_memory)
-        fail(x);
+        fail(a);
     else if (t->has_ended)
-        deadline_set(&x->attempt.deadline, DONE_GRACE_MS);
+        deadline_set(&a->deadline, DONE_GRACE_MS);
 }
 
 static bool is_over(const struct turn_lane *t)
@@ -376,98 +396,105 @@ static void read_end(struct turn_lane *t)
 /* --- whole answers --------------------------------------------------------------------------------- */
 
 /* The document, with the members every answer of ours has behind its brace. */
-static void send_document(struct exchange *x)
+static void send_document(struct attempt *a)
 {
+    struct exchange *x = a->x;
     struct span all = buf_span(&out);
     const struct span spans[] = {
         span_sub(all, 0, 1),
         SPAN_LIT("\"request_id\":\""),
         span_of(x->request_id, 32),
         SPAN_LIT("\",\"provider\":\""),
-        span_text(x->attempt.target->provider->name),
+        span_text(a->target->provider->name),
         SPAN_LIT("\","),
         span_skip(all, 1),
     };
-    exchange_send_head(x, 200, "application/json", LENGTH_UNKNOWN);
-    exchange_commit(x);
+    exchange_begin_answer(a, 200, "application/json", LENGTH_UNKNOWN);
     sink_end(x->sink, spans, sizeof spans / sizeof spans[0]);
     empty_out();
-    lane_finish(x);
+    lane_finish(a);
 }
 
-static void give_document(struct exchange *x, bool last)
+static void give_document(struct attempt *a, bool last)
 {
-    struct turn_lane *t = x->lane.turn;
+    struct turn_lane *t = a->lane.turn;
     bool is_whole = t->has_ended && !t->out_of_memory;
     if (is_whole && !last)
-        deadline_set(&x->attempt.deadline, DONE_GRACE_MS);
+        deadline_set(&a->deadline, DONE_GRACE_MS);
     else if (is_whole && t->dialect->client->whole_write(t->writer, &out) == 0)
-        send_document(x);
+        send_document(a);
     else if (last || is_over(t))
-        fail(x);
+        fail(a);
     empty_out();
 }
 
 /* What the reader has said so far goes to the client in the form it asked for. */
-static void give_either(struct exchange *x, bool last)
+static void give_either(struct attempt *a, bool last)
 {
-    if (x->lane.turn->writes_stream)
-        give(x, last);
+    if (a->lane.turn->writes_stream)
+        give(a, last);
     else
-        give_document(x, last);
+        give_document(a, last);
 }
 
-static void stream_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+static void stream_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    struct turn_lane *t = x->lane.turn;
+    struct turn_lane *t = a->lane.turn;
     for (unsigned i = 0; i < n; i++)
         read_events(t, spans[i]);
     if (last && !is_over(t))
         read_end(t);
-    give_either(x, last);
+    give_either(a, last);
 }
 
-static void document_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+static void document_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    struct turn_lane *t = x->lane.turn;
-    struct pass_lane *l = &x->lane;
+    struct turn_lane *t = a->lane.turn;
+    struct pass_lane *l = &a->lane;
     for (unsigned i = 0; i < n; i++) {
         if (buf_len(&l->held) + spans[i].len > WHOLE_MAX || buf_add(&l->held, spans[i]) < 0) {
-            lane_fail(x, "its answer is too large to be translated");
+            lane_fail(a, "its answer is too large to be translated");
             return;
         }
     }
     if (!last)
         return;
     t->dialect->upstream->whole(t->reader, readable(t, buf_span(&l->held)));
-    give_either(x, true);
+    give_either(a, true);
 }
 
-void turn_lane_data(struct exchange *x, const struct span *spans, unsigned n, bool last)
+void turn_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    if (x->lane.turn->reads_stream)
-        stream_data(x, spans, n, last);
+    if (a->lane.turn->reads_stream)
+        stream_data(a, spans, n, last);
     else
-        document_data(x, spans, n, last);
+        document_data(a, spans, n, last);
 }
 
 /* --- other ends ------------------------------------------------------------------------------------- */
 
-bool turn_lane_broken(struct exchange *x)
+bool turn_lane_broken(struct attempt *a)
 {
-    struct turn_lane *t = x->lane.turn;
+    struct turn_lane *t = a->lane.turn;
     if (!t->reads_stream)
         return false;
     if (!is_over(t))
         read_end(t); /* it may have been all there was to say */
-    give_either(x, true);
+    give_either(a, true);
     return true;
 }
 
-bool turn_lane_ping(struct exchange *x)
+void turn_lane_release(struct attempt *a)
 {
-    struct turn_lane *t = x->lane.turn;
-    if (!t->writes_stream || t->dialect->client->ping == NULL ||
+    put(a, false);
+}
+
+bool turn_lane_ping(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    struct turn_lane *t = a->lane.turn;
+    bool may_ping = t->writes_stream && a->x->state == EXCHANGE_ANSWERING;
+    if (!may_ping || t->dialect->client->ping == NULL ||
         t->dialect->client->ping(t->writer, &out) < 0 || buf_len(&out) == 0)
         return false;
     struct span frame = buf_span(&out);
@@ -476,13 +503,14 @@ bool turn_lane_ping(struct exchange *x)
     return true;
 }
 
-bool turn_lane_end_with_fault(struct exchange *x, const struct fault *why)
+bool turn_lane_end_with_fault(struct attempt *a, const struct fault *why)
 {
+    struct exchange *x = a->x;
     struct turn_event e = {.kind = TURN_FAULT, .fault = why};
-    if (!x->lane.turn->writes_stream || !write_event(x, &e))
+    if (!a->lane.turn->writes_stream || !write_event(a, &e))
         return false;
-    struct span rest = buf_span(&out);
-    sink_end(x->sink, &rest, rest.len > 0);
+    const struct span spans[] = {buf_span(&a->lane.opening), buf_span(&out)};
+    sink_end(x->sink, spans, 2);
     empty_out();
     return true;
 }

@@ -43,7 +43,7 @@ static void read_frames(struct attempt *a, const struct span *spans, unsigned n,
     if (is_good && last && !invoke_stream_is_between(a->invoked))
         problem = "its stream ended inside an event";
     struct span events = buf_span(&out);
-    lane_data(a->x, &events, events.len > 0, last && problem == NULL);
+    lane_data(a, &events, events.len > 0, last && problem == NULL);
     empty_out();
     if (problem != NULL && a->state == ATTEMPT_STREAMING)
         attempt_on_broken(a, problem);
@@ -54,7 +54,7 @@ static void pass_on(struct attempt *a, const struct span *spans, unsigned n, boo
     if (a->invoked != NULL)
         read_frames(a, spans, n, last);
     else
-        lane_data(a->x, spans, n, last);
+        lane_data(a, spans, n, last);
 }
 
 /* --- compression --------------------------------------------------------------------------------- */

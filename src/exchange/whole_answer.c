@@ -9,8 +9,9 @@ enum {
     RECODED_FROM_BYTES = 64 * 1024
 }; /* a number of a vector takes longer than reading its digits */
 
-void whole_answer_init(struct whole_answer *w, const struct exchange *x, struct span document)
+void whole_answer_init(struct whole_answer *w, const struct attempt *a, struct span document)
 {
+    const struct exchange *x = a->x;
     *w = (struct whole_answer){
         .document = document,
         .passing = passing_for(x->kind->api),
@@ -57,30 +58,31 @@ const char *whole_answer_problem(const struct whole_answer *w)
 }
 
 /* Members this answer lacks, each with its comma: those that need to be made first. */
-static bool make(const struct whole_answer *w, const struct exchange *x, struct buf *made)
+static bool make(const struct whole_answer *w, const struct attempt *a, struct buf *made)
 {
+    const struct exchange *x = a->x;
     if (x->wants_cost) {
-        struct cost c = cost_of(&x->usage, x->attempt.target->price);
+        struct cost c = cost_of(&a->usage, a->target->price);
         if (cost_write_members(&c, made) < 0 || buf_add_byte(made, ',') < 0)
             return false;
     }
     return !w->is_embeddings || embeddings_write_missing(&w->seen, span_of(x->request_id, 32),
-                                                         x->attempt.target->model_id, made) == 0;
+                                                         a->target->model_id, made) == 0;
 }
 
-static unsigned add_own(const struct whole_answer *w, const struct exchange *x, struct span made,
+static unsigned add_own(const struct whole_answer *w, const struct attempt *a, struct span made,
                         struct span *out)
 {
     const struct passing_event *e = &w->seen;
     unsigned n = 0;
     if (!e->has_request_id) {
         out[n++] = SPAN_LIT("\"request_id\":\"");
-        out[n++] = span_of(x->request_id, 32);
+        out[n++] = span_of(a->x->request_id, 32);
         out[n++] = SPAN_LIT("\",");
     }
     if (!e->has_provider) { /* a provider's name is a slug: nothing in it needs escapes */
         out[n++] = SPAN_LIT("\"provider\":\"");
-        out[n++] = span_text(x->attempt.target->provider->name);
+        out[n++] = span_text(a->target->provider->name);
         out[n++] = SPAN_LIT("\",");
     }
     if (made.len > 0)
@@ -90,12 +92,12 @@ static unsigned add_own(const struct whole_answer *w, const struct exchange *x, 
     return n;
 }
 
-unsigned whole_answer_spans(const struct whole_answer *w, const struct exchange *x,
-                            struct buf *made, struct span out[WHOLE_ANSWER_SPANS])
+unsigned whole_answer_spans(const struct whole_answer *w, const struct attempt *a, struct buf *made,
+                            struct span out[WHOLE_ANSWER_SPANS])
 {
     const struct passing_event *e = &w->seen;
     size_t open = e->open + 1;
-    if (!make(w, x, made))
+    if (!make(w, a, made))
         return 0;
     size_t until = buf_len(made);
     if (w->is_embeddings && e->usage.len > 0 && embeddings_write_missing_usage(e->usage, made) < 0)
@@ -104,7 +106,7 @@ unsigned whole_answer_spans(const struct whole_answer *w, const struct exchange 
     struct span of_usage = span_skip(buf_span(made), until);
     unsigned n = 0;
     out[n++] = span_sub(w->document, 0, open);
-    n += add_own(w, x, of_top, out + n);
+    n += add_own(w, a, of_top, out + n);
     if (of_usage.len > 0) {
         size_t usage = (size_t)(e->usage.at - w->document.at) + 1;
         out[n++] = span_sub(w->document, open, usage - open);

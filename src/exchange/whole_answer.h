@@ -8,7 +8,7 @@
 #include "sluice/base/buf.h"
 #include "sluice/codec/passing.h"
 
-struct exchange;
+struct attempt;
 
 struct whole_answer {
     struct span document; /* borrowed, or in one of the two below */
@@ -19,7 +19,7 @@ struct whole_answer {
 };
 
 /* What `document` will be read as. */
-void whole_answer_init(struct whole_answer *w, const struct exchange *x, struct span document);
+void whole_answer_init(struct whole_answer *w, const struct attempt *a, struct span document);
 void whole_answer_fini(struct whole_answer *w);
 
 /* Is it read within a millisecond? */
@@ -34,7 +34,7 @@ const char *whole_answer_problem(const struct whole_answer *w);
 /* The document with the members that an answer of this exchange has besides, laid out as spans over it
  * and over `made`; returns how many. 0: no memory. */
 #define WHOLE_ANSWER_SPANS 12
-unsigned whole_answer_spans(const struct whole_answer *w, const struct exchange *x,
-                            struct buf *made, struct span out[WHOLE_ANSWER_SPANS]);
+unsigned whole_answer_spans(const struct whole_answer *w, const struct attempt *a, struct buf *made,
+                            struct span out[WHOLE_ANSWER_SPANS]);
 
 #endif

@@ -22,3 +22,28 @@ bool json_walk_next(struct json_walk *w)
     w->kind = m->kind;
     return true;
 }
+
+static bool is_empty(const struct json_walk *w)
+{
+    switch (w->kind) {
+    case JSON_NULL:
+        return true;
+    case JSON_STRING:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        return w->value.len == 2;
+    default:
+        return false;
+    }
+}
+
+bool json_is_empty_but_for(struct span object, const char *name)
+{
+    struct json_walk w;
+    json_walk_init(&w, object);
+    while (json_walk_next(&w)) {
+        if (!is_empty(&w) && !json_walk_is(&w, name))
+            return false;
+    }
+    return json_walk_is_complete(&w);
+}

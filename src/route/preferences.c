@@ -254,6 +254,8 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct pre
         return read_prefer(g, w->value, &p->prefer);
     if (IS("max_cost_multiplier"))
         return read_multiplier(g, w->value, &p->max_cost_multiplier);
+    if (IS("hedge"))
+        return read_unless(g, w, &p->forbids_hedge);
     return true;
 #undef IS
 }

@@ -38,6 +38,8 @@ static void look(struct openai_prefix *p, struct span data)
     if (plain.kind == EVENT_CHUNK)
         must(plain.open < plain.end && plain.end < data.len && data.at[plain.open] == '{' &&
              data.at[plain.end] == '}');
+    if (plain.has_content)
+        (void)openai_choices_only_open(plain.content);
     struct usage u = {.source = USAGE_NONE};
     if (plain.usage.len > 0 && usage_read_openai(&u, plain.usage))
         must(u.cached + u.cache_write <= u.prompt && u.reasoning <= u.completion);

@@ -55,6 +55,14 @@ static void values_of_the_wrong_form_say_what_to_write(void **state)
         {"models: { m: { provider: demo, price: { input: \"0.0000001\" } } }",
          ":1:48: error: models.m.price.input: \"0.0000001\" cannot be used here (prices have at "
          "most six decimals)"},
+        {"routing: { hedge: { after: p30 } }",
+         ":1:28: error: routing.hedge.after: \"p30\" cannot be used here (write a percentile from "
+         "p50 to p99, or a duration: 800ms)"},
+        {"routing: { hedge: { after: 0s } }",
+         ":1:28: error: routing.hedge.after: 0s is out of bounds (1ms to 1d)"},
+        {"routing: { retry_budget: { ratio: 20 } }",
+         ":1:35: error: routing.retry_budget.ratio: \"20\" cannot be used here (write a share as a "
+         "decimal from 0 to 1: 0.05)"},
         {"providers: [a]",
          ":1:12: error: providers: a map was expected (write \"name: { … }\", one a line)"},
         {"keys: {}", ":1:7: error: keys: a list was expected (write \"- \" before each item)"},

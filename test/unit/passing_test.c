@@ -147,6 +147,57 @@ static void responses_are_understood(void **state)
     assert_int_equal(e.sequence, 41);
 }
 
+/* What waits for content, so that another endpoint can still give all of the answer. */
+static void what_only_opens_an_answer_is_known(void **state)
+{
+    (void)state;
+    static const struct {
+        enum api_protocol api;
+        const char *data;
+        bool opens;
+    } rows[] = {
+        {API_CHAT, "{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}", true},
+        {API_CHAT,
+         "{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[],"
+         "\"reasoning_content\":\"\"}}]}",
+         true},
+        {API_CHAT, "{\"choices\":[],\"prompt_filter_results\":[{}]}", true},
+        {API_CHAT, "{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"x\"}}]}", false},
+        {API_CHAT, "{\"choices\":[{\"delta\":{\"content\":\"\\\"role\\\"\"}}]}", false},
+        {API_CHAT, "{\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}", false},
+        {API_CHAT, "{\"choices\":[{\"delta\":{}},{\"delta\":{\"content\":\"x\"}}]}", false},
+        {API_CHAT, "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}", false},
+        {API_COMPLETIONS, "{\"choices\":[{\"text\":\"x\"}]}", false},
+        {API_MESSAGES, "{\"type\":\"message_start\",\"message\":{\"usage\":{}}}", true},
+        {API_MESSAGES, "{\"type\":\"ping\"}", true},
+        {API_MESSAGES,
+         "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"thinking\",\"thinking\":"
+         "\"\",\"signature\":\"\"}}",
+         true},
+        {API_MESSAGES,
+         "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"redacted_thinking\","
+         "\"data\":\"x\"}}",
+         false},
+        {API_MESSAGES,
+         "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\"}}",
+         false},
+        {API_MESSAGES, "{\"type\":\"something_new\"}", false},
+        {API_RESPONSES, "{\"type\":\"response.created\",\"response\":{}}", true},
+        {API_RESPONSES, "{\"type\":\"response.output_item.added\",\"item\":{}}", true},
+        {API_RESPONSES, "{\"type\":\"response.output_text.delta\",\"delta\":\"x\"}", false},
+        {API_RESPONSES, "{\"type\":\"response.output_item.done\",\"item\":{}}", false},
+        {API_RESPONSES, "{\"type\":\"response.web_search_call.searching\"}", false},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        const struct passing *p = passing_for(rows[i].api);
+        struct passing_event e = p->look(NULL, span_text(rows[i].data));
+        bool brings = e.has_content && p->brings_token(e.content);
+        assert_row(i, e.kind == EVENT_CHUNK);
+        assert_row(i,
+                   rows[i].opens == (!brings && (p->only_opens == NULL || p->only_opens(e.type))));
+    }
+}
+
 static void counts_of_messages_overwrite_what_they_state(void **state)
 {
     (void)state;
@@ -242,6 +293,7 @@ int main(void)
         cmocka_unit_test(pictures_and_sound_are_understood),
         cmocka_unit_test(usage_of_pictures_has_either_name),
         cmocka_unit_test(responses_are_understood),
+        cmocka_unit_test(what_only_opens_an_answer_is_known),
         cmocka_unit_test(counts_of_messages_overwrite_what_they_state),
         cmocka_unit_test(recorded_streams_are_understood),
     };

@@ -36,6 +36,7 @@ static void wrong_values_are_refused_by_their_path(void **state)
         {"{\"sort\":5}", "", "provider.sort"},
         {"{\"allow_fallbacks\":\"no\"}", "", "provider.allow_fallbacks"},
         {"{\"require_parameters\":0}", "", "provider.require_parameters"},
+        {"{\"hedge\":\"no\"}", "", "provider.hedge"},
         {"{\"data_collection\":\"never\"}", "", "provider.data_collection"},
         {"{\"data_collection\":false}", "", "provider.data_collection"},
         {"{\"zdr\":\"true\"}", "", "provider.zdr"},
@@ -112,7 +113,7 @@ static void everything_is_read(void **state)
         "{\"order\":[\"Google AI Studio\",\"minimax/FP8\"],\"only\":[],\"ignore\":[\"xai\"],"
         "\"sort\":{\"by\":\"latency\"},\"preferred_min_throughput\":{\"p50\":100,\"p90\":5e1},"
         "\"preferred_max_latency\":1.5,\"quantizations\":[\"fp8\",\"none\"],"
-        "\"allow_fallbacks\":false,\"require_parameters\":false,\"data_collection\":\"deny\","
+        "\"allow_fallbacks\":false,\"require_parameters\":false,\"hedge\":false,\"data_collection\":\"deny\","
         "\"zdr\":true,\"enforce_distillable_text\":true}",
         "[\"a/b\",\"c\\u0064\"]");
     assert_true(g.ok);
@@ -125,8 +126,8 @@ static void everything_is_read(void **state)
     assert_true(g.p.min_throughput.at[P50] == 100 && g.p.min_throughput.at[P75] == 0 &&
                 g.p.min_throughput.at[P90] == 50 && g.p.max_latency.at[P50] == 1.5);
     assert_int_equal(g.p.quantizations, 1u << QUANTIZATION_FP8 | 1u << QUANTIZATION_NONE);
-    assert_true(!g.p.allows_fallbacks && g.p.drops_parameters && g.p.denies_collection &&
-                g.p.wants_zdr && g.p.wants_distillable);
+    assert_true(!g.p.allows_fallbacks && g.p.drops_parameters && g.p.forbids_hedge &&
+                g.p.denies_collection && g.p.wants_zdr && g.p.wants_distillable);
     assert_int_equal(g.p.nmodels, 2);
     assert_span(g.p.models[0], "a/b");
     assert_span(g.p.models[1], "cd");

@@ -48,6 +48,10 @@ static void quantiles_are_those_of_the_sorted_samples(void **state)
         /* contract D-33: p90 is what 90 % stayed above */
         assert_row(q, is_near(at(s, STAT_THROUGHPUT, q, NOW + 201 * S), high));
     }
+    uint32_t samples;
+    assert_true(is_near(stats_quantile(s, STAT_TTFT, 0.95, NOW + 201 * S, &samples),
+                        sorted[(unsigned)(0.95 * (N - 1))]));
+    assert_int_equal(samples, N);
     assert_int_equal(stats_quantiles(s, STAT_TTFT, NOW + 201 * S)->samples, N);
     assert_int_equal(stats_quantiles(s, STAT_DURATION, NOW + 201 * S)->samples, 0);
     stats_free(s);

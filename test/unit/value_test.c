@@ -81,6 +81,16 @@ static void money_is_exact(void **state)
     check_taken(value_money, good, ROWS(good));
 }
 
+static void shares_are_parts_of_one(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "-0.1", "1.1", "2", ".5", "5%", "0.0000001", "1.000001"};
+    static const struct value_row good[] = {{"0", 0},        {"0.05", 50000}, {"0.2", 200000},
+                                            {"0.000001", 1}, {"1", 1000000},  {"1.0", 1000000}};
+    check_refused(value_share, bad, ROWS(bad));
+    check_taken(value_share, good, ROWS(good));
+}
+
 static void times_are_dates_that_exist(void **state)
 {
     (void)state;
@@ -173,6 +183,7 @@ int main(void)
         cmocka_unit_test(durations_have_a_unit),
         cmocka_unit_test(sizes_have_a_unit),
         cmocka_unit_test(money_is_exact),
+        cmocka_unit_test(shares_are_parts_of_one),
         cmocka_unit_test(times_are_dates_that_exist),
         cmocka_unit_test(booleans_and_modes_are_not_guessed),
         cmocka_unit_test(distances_count_single_mistakes),

@@ -240,7 +240,8 @@ def test_whole_events_go_on_in_the_turn_they_arrive(gateway, upstream):
         client.send(raw.request_bytes("POST", "/v1/messages", body))
         for text in texts:
             gate.open()
-            client.read_until(text + b"\n\n")
+            if b"message_start" not in text and b'"text":""' not in text and b"ping" not in text:
+                client.read_until(text + b"\n\n")  # what only opens the answer waits
         gate.open()
 
 

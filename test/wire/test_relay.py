@@ -237,11 +237,12 @@ def test_each_chunk_arrives_before_the_next_is_sent(gateway, upstream):
     model = upstream.play(misbehaviour.stepped(gate, 20))
     with gateway.client(timeout=3) as client:
         client.send(raw.chat_bytes(model, stream=True))
-        gate.open()
+        gate.open(2)  # the role waits for the first word
         stream = raw.Stream(client)
         stream.next()
         for number in range(20):
-            gate.open()
+            if number > 0:
+                gate.open()
             assert f'"{number} "'.encode() in stream.next()
         stream.rest()
 
@@ -303,11 +304,12 @@ def test_comments_keep_a_silent_stream_alive_before_its_first_event(chatty, upst
 
 def test_comments_keep_a_silent_stream_alive_between_events(chatty, upstream):
     gate = upstream.gate()
-    model = upstream.play(misbehaviour.stepped(gate, 1))
+    model = upstream.play(misbehaviour.stepped(gate, 2))
     with chatty.client(timeout=3) as client:
         client.send(raw.chat_bytes(model, stream=True))
-        gate.open()
+        gate.open(2)
         stream = raw.Stream(client)
+        stream.next()
         stream.next()
         frames = stream.frames()
         assert next(frames).startswith(b":") and next(frames).startswith(b":")
@@ -364,7 +366,7 @@ BROKEN_AFTER = ["reset", "close", "mid event", "mid event, framing complete", "m
 
 
 @pytest.mark.parametrize("how", BROKEN_AFTER)
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [2, 3])
 def test_stream_that_breaks_ends_with_an_error_event_and_done(gateway, upstream, how, count):
     model = upstream.play(misbehaviour.events_then(count, how))
     with gateway.client() as client:
@@ -380,7 +382,8 @@ def test_stream_that_breaks_ends_with_an_error_event_and_done(gateway, upstream,
 
 
 def test_stream_that_breaks_before_its_first_event_is_an_error(gateway, upstream):
-    for script in (misbehaviour.reset_after_head, misbehaviour.events_then(0, "close")):
+    for script in (misbehaviour.reset_after_head, misbehaviour.events_then(0, "close"),
+                   misbehaviour.events_then(1, "close")):
         model = upstream.play(script)
         with gateway.client() as client:
             stream = client.stream(model)

@@ -59,6 +59,9 @@ static inline const struct quantiles *stats_quantiles(struct stats *s, enum stat
     return &stats_figures(s, now_unix_ms)->of[which];
 }
 
+/* Any quantile, made anew each time: the value that this share of the samples stayed below. */
+double stats_quantile(struct stats *s, enum stat_kind which, double share, uint64_t now_unix_ms,
+                      uint32_t *samples);
 /* Of the last 5 minutes, or of the last `span_ms` of them, to 10 s. */
 struct outcomes stats_outcomes(struct stats *s, uint64_t span_ms, uint64_t now_unix_ms);
 

@@ -78,6 +78,7 @@ struct fault {
 struct fault_attempt {
     const char *provider, *endpoint, *type;
     unsigned status, latency_ms;
+    uint64_t estimated_cost_pd; /* of what was cancelled; 0: nothing, or nobody knows */
 };
 
 /* A 404 for a name that nothing has here, or that the caller must take for one. */

@@ -20,6 +20,7 @@ struct passing_event {
     enum passing_kind kind;
     bool has_content;                   /* it brings, or opens, a part of the answer */
     struct span content;                /* the value that does; for `brings_token` */
+    struct span type;                   /* Messages, Responses: of the event */
     struct span usage;                  /* the object, empty when absent or null */
     struct span finish;                 /* why the model stopped, in the protocol's word */
     struct span error;                  /* EVENT_ERROR: the member's value */
@@ -41,6 +42,9 @@ struct passing {
     bool (*read_usage)(struct usage *u, struct span object);
     /* Is a token in this content, or does it only open the answer? */
     bool (*brings_token)(struct span content);
+    /* Does an event of this type, without a token, only open the answer, too? Then it can wait for
+     * what it opens. NULL: each that brings no token does. */
+    bool (*only_opens)(struct span type);
     /* What ends a stream whose provider left that out after all content had come. */
     struct span terminator;
     /* Appends an event that only shows life, behind the one with this number; NULL: a comment will do. */

@@ -236,12 +236,28 @@ struct model_family {
     unsigned n;
 };
 
+/* How many further attempts there are at endpoints that are not well. */
+struct retry_budget_options {
+    unsigned ratio_ppm; /* of the requests */
+    unsigned min_per_second;
+};
+
+/* When a second attempt is made beside a slow one. */
+#define HEDGE_AFTER_QUANTILE 0x80000000u
+struct hedge_options {
+    bool enabled;
+    unsigned after; /* ms; or with HEDGE_AFTER_QUANTILE, a percentile of the endpoint's own times */
+    unsigned max_share_ppm; /* of the requests */
+};
+
 struct routing_options {
     struct route_weights weights;
     bool train_opt_out, zdr_only; /* of all requests, whatever they say (contract 2.26) */
     struct model_family families[TASKS];
     bool explain;       /* every answer says why it came from where it did */
     const char *record; /* file for decisions, NULL: none */
+    struct retry_budget_options retry_budget;
+    struct hedge_options hedge;
 };
 
 struct snapshot {

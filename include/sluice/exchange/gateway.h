@@ -3,6 +3,7 @@
 #define SLUICE_EXCHANGE_GATEWAY_H
 
 #include "sluice/admit/keyring.h"
+#include "sluice/base/allowance.h"
 #include "sluice/base/metric.h"
 #include "sluice/base/rng.h"
 #include "sluice/catalog/catalog.h"
@@ -53,6 +54,8 @@ struct gateway {
     struct deadline log_flush;   /* armed while records wait to be written */
     struct deadline quiet;       /* a while after the last request has ended */
     struct rng rng;
+    struct allowance retries; /* attempts at endpoints that are not well */
+    struct allowance hedges;  /* attempts beside slow ones */
     struct deployment *now;
     struct exchange *exchanges; /* all that are open, for drain and for shutdown */
     unsigned inflight, streams;

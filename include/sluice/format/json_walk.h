@@ -39,6 +39,9 @@ static inline bool json_walk_is(const struct json_walk *w, const char *name)
     return w->key.len > n ? json_key_is(w->key, name) : span_eq(w->key, span_of(name, n));
 }
 
+/* Are all members null or empty, but for the one of that name? False for what is no object. */
+bool json_is_empty_but_for(struct span object, const char *name);
+
 /* The inside of a string value, escapes as written; empty for what is no string. */
 static inline struct span json_raw(struct span value)
 {

@@ -43,6 +43,7 @@ struct preferences {
     enum task task;
     bool has_task;
     double max_cost_multiplier;                 /* of the first attempt's estimate; 0: no limit */
+    bool forbids_hedge;                         /* hedge: false */
     struct span models[PREFERENCES_MODELS_MAX]; /* to fall back on */
     unsigned nmodels;
 };
