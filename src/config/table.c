@@ -497,6 +497,9 @@ static const struct option limits_rows[] = {
 static const struct object limits_object = {"keys[].limits", "Left out: no such limit.",
                                             ROWS(limits_rows), .size = sizeof(struct key_options)};
 
+static const struct word scope_words[] = {
+    {"workspace", SCOPE_WORKSPACE}, {"admin", SCOPE_ADMIN}, {0}};
+
 static const struct option key_rows[] = {
     {"name", &type_text, MEMBER(struct key_options, name), .required = true,
      .doc = "What logs and metrics call it."},
@@ -504,6 +507,9 @@ static const struct option key_rows[] = {
      .doc = "The key itself. Only its SHA-256 is kept in memory."},
     {"hash", &type_key_hash, MEMBER(struct key_options, sha256),
      .doc = "Instead of `secret`: `\"sha256:…\"`, as `sluice keys hash` prints it."},
+    {"scope", &type_word, MEMBER(struct key_options, scope), .words = scope_words,
+     .fallback = "workspace",
+     .doc = "What it is for: `workspace` calls models, `admin` manages (`/v1/byok`) as well."},
     {"models", &type_texts, MEMBER(struct key_options, models),
      .doc = "Models it may call; `\"*\"` is all of them, as is leaving it out."},
     {"limits", &type_group, .object = &limits_object, .doc = "How much it may call."},

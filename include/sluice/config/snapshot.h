@@ -176,11 +176,18 @@ struct model_options {
 
 enum { MODEL_INPUT = 1 };
 
+/* What a key is for (contract 0.3). */
+enum key_scope {
+    SCOPE_WORKSPACE, /* calls models */
+    SCOPE_ADMIN,     /* manages, too: /v1/byok */
+};
+
 struct key_options {
     const char *name;
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
-    struct text_list models;      /* "*" or model ids; never empty */
-    unsigned rpm, concurrency;    /* 0: no limit */
+    enum key_scope scope;
+    struct text_list models;   /* "*" or model ids; never empty */
+    unsigned rpm, concurrency; /* 0: no limit */
     uint64_t tpm;
     uint64_t expires_unix_ms; /* 0: never */
     bool enabled;
