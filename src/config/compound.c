@@ -211,6 +211,60 @@ static int schema_key_hash(const struct option *o, struct buf *out)
 const struct option_type type_key_hash = {"hash", parse_key_hash, NULL, write_key_hash,
                                           schema_key_hash};
 
+/* ── credentials of callers' own ─────────────────────────────────────────────────────────────── */
+
+static void read_own_credentials(struct reader *r, const struct option *o, const struct node *n,
+                                 void *at)
+{
+    if (n->kind != NODE_MAP) {
+        reader_error(r, n, "a map was expected (write { provider: { env: NAME } })");
+        return;
+    }
+    struct byok_options *list = ARENA_ARRAY(r->arena, struct byok_options, n->nentries + 1);
+    for (unsigned i = 0; i < n->nentries; i++) {
+        const struct node_entry *e = &n->entries[i];
+        size_t before = reader_enter(r, e->key);
+        list[i].provider_name = (const char *)arena_keep(r->arena, e->key).at;
+        reader_refer(r, REF_PROVIDER, e->value, list[i].provider_name, &list[i].provider);
+        if (reader_secret(r, e->value, &list[i].credential, SECRET_DOCUMENT, &list[i].credential))
+            reader_owns_secret(r, &list[i].credential);
+        reader_leave(r, before);
+    }
+    memcpy(at, &list, sizeof(list));
+    memcpy((uint8_t *)at - o->offset + o->count_offset, &n->nentries, sizeof(unsigned));
+}
+
+static int write_own_credentials(const struct writer *w, const struct option *o, const void *at)
+{
+    const struct byok_options *list;
+    unsigned count;
+    memcpy(&list, at, sizeof(list));
+    memcpy(&count, (const uint8_t *)at - o->offset + o->count_offset, sizeof(count));
+    if (count == 0)
+        return 0;
+    int rc = buf_add_text(w->out, "{ ");
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        rc = buf_add_text(w->out, i == 0 ? "" : ", ");
+        if (rc == 0)
+            rc = write_scalar(w->out, list[i].provider_name);
+        if (rc == 0)
+            rc = buf_add_text(w->out, ": ");
+        if (rc == 0)
+            rc = write_secret(w, o, &list[i].credential);
+    }
+    return rc == 0 ? buf_add_text(w->out, " }") : rc;
+}
+
+static int schema_own_credentials(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(
+        out, "\"type\":\"object\",\"additionalProperties\":{\"$ref\":\"#/$defs/secret\"}");
+}
+
+const struct option_type type_own_credentials = {"map of secrets", NULL, read_own_credentials,
+                                                 write_own_credentials, schema_own_credentials};
+
 /* ── extra request headers ───────────────────────────────────────────────────────────────────── */
 
 static bool is_token(struct span name) /* RFC 9110 §5.6.2 */

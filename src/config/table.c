@@ -517,6 +517,10 @@ static const struct option key_rows[] = {
      .doc = "When it stops working: `2030-12-31` or `2030-12-31T18:00:00Z`."},
     {"enabled", &type_bool, MEMBER(struct key_options, enabled), .fallback = "true",
      .doc = "`false` refuses it without forgetting it."},
+    {"byok", &type_own_credentials, MEMBER(struct key_options, byok),
+     COUNT(struct key_options, nbyok),
+     .doc = "Credentials of its own, by provider: `{ openai: { env: TEAM_KEY } }`. Its requests go "
+            "out with those first; [routing.md](routing.md#own-credentials) has the forms."},
 };
 static const struct object key_object = {"keys[]", "Who may call.", ROWS(key_rows),
                                          .size = sizeof(struct key_options), .finish = key_finish};
@@ -644,6 +648,9 @@ static const struct option root_rows[] = {
      .object = &model_object, .doc = "What callers may name."},
     {"keys", &type_list, MEMBER(struct snapshot, keys), COUNT(struct snapshot, nkeys),
      .object = &key_object, .may_be_empty = true, .doc = "Who may call."},
+    {"byok", &type_own_credentials, MEMBER(struct snapshot, byok), COUNT(struct snapshot, nbyok),
+     .doc = "The same as a key's `byok`, for everybody's requests: asked before the provider's own "
+            "credential."},
     {"auth", &type_word, MEMBER(struct snapshot, auth_required), .words = auth_words,
      .fallback = "required",
      .doc = "`none` lets everybody call, and is accepted on loopback and unix listeners only."},

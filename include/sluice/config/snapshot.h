@@ -176,6 +176,13 @@ struct model_options {
 
 enum { MODEL_INPUT = 1 };
 
+/* A credential of callers' own (BYOK, contract 2.3): own_provider.h reads it. */
+struct byok_options {
+    const char *provider_name;
+    unsigned provider; /* index into snapshot->providers */
+    struct secret credential;
+};
+
 /* What a key is for (contract 0.3). */
 enum key_scope {
     SCOPE_WORKSPACE, /* calls models */
@@ -191,6 +198,8 @@ struct key_options {
     uint64_t tpm;
     uint64_t expires_unix_ms; /* 0: never */
     bool enabled;
+    struct byok_options *byok; /* for its requests alone */
+    unsigned nbyok;
 };
 
 enum store_kind { STORE_MEMORY, STORE_SQLITE, STORE_REDIS };
@@ -246,6 +255,8 @@ struct snapshot {
     struct key_options *keys;
     unsigned nkeys;
     bool auth_required;
+    struct byok_options *byok; /* for everybody's requests */
+    unsigned nbyok;
     struct secret admin_token;
     struct store_options store;
     struct routing_options routing;
