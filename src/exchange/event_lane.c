@@ -21,7 +21,7 @@ enum {
 static struct span with_cost(struct exchange *x, struct span data, size_t end)
 {
     struct buf made = {0};
-    struct cost cost = cost_of(&x->usage, x->attempt.target->price);
+    struct cost cost = attempt_cost(&x->attempt);
     struct span kept = data;
     if (buf_add_text(&made, "data: ") == 0 && buf_add(&made, span_sub(data, 0, end)) == 0 &&
         buf_addf(&made, ",\"request_id\":\"%s\",", x->request_id) == 0 &&

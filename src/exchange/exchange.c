@@ -248,6 +248,7 @@ static void free_later(struct later *later)
     lane_reset(&x->lane);
     let_go_of_body(x);
     remote_media_unref(x->media);
+    own_keys_unref(x->own_keys);
     deployment_unref(x->deployment);
     arena_fini(&x->sending);
     arena_fini(&x->arena);
@@ -366,6 +367,26 @@ static uint64_t about_tokens(uint64_t bytes)
     return bytes * 2 / 7;
 }
 
+static bool has_own_key(void *arg, const struct target *t)
+{
+    const struct exchange *x = arg;
+    return x->own[t->provider_index] != NULL;
+}
+
+static bool is_own_open(void *arg, const struct target *t)
+{
+    const struct exchange *x = arg;
+    return own_key_is_open(x->own[t->provider_index], t);
+}
+
+/* From here on the table may be replaced. */
+static void keep_own_keys(struct exchange *x)
+{
+    x->own = own_keys_of(x->deployment->own_keys, x->key);
+    if (x->own != NULL)
+        x->own_keys = own_keys_ref(x->deployment->own_keys);
+}
+
 static bool make_plan(struct exchange *x, struct fault *why)
 {
     enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
@@ -389,6 +410,8 @@ static bool make_plan(struct exchange *x, struct fault *why)
         .weights = x->deployment->snapshot->routing.weights,
         .seed = rng_next(&x->gateway->rng),
         .look = look,
+        .has_own_key = x->own != NULL ? has_own_key : NULL,
+        .is_own_open = x->own != NULL ? is_own_open : NULL,
         .arg = x,
     };
     return plan_make(&q, &x->arena, &x->sending, &x->plan, why);
@@ -398,6 +421,7 @@ static void route(struct exchange *x)
 {
     struct fault why;
     become(x, EXCHANGE_ATTEMPTING);
+    keep_own_keys(x);
     if (!make_plan(x, &why)) {
         exchange_fail(x, &why);
         return;

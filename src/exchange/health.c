@@ -35,7 +35,7 @@ static struct buf identity_of(const struct target *t)
     return out;
 }
 
-static void unref(struct health *h)
+void health_unref(struct health *h)
 {
     if (h == NULL || --h->refs > 0)
         return;
@@ -44,20 +44,37 @@ static void unref(struct health *h)
     free(h);
 }
 
+struct health *health_ref(struct health *h)
+{
+    h->refs++;
+    return h;
+}
+
+static struct health *health_new(struct buf identity)
+{
+    struct health *h = xcalloc(1, sizeof *h);
+    h->refs = 1;
+    h->identity = identity;
+    h->stats = stats_new();
+    return h;
+}
+
+struct health *health_own_new(const struct target *t)
+{
+    struct buf identity = identity_of(t);
+    must(buf_add_text(&identity, " with a key of the caller's"));
+    return health_new(identity);
+}
+
 /* The one of that identity, which is taken over, or a new one. */
 static struct health *health_for(const struct map *known, struct buf identity)
 {
     struct health *h = map_get(known, buf_span(&identity));
     if (h != NULL) {
         buf_fini(&identity);
-        h->refs++;
-        return h;
+        return health_ref(h);
     }
-    h = xcalloc(1, sizeof *h);
-    h->refs = 1;
-    h->identity = identity;
-    h->stats = stats_new();
-    return h;
+    return health_new(identity);
 }
 
 static void know(struct map *known, struct health *const *list, unsigned n)
@@ -95,9 +112,9 @@ void health_table_free(struct health_table *t)
     if (t == NULL)
         return;
     for (unsigned i = 0; i < t->ntargets; i++)
-        unref(t->of_target[i]);
+        health_unref(t->of_target[i]);
     for (unsigned i = 0; i < t->nproviders; i++)
-        unref(t->of_provider[i]);
+        health_unref(t->of_provider[i]);
     free(t->of_target);
     free(t->of_provider);
     free(t);
@@ -190,6 +207,11 @@ void health_look(struct health *h, bool is_stream, struct target_health *out)
         .outcomes = stats_outcomes(h->stats, UINT64_MAX, unix_ms),
         .is_open = circuit_is_open(&h->circuit, now_ms()),
     };
+}
+
+bool health_is_open(const struct health *h)
+{
+    return circuit_is_open(&h->circuit, now_ms());
 }
 
 const char *health_word(const struct health *h)

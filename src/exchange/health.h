@@ -15,6 +15,12 @@ struct health_table *health_table_new(const struct catalog *c, const struct snap
                                       const struct health_table *before);
 void health_table_free(struct health_table *t); /* NULL is fine */
 
+/* One beside the table, of an endpoint asked with a caller's own credential: only its outcomes count. */
+struct health *health_own_new(const struct target *t);
+struct health *health_ref(struct health *h);
+void health_unref(struct health *h); /* NULL is fine */
+bool health_is_open(const struct health *h);
+
 /* Lives as long as the table. */
 struct health *health_of(const struct health_table *t, const struct target *target);
 

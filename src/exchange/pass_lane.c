@@ -33,6 +33,7 @@ void lane_sign(struct exchange *x, struct fault *said)
 {
     unsigned status = x->attempt.status;
     const char *name = x->attempt.target->provider->name;
+    bool is_own = x->attempt.own != NULL;
     char words[sizeof said->message], how[32] = "";
     snprintf(words, sizeof words, "%s", said->message);
     secret_scrub(attempt_secret(&x->attempt), (uint8_t *)words, strlen(words));
@@ -41,8 +42,8 @@ void lane_sign(struct exchange *x, struct fault *said)
     switch (said->kind) {
     case FAULT_UPSTREAM_CREDENTIAL:
         snprintf(said->message, sizeof said->message,
-                 "provider %s: it refused the gateway's own credential%s: check its api_key", name,
-                 how);
+                 "provider %s: it refused the %s own credential%s%s", name,
+                 is_own ? "caller's" : "gateway's", how, is_own ? "" : ": check its api_key");
         break;
     case FAULT_UPSTREAM_QUOTA:
         snprintf(said->message, sizeof said->message,

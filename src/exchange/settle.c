@@ -215,6 +215,8 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     PUT_NUMBER(r, ",\"tokens_reasoning\":", x->usage.reasoning);
     PUT_WORD(r, ",\"usage_source\":", usage_source_name(x->usage.source));
     PUT_NUMBER(r, ",\"cost_pd\":", x->cost.total_pd);
+    if (x->cost.is_byok)
+        PUT_NUMBER(r, ",\"is_byok\":true,\"byok_cost_pd\":", x->cost.byok_pd);
     PUT_NUMBER(r, ",\"bytes_in\":", x->bytes_in);
     PUT_NUMBER(r, ",\"bytes_out\":", x->sink->bytes_out);
     if (a->upstream_request_id.len > 0)
@@ -284,7 +286,7 @@ static void note_figures(const struct exchange *x)
     if (!is_answer || a->sent_us == 0 || a->ended_us <= a->sent_us)
         return;
     health_note(
-        a->health,
+        health_of(x->deployment->health, a->target), /* as fast with any key */
         &(struct health_figures){
             .is_stream = x->is_stream,
             .first_token_us = x->first_token_us > a->sent_us ? x->first_token_us - a->sent_us : 0,
@@ -315,7 +317,7 @@ void settle(struct exchange *x)
     if (a->health != NULL && a->result == RESULT_OK)
         sticky_remember(x);
     if (target != NULL)
-        x->cost = cost_of(&x->usage, target->price);
+        x->cost = attempt_cost(a);
     struct request_figures figures = {
         .outcome = x->outcome,
         .status = x->status,

@@ -60,7 +60,7 @@ const char *whole_answer_problem(const struct whole_answer *w)
 static bool make(const struct whole_answer *w, const struct exchange *x, struct buf *made)
 {
     if (x->wants_cost) {
-        struct cost c = cost_of(&x->usage, x->attempt.target->price);
+        struct cost c = attempt_cost(&x->attempt);
         if (cost_write_members(&c, made) < 0 || buf_add_byte(made, ',') < 0)
             return false;
     }

@@ -11,11 +11,14 @@
 /* One model's endpoints at a time: judged, scored, and the best of them picked, twice: with keys of
  * the caller's own and with ours. */
 
+enum tier { TIER_OWN, TIER_SHARED, TIER_OWN_OPEN };
+
 struct planning {
     const struct plan_question *q;
     struct arena *a, *scratch;
     struct plan *out;
     struct rng rng;
+    enum tier tier;                /* that is being added */
     struct considered *considered; /* of the model under way */
     struct rank *ranks;
     unsigned n, room; /* of out->considered */
@@ -87,12 +90,18 @@ static int compare_by_wish(const struct planning *g, const struct considered *a,
     return 0;
 }
 
+/* How an endpoint does with our key says nothing of a caller's. */
+static bool is_open(const struct planning *g, const struct considered *c)
+{
+    return g->tier == TIER_SHARED && c->is_open;
+}
+
 /* Which of two is asked first? `first`: who was drawn, or has the conversation. */
 static bool is_before(const struct planning *g, const struct considered *first,
                       const struct considered *a, const struct considered *b)
 {
-    if (a->is_open != b->is_open)
-        return b->is_open;
+    if (is_open(g, a) != is_open(g, b))
+        return is_open(g, b);
     if (a->is_slow != b->is_slow)
         return b->is_slow;
     if (a == first || b == first)
@@ -109,22 +118,34 @@ static bool is_before(const struct planning *g, const struct considered *first,
 
 /* --- who is first --------------------------------------------------------------------------------- */
 
-/* A tier: those the caller has keys of its own for, or all. */
-static bool is_in(const struct planning *g, bool own, const struct considered *c)
+/* A key of the caller's that is used up spares its owner nothing by being asked first; unless this is
+ * the only provider that may be asked. */
+static bool is_own_behind(const struct planning *g, const struct target *t)
 {
-    return is_kept(c) && (!own || g->q->has_own_key(g->q->arg, c->target));
+    const struct plan_question *q = g->q;
+    bool has_others = q->preferences->allows_fallbacks || q->preferences->order.n > 0;
+    return has_others && q->is_own_open != NULL && q->is_own_open(q->arg, t);
+}
+
+/* Those the caller has keys of its own for, or all. */
+static bool is_in(const struct planning *g, const struct considered *c)
+{
+    if (!is_kept(c) || g->tier == TIER_SHARED)
+        return is_kept(c);
+    return g->q->has_own_key(g->q->arg, c->target) &&
+           is_own_behind(g, c->target) == (g->tier == TIER_OWN_OPEN);
 }
 
 /* By chance, in proportion to the squares of their scores; among those that are well, if any is. */
-static const struct considered *draw(struct planning *g, bool own)
+static const struct considered *draw(struct planning *g)
 {
     for (unsigned trouble = 0; trouble < 4; trouble++) {
         double sum = 0;
         const struct considered *drawn = NULL;
         for (unsigned i = 0; i < g->n; i++) {
             const struct considered *c = &g->considered[i];
-            unsigned has = (unsigned)c->is_open << 1 | (unsigned)c->is_slow;
-            if (!is_in(g, own, c) || has != trouble)
+            unsigned has = (unsigned)is_open(g, c) << 1 | (unsigned)c->is_slow;
+            if (!is_in(g, c) || has != trouble)
                 continue;
             double weight = c->score * c->score;
             sum += weight;
@@ -145,7 +166,7 @@ static bool may_stick(const struct preferences *p)
     return !p->order.is_said && !p->only.is_said && !p->ignore.is_said && p->sort == SORT_UNSAID;
 }
 
-static const struct considered *who_is_first(struct planning *g, bool own, const char **reason)
+static const struct considered *who_is_first(struct planning *g, const char **reason)
 {
     const struct preferences *p = g->q->preferences;
     *reason = p->order.n > 0               ? "provider.order"
@@ -155,10 +176,10 @@ static const struct considered *who_is_first(struct planning *g, bool own, const
                                            : "by score";
     for (unsigned i = 0; i < g->n; i++) {
         const struct considered *c = &g->considered[i];
-        if (c->is_sticky && is_in(g, own, c) && !c->is_open && !c->is_slow)
+        if (c->is_sticky && is_in(g, c) && !is_open(g, c) && !c->is_slow)
             return c;
     }
-    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g, own);
+    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g);
 }
 
 /* --- the attempts --------------------------------------------------------------------------------- */
@@ -193,24 +214,25 @@ static void add_attempt(struct planning *g, const struct considered *c, bool own
             (struct planned_attempt){.target = c->target, .with_own_key = own, .reason = reason};
 }
 
-static void add_tier(struct planning *g, bool own)
+static void add_tier(struct planning *g, enum tier tier)
 {
     const char *reason;
-    const struct considered *first = who_is_first(g, own, &reason);
+    g->tier = tier;
+    const struct considered *first = who_is_first(g, &reason);
     struct best best = {.n = 0};
     for (unsigned i = 0; i < g->n; i++) {
-        if (is_in(g, own, &g->considered[i]))
+        if (is_in(g, &g->considered[i]))
             offer(g, first, &best, &g->considered[i]);
     }
     for (unsigned i = 0; i < best.n; i++) {
         const struct considered *c = best.at[i];
         bool is_first = c == first;
-        add_attempt(g, c, own,
-                    c->is_open                 ? "its circuit is open"
-                    : c->is_slow               ? "misses a cut-off"
-                    : is_first && c->is_sticky ? "has the conversation"
-                    : is_first                 ? "drawn by score"
-                                               : reason);
+        add_attempt(g, c, tier != TIER_SHARED,
+                    is_open(g, c) || tier == TIER_OWN_OPEN ? "its circuit is open"
+                    : c->is_slow                           ? "misses a cut-off"
+                    : is_first && c->is_sticky             ? "has the conversation"
+                    : is_first                             ? "drawn by score"
+                                                           : reason);
     }
 }
 
@@ -322,8 +344,10 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     if (count_kept(g) > 1) /* a single one has nobody to be compared with */
         score_all(q, g->considered, g->ranks, g->n, g->scratch);
     if (q->has_own_key != NULL)
-        add_tier(g, true);
-    add_tier(g, false);
+        add_tier(g, TIER_OWN);
+    add_tier(g, TIER_SHARED);
+    if (q->is_own_open != NULL)
+        add_tier(g, TIER_OWN_OPEN);
     if (p->n > begin)
         cut_fallbacks(g, begin);
     note_left_out(g, begin);

@@ -84,6 +84,7 @@ struct doing {
 struct bed {
     const struct doing *doing; /* ended by a NULL slug; NULL: nobody was ever asked */
     const char *own_keys;      /* slugs, with blanks around each */
+    const char *used_up;       /* of those */
     struct quantiles kept[32];
     unsigned nkept;
 };
@@ -117,6 +118,14 @@ static bool has_own_key(void *arg, const struct target *t)
     return strstr(b->own_keys, wanted) != NULL;
 }
 
+static bool is_own_open(void *arg, const struct target *t)
+{
+    const struct bed *b = arg;
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, " %.*s ", SPAN_FMT(t->slug));
+    return b->used_up != NULL && strstr(b->used_up, wanted) != NULL;
+}
+
 static const char *everything[] = {"*"}, *only_trio[] = {"x/trio"}, *only_best[] = {"best"},
                   *open_x[] = {"open/x"};
 static const struct key_options key_all = {.models = {everything, 1}},
@@ -128,7 +137,7 @@ static const struct key_options key_all = {.models = {everything, 1}},
 struct row {
     const char *model, *provider, *plan; /* or "503 what is said" */
     const struct doing *doing;
-    const char *own_keys, *models, *sticky;
+    const char *own_keys, *used_up, *models, *sticky;
     const struct key_options *key;
     unsigned used, shown;
     uint64_t max_tokens, prompt_tokens;
@@ -160,7 +169,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
     struct plan plan;
     struct fault why;
     struct preferences preferences;
-    struct bed b = {.doing = r->doing, .own_keys = r->own_keys};
+    struct bed b = {.doing = r->doing, .own_keys = r->own_keys, .used_up = r->used_up};
     arena_init(&arena, NULL, 1024);
     struct span model = span_text(r->model);
     uint8_t *asked = exact_copy(model);
@@ -185,6 +194,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
         .seed = seed,
         .look = look,
         .has_own_key = r->own_keys != NULL ? has_own_key : NULL,
+        .is_own_open = r->own_keys != NULL ? is_own_open : NULL,
         .arg = &b,
     };
     bool made = plan_make(&q, &arena, &arena, &plan, &why);
@@ -389,6 +399,24 @@ static void own_keys_come_first(void **state)
     CHECK(rows);
 }
 
+static void an_own_key_that_is_used_up_waits_behind(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"x/trio", "{\"sort\":\"price\"}", "anthropic* openai anthropic azure azure*",
+         .own_keys = " azure  anthropic ", .used_up = " azure "},
+        {"x/trio", "{\"order\":[\"azure\"],\"allow_fallbacks\":false}", "azure azure*",
+         .own_keys = " azure ", .used_up = " azure "},
+        /* where only one provider may be asked, it stays the caller's */
+        {"x/trio", "{\"sort\":\"price\",\"allow_fallbacks\":false}", "azure* azure",
+         .own_keys = " azure ", .used_up = " azure "},
+        /* our own circuit says nothing of it */
+        {"x/trio", "{\"sort\":\"price\"}", "openai* azure* anthropic azure openai", openai_is_open,
+         .own_keys = " openai  azure "},
+    };
+    CHECK(rows);
+}
+
 static void a_conversation_stays_where_it_is(void **state)
 {
     (void)state;
@@ -566,6 +594,7 @@ int main(void)
         cmocka_unit_test(filters_are_hard),
         cmocka_unit_test(a_wish_puts_them_in_order),
         cmocka_unit_test(own_keys_come_first),
+        cmocka_unit_test(an_own_key_that_is_used_up_waits_behind),
         cmocka_unit_test(a_conversation_stays_where_it_is),
         cmocka_unit_test(fallbacks_may_not_cost_too_much),
         cmocka_unit_test(load_is_shared_by_the_squares_of_the_scores),

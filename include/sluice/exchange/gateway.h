@@ -14,6 +14,7 @@
 
 struct access_token;
 struct health_table;
+struct own_keys;
 
 /* A provider with its connections. */
 struct provider_runtime {
@@ -34,6 +35,7 @@ struct deployment {
     struct provider_runtime *providers; /* as many, in the order of snapshot->providers */
     struct tls_context *fetch_tls;      /* for files that requests name by URL */
     struct health_table *health;        /* how every endpoint does */
+    struct own_keys *own_keys;          /* credentials of callers' own, as of now */
     struct gateway *gateway;
     uint64_t since_unix; /* seconds: when it was put to work */
 };

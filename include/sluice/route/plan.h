@@ -42,6 +42,8 @@ struct plan_question {
     void (*look)(void *arg, const struct target *t, struct target_health *out);
     /* Has the caller keys of its own for that provider? NULL: nobody has. */
     bool (*has_own_key)(void *arg, const struct target *t);
+    /* Is the circuit of endpoint and own key open? Then that is asked behind the others. NULL: never. */
+    bool (*is_own_open)(void *arg, const struct target *t);
     void *arg;
 };
 
