@@ -534,6 +534,17 @@ static const struct option admin_rows[] = {
 static const struct object admin_object = {"admin", "The process's own management.",
                                            ROWS(admin_rows), .size = sizeof(struct snapshot)};
 
+static const struct option secrets_rows[] = {
+    {"master_key", &type_master_keys, MEMBER(struct snapshot, master_keys),
+     .doc = "32 bytes as base64 or hexadecimal (`openssl rand -base64 32`). A list rotates: the "
+            "first encrypts, all decrypt."},
+};
+static const struct object secrets_object = {
+    "secrets",
+    "What the store keeps encrypted (AES-256-GCM): credentials that callers bring through "
+    "`/v1/byok`. Without a key those cannot be managed.",
+    ROWS(secrets_rows), .size = sizeof(struct snapshot)};
+
 static const struct word on_error_words[] = {{"local", 0}, {"reject", 1}, {0}};
 
 static const struct option store_rows[] = {
@@ -655,6 +666,7 @@ static const struct option root_rows[] = {
      .fallback = "required",
      .doc = "`none` lets everybody call, and is accepted on loopback and unix listeners only."},
     {"admin", &type_group, .object = &admin_object, .doc = "The process's own management."},
+    {"secrets", &type_group, .object = &secrets_object, .doc = "What encrypts what is kept."},
     {"store", &type_group, MEMBER(struct snapshot, store), .object = &store_object,
      .doc = "Where counters and keys live."},
     {"observability", &type_group, MEMBER(struct snapshot, observability),

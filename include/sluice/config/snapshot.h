@@ -220,6 +220,13 @@ struct store_options {
     bool fail_closed;    /* on_error: local (default) or reject */
 };
 
+/* Under which what is managed at run time is encrypted: the first seals, all open (base/seal.h). */
+enum { MASTER_KEYS_MAX = 4 };
+struct master_keys {
+    struct secret at[MASTER_KEYS_MAX]; /* SEAL_KEY_BYTES each; unset with no_secrets */
+    unsigned n;
+};
+
 struct observability_options {
     enum log_level level;
     enum { LOG_AUTO, LOG_TEXT, LOG_JSON } format;
@@ -258,6 +265,7 @@ struct snapshot {
     struct byok_options *byok; /* for everybody's requests */
     unsigned nbyok;
     struct secret admin_token;
+    struct master_keys master_keys;
     struct store_options store;
     struct routing_options routing;
     struct observability_options observability;
