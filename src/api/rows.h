@@ -23,7 +23,11 @@ struct row {
     const struct exchange_kind *kind;
     /* Answers at once; NULL: once the body is complete the kind takes it, or a provider. */
     void (*answer)(const struct row *row, const struct call *call);
+    bool manages; /* for those who may manage: manage.h */
 };
+
+void byok_list(const struct row *row, const struct call *call);
+extern const struct exchange_kind byok_add, byok_change, byok_remove, byok_test;
 
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);

@@ -1,3 +1,4 @@
+#include "manage.h"
 #include "rows.h"
 
 #include "sluice/base/log.h"
@@ -16,6 +17,8 @@ static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 /* Health is offered on api listeners too, so that one port is enough. */
 static const unsigned PROBES = SERVES_HEALTH | SERVES_API | SERVES_ADMIN;
 
+static const unsigned MANAGES = SERVES_API | SERVES_ADMIN;
+
 static const struct row rows[] = {
     {METHOD_POST, "/v1/chat/completions", SERVES_API, &chat, NULL},
     {METHOD_POST, "/v1/completions", SERVES_API, &completions, NULL},
@@ -25,6 +28,11 @@ static const struct row rows[] = {
     {METHOD_POST, "/v1/embeddings", SERVES_API, &embeddings, NULL},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list},
     {METHOD_GET, "/v1/models/*", SERVES_API, &models, models_one},
+    {METHOD_POST, "/v1/byok", MANAGES, &byok_add, NULL, true},
+    {METHOD_GET, "/v1/byok", MANAGES, &byok_add, byok_list, true},
+    {METHOD_POST, "/v1/byok/*/test", MANAGES, &byok_test, NULL, true},
+    {METHOD_PATCH, "/v1/byok/*", MANAGES, &byok_change, NULL, true},
+    {METHOD_DELETE, "/v1/byok/*", MANAGES, &byok_remove, NULL, true},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live},
     {METHOD_GET, "/livez", PROBES, NULL, operate_live},
     {METHOD_GET, "/readyz", PROBES, NULL, operate_ready},
@@ -302,7 +310,8 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
         exchange_fix_model(x, call->pipeline);
     if (call->rest.len > 0)
         exchange_set_subject(x, call->rest);
-    if (!exchange_authenticate(x, call->head) || !check_body_type(x, call->head))
+    bool may = row->manages ? manage_admit(call, x) : exchange_authenticate(x, call->head);
+    if (!may || !check_body_type(x, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;
     return x;

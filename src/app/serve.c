@@ -165,6 +165,13 @@ static void metrics_start(struct process *p)
     self_declare(p);
 }
 
+static void on_vault(void *arg)
+{
+    struct gateway *g = arg;
+    if (g->now != NULL)
+        deployment_follow_vault(g->now);
+}
+
 static int gateway_start(struct process *p, struct snapshot *s)
 {
     struct gateway *g = &p->gateway;
@@ -177,6 +184,8 @@ static int gateway_start(struct process *p, struct snapshot *s)
     if (access_log_start(g, &s->observability) < 0)
         return -1;
     g->store = store_open(p->loop, &s->store, g->metrics, &why);
+    if (g->store != NULL)
+        g->vault = vault_new(p->loop, store_records(g->store), on_vault, g);
     if (g->store != NULL && reload_install(p, s, &why) == 0)
         return 0;
     fprintf(stderr, "sluice: %s\n", why.text);
@@ -191,6 +200,8 @@ static void gateway_stop(struct process *p)
     ports_close(p);
     deployment_unref(g->now);
     g->now = NULL;
+    vault_free(g->vault);
+    g->vault = NULL;
     if (g->store != NULL)
         store_close(g->store);
     deadline_clear(&g->log_flush);

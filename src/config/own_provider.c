@@ -161,6 +161,28 @@ const char *own_provider_init(struct own_provider *o, const struct provider_opti
     return take_key(&o->options, credential);
 }
 
+static void mask(struct span text, char out[16])
+{
+    struct secret s;
+    if (secret_init(&s, text) < 0)
+        s = (struct secret){0};
+    secret_mask(&s, out);
+    secret_fini(&s);
+}
+
+void own_credential_mask(struct span credential, char out[16])
+{
+    credential = span_trim(credential);
+    if (credential.len == 0 || credential.at[0] != '{') {
+        mask(credential, out);
+        return;
+    }
+    struct secret_json json = secret_json_read(credential);
+    struct span id = member(json.root, "accessKeyId");
+    mask(id.len > 0 ? id : member(json.root, "private_key_id"), out);
+    secret_json_fini(&json);
+}
+
 void own_provider_fini(struct own_provider *o)
 {
     secret_fini(&o->options.credential);

@@ -18,6 +18,53 @@ static int start_provider(struct provider_runtime *p, struct gateway *g,
     return provider_runtime_start(p, g, why);
 }
 
+static const struct key_options *key_named(const struct snapshot *s, const char *name)
+{
+    for (unsigned i = 0; i < s->nkeys; i++) {
+        if (strcmp(s->keys[i].name, name) == 0)
+            return &s->keys[i];
+    }
+    return NULL;
+}
+
+static void add_for(struct own_keys *k, unsigned provider, const struct vault_entry *e,
+                    const struct key_options *key)
+{
+    const char *problem = own_keys_add(k, provider, secret_reveal(&e->credential), OWN_MANAGED,
+                                       key);
+    if (problem != NULL)
+        log_warn("credential unusable", "id=%s provider=%s problem=\"%s\"", e->id, e->provider,
+                 problem);
+}
+
+static void add_entry(struct own_keys *k, const struct deployment *d, const struct vault_entry *e)
+{
+    const struct snapshot *s = d->snapshot;
+    unsigned provider = 0;
+    while (provider < s->nproviders && strcmp(s->providers[provider].name, e->provider) != 0)
+        provider++;
+    if (provider == s->nproviders || !e->enabled || !secret_is_set(&e->credential))
+        return;
+    if (e->keys.n == 0)
+        add_for(k, provider, e, NULL);
+    for (unsigned i = 0; i < e->keys.n; i++) {
+        const struct key_options *key = key_named(s, e->keys.at[i]);
+        if (key != NULL)
+            add_for(k, provider, e, key);
+    }
+}
+
+/* The configuration's first, then the newest. */
+static struct own_keys *collect_own_keys(struct deployment *d, const struct own_keys *before)
+{
+    const struct vault *v = d->gateway->vault;
+    struct own_keys *k = own_keys_new(d, before);
+    for (unsigned i = v != NULL ? vault_count(v) : 0; i > 0; i--)
+        add_entry(k, d, vault_at(v, i - 1));
+    own_keys_complete(k);
+    return k;
+}
+
 struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
                                   const struct deployment *before, struct err *why)
 {
@@ -43,9 +90,15 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
             return NULL;
         }
     }
-    d->own_keys = own_keys_new(d, before != NULL ? before->own_keys : NULL);
-    own_keys_complete(d->own_keys);
+    d->own_keys = collect_own_keys(d, before != NULL ? before->own_keys : NULL);
     return d;
+}
+
+void deployment_follow_vault(struct deployment *d)
+{
+    struct own_keys *before = d->own_keys;
+    d->own_keys = collect_own_keys(d, before);
+    own_keys_unref(before);
 }
 
 struct deployment *deployment_ref(struct deployment *d)

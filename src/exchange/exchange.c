@@ -242,6 +242,11 @@ static void let_go_of_body(struct exchange *x)
     body_fini(&x->body);
 }
 
+void exchange_on_end(struct exchange *x, struct exchange_hook *hook)
+{
+    x->hook = hook;
+}
+
 static void free_later(struct later *later)
 {
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
@@ -259,6 +264,8 @@ static void end(struct exchange *x)
 {
     struct gateway *g = x->gateway;
     become(x, EXCHANGE_ENDED);
+    if (x->hook != NULL)
+        x->hook->ended(x->hook);
     if (x->admitting != NULL)
         store_cancel(x->admitting);
     sticky_cancel(x);
@@ -382,9 +389,18 @@ static bool is_own_open(void *arg, const struct target *t)
 /* From here on the table may be replaced. */
 static void keep_own_keys(struct exchange *x)
 {
+    if (x->trial != NULL)
+        return; /* has a table of its own */
     x->own = own_keys_of(x->deployment->own_keys, x->key);
     if (x->own != NULL)
         x->own_keys = own_keys_ref(x->deployment->own_keys);
+}
+
+static void plan_trial(struct exchange *x)
+{
+    x->plan.attempts = ARENA_NEW(&x->arena, struct planned_attempt);
+    x->plan.attempts[0] = (struct planned_attempt){x->trial, true, "is being tried"};
+    x->plan.n = 1;
 }
 
 static bool make_plan(struct exchange *x, struct fault *why)
@@ -392,6 +408,10 @@ static bool make_plan(struct exchange *x, struct fault *why)
     enum { ANSWER_TOKENS = 500 }; /* of which nobody knows how many there will be */
     const struct openai_request *r = x->request;
     struct preferences preferences;
+    if (x->trial != NULL) {
+        plan_trial(x);
+        return true;
+    }
     if (!preferences_read(r->provider, r->models, &x->sending, &preferences, why))
         return false;
     struct plan_question q = {

@@ -196,6 +196,8 @@ struct exchange {
     unsigned shown;     /* enum modality: what its messages hold, where any endpoint minds */
     bool holds_urls;    /* Messages: something is named by its URL */
     bool keeps_request; /* the answer repeats parts of it: body and `sending` live to the end */
+    struct exchange_hook *hook; /* to be told of the end, or NULL */
+    const struct target *trial; /* the only one to be asked, and with the caller's own; or NULL */
     struct own_keys *own_keys;  /* the plan's */
     struct own_key *const *own; /* of those, the caller's, by provider; NULL: it has none */
     struct plan plan;

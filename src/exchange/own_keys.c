@@ -15,7 +15,7 @@ enum { HEALTHS = 32 };
 struct own_key {
     unsigned refs;
     const struct provider_options *of; /* whose credential it replaces */
-    uint8_t digest[SHA256_BYTES];      /* of the credential */
+    uint8_t digest[SHA256_BYTES];      /* of the provider's name and the credential */
     struct own_provider made;
     struct provider_runtime runtime;
     struct health *healths[HEALTHS]; /* NULL: nobody was asked yet */
@@ -33,6 +33,7 @@ struct own_keys {
     const struct own_keys *before; /* until complete */
     struct ring *everybody;        /* NULL: nothing is for everybody */
     struct map of_key;             /* SHA-256 of the gateway's key → ring */
+    struct map known;              /* digest → own key */
 };
 
 /* --- one ------------------------------------------------------------------------------------------ */
@@ -64,15 +65,15 @@ static void adopt(struct own_key *o, const struct own_key *from)
 }
 
 static struct own_key *own_key_new(struct own_keys *k, unsigned provider, struct span credential,
-                                   enum own_trust trust, const struct own_key *from,
-                                   const char **problem)
+                                   enum own_trust trust, const uint8_t digest[SHA256_BYTES],
+                                   const struct own_key *from, const char **problem)
 {
     struct deployment *d = k->deployment;
     struct err why = {0};
     struct own_key *o = xcalloc(1, sizeof *o);
     o->refs = 1;
     o->of = &d->snapshot->providers[provider];
-    digest_sha256(credential, o->digest);
+    memcpy(o->digest, digest, sizeof o->digest);
     *problem = own_provider_init(&o->made, o->of, credential, trust);
     o->runtime.options = &o->made.options;
     if (*problem == NULL) {
@@ -144,47 +145,45 @@ static struct ring *ring_for(struct own_keys *k, const struct key_options *key)
     return r;
 }
 
-static struct own_key *find_in(const struct own_keys *k, const struct ring *r, const char *provider,
-                               const uint8_t digest[SHA256_BYTES])
+static void identify(const char *provider, struct span credential, uint8_t out[SHA256_BYTES])
 {
-    for (unsigned i = 0; r != NULL && i < k->deployment->snapshot->nproviders; i++) {
-        struct own_key *o = r->of_provider[i];
-        if (o != NULL && strcmp(o->of->name, provider) == 0 &&
-            memcmp(o->digest, digest, SHA256_BYTES) == 0)
-            return o;
-    }
-    return NULL;
+    uint8_t parts[2][SHA256_BYTES];
+    digest_sha256(span_text(provider), parts[0]);
+    digest_sha256(credential, parts[1]);
+    digest_sha256(span_of(&parts[0][0], sizeof parts), out);
 }
 
-static struct own_key *find(const struct own_keys *k, const char *provider,
-                            const uint8_t digest[SHA256_BYTES])
+static struct own_key *find(const struct own_keys *k, const uint8_t digest[SHA256_BYTES])
 {
-    if (k == NULL)
-        return NULL;
-    struct own_key *o = find_in(k, k->everybody, provider, digest);
-    size_t cursor = 0;
-    for (struct ring *r; o == NULL && (r = map_next(&k->of_key, &cursor)) != NULL;)
-        o = find_in(k, r, provider, digest);
+    return k == NULL ? NULL : map_get(&k->known, span_of(digest, SHA256_BYTES));
+}
+
+/* The one that is in this table, was in the one before, or a new one. */
+static struct own_key *obtain(struct own_keys *k, unsigned provider, struct span credential,
+                              enum own_trust trust, const char **problem)
+{
+    const struct provider_options *p = &k->deployment->snapshot->providers[provider];
+    uint8_t digest[SHA256_BYTES];
+    identify(p->name, credential, digest);
+    struct own_key *o = find(k, digest), *before = find(k->before, digest);
+    if (o != NULL)
+        return own_key_ref(o);
+    o = before != NULL && before->of == p
+            ? own_key_ref(before)
+            : own_key_new(k, provider, credential, trust, digest, before, problem);
+    if (o != NULL && map_put(&k->known, span_of(o->digest, sizeof o->digest), o) < 0)
+        abort(); /* bounded by configuration and vault */
     return o;
 }
 
 const char *own_keys_add(struct own_keys *k, unsigned provider, struct span credential,
                          enum own_trust trust, const struct key_options *key)
 {
-    const struct provider_options *p = &k->deployment->snapshot->providers[provider];
-    uint8_t digest[SHA256_BYTES];
-    const char *problem;
+    const char *problem = NULL;
     struct ring *r = ring_for(k, key);
-    if (r->of_provider[provider] != NULL)
-        return NULL; /* behind one that was there first */
-    digest_sha256(credential, digest);
-    struct own_key *known = find(k, p->name, digest), *before = find(k->before, p->name, digest);
-    if (known == NULL && before != NULL && before->of == p)
-        known = before;
-    r->of_provider[provider] = known != NULL
-                                   ? own_key_ref(known)
-                                   : own_key_new(k, provider, credential, trust, before, &problem);
-    return r->of_provider[provider] != NULL ? NULL : problem;
+    if (r->of_provider[provider] == NULL) /* else behind one that was there first */
+        r->of_provider[provider] = obtain(k, provider, credential, trust, &problem);
+    return problem;
 }
 
 static void add_configured(struct own_keys *k, const struct byok_options *list, unsigned n,
@@ -199,12 +198,18 @@ static void add_configured(struct own_keys *k, const struct byok_options *list, 
     }
 }
 
-struct own_keys *own_keys_new(struct deployment *d, const struct own_keys *before)
+struct own_keys *own_keys_for_one(struct deployment *d)
 {
-    const struct snapshot *s = d->snapshot;
     struct own_keys *k = xcalloc(1, sizeof *k);
     k->refs = 1;
     k->deployment = d;
+    return k;
+}
+
+struct own_keys *own_keys_new(struct deployment *d, const struct own_keys *before)
+{
+    const struct snapshot *s = d->snapshot;
+    struct own_keys *k = own_keys_for_one(d);
     k->before = before;
     add_configured(k, s->byok, s->nbyok, NULL);
     for (unsigned i = 0; i < s->nkeys; i++)
@@ -241,6 +246,7 @@ void own_keys_unref(struct own_keys *k)
     for (struct ring *r; (r = map_next(&k->of_key, &cursor)) != NULL;)
         ring_free(k, r);
     map_fini(&k->of_key);
+    map_fini(&k->known);
     ring_free(k, k->everybody);
     free(k);
 }

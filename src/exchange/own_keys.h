@@ -17,6 +17,8 @@ struct own_keys;
 /* With what the configuration names. Whoever is in `before` (may be NULL), too, keeps connections,
  * access token and circuits. */
 struct own_keys *own_keys_new(struct deployment *d, const struct own_keys *before);
+/* With nothing yet. */
+struct own_keys *own_keys_for_one(struct deployment *d);
 /* NULL, or a phrase that says why it cannot be used. `key` NULL: for everybody. */
 const char *own_keys_add(struct own_keys *k, unsigned provider, struct span credential,
                          enum own_trust trust, const struct key_options *key);

@@ -282,7 +282,8 @@ static void estimate_usage(struct exchange *x)
 static void note_figures(const struct exchange *x)
 {
     const struct attempt *a = &x->attempt;
-    bool is_answer = a->health != NULL && a->result == RESULT_OK && x->kind->api != API_OTHER;
+    bool is_answer = x->trial == NULL && a->health != NULL && a->result == RESULT_OK &&
+                     x->kind->api != API_OTHER;
     if (!is_answer || a->sent_us == 0 || a->ended_us <= a->sent_us)
         return;
     health_note(

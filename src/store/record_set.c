@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void record_free(struct record *r)
+static void record_free(struct store_record *r)
 {
     void *bytes = (void *)(uintptr_t)r->id.at;
     explicit_bzero(bytes, r->id.len + r->value.len);
@@ -48,7 +48,7 @@ static int make_room(struct record_set *s)
     if (s->n < s->room)
         return 0;
     unsigned room = s->room == 0 ? 16 : 2 * s->room;
-    struct record *wider = realloc(s->at, room * sizeof *wider);
+    struct store_record *wider = realloc(s->at, room * sizeof *wider);
     if (wider == NULL)
         return -ENOMEM;
     s->at = wider;
@@ -72,7 +72,7 @@ int record_set_put(struct record_set *s, struct span id, struct span value)
         record_free(&s->at[i]);
     else
         memmove(&s->at[i + 1], &s->at[i], (s->n++ - i) * sizeof *s->at);
-    s->at[i] = (struct record){span_of(bytes, id.len), span_of(bytes + id.len, value.len)};
+    s->at[i] = (struct store_record){span_of(bytes, id.len), span_of(bytes + id.len, value.len)};
     return 0;
 }
 
@@ -87,7 +87,7 @@ bool record_set_remove(struct record_set *s, struct span id)
     return true;
 }
 
-const struct record *record_set_find(const struct record_set *s, struct span id)
+const struct store_record *record_set_find(const struct record_set *s, struct span id)
 {
     bool is_there;
     unsigned i = place_of(s, id, &is_there);

@@ -6,7 +6,7 @@
 
 /* All zero: empty. */
 struct record_set {
-    struct record *at; /* in the order of their ids; each owns its bytes */
+    struct store_record *at; /* in the order of their ids; each owns its bytes */
     unsigned n, room;
 };
 
@@ -15,6 +15,7 @@ void record_set_fini(struct record_set *s); /* wipes; empty and usable again */
 int record_set_put(struct record_set *s, struct span id, struct span value)
     __attribute__((warn_unused_result));
 bool record_set_remove(struct record_set *s, struct span id);
-const struct record *record_set_find(const struct record_set *s, struct span id); /* or NULL */
+const struct store_record *record_set_find(const struct record_set *s,
+                                           struct span id); /* or NULL */
 
 #endif

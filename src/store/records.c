@@ -78,8 +78,8 @@ static void call_free(struct record_call *c)
 }
 
 /* `version`: of the kind, when this was a change. */
-static void answer(struct record_call *c, enum record_outcome outcome, const struct record *at,
-                   unsigned n, long long version)
+static void answer(struct record_call *c, enum record_outcome outcome,
+                   const struct store_record *at, unsigned n, long long version)
 {
     struct records *r = c->records;
     const struct record_answer a = {outcome, at, n};
@@ -128,7 +128,7 @@ static enum record_outcome put_in_memory(struct record_set *set, const struct re
 static void do_in_memory(struct record_call *c)
 {
     struct record_set *set = shelf_of(c->records, c->kind);
-    const struct record *one;
+    const struct store_record *one;
     switch (c->op) {
     case RECORD_PUT:
         answer(c, put_in_memory(set, c), NULL, 0, 1);

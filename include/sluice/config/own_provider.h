@@ -29,4 +29,7 @@ const char *own_provider_init(struct own_provider *o, const struct provider_opti
                               struct span credential, enum own_trust trust);
 void own_provider_fini(struct own_provider *o); /* wipes */
 
+/* What may be shown of a credential: of an object, its key's id. `out` as secret_mask's. */
+void own_credential_mask(struct span credential, char out[16]);
+
 #endif

@@ -3,6 +3,7 @@
 #define SLUICE_EXCHANGE_GATEWAY_H
 
 #include "sluice/admit/keyring.h"
+#include "sluice/admit/vault.h"
 #include "sluice/base/metric.h"
 #include "sluice/base/rng.h"
 #include "sluice/catalog/catalog.h"
@@ -44,6 +45,7 @@ struct gateway {
     struct loop *loop;
     struct server_shared http;
     struct store *store;
+    struct vault *vault; /* credentials that callers brought; NULL: nobody manages any */
     struct metric_registry *metrics;
     struct instruments instruments;
     struct log_sink *access_log; /* NULL: off */
@@ -61,6 +63,8 @@ struct gateway {
  * reference on the snapshot. NULL and *why when a file a provider needs cannot be used. */
 struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
                                   const struct deployment *before, struct err *why);
+/* Credentials of callers' own were changed: what is planned from now on knows them. */
+void deployment_follow_vault(struct deployment *d);
 struct deployment *deployment_ref(struct deployment *d);
 void deployment_unref(struct deployment *d); /* NULL is fine */
 

@@ -25,7 +25,7 @@ struct store;
 struct records;
 struct records *store_records(struct store *s); /* the store's own: as long as that */
 
-struct record {
+struct store_record {
     struct span id, value;
 };
 
@@ -38,7 +38,7 @@ enum record_outcome {
 
 struct record_answer {
     enum record_outcome outcome;
-    const struct record *at; /* get: one; list: all, by id. Borrowed until `done` returns */
+    const struct store_record *at; /* get: one; list: all, by id. Borrowed until `done` returns */
     unsigned n;
 };
 
