@@ -13,7 +13,7 @@
  *   another replica's ──watch──▲ */
 
 static const char kind[] = "byok";
-enum { RETRY_MS = 1000 };
+enum { RETRY_MS = 1000, PATIENCE_MS = 1000 };
 
 /* An entry with what it was read from. */
 struct kept {
@@ -34,6 +34,7 @@ struct vault {
     bool is_stale, is_loaded; /* the list under way may be older than the last change */
     struct kept **at;
     unsigned n, unreadable;
+    uint64_t since_ms; /* on the loop's clock */
     struct vault_change *changes;
 };
 
@@ -424,6 +425,11 @@ bool vault_is_loaded(const struct vault *v)
     return v->is_loaded;
 }
 
+bool vault_is_settled(const struct vault *v)
+{
+    return v->is_loaded || !vault_has_key(v) || loop_now_ms(v->loop) - v->since_ms > PATIENCE_MS;
+}
+
 unsigned vault_count(const struct vault *v)
 {
     return v->n;
@@ -475,6 +481,7 @@ struct vault *vault_new(struct loop *l, struct records *r, void (*changed)(void 
 {
     struct vault *v = xcalloc(1, sizeof *v);
     v->loop = l;
+    v->since_ms = loop_now_ms(l);
     v->records = r;
     v->changed = changed;
     v->arg = arg;

@@ -27,7 +27,8 @@ static bool is_ready(void *arg, struct buf *detail)
     const struct process *p = arg;
     const char *store_detail = NULL;
     bool serving = p->state == PROCESS_SERVING;
-    bool store = store_usable(p->gateway.store, &store_detail);
+    bool store = store_usable(p->gateway.store, &store_detail) &&
+                 vault_is_settled(p->gateway.vault); /* or callers would pay with our credentials */
     if (buf_addf(detail, "{\"config\":true,\"listeners\":%s,\"draining\":%s,\"store\":%s}",
                  p->state != PROCESS_STARTING ? "true" : "false",
                  p->state == PROCESS_DRAINING ? "true" : "false", store ? "true" : "false") < 0)

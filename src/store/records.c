@@ -269,7 +269,8 @@ void record_call_cancel(struct record_call *c)
 
 /* --- watching ------------------------------------------------------------------------------------- */
 
-enum { UNSEEN = -1 }; /* no version is */
+enum { UNSEEN = -1 };       /* no version is */
+enum { AWAY_POLL_MS = 50 }; /* asks nobody: is Redis back? */
 
 static void on_version(struct redis_version *v, bool answered, long long version)
 {
@@ -292,7 +293,7 @@ static void poll_redis(struct records *r)
         n++;
     if (n == 0)
         return;
-    deadline_set(&r->poll, RECORDS_POLL_MS / n);
+    deadline_set(&r->poll, redis_takes(r->redis) ? RECORDS_POLL_MS / n : AWAY_POLL_MS);
     w = r->watches;
     for (unsigned i = r->polls++ % n; i > 0; i--)
         w = w->next;
