@@ -468,6 +468,10 @@ void vault_use(struct vault *v, const struct master_keys *keys)
     }
     bool is_new = !is_same(&seal, &v->seal);
     v->seal = seal;
+    if (seal.n > 0 && v->watch.from == NULL) /* without a key nobody manages anything */
+        records_watch(v->records, &v->watch);
+    else if (seal.n == 0)
+        record_watch_stop(&v->watch);
     explicit_bzero(&seal, sizeof seal);
     for (unsigned i = 0; is_new && i < v->n; i++) {
         secret_fini(&v->at[i]->entry.credential);
@@ -487,7 +491,6 @@ struct vault *vault_new(struct loop *l, struct records *r, void (*changed)(void 
     v->arg = arg;
     v->watch = (struct record_watch){.kind = kind, .changed = on_watch};
     deadline_init(&v->retry, l, on_retry);
-    records_watch(r, &v->watch);
     return v;
 }
 

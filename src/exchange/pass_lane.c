@@ -42,8 +42,10 @@ void lane_sign(struct exchange *x, struct fault *said)
     switch (said->kind) {
     case FAULT_UPSTREAM_CREDENTIAL:
         snprintf(said->message, sizeof said->message,
-                 "provider %s: it refused the %s own credential%s%s", name,
-                 is_own ? "caller's" : "gateway's", how, is_own ? "" : ": check its api_key");
+                 is_own
+                     ? "provider %s: it refused the caller's own credential%s"
+                     : "provider %s: it refused the gateway's own credential%s: check its api_key",
+                 name, how);
         break;
     case FAULT_UPSTREAM_QUOTA:
         snprintf(said->message, sizeof said->message,
