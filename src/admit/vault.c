@@ -39,7 +39,7 @@ struct vault {
 };
 
 struct vault_change {
-    struct vault_change *next, **from;
+    struct vault_change *next;
     struct vault *vault;
     struct record_call *call; /* NULL: made, and waiting for the list */
     enum record_outcome outcome;
@@ -223,9 +223,10 @@ static bool write_entry(const struct vault *v, const struct vault_entry *e, stru
 
 static void change_free(struct vault_change *c)
 {
-    *c->from = c->next;
-    if (c->next != NULL)
-        c->next->from = c->from;
+    struct vault_change **at = &c->vault->changes;
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
     free(c);
 }
 
@@ -238,25 +239,20 @@ static void end_change(struct vault_change *c)
     done(arg, outcome);
 }
 
-/* Whoever is told may make another change, which waits for its own list. */
+static struct vault_change *first_made(const struct vault *v)
+{
+    struct vault_change *c = v->changes;
+    while (c != NULL && c->call != NULL)
+        c = c->next;
+    return c;
+}
+
+/* Whoever is told may make another change: the store has still to answer that. */
 static void end_changes(struct vault *v)
 {
-    struct vault_change *list = NULL;
-    for (struct vault_change *c = v->changes, *next; c != NULL; c = next) {
-        next = c->next;
-        if (c->call != NULL)
-            continue;
-        *c->from = c->next;
-        if (c->next != NULL)
-            c->next->from = c->from;
-        c->next = list;
-        c->from = &list;
-        if (list != NULL)
-            list->from = &c->next;
-        list = c;
-    }
-    while (list != NULL)
-        end_change(list);
+    struct vault_change *c;
+    while ((c = first_made(v)) != NULL)
+        end_change(c);
 }
 
 /* --- the list ------------------------------------------------------------------------------------- */
@@ -371,9 +367,6 @@ static struct vault_change *change_new(struct vault *v, vault_fn done, void *arg
     c->done = done;
     c->arg = arg;
     c->next = v->changes;
-    c->from = &v->changes;
-    if (c->next != NULL)
-        c->next->from = &c->next;
     v->changes = c;
     return c;
 }
@@ -500,8 +493,12 @@ void vault_free(struct vault *v)
         return;
     record_watch_stop(&v->watch);
     deadline_clear(&v->retry);
-    while (v->changes != NULL)
-        vault_change_cancel(v->changes);
+    for (struct vault_change *c = v->changes, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->call != NULL)
+            record_call_cancel(c->call);
+        free(c);
+    }
     if (v->listing != NULL)
         record_call_cancel(v->listing);
     for (unsigned i = 0; i < v->n; i++)

@@ -34,7 +34,7 @@ struct records {
 };
 
 struct record_call {
-    struct record_call *next, **from;
+    struct record_call *next;
     struct records *records;
     enum record_op op;
     const char *kind;
@@ -61,13 +61,21 @@ static void tell(struct records *r, const char *kind, long long version)
     }
 }
 
+static struct record_call *take_at(struct records *r, struct record_call **at)
+{
+    struct record_call *c = *at;
+    *at = c->next;
+    if (c->next == NULL)
+        r->calls_end = at;
+    return c;
+}
+
 static void take_out(struct record_call *c)
 {
-    *c->from = c->next;
-    if (c->next != NULL)
-        c->next->from = c->from;
-    else
-        c->records->calls_end = c->from;
+    struct record_call **at = &c->records->calls;
+    while (*at != c) /* one of the first, as a rule */
+        at = &(*at)->next;
+    (void)take_at(c->records, at);
 }
 
 static void call_free(struct record_call *c)
@@ -77,7 +85,8 @@ static void call_free(struct record_call *c)
     free(c);
 }
 
-/* `version`: of the kind, when this was a change. */
+/* It is out of the list, for whoever is told may close the store. `version`: of the kind, when this was
+ * a change. */
 static void answer(struct record_call *c, enum record_outcome outcome,
                    const struct store_record *at, unsigned n, long long version)
 {
@@ -89,7 +98,6 @@ static void answer(struct record_call *c, enum record_outcome outcome,
     /* Those who watch hear of it first: who made the change may count on that. */
     if (has_changed)
         tell(r, c->kind, version);
-    take_out(c); /* whoever is told may close the store */
     c->done(c->arg, &a);
     call_free(c);
 }
@@ -146,12 +154,12 @@ static void do_in_memory(struct record_call *c)
     }
 }
 
-static struct record_call *first_due(const struct records *r)
+static struct record_call *take_due(struct records *r)
 {
-    struct record_call *c = r->calls;
-    while (c != NULL && !c->is_due)
-        c = c->next;
-    return c;
+    struct record_call **at = &r->calls;
+    while (*at != NULL && !(*at)->is_due)
+        at = &(*at)->next;
+    return *at == NULL ? NULL : take_at(r, at);
 }
 
 /* Whoever is told may end any other, or all of them. */
@@ -161,7 +169,7 @@ static void on_turn(struct deadline *d)
     struct record_call *c;
     bool is_gone = false;
     r->is_gone = &is_gone;
-    while (!is_gone && (c = first_due(r)) != NULL) {
+    while (!is_gone && (c = take_due(r)) != NULL) {
         if (c->outcome != RECORD_DONE)
             answer(c, c->outcome, NULL, 0, 0);
         else
@@ -177,12 +185,14 @@ static void on_disk(void *arg, enum record_outcome outcome, struct record_set *f
 {
     struct record_call *c = arg;
     c->disk = NULL;
+    take_out(c);
     answer(c, outcome, found->at, found->n, 1);
 }
 
 static void on_redis(struct redis_records *k, enum record_outcome outcome, long long version)
 {
     struct record_call *c = OWNER(struct record_call, redis, k);
+    take_out(c);
     answer(c, outcome, k->found.at, k->found.n, version);
 }
 
@@ -220,8 +230,7 @@ static struct record_call *start(struct records *r, enum record_op op, const cha
         memcpy(c->bytes, id.at, id.len);
     if (value.len > 0)
         memcpy(c->bytes + id.len, value.at, value.len);
-    c->from = r->calls_end;
-    *c->from = c;
+    *r->calls_end = c;
     r->calls_end = &c->next;
     bool is_near = r->disk == NULL && r->redis == NULL;
     if (!fits || (op != RECORD_LIST && id.len == 0))
@@ -367,8 +376,12 @@ void records_free(struct records *r)
         return;
     if (r->is_gone != NULL)
         *r->is_gone = true;
-    while (r->calls != NULL)
-        record_call_cancel(r->calls);
+    for (struct record_call *c = r->calls, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->disk != NULL)
+            disk_record_forget(c->disk);
+        call_free(c);
+    }
     while (r->watches != NULL)
         record_watch_stop(r->watches);
     deadline_clear(&r->poll);

@@ -87,12 +87,10 @@ static bool keep_page(struct redis_records *r, const redisReply *reply)
 
 static void take_page(struct redis_records *r, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || !keep_page(r, reply))
-        r->done(r, RECORD_LOST, 0);
-    else if (reply->elements == 0)
-        r->done(r, RECORD_DONE, 0);
-    else if (!send_op(r))
-        r->done(r, RECORD_LOST, 0);
+    bool is_page = reply->type == REDIS_REPLY_ARRAY && keep_page(r, reply);
+    bool is_last = is_page && reply->elements == 0;
+    if (!is_page || is_last || !send_op(r))
+        r->done(r, is_last ? RECORD_DONE : RECORD_LOST, 0);
 }
 
 static void take_changed(struct redis_records *r, const redisReply *reply)
