@@ -6,6 +6,16 @@
 
 #include "sluice/config/secret_json.h"
 
+/* What is pasted brings its line end along. */
+static struct span trimmed(struct span text)
+{
+    while (text.len > 0 && text.at[text.len - 1] <= ' ')
+        text.len--;
+    while (text.len > 0 && text.at[0] <= ' ')
+        text = span_skip(text, 1);
+    return text;
+}
+
 /* --- plain keys ----------------------------------------------------------------------------------- */
 
 static bool is_plain(struct span key)
@@ -150,7 +160,7 @@ const char *own_provider_init(struct own_provider *o, const struct provider_opti
     o->options.credential = (struct secret){0};
     o->options.aws = (struct aws_options){0};
     o->options.google = (struct google_options){0};
-    credential = span_trim(credential);
+    credential = trimmed(credential);
     if (p->protocol == PROTOCOL_DEMO)
         return "the demo provider needs no credential";
     if (credential.len > OWN_CREDENTIAL_MAX_BYTES)
@@ -172,14 +182,16 @@ static void mask(struct span text, char out[16])
 
 void own_credential_mask(struct span credential, char out[16])
 {
-    credential = span_trim(credential);
+    credential = trimmed(credential);
     if (credential.len == 0 || credential.at[0] != '{') {
         mask(credential, out);
         return;
     }
     struct secret_json json = secret_json_read(credential);
     struct span id = member(json.root, "accessKeyId");
-    mask(id.len > 0 ? id : member(json.root, "private_key_id"), out);
+    if (id.len == 0)
+        id = member(json.root, "private_key_id");
+    mask(is_plain(id) ? id : SPAN_NONE, out); /* or half a character might be shown */
     secret_json_fini(&json);
 }
 

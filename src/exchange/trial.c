@@ -2,7 +2,7 @@
 
 #include "exchange_priv.h"
 
-#include "sluice/base/log.h"
+#include "sluice/base/utf8.h"
 #include "sluice/catalog/facts.h"
 #include "sluice/config/secret_json.h"
 #include "sluice/http/sink.h"
@@ -82,6 +82,7 @@ static void end_soon(struct trial *t)
 static void fail(struct trial *t, const char *problem)
 {
     snprintf(t->error, sizeof t->error, "%s", problem);
+    t->error[utf8_valid_length(span_text(t->error))] = '\0'; /* it was cut, and will be JSON */
     t->result.error = t->error;
     end_soon(t);
 }

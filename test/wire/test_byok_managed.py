@@ -176,6 +176,19 @@ def test_test_row_says_how_it_went(gateway, upstream, answering):
     assert last["ok"] is False and last["status"] == 403 and "at" in last
 
 
+def test_long_words_of_a_provider_are_cut_between_characters(gateway, upstream, answering):
+    made = add(gateway)
+    for n in range(4):
+        async def refuse(x):
+            await x.reply(400, json.dumps({"error": {
+                "message": "x" * n + "ü€𝄞" * 300, "type": "x"}}, ensure_ascii=False).encode())
+
+        answering(lambda request: refuse)
+        said = call(gateway, "POST", f"/{made['id']}/test").json["error"]
+        assert "ü€𝄞" in said and len(said.encode()) < 256
+        assert call(gateway, "GET").json["data"][0]["last_test"]["error"] == said
+
+
 def test_client_that_leaves_ends_the_test(gateway, upstream, answering):
     began = threading.Event()
 
