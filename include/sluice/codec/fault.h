@@ -21,7 +21,6 @@ enum api_protocol {
 enum fault_kind {
     FAULT_INVALID_REQUEST,
     FAULT_UNSUPPORTED_PARAMETER,
-    FAULT_INVALID_CURSOR,
     FAULT_INVALID_API_KEY,
     FAULT_KEY_SCOPE,
     FAULT_MODEL_NOT_FOUND,
@@ -47,6 +46,7 @@ enum fault_kind {
     FAULT_UNPROCESSABLE,
     FAULT_UPSTREAM_CREDENTIAL, /* the gateway's own is refused: no business of the client's */
     FAULT_UPSTREAM_QUOTA,      /* the gateway's own account is used up: likewise */
+    FAULT_INVALID_CURSOR,      /* of a list that comes in pages */
 };
 
 struct fault {
