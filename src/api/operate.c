@@ -1,3 +1,4 @@
+#include "manage.h"
 #include "rows.h"
 
 #include <stdio.h>
@@ -47,22 +48,9 @@ void operate_metrics(const struct row *row, const struct call *call)
 
 /* --- administration ------------------------------------------------------------------------------ */
 
-/* The token of the snapshot; without one only this machine may ask. */
-static bool may_administer(const struct call *call)
-{
-    const struct snapshot *s = call->api->gateway->now->snapshot;
-    if (!secret_is_set(&s->admin_token))
-        return call->api->is_local;
-    uint8_t wanted[SHA256_BYTES], given[SHA256_BYTES];
-    struct span token = key_from_authorization(head_get(call->head, FIELD_AUTHORIZATION));
-    digest_sha256(secret_reveal(&s->admin_token), wanted);
-    digest_sha256(token, given); /* equal lengths, so the comparison tells nothing of the token's */
-    return span_eq_constant_time(span_of(wanted, sizeof wanted), span_of(given, sizeof given));
-}
-
 static bool refused(const struct call *call)
 {
-    if (may_administer(call))
+    if (manage_is_operator(call))
         return false;
     reply(
         call->sink, 401, "application/json", SPAN_NONE,

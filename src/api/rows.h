@@ -33,6 +33,7 @@ struct row {
 
     /* Answers at /v1/{pipeline}/…, too, as all rows do that reach a provider. */
     bool takes_pipeline;
+    bool manages; /* for those who may manage: manage.h */
 };
 
 /* Row by row; NULL behind the last. */
@@ -46,6 +47,9 @@ static inline bool row_reaches_models(const struct row *row)
 
 /* An exchange for the record and the key; NULL when the key was refused. */
 struct exchange *call_open(const struct row *row, const struct call *call);
+
+void byok_list(const struct row *row, const struct call *call);
+extern const struct exchange_kind byok_add, byok_change, byok_remove, byok_test;
 
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);

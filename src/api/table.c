@@ -1,3 +1,4 @@
+#include "manage.h"
 #include "rows.h"
 
 #include "sluice/admit/scope.h"
@@ -24,6 +25,8 @@ static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 
 /* Health is offered on api listeners too, so that one port is enough. */
 static const unsigned PROBES = SERVES_HEALTH | SERVES_API | SERVES_ADMIN;
+
+static const unsigned MANAGES = SERVES_API | SERVES_ADMIN;
 
 static const struct row rows[] = {
     {METHOD_POST, "/v1/chat/completions", SERVES_API, &chat, NULL, "Answers a chat", "ChatRequest",
@@ -59,6 +62,16 @@ static const struct row rows[] = {
     {METHOD_GET, "/v1/providers", SERVES_API, &providers, providers_list,
      "Lists the providers by the names requests use", NULL, "ProviderList"},
     {METHOD_GET, "/v1/openapi.json", SERVES_API, NULL, openapi_document, "This document"},
+    {METHOD_POST, "/v1/byok", MANAGES, &byok_add, NULL, "Adds a credential of callers' own",
+     "CredentialRequest", "Credential", .manages = true},
+    {METHOD_GET, "/v1/byok", MANAGES, &byok_add, byok_list, "Lists credentials, masked", NULL,
+     "CredentialList", .manages = true},
+    {METHOD_POST, "/v1/byok/*/test", MANAGES, &byok_test, NULL,
+     "Tries a credential with a live call", NULL, "CredentialTest", .manages = true},
+    {METHOD_PATCH, "/v1/byok/*", MANAGES, &byok_change, NULL, "Changes a credential",
+     "CredentialChange", "Credential", .manages = true},
+    {METHOD_DELETE, "/v1/byok/*", MANAGES, &byok_remove, NULL, "Removes a credential", NULL,
+     "CredentialRemoved", .manages = true},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live, "Does the process turn?"},
     {METHOD_GET, "/livez", PROBES, NULL, operate_live, "Does the process turn?"},
     {METHOD_GET, "/readyz", PROBES, NULL, operate_ready, "Does it serve?"},
@@ -349,8 +362,8 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
         exchange_fix_model(x, call->pipeline);
     if (call->rest.len > 0)
         exchange_set_subject(x, call->rest);
-    if (!exchange_authenticate(x, call->head) || !check_scope(x, row, call) ||
-        !check_body_type(x, row, call->head))
+    bool may = row->manages ? manage_admit(call, x) : exchange_authenticate(x, call->head);
+    if (!may || !check_scope(x, row, call) || !check_body_type(x, row, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;
     return x;

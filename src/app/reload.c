@@ -24,6 +24,8 @@ static void set_hash_metric(struct process *p, const struct snapshot *s)
 int reload_install(struct process *p, struct snapshot *s, struct err *why)
 {
     struct gateway *g = &p->gateway;
+    if (g->vault != NULL)
+        vault_use(g->vault, &s->master_keys);
     struct deployment *next = deployment_new(g, s, g->now, why);
     if (next == NULL)
         return -1;

@@ -29,7 +29,8 @@ static bool is_ready(void *arg, struct buf *detail)
     const struct process *p = arg;
     const char *store_detail = NULL;
     bool serving = p->state == PROCESS_SERVING;
-    bool store = store_usable(p->gateway.store, &store_detail);
+    bool store = store_usable(p->gateway.store, &store_detail) &&
+                 vault_is_settled(p->gateway.vault); /* or callers would pay with our credentials */
     if (buf_addf(detail, "{\"config\":true,\"listeners\":%s,\"draining\":%s,\"store\":%s}",
                  p->state != PROCESS_STARTING ? "true" : "false",
                  p->state == PROCESS_DRAINING ? "true" : "false", store ? "true" : "false") < 0)
@@ -168,6 +169,13 @@ static void metrics_start(struct process *p)
     self_declare(p);
 }
 
+static void on_vault(void *arg)
+{
+    struct gateway *g = arg;
+    if (g->now != NULL)
+        deployment_follow_vault(g->now);
+}
+
 static int gateway_start(struct process *p, struct snapshot *s)
 {
     struct gateway *g = &p->gateway;
@@ -180,6 +188,8 @@ static int gateway_start(struct process *p, struct snapshot *s)
     if (access_log_start(g, &s->observability) < 0)
         return -1;
     g->store = store_open(p->loop, &s->store, g->metrics, &why);
+    if (g->store != NULL)
+        g->vault = vault_new(p->loop, store_records(g->store), on_vault, g);
     if (g->store != NULL && reload_install(p, s, &why) == 0) {
         g->sharing = sharing_open(g);
         return 0;
@@ -198,6 +208,8 @@ static void gateway_stop(struct process *p)
     deployment_unref(g->now);
     g->now = NULL;
     recording_install(g, NULL);
+    vault_free(g->vault);
+    g->vault = NULL;
     if (g->store != NULL)
         store_close(g->store);
     deadline_clear(&g->log_flush);

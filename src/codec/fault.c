@@ -14,6 +14,7 @@ struct kind_words {
 static const struct kind_words words[] = {
     [FAULT_INVALID_REQUEST] = {400, "invalid_request_error", "INVALID_REQUEST", 0},
     [FAULT_UNSUPPORTED_PARAMETER] = {400, "unsupported_parameter", "UNSUPPORTED_PARAMETER", 0},
+    [FAULT_INVALID_CURSOR] = {400, "invalid_cursor", "INVALID_CURSOR", 0},
     [FAULT_CONTEXT_LENGTH] = {400, "context_length_exceeded", "CONTEXT_LENGTH_EXCEEDED", 0},
     [FAULT_INVALID_API_KEY] = {401, "invalid_api_key", "INVALID_API_KEY", 0},
     [FAULT_KEY_SCOPE] = {403, "key_scope", "KEY_SCOPE", 0},

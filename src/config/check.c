@@ -6,6 +6,8 @@
 #include "option.h"
 #include "value.h"
 
+#include "sluice/config/own_provider.h"
+
 enum {
     LISTENERS_MAX = 64,
     SUGGESTIONS_MAX = 2000, /* names compared with a misspelt one */
@@ -161,6 +163,43 @@ static void check_same_keys(struct reader *r, const struct node *list)
     map_fini(&digests);
 }
 
+/* ── credentials of callers' own ─────────────────────────────────────────────────────────────── */
+
+static void check_own_credentials(struct reader *r, const struct node *n,
+                                  const struct byok_options *list, unsigned count)
+{
+    struct own_provider made;
+    size_t before = reader_enter(r, SPAN_LIT("byok"));
+    for (unsigned i = 0; i < count; i++) {
+        const struct byok_options *own = &list[i];
+        if (!secret_is_set(&own->credential))
+            continue; /* not with no_secrets, or reported */
+        const char *problem = own_provider_init(&made, &r->snap->providers[own->provider],
+                                                secret_reveal(&own->credential), OWN_CONFIGURED);
+        if (problem != NULL)
+            reader_error_in(r, n, own->provider_name, problem);
+        own_provider_fini(&made);
+    }
+    reader_leave(r, before);
+}
+
+static void check_byok(struct reader *r, const struct node *root)
+{
+    const struct snapshot *s = r->snap;
+    const struct node *keys = node_get(root, "keys");
+    if (r->findings->errors > 0)
+        return; /* a provider may be missing */
+    check_own_credentials(r, node_get(root, "byok"), s->byok, s->nbyok);
+    size_t before = reader_enter(r, SPAN_LIT("keys"));
+    for (unsigned i = 0; i < s->nkeys; i++) {
+        size_t inner = reader_enter_item(r, i);
+        check_own_credentials(r, node_get(keys->entries[i].value, "byok"), s->keys[i].byok,
+                              s->keys[i].nbyok);
+        reader_leave(r, inner);
+    }
+    reader_leave(r, before);
+}
+
 /* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
 
 static void check_listener(struct reader *r, const struct listener_options *l,
@@ -275,6 +314,7 @@ void root_finish(struct reader *r, const struct node *n, void *at)
     resolve_references(r);
     check_listeners(r, n);
     check_auth(r, n);
+    check_byok(r, n);
     if (s->nkeys > 0)
         check_same_keys(r, node_get(n, "keys"));
 }

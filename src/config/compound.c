@@ -4,6 +4,8 @@
 #include "expand.h"
 #include "object.h"
 
+#include "sluice/base/seal.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -210,6 +212,134 @@ static int schema_key_hash(const struct option *o, struct buf *out)
 
 const struct option_type type_key_hash = {"hash", parse_key_hash, NULL, write_key_hash,
                                           schema_key_hash};
+
+/* ── master keys ─────────────────────────────────────────────────────────────────────────────── */
+
+static void read_master_key(struct reader *r, const struct node *n, struct secret *at)
+{
+    struct secret text = {0};
+    uint8_t key[SEAL_KEY_BYTES];
+    bool is_there = reader_secret(r, n, at, SECRET_LINE, &text) && secret_is_set(&text);
+    if (is_there && !seal_read_master(secret_reveal(&text), key))
+        reader_error(r, n, "not a key of 32 bytes (make one with `openssl rand -base64 32`)");
+    else if (is_there && secret_init(at, span_of(key, sizeof key)) < 0)
+        reader_error(r, n, "out of memory");
+    reader_owns_secret(r, at);
+    explicit_bzero(key, sizeof key);
+    secret_fini(&text);
+}
+
+static void read_master_keys(struct reader *r, const struct option *o, const struct node *n,
+                             void *at)
+{
+    struct master_keys *keys = at;
+    (void)o;
+    if (n->kind != NODE_LIST) {
+        keys->n = 1;
+        read_master_key(r, n, &keys->at[0]);
+        return;
+    }
+    if (n->nentries == 0 || n->nentries > MASTER_KEYS_MAX) {
+        reader_error(r, n, "1 to %d keys were expected, the newest first", MASTER_KEYS_MAX);
+        return;
+    }
+    keys->n = n->nentries;
+    for (unsigned i = 0; i < n->nentries; i++) {
+        size_t before = reader_enter_item(r, i);
+        read_master_key(r, n->entries[i].value, &keys->at[i]);
+        reader_leave(r, before);
+    }
+}
+
+/* Not even masked: of 32 bytes nothing is for the eye. */
+static int write_master_key(const struct writer *w, const struct secret *key)
+{
+    const struct origin *from = origin_of(w->snap, key);
+    if (w->everything)
+        return write_digest(w, secret_reveal(key));
+    return from != NULL ? write_origin(w, from) : buf_add_text(w->out, "\"…\"");
+}
+
+static int write_master_keys(const struct writer *w, const struct option *o, const void *at)
+{
+    const struct master_keys *keys = at;
+    (void)o;
+    if (keys->n == 0)
+        return 0;
+    int rc = buf_add_text(w->out, keys->n > 1 ? "[" : "");
+    for (unsigned i = 0; rc == 0 && i < keys->n; i++) {
+        rc = buf_add_text(w->out, i > 0 ? ", " : "");
+        if (rc == 0)
+            rc = write_master_key(w, &keys->at[i]);
+    }
+    return rc == 0 ? buf_add_text(w->out, keys->n > 1 ? "]" : "") : rc;
+}
+
+static int schema_master_keys(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_addf(out,
+                    "\"anyOf\":[{\"$ref\":\"#/$defs/secret\"},{\"type\":\"array\",\"minItems\":1,"
+                    "\"maxItems\":%d,\"items\":{\"$ref\":\"#/$defs/secret\"}}]",
+                    MASTER_KEYS_MAX);
+}
+
+const struct option_type type_master_keys = {"secret, or list of secrets", NULL, read_master_keys,
+                                             write_master_keys, schema_master_keys};
+
+/* ── credentials of callers' own ─────────────────────────────────────────────────────────────── */
+
+static void read_own_credentials(struct reader *r, const struct option *o, const struct node *n,
+                                 void *at)
+{
+    if (n->kind != NODE_MAP) {
+        reader_error(r, n, "a map was expected (write { provider: { env: NAME } })");
+        return;
+    }
+    struct byok_options *list = ARENA_ARRAY(r->arena, struct byok_options, n->nentries + 1);
+    for (unsigned i = 0; i < n->nentries; i++) {
+        const struct node_entry *e = &n->entries[i];
+        size_t before = reader_enter(r, e->key);
+        list[i].provider_name = (const char *)arena_keep(r->arena, e->key).at;
+        reader_refer(r, REF_PROVIDER, e->value, list[i].provider_name, &list[i].provider);
+        if (reader_secret(r, e->value, &list[i].credential, SECRET_DOCUMENT, &list[i].credential))
+            reader_owns_secret(r, &list[i].credential);
+        reader_leave(r, before);
+    }
+    memcpy(at, &list, sizeof(list));
+    memcpy((uint8_t *)at - o->offset + o->count_offset, &n->nentries, sizeof(unsigned));
+}
+
+static int write_own_credentials(const struct writer *w, const struct option *o, const void *at)
+{
+    const struct byok_options *list;
+    unsigned count;
+    memcpy(&list, at, sizeof(list));
+    memcpy(&count, (const uint8_t *)at - o->offset + o->count_offset, sizeof(count));
+    if (count == 0)
+        return 0;
+    int rc = buf_add_text(w->out, "{ ");
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        rc = buf_add_text(w->out, i == 0 ? "" : ", ");
+        if (rc == 0)
+            rc = write_scalar(w->out, list[i].provider_name);
+        if (rc == 0)
+            rc = buf_add_text(w->out, ": ");
+        if (rc == 0)
+            rc = write_secret(w, o, &list[i].credential);
+    }
+    return rc == 0 ? buf_add_text(w->out, " }") : rc;
+}
+
+static int schema_own_credentials(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(
+        out, "\"type\":\"object\",\"additionalProperties\":{\"$ref\":\"#/$defs/secret\"}");
+}
+
+const struct option_type type_own_credentials = {"map of secrets", NULL, read_own_credentials,
+                                                 write_own_credentials, schema_own_credentials};
 
 /* ── extra request headers ───────────────────────────────────────────────────────────────────── */
 

@@ -1,6 +1,7 @@
 #include "object.h"
 
 #include "address.h"
+#include "cloud.h"
 #include "presets.h"
 #include "service_account.h"
 
@@ -122,16 +123,6 @@ static void infer_auth(const struct node *n, struct provider_options *p)
     }
 }
 
-/* "bedrock-runtime.us-east-1.amazonaws.com" names its region. */
-static const char *region_in(const char *host, struct arena *a)
-{
-    static const char service[] = "bedrock-runtime.";
-    if (host == NULL || strncmp(host, service, sizeof service - 1) != 0)
-        return NULL;
-    const char *region = host + sizeof service - 1, *end = strchr(region, '.');
-    return end == NULL ? NULL : arena_printf(a, "%.*s", (int)(end - region), region);
-}
-
 static void check_aws(struct reader *r, const struct node *n, struct provider_options *p)
 {
     if (p->aws.access_key == NULL)
@@ -141,62 +132,29 @@ static void check_aws(struct reader *r, const struct node *n, struct provider_op
     if (!secret_is_set(&p->aws.secret_key) && !r->no_secrets)
         reader_error_in(r, n, "aws", "needs secret_key beside access_key");
     if (p->aws.region == NULL)
-        p->aws.region = region_in(p->host, r->arena);
+        p->aws.region = cloud_aws_region(p->host, r->arena);
     if (p->aws.region == NULL)
         reader_error_in(r, n, "aws", "needs a region (the URL's host does not name one)");
-}
-
-/* Names of projects and regions go into the URL. */
-static bool is_cloud_name(const char *text)
-{
-    for (const char *c = text; *c != '\0'; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '.' ||
-              *c == ':' || *c == '_'))
-            return false;
-    return *text != '\0';
 }
 
 void google_finish(struct reader *r, const struct node *n, void *at)
 {
     struct google_options *g = at;
-    if (!is_cloud_name(g->region)) {
+    if (!cloud_is_name(g->region)) {
         reader_error_in(r, n, "region",
                         "not the name of a region (write europe-west1, us, eu or global)");
         g->region = "global";
     }
     if (secret_is_set(&g->credentials)) {
-        const char *problem = service_account_read(r, g);
+        const char *problem = service_account_read(r->arena, g);
+        reader_owns_secret(r, &g->private_key);
         if (problem != NULL)
             reader_error_in(r, n, "credentials", problem);
     }
-    if (g->project != NULL && !is_cloud_name(g->project)) {
+    if (g->project != NULL && !cloud_is_name(g->project)) {
         reader_error_in(r, n, "project", "not the id of a project (write my-project-123456)");
         g->project = "-";
     }
-}
-
-/* Vertex AI's hosts: one a region, two of several regions, and one of all. */
-static const char *vertex_url(struct arena *a, const struct google_options *g, const char *project)
-{
-    bool is_multi = strcmp(g->region, "us") == 0 || strcmp(g->region, "eu") == 0;
-    const char *host = strcmp(g->region, "global") == 0 ? "aiplatform.googleapis.com"
-                       : is_multi ? arena_printf(a, "aiplatform.%s.rep.googleapis.com", g->region)
-                                  : arena_printf(a, "%s-aiplatform.googleapis.com", g->region);
-    return arena_printf(a, "https://%s/v1/projects/%s/locations/%s", host, project, g->region);
-}
-
-/* The token endpoint is reached as the provider is. */
-static void prepare_tokens(const struct provider_options *p)
-{
-    struct provider_options *tokens = p->google.tokens;
-    if (tokens == NULL)
-        return;
-    tokens->name = p->name;
-    tokens->tls = p->tls;
-    tokens->tls.server_name = NULL;
-    tokens->connect_timeout_ms = p->connect_timeout_ms;
-    tokens->pool_max = 1;
-    tokens->pool_idle_timeout_ms = p->pool_idle_timeout_ms;
 }
 
 /* Who asks, and the URL when none was written: before that is checked. */
@@ -213,8 +171,8 @@ static void prepare_vertex(struct reader *r, const struct node *n, struct provid
     else if (p->base_url == NULL && g->project == NULL)
         reader_error_in(r, n, "google", "needs a project");
     if (p->base_url == NULL) /* without secrets the project is not known either */
-        p->base_url = vertex_url(r->arena, g, g->project != NULL ? g->project : "-");
-    prepare_tokens(p);
+        p->base_url = cloud_vertex_url(r->arena, g);
+    cloud_prepare_tokens(p);
 }
 
 static void check_api_version(struct reader *r, const struct node *n,
@@ -225,7 +183,7 @@ static void check_api_version(struct reader *r, const struct node *n,
     struct span prefix = span_text(p->path_prefix);
     if (p->protocol != PROTOCOL_OPENAI)
         reader_warning_in(r, n, "api_version", "has no effect (the protocol is not openai)");
-    if (!is_cloud_name(p->api_version))
+    if (!cloud_is_name(p->api_version))
         reader_error_in(r, n, "api_version", "not a version (write 2024-10-21)");
     if (span_find(prefix, SPAN_LIT("/openai")) != SIZE_MAX)
         reader_error_in(

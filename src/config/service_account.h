@@ -3,11 +3,12 @@
 #ifndef SLUICE_SRC_CONFIG_SERVICE_ACCOUNT_H
 #define SLUICE_SRC_CONFIG_SERVICE_ACCOUNT_H
 
-#include "reader.h"
+#include "sluice/base/arena.h"
+#include "sluice/config/snapshot.h"
 
-/* Fills what follows from g->credentials: client_email, key_id, private_key, tokens, and project
- * unless that is known already. NULL, or a phrase that says what is wrong with the file (never
- * showing any of it). */
-const char *service_account_read(struct reader *r, struct google_options *g);
+/* Fills what follows from g->credentials: client_email, key_id, private_key (the caller's to wipe),
+ * tokens, and project and region unless those are known already. NULL, or a phrase that says what is
+ * wrong with the file (never showing any of it). */
+const char *service_account_read(struct arena *a, struct google_options *g);
 
 #endif

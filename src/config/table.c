@@ -537,6 +537,10 @@ static const struct option key_rows[] = {
      .doc = "When it stops working: `2030-12-31` or `2030-12-31T18:00:00Z`."},
     {"enabled", &type_bool, MEMBER(struct key_options, enabled), .fallback = "true",
      .doc = "`false` refuses it without forgetting it."},
+    {"byok", &type_own_credentials, MEMBER(struct key_options, byok),
+     COUNT(struct key_options, nbyok),
+     .doc = "Credentials of its own, by provider: `{ openai: { env: TEAM_KEY } }`. Its requests go "
+            "out with those first; [routing.md](routing.md#own-credentials) has the forms."},
 };
 static const struct object key_object = {"keys[]", "Who may call.", ROWS(key_rows),
                                          .size = sizeof(struct key_options), .finish = key_finish};
@@ -549,6 +553,17 @@ static const struct option admin_rows[] = {
 };
 static const struct object admin_object = {"admin", "The process's own management.",
                                            ROWS(admin_rows), .size = sizeof(struct snapshot)};
+
+static const struct option secrets_rows[] = {
+    {"master_key", &type_master_keys, MEMBER(struct snapshot, master_keys),
+     .doc = "32 bytes as base64 or hexadecimal (`openssl rand -base64 32`). A list rotates: the "
+            "first encrypts, all decrypt."},
+};
+static const struct object secrets_object = {
+    "secrets",
+    "What the store keeps encrypted (AES-256-GCM): credentials that callers bring through "
+    "`/v1/byok`. Without a key those cannot be managed.",
+    ROWS(secrets_rows), .size = sizeof(struct snapshot)};
 
 static const struct word on_error_words[] = {{"local", 0}, {"reject", 1}, {0}};
 
@@ -729,10 +744,14 @@ static const struct option root_rows[] = {
      .object = &model_object, .doc = "What callers may name."},
     {"keys", &type_list, MEMBER(struct snapshot, keys), COUNT(struct snapshot, nkeys),
      .object = &key_object, .may_be_empty = true, .doc = "Who may call."},
+    {"byok", &type_own_credentials, MEMBER(struct snapshot, byok), COUNT(struct snapshot, nbyok),
+     .doc = "The same as a key's `byok`, for everybody's requests: asked before the provider's own "
+            "credential."},
     {"auth", &type_word, MEMBER(struct snapshot, auth_required), .words = auth_words,
      .fallback = "required",
      .doc = "`none` lets everybody call, and is accepted on loopback and unix listeners only."},
     {"admin", &type_group, .object = &admin_object, .doc = "The process's own management."},
+    {"secrets", &type_group, .object = &secrets_object, .doc = "What encrypts what is kept."},
     {"store", &type_group, MEMBER(struct snapshot, store), .object = &store_object,
      .doc = "Where counters and keys live."},
     {"observability", &type_group, MEMBER(struct snapshot, observability),

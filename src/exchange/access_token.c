@@ -14,10 +14,19 @@ enum { PATIENCE_MS = 10000, RETRY_MS = 1000, ANSWER_MAX = 64 * 1024 };
 
 enum step { IDLE, SIGNING, CONNECTING, ASKING };
 
-/* What another thread signs; it holds the snapshot the key is in. */
+/* Who asks, and where: outlives the configuration it comes from, for another thread may be signing. */
+struct account {
+    unsigned refs;
+    struct arena arena;
+    const char *name; /* of the provider */
+    struct google_options google;
+    bool has_ca, is_insecure;
+};
+
+/* What another thread signs. */
 struct signing {
     struct access_token *t;
-    struct snapshot *snapshot;
+    struct account *account;
     struct token_grant grant;
     struct buf form;
     bool is_signed;
@@ -32,8 +41,7 @@ struct bearer {
 struct access_token {
     unsigned refs;
     struct loop *loop;
-    struct snapshot *snapshot;
-    const struct provider_options *provider;
+    struct account *account;
     struct pool *pool;
     enum step step;
     struct offload *job;
@@ -47,6 +55,56 @@ struct access_token {
     struct token_wait *waiting;
     char problem[320];
 };
+
+/* --- who asks ------------------------------------------------------------------------------------- */
+
+static const char *keep_text(struct arena *a, const char *text)
+{
+    return text == NULL ? NULL : (const char *)arena_keep(a, span_text(text)).at;
+}
+
+static void keep_secret(struct secret *to, const struct secret *from)
+{
+    if (secret_init(to, secret_reveal(from)) < 0)
+        abort(); /* as large as the configuration */
+}
+
+static struct account *account_new(const struct provider_options *p)
+{
+    const struct google_options *g = &p->google;
+    struct account *c = xcalloc(1, sizeof *c);
+    struct provider_options *tokens;
+    c->refs = 1;
+    arena_init(&c->arena, NULL, 0);
+    c->name = keep_text(&c->arena, p->name);
+    c->has_ca = p->tls.ca != NULL;
+    c->is_insecure = p->tls.insecure;
+    c->google.client_email = keep_text(&c->arena, g->client_email);
+    c->google.key_id = keep_text(&c->arena, g->key_id);
+    keep_secret(&c->google.credentials, &g->credentials);
+    keep_secret(&c->google.private_key, &g->private_key);
+    c->google.tokens = tokens = ARENA_NEW(&c->arena, struct provider_options);
+    tokens->base_url = keep_text(&c->arena, g->tokens->base_url);
+    tokens->host_header = keep_text(&c->arena, g->tokens->host_header);
+    tokens->path_prefix = keep_text(&c->arena, g->tokens->path_prefix);
+    return c;
+}
+
+static struct account *account_ref(struct account *c)
+{
+    c->refs++;
+    return c;
+}
+
+static void account_unref(struct account *c)
+{
+    if (--c->refs > 0)
+        return;
+    secret_fini(&c->google.credentials);
+    secret_fini(&c->google.private_key);
+    arena_fini(&c->arena);
+    free(c);
+}
 
 /* --- those who wait ------------------------------------------------------------------------------- */
 
@@ -104,7 +162,7 @@ static void stop(struct access_token *t)
 static void lose(struct access_token *t, const char *problem)
 {
     if (t->problem[0] == '\0') /* one line a change */
-        log_warn("access token lost", "provider=%s problem=\"%s\"", t->provider->name, problem);
+        log_warn("access token lost", "provider=%s problem=\"%s\"", t->account->name, problem);
     snprintf(t->problem, sizeof t->problem, "no access token: %s", problem);
 }
 
@@ -136,7 +194,7 @@ static void take_answer(struct access_token *t)
         t->renew_ms = t->asked_ms + answer.lifetime_s * 800;
         t->expires_ms = t->asked_ms + answer.lifetime_s * 1000;
         if (t->problem[0] != '\0')
-            log_info("access token regained", "provider=%s", t->provider->name);
+            log_info("access token regained", "provider=%s", t->account->name);
         t->problem[0] = '\0';
         stop(t);
         tell_all(t, NULL);
@@ -184,7 +242,7 @@ static const struct client_events events = {
 
 static void ask(struct access_token *t, struct client *c)
 {
-    const struct provider_options *at = t->provider->google.tokens;
+    const struct provider_options *at = t->account->google.tokens;
     struct buf head = {0};
     t->step = ASKING;
     t->client = c;
@@ -213,7 +271,7 @@ static void on_ticket(void *arg, const struct ticket_result *r)
         return;
     }
     snprintf(text, sizeof text, "the token endpoint %s cannot be reached: %s",
-             t->provider->google.tokens->host_header,
+             t->account->google.tokens->host_header,
              r->problem != NULL ? r->problem : uv_strerror(r->status));
     fail(t, text);
 }
@@ -228,7 +286,7 @@ static void free_signing(void *arg)
 {
     struct signing *s = arg;
     buf_fini_wiped(&s->form);
-    snapshot_unref(s->snapshot);
+    account_unref(s->account);
     free(s);
 }
 
@@ -251,10 +309,10 @@ static void on_signed(void *arg)
 
 static void start(struct access_token *t)
 {
-    const struct google_options *g = &t->provider->google;
+    const struct google_options *g = &t->account->google;
     struct signing *s = xcalloc(1, sizeof *s);
     s->t = t;
-    s->snapshot = snapshot_ref(t->snapshot);
+    s->account = account_ref(t->account);
     s->grant = (struct token_grant){
         .issuer = span_text(g->client_email),
         .audience = span_text(g->tokens->base_url),
@@ -277,14 +335,13 @@ static void on_deadline(struct deadline *d)
 
 /* --- what others see ------------------------------------------------------------------------------ */
 
-struct access_token *access_token_new(struct loop *l, struct snapshot *s,
-                                      const struct provider_options *p, struct pool *pool)
+struct access_token *access_token_new(struct loop *l, const struct provider_options *p,
+                                      struct pool *pool)
 {
     struct access_token *t = xcalloc(1, sizeof *t);
     t->refs = 1;
     t->loop = l;
-    t->snapshot = snapshot_ref(s);
-    t->provider = p;
+    t->account = account_new(p);
     t->pool = pool;
     deadline_init(&t->deadline, l, on_deadline);
     return t;
@@ -303,16 +360,15 @@ void access_token_unref(struct access_token *t)
     stop(t); /* nobody waits: whoever could holds a reference */
     pool_unref(t->pool);
     bearer_unref(t->bearer);
-    snapshot_unref(t->snapshot);
+    account_unref(t->account);
     free(t);
 }
 
 bool access_token_serves(const struct access_token *t, const struct provider_options *p)
 {
-    const struct google_options *mine = &t->provider->google, *theirs = &p->google;
-    return span_eq(secret_reveal(&mine->credentials), secret_reveal(&theirs->credentials)) &&
-           t->provider->tls.ca == NULL && p->tls.ca == NULL &&
-           t->provider->tls.insecure == p->tls.insecure;
+    const struct secret *mine = &t->account->google.credentials;
+    return span_eq(secret_reveal(mine), secret_reveal(&p->google.credentials)) &&
+           !t->account->has_ca && p->tls.ca == NULL && t->account->is_insecure == p->tls.insecure;
 }
 
 enum token_state access_token_take(struct access_token *t, struct token_wait *w)

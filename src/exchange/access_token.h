@@ -11,9 +11,9 @@
 
 struct access_token;
 
-/* `pool`: to the token endpoint; its reference is taken over. Keeps the snapshot `p` is in. */
-struct access_token *access_token_new(struct loop *l, struct snapshot *s,
-                                      const struct provider_options *p, struct pool *pool);
+/* `pool`: to the token endpoint; its reference is taken over. Copies what it needs of `p`. */
+struct access_token *access_token_new(struct loop *l, const struct provider_options *p,
+                                      struct pool *pool);
 struct access_token *access_token_ref(struct access_token *t);
 void access_token_unref(struct access_token *t); /* NULL is fine */
 /* Would a token for `p` be the same, got the same way? */

@@ -48,9 +48,16 @@ static void fail_deadline(struct attempt *a, const char *what, const char *optio
     attempt_fail(a, RESULT_TIMEOUT, FAULT_UPSTREAM_TIMEOUT, problem);
 }
 
+struct cost attempt_cost(const struct attempt *a)
+{
+    const struct usage *u = &a->usage;
+    const struct price_options *price = a->target->price;
+    return a->own != NULL ? cost_of_own(u, price) : cost_of(u, price);
+}
+
 const struct secret *attempt_secret(const struct attempt *a)
 {
-    return a->bearer != NULL ? bearer_secret(a->bearer) : &a->target->provider->credential;
+    return a->bearer != NULL ? bearer_secret(a->bearer) : &a->provider->options->credential;
 }
 
 /* --- deadlines -------------------------------------------------------------------------------- */
@@ -96,7 +103,7 @@ static struct span request_head(const struct attempt *a, struct span fields, str
     while ((body_len /= 10) > 0);
     const struct span parts[] = {
         SPAN_LIT("POST "),
-        span_text(a->target->provider->path_prefix),
+        span_text(a->provider->options->path_prefix),
         a->path,
         SPAN_LIT(" HTTP/1.1\r\n"),
         a->provider->constant,
@@ -231,8 +238,8 @@ static void send_made(struct attempt *a)
 {
     struct span spans[3];
     struct span body = translation_wire(a->translation);
-    struct span own = signature_is_due(a->target->provider)
-                          ? signature_lines(a->target->provider, a->path,
+    struct span own = signature_is_due(a->provider->options)
+                          ? signature_lines(a->provider->options, a->path,
                                             translation_sha256(a->translation))
                           : span_text(a->dialect.version);
     spans[0] = request_head(a, made_fields(a), own, body.len);
@@ -421,7 +428,8 @@ static void reach(struct attempt *a)
 {
     if (a->translation != NULL || a->unwanted != 0)
         note_dropped(a);
-    a->health = health_of(a->x->deployment->health, a->target);
+    a->health = a->own != NULL ? own_key_health(a->own, a->target)
+                               : health_of(a->x->deployment->health, a->target);
     health_begin(a->health);
     if (a->target->provider->protocol == PROTOCOL_DEMO)
         start_demo(a);
@@ -461,14 +469,18 @@ static bool must_be_translated(const struct attempt *a)
 
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
 {
-    const struct provider_options *o = planned->target->provider;
+    unsigned provider = planned->target->provider_index;
     *a = (struct attempt){
         .x = x,
         .target = planned->target,
         .unwanted = planned->unwanted,
-        .provider = &x->deployment->providers[planned->target->provider_index],
+        .own = planned->with_own_key ? x->own[provider] : NULL,
+        .provider = &x->deployment->providers[provider],
         .started_us = clock_us(),
     };
+    if (a->own != NULL)
+        a->provider = own_key_provider(a->own);
+    const struct provider_options *o = a->provider->options;
     deadline_init(&a->deadline, x->gateway->loop, on_deadline);
     if (o->total_timeout_ms != 0)
         a->total_due_ms = loop_now_ms(x->gateway->loop) + o->total_timeout_ms;

@@ -1,122 +1,68 @@
 #include "sluice/exchange/gateway.h"
 
-#include "access_token.h"
 #include "health.h"
+#include "own_keys.h"
+#include "provider_runtime.h"
 
 #include "sluice/base/arena.h"
 #include "sluice/base/log.h"
 
 #include <stdlib.h>
 
-static void must(int rc)
+/* Tokens and connections of providers that stay the same are taken over. */
+static int start_provider(struct provider_runtime *p, struct gateway *g,
+                          const struct deployment *before, struct err *why)
 {
-    if (rc < 0)
-        abort(); /* as large as the configuration */
+    for (unsigned i = 0; before != NULL && i < before->snapshot->nproviders; i++)
+        provider_runtime_adopt(p, &before->providers[i]);
+    return provider_runtime_start(p, g, why);
 }
 
-static void add_line(struct buf *out, const char *name, const char *value)
+static const struct key_options *key_named(const struct snapshot *s, const char *name)
 {
-    must(buf_addf(out, "%s: %s\r\n", name, value));
-}
-
-/* Head lines of every request to this provider. They hold its credential: never logged. */
-static struct span constant_lines(const struct provider_options *o)
-{
-    struct buf out = {0};
-    add_line(&out, "Host", o->host_header);
-    /* The meter has to read what passes; and compressed tokens would arrive in lumps. */
-    add_line(&out, "Accept-Encoding", "identity");
-    if (o->auth != AUTH_NONE && secret_is_set(&o->credential)) {
-        must(buf_addf(&out, "%s: %s", o->auth_header, o->auth == AUTH_BEARER ? "Bearer " : ""));
-        must(buf_add(&out, secret_reveal(&o->credential)));
-        must(buf_add_text(&out, "\r\n"));
-    }
-    for (unsigned i = 0; i < o->nheaders; i++)
-        add_line(&out, o->headers[i].name, o->headers[i].value);
-    return buf_span(&out); /* owned by the runtime, freed from its first byte */
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* Would a connection made for `a` do for `b`? */
-static bool same_connection(const struct provider_options *a, const struct provider_options *b)
-{
-    return same_text(a->host, b->host) && same_text(a->unix_path, b->unix_path) &&
-           a->port == b->port && a->https == b->https && same_text(a->tls.ca, b->tls.ca) &&
-           same_text(a->tls.server_name, b->tls.server_name) &&
-           a->tls.insecure == b->tls.insecure && a->pool_max == b->pool_max &&
-           a->pool_idle_timeout_ms == b->pool_idle_timeout_ms &&
-           a->connect_timeout_ms == b->connect_timeout_ms;
-}
-
-static struct pool *pool_from(const struct deployment *before, const struct provider_options *o)
-{
-    for (unsigned i = 0; before != NULL && i < before->snapshot->nproviders; i++) {
-        const struct provider_runtime *p = &before->providers[i];
-        /* With a CA of its own, the file may have changed under the same name. */
-        if (p->pool != NULL && o->tls.ca == NULL && same_connection(p->options, o))
-            return pool_ref(p->pool);
+    for (unsigned i = 0; i < s->nkeys; i++) {
+        if (strcmp(s->keys[i].name, name) == 0)
+            return &s->keys[i];
     }
     return NULL;
 }
 
-static struct pool *pool_make(struct gateway *g, const struct provider_options *o, struct err *why)
+static void add_for(struct own_keys *k, unsigned provider, const struct vault_entry *e,
+                    const struct key_options *key)
 {
-    struct pool_options options = {
-        .target = {.host = o->host,
-                   .port = o->port,
-                   .unix_path = o->unix_path,
-                   .server_name = o->tls.server_name != NULL ? o->tls.server_name : o->host,
-                   .timeout_ms = o->connect_timeout_ms},
-        .connections_max = o->pool_max,
-        .idle_timeout_ms = o->pool_idle_timeout_ms,
-    };
-    if (o->https) {
-        struct tls_client_config c = {.ca_file = o->tls.ca, .insecure = o->tls.insecure};
-        options.target.tls = tls_context_client(&c, why);
-        if (options.target.tls == NULL)
-            return NULL;
-    }
-    struct pool *p = pool_new(g->loop, &options);
-    tls_context_unref(options.target.tls); /* the pool has its own reference */
-    return p;
+    const char *problem = own_keys_add(k, provider, secret_reveal(&e->credential), OWN_MANAGED,
+                                       key);
+    if (problem != NULL)
+        log_warn("credential unusable", "id=%s provider=%s problem=\"%s\"", e->id, e->provider,
+                 problem);
 }
 
-/* The one that is there, or one that knows how to get one. False and *why. */
-static bool token_init(struct provider_runtime *p, struct gateway *g, struct snapshot *s,
-                       const struct deployment *before, struct err *why)
+static void add_entry(struct own_keys *k, const struct deployment *d, const struct vault_entry *e)
 {
-    for (unsigned i = 0; before != NULL && i < before->snapshot->nproviders; i++) {
-        struct access_token *t = before->providers[i].token;
-        if (t != NULL && access_token_serves(t, p->options)) {
-            p->token = access_token_ref(t);
-            return true;
-        }
+    const struct snapshot *s = d->snapshot;
+    unsigned provider = 0;
+    while (provider < s->nproviders && strcmp(s->providers[provider].name, e->provider) != 0)
+        provider++;
+    if (provider == s->nproviders || !e->enabled || !secret_is_set(&e->credential))
+        return;
+    if (e->keys.n == 0)
+        add_for(k, provider, e, NULL);
+    for (unsigned i = 0; i < e->keys.n; i++) {
+        const struct key_options *key = key_named(s, e->keys.at[i]);
+        if (key != NULL)
+            add_for(k, provider, e, key);
     }
-    struct pool *pool = pool_make(g, p->options->google.tokens, why);
-    if (pool == NULL)
-        return false;
-    p->token = access_token_new(g->loop, s, p->options, pool);
-    return true;
 }
 
-static int provider_init(struct provider_runtime *p, struct gateway *g, struct snapshot *s,
-                         const struct provider_options *o, const struct deployment *before,
-                         struct err *why)
+/* The configuration's first, then the newest. */
+static struct own_keys *collect_own_keys(struct deployment *d, const struct own_keys *before)
 {
-    p->options = o;
-    if (o->protocol == PROTOCOL_DEMO)
-        return 0;
-    p->constant = constant_lines(o);
-    p->pool = pool_from(before, o);
-    if (p->pool == NULL)
-        p->pool = pool_make(g, o, why);
-    if (p->pool == NULL)
-        return -1;
-    return o->google.tokens == NULL || token_init(p, g, s, before, why) ? 0 : -1;
+    const struct vault *v = d->gateway->vault;
+    struct own_keys *k = own_keys_new(d, before);
+    for (unsigned i = v != NULL ? vault_count(v) : 0; i > 0; i--)
+        add_entry(k, d, vault_at(v, i - 1));
+    own_keys_complete(k);
+    return k;
 }
 
 /* All that may be counted, from 0 on: what appears with a 1 is no increase to Prometheus. */
@@ -161,12 +107,21 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
         return NULL;
     }
     for (unsigned i = 0; i < s->nproviders; i++) {
-        if (provider_init(&d->providers[i], g, s, &s->providers[i], before, why) < 0) {
+        d->providers[i].options = &s->providers[i];
+        if (start_provider(&d->providers[i], g, before, why) < 0) {
             deployment_unref(d);
             return NULL;
         }
     }
+    d->own_keys = collect_own_keys(d, before != NULL ? before->own_keys : NULL);
     return d;
+}
+
+void deployment_follow_vault(struct deployment *d)
+{
+    struct own_keys *before = d->own_keys;
+    d->own_keys = collect_own_keys(d, before);
+    own_keys_unref(before);
 }
 
 struct deployment *deployment_ref(struct deployment *d)
@@ -179,14 +134,9 @@ void deployment_unref(struct deployment *d)
 {
     if (d == NULL || --d->refs > 0)
         return;
-    for (unsigned i = 0; i < d->snapshot->nproviders; i++) {
-        struct provider_runtime *p = &d->providers[i];
-        access_token_unref(p->token);
-        pool_unref(p->pool);
-        if (p->constant.at != NULL)
-            explicit_bzero((void *)(uintptr_t)p->constant.at, p->constant.len);
-        free((void *)(uintptr_t)p->constant.at);
-    }
+    own_keys_unref(d->own_keys);
+    for (unsigned i = 0; i < d->snapshot->nproviders; i++)
+        provider_runtime_stop(&d->providers[i]);
     free(d->providers);
     free(d->attempts);
     tls_context_unref(d->fetch_tls);

@@ -26,7 +26,7 @@ static struct span with_cost(struct attempt *a, struct span data, size_t end)
 {
     struct exchange *x = a->x;
     struct buf made = {0};
-    struct cost cost = cost_of(&a->usage, a->target->price);
+    struct cost cost = attempt_cost(a);
     struct span kept = data;
     if (buf_add_text(&made, "data: ") == 0 && buf_add(&made, span_sub(data, 0, end)) == 0 &&
         buf_addf(&made, ",\"request_id\":\"%s\",", x->request_id) == 0 &&

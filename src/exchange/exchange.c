@@ -275,6 +275,11 @@ static void let_go_of_body(struct exchange *x)
     body_fini(&x->body);
 }
 
+void exchange_on_end(struct exchange *x, struct exchange_hook *hook)
+{
+    x->hook = hook;
+}
+
 static void free_later(struct later *later)
 {
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
@@ -282,6 +287,7 @@ static void free_later(struct later *later)
     hedge_close(x);
     let_go_of_body(x);
     remote_media_unref(x->media);
+    own_keys_unref(x->own_keys);
     deployment_unref(x->deployment);
     arena_fini(&x->sending);
     arena_fini(&x->arena);
@@ -292,6 +298,8 @@ static void end(struct exchange *x)
 {
     struct gateway *g = x->gateway;
     become(x, EXCHANGE_ENDED);
+    if (x->hook != NULL)
+        x->hook->ended(x->hook);
     if (x->admitting != NULL)
         store_cancel(x->admitting);
     sticky_cancel(x);
@@ -416,6 +424,35 @@ static bool only_passes(enum api_protocol api)
     return api_is_media(api) || api == API_EMBEDDINGS;
 }
 
+static bool has_own_key(void *arg, const struct target *t)
+{
+    const struct exchange *x = ((const struct looking *)arg)->x;
+    return x->own[t->provider_index] != NULL;
+}
+
+static bool is_own_open(void *arg, const struct target *t)
+{
+    const struct exchange *x = ((const struct looking *)arg)->x;
+    return own_key_is_open(x->own[t->provider_index], t);
+}
+
+/* From here on the table may be replaced. */
+static void keep_own_keys(struct exchange *x)
+{
+    if (x->trial != NULL)
+        return; /* has a table of its own */
+    x->own = own_keys_of(x->deployment->own_keys, x->key);
+    if (x->own != NULL)
+        x->own_keys = own_keys_ref(x->deployment->own_keys);
+}
+
+static void plan_trial(struct exchange *x)
+{
+    x->plan.attempts = ARENA_NEW(&x->arena, struct planned_attempt);
+    x->plan.attempts[0] = (struct planned_attempt){.target = x->trial, .with_own_key = true};
+    x->plan.n = 1;
+}
+
 static bool is_able(void *arg, const struct target *t)
 {
     const struct looking *l = arg;
@@ -475,6 +512,8 @@ static bool make_question(struct exchange *x, struct looking *looking,
         .tells_all = x->kind->explains || x->gateway->journal != NULL,
         .look = look,
         .is_able = only_passes(x->kind->api) ? is_able : NULL,
+        .has_own_key = x->own != NULL ? has_own_key : NULL,
+        .is_own_open = x->own != NULL ? is_own_open : NULL,
         .arg = looking,
     };
     return question_read(x->deployment->snapshot, x->request, exchange_prompt_estimate(x),
@@ -497,28 +536,38 @@ static void record(struct exchange *x, const struct plan_question *q, const stru
                  });
 }
 
-static void route(struct exchange *x)
+/* False: the exchange has its answer already. */
+static bool make_plan(struct exchange *x)
 {
     struct fault why;
     struct preferences preferences;
     struct plan_question q;
     struct looking looking = {.x = x};
-    become(x, EXCHANGE_ATTEMPTING);
     if (!make_question(x, &looking, &preferences, &q, &why)) {
         exchange_fail(x, &why);
-        return;
+        return false;
     }
+    x->may_hedge = !preferences.forbids_hedge;
     bool made = plan_make(&q, &x->arena, &x->sending, &x->plan, &why);
     if (x->kind->explains) {
         explaining_reply(x, &q, made ? NULL : &why);
-        return;
+        return false;
     }
     record(x, &q, made ? NULL : &why);
-    if (!made) {
+    if (!made)
         exchange_fail(x, &why);
-        return;
-    }
+    return made;
+}
+
+static void route(struct exchange *x)
+{
     struct dialect dialect;
+    become(x, EXCHANGE_ATTEMPTING);
+    keep_own_keys(x);
+    if (x->trial != NULL)
+        plan_trial(x);
+    else if (!make_plan(x))
+        return;
     if (x->kind->api == API_COUNT_TOKENS &&
         !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target->provider,
                         x->plan.attempts[0].target->upstream_model, &dialect)) {
@@ -526,7 +575,6 @@ static void route(struct exchange *x)
         return;
     }
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
-    x->may_hedge = !preferences.forbids_hedge;
     retry_earn(x);
     hedge_open(x);
     exchange_set_stream(x, x->wants_stream);

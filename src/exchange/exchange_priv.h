@@ -7,6 +7,7 @@
 #include "blame.h"
 #include "dialect.h"
 #include "health.h"
+#include "own_keys.h"
 #include "reading.h"
 #include "remote_media.h"
 #include "sticky.h"
@@ -74,9 +75,10 @@ struct invoke_stream;
 struct attempt {
     struct exchange *x;
     const struct target *target;
-    unsigned unwanted; /* parameters it does not take: they are left out */
-    struct provider_runtime *provider;
-    struct health *health; /* of the target, once somebody is asked; NULL before */
+    unsigned unwanted;                 /* parameters it does not take: they are left out */
+    struct own_key *own;               /* the caller's own credential; NULL: the operator's */
+    struct provider_runtime *provider; /* with that credential */
+    struct health *health;             /* of the target, once somebody is asked; NULL before */
     enum attempt_state state;
     struct token_wait token_wait;
     struct bearer *bearer; /* what the request carries; NULL: the provider's own credential */
@@ -138,6 +140,8 @@ void attempt_send_rest(struct attempt *a);
 struct openai_wanted attempt_wanted(const struct attempt *a);
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
+/* What was used so far costs that much. */
+struct cost attempt_cost(const struct attempt *a);
 /* What its request carried that nobody may see. */
 const struct secret *attempt_secret(const struct attempt *a);
 /* What a provider (or the demo provider) answers. */
@@ -211,6 +215,10 @@ struct exchange {
     bool holds_proofs;      /* of reasoning, in our wrapping: nobody else can read them */
     unsigned shown;         /* enum modality: what its messages hold, where any endpoint minds */
     bool holds_urls;        /* Messages: something is named by its URL */
+    struct exchange_hook *hook; /* to be told of the end, or NULL */
+    const struct target *trial; /* the only one to be asked, and with the caller's own; or NULL */
+    struct own_keys *own_keys;  /* the plan's */
+    struct own_key *const *own; /* of those, the caller's, by provider; NULL: it has none */
     struct plan plan;
     unsigned nattempts;          /* started so far */
     struct fault_attempt *tried; /* those that came to nothing, ATTEMPTS_MAX at most; arena */

@@ -40,7 +40,7 @@ static struct buf identity_of(const struct target *t)
     return out;
 }
 
-static void unref(struct health *h)
+void health_unref(struct health *h)
 {
     if (h == NULL || --h->refs > 0)
         return;
@@ -50,17 +50,16 @@ static void unref(struct health *h)
     free(h);
 }
 
-/* The one of that identity, which is taken over, or a new one. */
-static struct health *health_for(const struct map *known, struct buf identity, bool is_shared)
+struct health *health_ref(struct health *h)
+{
+    h->refs++;
+    return h;
+}
+
+static struct health *health_new(struct buf identity, bool is_shared)
 {
     uint8_t digest[SHA256_BYTES];
-    struct health *h = map_get(known, buf_span(&identity));
-    if (h != NULL) {
-        buf_fini(&identity);
-        h->refs++;
-        return h;
-    }
-    h = xcalloc(1, sizeof *h);
+    struct health *h = xcalloc(1, sizeof *h);
     h->refs = 1;
     h->identity = identity;
     h->stats = stats_new();
@@ -68,6 +67,24 @@ static struct health *health_for(const struct map *known, struct buf identity, b
     digest_sha256(buf_span(&identity), digest);
     memcpy(h->id, digest, ID_BYTES);
     return h;
+}
+
+struct health *health_own_new(const struct target *t)
+{
+    struct buf identity = identity_of(t);
+    must(buf_add_text(&identity, " with a key of the caller's"));
+    return health_new(identity, false);
+}
+
+/* The one of that identity, which is taken over, or a new one. */
+static struct health *health_for(const struct map *known, struct buf identity, bool is_shared)
+{
+    struct health *h = map_get(known, buf_span(&identity));
+    if (h != NULL) {
+        buf_fini(&identity);
+        return health_ref(h);
+    }
+    return health_new(identity, is_shared);
 }
 
 static void know(struct map *known, struct health *const *list, unsigned n)
@@ -115,9 +132,9 @@ void health_table_free(struct health_table *t)
     if (t == NULL)
         return;
     for (unsigned i = 0; i < t->ntargets; i++)
-        unref(t->of_target[i]);
+        health_unref(t->of_target[i]);
     for (unsigned i = 0; i < t->nproviders; i++)
-        unref(t->of_provider[i]);
+        health_unref(t->of_provider[i]);
     map_fini(&t->by_id);
     free(t->of_target);
     free(t->of_provider);
@@ -227,9 +244,9 @@ void health_look(const struct health_table *t, const struct target *target, bool
     };
 }
 
-bool health_is_well(const struct health *h)
+bool health_is_open(const struct health *h)
 {
-    return !circuit_is_open(&h->circuit, now_ms());
+    return circuit_is_open(&h->circuit, now_ms());
 }
 
 static enum stat_kind wait_kind(bool is_stream)

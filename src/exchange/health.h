@@ -19,6 +19,12 @@ struct health_table *health_table_new(const struct catalog *c, const struct snap
                                       const struct health_table *before);
 void health_table_free(struct health_table *t); /* NULL is fine */
 
+/* One beside the table, of an endpoint asked with a caller's own credential: only its outcomes count. */
+struct health *health_own_new(const struct target *t);
+struct health *health_ref(struct health *h);
+void health_unref(struct health *h); /* NULL is fine */
+bool health_is_open(const struct health *h);
+
 /* Lives as long as the table. */
 struct health *health_of(const struct health_table *t, const struct target *target);
 
@@ -50,9 +56,6 @@ struct health_figures {
     uint64_t first_token_us, total_us, output_tokens;
 };
 void health_note(struct health *h, const struct health_figures *f);
-
-/* Neither is its circuit open, nor has it asked to be left alone. */
-bool health_is_well(const struct health *h);
 
 /* After how long most are over, in ms: so many per cent of its first tokens, or of its whole answers, came
  * within that. 0: too few were seen to tell. */

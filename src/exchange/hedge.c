@@ -118,11 +118,11 @@ static void count(struct exchange *x, bool won)
     metric_add(x->gateway->instruments.hedges[won], 1);
 }
 
-/* What the provider may ask for a prompt whose answer nobody wanted. */
+/* What the provider may ask us for a prompt whose answer nobody wanted. */
 static uint64_t estimate(const struct attempt *a)
 {
     const struct usage read = {.prompt = exchange_prompt_estimate(a->x)};
-    return a->sent_us != 0 ? cost_of(&read, a->target->price).total_pd : 0;
+    return a->sent_us != 0 && a->own == NULL ? cost_of(&read, a->target->price).total_pd : 0;
 }
 
 static void cancel(struct attempt *a)

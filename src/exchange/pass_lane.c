@@ -34,6 +34,7 @@ void lane_sign(struct attempt *a, struct fault *said)
 {
     unsigned status = a->status;
     const char *name = a->target->provider->name;
+    bool is_own = a->own != NULL;
     char words[sizeof said->message], how[32] = "";
     snprintf(words, sizeof words, "%s", said->message);
     secret_scrub(attempt_secret(a), (uint8_t *)words, strlen(words));
@@ -42,8 +43,10 @@ void lane_sign(struct attempt *a, struct fault *said)
     switch (said->kind) {
     case FAULT_UPSTREAM_CREDENTIAL:
         snprintf(said->message, sizeof said->message,
-                 "provider %s: it refused the gateway's own credential%s: check its api_key", name,
-                 how);
+                 is_own
+                     ? "provider %s: it refused the caller's own credential%s"
+                     : "provider %s: it refused the gateway's own credential%s: check its api_key",
+                 name, how);
         break;
     case FAULT_UPSTREAM_QUOTA:
         snprintf(said->message, sizeof said->message,

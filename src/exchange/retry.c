@@ -2,6 +2,7 @@
 
 #include "hedge.h"
 #include "lanes.h"
+#include "own_keys.h"
 
 #include "sluice/base/wait.h"
 
@@ -37,7 +38,9 @@ void retry_earn(struct exchange *x)
 
 static bool is_well(const struct exchange *x, const struct planned_attempt *p)
 {
-    return health_is_well(health_of(x->deployment->health, p->target));
+    if (p->with_own_key)
+        return !own_key_is_open(x->own[p->target->provider_index], p->target);
+    return !health_is_open(health_of(x->deployment->health, p->target));
 }
 
 /* The plan was made before the request failed anywhere; who was well then need not be now. */

@@ -173,6 +173,8 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     PUT_NUMBER(r, ",\"tokens_reasoning\":", a->usage.reasoning);
     PUT_WORD(r, ",\"usage_source\":", usage_source_name(a->usage.source));
     PUT_NUMBER(r, ",\"cost_pd\":", x->cost.total_pd);
+    if (x->cost.is_byok)
+        PUT_NUMBER(r, ",\"is_byok\":true,\"byok_cost_pd\":", x->cost.byok_pd);
     PUT_NUMBER(r, ",\"bytes_in\":", x->bytes_in);
     PUT_NUMBER(r, ",\"bytes_out\":", x->sink->bytes_out);
     if (a->upstream_request_id.len > 0)
@@ -239,11 +241,12 @@ static void estimate_usage(struct attempt *a)
 static void note_figures(const struct exchange *x)
 {
     const struct attempt *a = x->attempt;
-    bool is_answer = a->health != NULL && a->result == RESULT_OK && x->kind->api != API_OTHER;
+    bool is_answer = x->trial == NULL && a->health != NULL && a->result == RESULT_OK &&
+                     x->kind->api != API_OTHER;
     if (!is_answer || a->sent_us == 0 || a->ended_us <= a->sent_us)
         return;
     health_note(
-        a->health,
+        health_of(x->deployment->health, a->target), /* as fast with any key */
         &(struct health_figures){
             .is_stream = x->is_stream,
             .first_token_us = a->first_token_us > a->sent_us ? a->first_token_us - a->sent_us : 0,
@@ -274,7 +277,7 @@ void settle(struct exchange *x)
     if (a->health != NULL && a->result == RESULT_OK)
         sticky_remember(x);
     if (target != NULL)
-        x->cost = cost_of(&a->usage, target->price);
+        x->cost = attempt_cost(a);
     struct request_figures figures = {
         .outcome = x->outcome,
         .status = x->status,

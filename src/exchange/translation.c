@@ -298,7 +298,7 @@ void translation_start(struct attempt *a)
         t->options = options_for(a, &t->arena);
     else
         plan_splice(t);
-    t->is_signed = signature_is_due(a->target->provider);
+    t->is_signed = signature_is_due(a->provider->options);
     t->tells_prompt = a->x->kind->api == API_MESSAGES && a->x->wants_stream;
     t->fetches = a->x->deployment->snapshot->server.fetch.enabled;
     a->translation = t;

@@ -62,7 +62,7 @@ static bool make(const struct whole_answer *w, const struct attempt *a, struct b
 {
     const struct exchange *x = a->x;
     if (x->wants_cost) {
-        struct cost c = cost_of(&a->usage, a->target->price);
+        struct cost c = attempt_cost(a);
         if (cost_write_members(&c, made) < 0 || buf_add_byte(made, ',') < 0)
             return false;
     }

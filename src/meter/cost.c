@@ -34,6 +34,15 @@ struct cost cost_of(const struct usage *u, const struct price_options *price)
     return c;
 }
 
+struct cost cost_of_own(const struct usage *u, const struct price_options *price)
+{
+    struct cost c = cost_of(u, price);
+    c.is_byok = true;
+    c.byok_pd = c.total_pd;
+    c.total_pd = 0;
+    return c;
+}
+
 int cost_write_usd(uint64_t pd, struct buf *out)
 {
     const uint64_t one_usd = 1000000000000u;
@@ -84,7 +93,7 @@ int cost_write_members(const struct cost *c, struct buf *out)
         {"native_web_search_cost", 0},
         {"plugin_web_search_cost", 0},
         {"tools_cost", 0},
-        {"byok_cost", 0},
+        {"byok_cost", c->byok_pd},
     };
     int rc = buf_add_text(out, "\"cost\":");
     if (rc == 0)
@@ -93,5 +102,7 @@ int cost_write_members(const struct cost *c, struct buf *out)
         rc = buf_add_text(out, ",\"cost_details\":{");
     for (unsigned i = 0; rc == 0 && i < sizeof parts / sizeof parts[0]; i++)
         rc = write_part(parts[i].name, parts[i].pd, out);
-    return rc == 0 ? buf_add_text(out, "\"discount_rate\":1,\"is_byok\":false}") : rc;
+    return rc == 0
+               ? buf_addf(out, "\"discount_rate\":1,\"is_byok\":%s}", c->is_byok ? "true" : "false")
+               : rc;
 }

@@ -166,6 +166,8 @@ static bool read_endpoint_member(struct reading *g, const struct json_walk *w,
         return read_text(g, w->value, &e->upstream);
     if (IS("own"))
         return read_flag(g, w->value, &e->has_own_key);
+    if (IS("own_open"))
+        return read_flag(g, w->value, &e->is_own_open);
     if (IS("by")) {
         bool ok = read_word(g, w->value, FILTERS, filter_at, &v);
         e->dropped_by = (enum filter)v;

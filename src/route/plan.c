@@ -10,6 +10,8 @@
 /* One model's endpoints at a time: judged, scored, and the best of them picked, twice: with keys of
  * the caller's own and with ours. */
 
+enum tier { TIER_OWN, TIER_SHARED, TIER_OWN_OPEN };
+
 /* As many that are well, and as many that are not: the latter go behind the former of all models. */
 enum { PLAN_ROOM = 2 * PLAN_ATTEMPTS_MAX };
 
@@ -20,6 +22,7 @@ struct planning {
     struct rng rng;
     struct filtering filtering;
     struct places order;
+    enum tier tier;                /* that is being added */
     unsigned sticky;               /* number of its slug, SLUG_UNKNOWN: none */
     struct considered *considered; /* of the model under way */
     struct rank *ranks;
@@ -70,29 +73,47 @@ static inline bool is_before(const struct considered *a, const struct rank *x,
 
 /* --- who is first --------------------------------------------------------------------------------- */
 
-/* A tier: those the caller has keys of its own for, or all. */
-static bool is_in(const struct planning *g, bool own, const struct considered *c)
+/* A key of the caller's that is used up spares its owner nothing by being asked first; unless this is
+ * the only provider that may be asked. */
+static bool is_own_behind(const struct planning *g, const struct target *t)
 {
-    return is_kept(c) && (!own || g->q->has_own_key(g->q->arg, c->target));
+    const struct plan_question *q = g->q;
+    bool has_others = q->preferences->allows_fallbacks || q->preferences->order.n > 0;
+    return has_others && q->is_own_open != NULL && q->is_own_open(q->arg, t);
 }
 
-static unsigned trouble_of(const struct considered *c)
+/* Those the caller has keys of its own for, or all. */
+static bool is_in(const struct planning *g, const struct considered *c)
 {
-    return (unsigned)c->is_open << 1 | (unsigned)c->is_slow;
+    if (!is_kept(c) || g->tier == TIER_SHARED)
+        return is_kept(c);
+    return g->q->has_own_key(g->q->arg, c->target) &&
+           is_own_behind(g, c->target) == (g->tier == TIER_OWN_OPEN);
+}
+
+/* How an endpoint does with our key says nothing of a caller's. */
+static bool is_open(const struct planning *g, const struct considered *c)
+{
+    return g->tier == TIER_SHARED && c->is_open;
+}
+
+static unsigned trouble_of(const struct planning *g, const struct considered *c)
+{
+    return (unsigned)is_open(g, c) << 1 | (unsigned)c->is_slow;
 }
 
 /* By chance, in proportion to the squares of their scores; among those that are well, if any is. */
-static struct considered *draw(struct planning *g, bool own)
+static struct considered *draw(struct planning *g)
 {
     unsigned trouble = UINT32_MAX;
     double sum = 0, left;
     struct considered *drawn = NULL;
     for (unsigned i = 0; i < g->n; i++) {
         const struct considered *c = &g->considered[i];
-        if (!is_in(g, own, c) || trouble_of(c) > trouble)
+        if (!is_in(g, c) || trouble_of(g, c) > trouble)
             continue;
-        sum = trouble_of(c) < trouble ? 0 : sum;
-        trouble = trouble_of(c);
+        sum = trouble_of(g, c) < trouble ? 0 : sum;
+        trouble = trouble_of(g, c);
         sum += c->score * c->score;
     }
     if (trouble == UINT32_MAX) /* nobody: then no die is thrown either */
@@ -100,7 +121,7 @@ static struct considered *draw(struct planning *g, bool own)
     left = sum * ((double)(rng_next(&g->rng) >> 11) * 0x1p-53);
     for (unsigned i = 0; i < g->n && left >= 0; i++) {
         struct considered *c = &g->considered[i];
-        if (!is_in(g, own, c) || trouble_of(c) != trouble)
+        if (!is_in(g, c) || trouble_of(g, c) != trouble)
             continue;
         drawn = c;
         left -= c->score * c->score;
@@ -114,15 +135,15 @@ static bool may_stick(const struct preferences *p)
     return !p->order.is_said && !p->only.is_said && !p->ignore.is_said && p->sort == SORT_UNSAID;
 }
 
-static struct considered *who_is_first(struct planning *g, bool own)
+static struct considered *who_is_first(struct planning *g)
 {
     const struct preferences *p = g->q->preferences;
     for (unsigned i = 0; i < g->n && g->sticky != SLUG_UNKNOWN; i++) {
         struct considered *c = &g->considered[i];
-        if (c->is_sticky && is_in(g, own, c) && !c->is_open && !c->is_slow)
+        if (c->is_sticky && is_in(g, c) && !is_open(g, c) && !c->is_slow)
             return c;
     }
-    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g, own);
+    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g);
 }
 
 /* --- the attempts --------------------------------------------------------------------------------- */
@@ -149,10 +170,10 @@ static void insert(const struct planning *g, struct best *best, unsigned i)
 }
 
 /* Most of many are turned away by one comparison. */
-static void pick_best(const struct planning *g, bool own, struct best *best)
+static void pick_best(const struct planning *g, struct best *best)
 {
     for (unsigned i = 0; i < g->n; i++) {
-        bool may_be = is_in(g, own, &g->considered[i]) &&
+        bool may_be = is_in(g, &g->considered[i]) &&
                       (best->n < PLAN_ATTEMPTS_MAX || is_before_place(g, i, best, best->n - 1));
         if (may_be)
             insert(g, best, i);
@@ -177,7 +198,7 @@ static enum place place_of(const struct planning *g, const struct considered *c,
     const struct preferences *p = g->q->preferences;
     if (g->kept == 1)
         return PLACE_ONLY;
-    if (c->is_open)
+    if (is_open(g, c) || g->tier == TIER_OWN_OPEN)
         return PLACE_OPEN;
     if (c->is_slow)
         return PLACE_SLOW;
@@ -198,34 +219,47 @@ static enum place place_of(const struct planning *g, const struct considered *c,
     return PLACE_SCORE;
 }
 
-static void add_attempt(struct planning *g, const struct considered *c, bool own, enum place place)
+static void add_attempt(struct planning *g, const struct considered *c, enum place place)
 {
     struct plan *p = g->out;
-    if (count_planned(p, c->is_open) == PLAN_ATTEMPTS_MAX)
+    if (count_planned(p, is_open(g, c)) == PLAN_ATTEMPTS_MAX)
         return;
     p->attempts[p->n++] = (struct planned_attempt){
         .target = c->target,
-        .with_own_key = own,
-        .is_open = c->is_open,
+        .with_own_key = g->tier != TIER_SHARED,
+        .is_open = is_open(g, c),
         .unwanted = g->q->used & ~c->target->params, /* nothing, unless the request allows it */
         .place = place,
         .considered = (unsigned)(c - p->considered),
     };
 }
 
-static void add_tier(struct planning *g, bool own)
+/* What a tier is about changes who is well. */
+static void rank_tier(struct planning *g)
 {
-    /* Nobody is drawn from one: or how it does would decide how many lots are drawn. */
-    const struct considered *first = g->kept > 1 ? who_is_first(g, own) : NULL;
+    for (unsigned i = 0; i < g->n; i++) {
+        const struct considered *c = &g->considered[i];
+        if (is_kept(c))
+            g->ranks[i].place = rank_place(c, is_open(g, c), false);
+    }
+}
+
+static void add_tier(struct planning *g, enum tier tier)
+{
     struct best best = {.n = 0};
+    g->tier = tier;
+    if (g->q->has_own_key != NULL)
+        rank_tier(g);
+    /* Nobody is drawn from one: or how it does would decide how many lots are drawn. */
+    const struct considered *first = g->kept > 1 ? who_is_first(g) : NULL;
     if (first != NULL)
-        g->ranks[first - g->considered].place = rank_place(first, true);
-    pick_best(g, own, &best);
+        g->ranks[first - g->considered].place = rank_place(first, is_open(g, first), true);
+    pick_best(g, &best);
     if (first != NULL) /* of this tier only */
-        g->ranks[first - g->considered].place = rank_place(first, false);
+        g->ranks[first - g->considered].place = rank_place(first, is_open(g, first), false);
     for (unsigned i = 0; i < best.n; i++) {
         const struct considered *c = &g->considered[best.at[i]];
-        add_attempt(g, c, own, place_of(g, c, first != NULL && c == first));
+        add_attempt(g, c, place_of(g, c, first != NULL && c == first));
     }
 }
 
@@ -364,8 +398,10 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     else
         look_at_one(g);
     if (q->has_own_key != NULL)
-        add_tier(g, true);
-    add_tier(g, false);
+        add_tier(g, TIER_OWN);
+    add_tier(g, TIER_SHARED);
+    if (q->is_own_open != NULL)
+        add_tier(g, TIER_OWN_OPEN);
     if (p->n > begin && begin == 0)
         g->first_cost = planned(p, 0)->cost;
     struct fallbacks f = fallbacks_behind(g, begin);

@@ -55,6 +55,12 @@ static bool has_own_key(void *arg, const struct target *t)
     return e != NULL && e->has_own_key;
 }
 
+static bool is_own_open(void *arg, const struct target *t)
+{
+    const struct decided_endpoint *e = find(arg, t);
+    return e != NULL && e->is_own_open;
+}
+
 bool decision_remake(const struct decision *d, const struct catalog *c,
                      const struct route_weights *weights, struct arena *a, struct plan *out,
                      struct fault *why)
@@ -68,6 +74,7 @@ bool decision_remake(const struct decision *d, const struct catalog *c,
     q.look = look;
     q.is_able = is_able;
     q.has_own_key = d->asks_own_keys ? has_own_key : NULL;
+    q.is_own_open = d->asks_own_keys ? is_own_open : NULL;
     q.arg = (void *)(uintptr_t)d;
     return plan_make(&q, a, a, out, why);
 }

@@ -253,7 +253,7 @@ void score_all(const struct plan_question *q, struct considered *considered, str
                    by_throughput.times * throughput +
                    by_reliability.times * filled(&m[RELIABILITY], c->reliability);
         ranks[i] = (struct rank){
-            .place = rank_place(c, false),
+            .place = rank_place(c, c->is_open, false),
             .wish = wish_of(q->preferences->sort, c, latency, throughput),
             .cost = cost,
         };

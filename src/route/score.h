@@ -13,10 +13,10 @@ struct rank {
     double cost;
 };
 
-/* `is_first`: it was drawn, or has the conversation. */
-static inline uint64_t rank_place(const struct considered *c, bool is_first)
+/* `is_open`: as it matters here. `is_first`: it was drawn, or has the conversation. */
+static inline uint64_t rank_place(const struct considered *c, bool is_open, bool is_first)
 {
-    uint64_t trouble = (uint64_t)c->is_open << 1 | c->is_slow;
+    uint64_t trouble = (uint64_t)is_open << 1 | c->is_slow;
     return trouble << 33 | (is_first ? 0 : (uint64_t)c->position + 1);
 }
 

@@ -20,10 +20,25 @@ static const char *const migrations[] = {
     "CREATE TABLE value (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
     "                    expires_unix_ms INTEGER NOT NULL);"
     "CREATE INDEX value_by_expiry ON value (expires_unix_ms);",
+    "CREATE TABLE record (kind TEXT NOT NULL, id BLOB NOT NULL, value BLOB NOT NULL,"
+    "                     PRIMARY KEY (kind, id)) WITHOUT ROWID;",
 };
 enum { VERSION = sizeof(migrations) / sizeof(*migrations) };
 
-enum statement { SELECT_VALUE, REPLACE_VALUE, PURGE_VALUES, BEGIN, COMMIT, ROLLBACK, STATEMENTS };
+enum statement {
+    SELECT_VALUE,
+    REPLACE_VALUE,
+    PURGE_VALUES,
+    REPLACE_RECORD,
+    SELECT_RECORD,
+    DELETE_RECORD,
+    LIST_RECORDS,
+    COUNT_OTHERS,
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    STATEMENTS
+};
 static const char *const statement_text[STATEMENTS] = {
     [SELECT_VALUE] = "SELECT value, expires_unix_ms FROM value WHERE key = ?1 AND"
                      " expires_unix_ms > ?2",
@@ -31,6 +46,11 @@ static const char *const statement_text[STATEMENTS] = {
                       " VALUES (?1, ?2, ?3)",
     [PURGE_VALUES] = "DELETE FROM value WHERE rowid IN (SELECT rowid FROM value"
                      " WHERE expires_unix_ms <= ?1 LIMIT ?2)",
+    [REPLACE_RECORD] = "INSERT OR REPLACE INTO record (kind, id, value) VALUES (?1, ?2, ?3)",
+    [SELECT_RECORD] = "SELECT id, value FROM record WHERE kind = ?1 AND id = ?2",
+    [DELETE_RECORD] = "DELETE FROM record WHERE kind = ?1 AND id = ?2",
+    [LIST_RECORDS] = "SELECT id, value FROM record WHERE kind = ?1",
+    [COUNT_OTHERS] = "SELECT count(*) FROM record WHERE kind = ?1 AND id <> ?2",
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
@@ -54,6 +74,18 @@ struct disk_read {
     uint8_t key[];
 };
 
+struct disk_record {
+    struct disk_record *next;
+    enum record_op op;
+    disk_record_fn done; /* NULL: forgotten */
+    void *arg;
+    enum record_outcome outcome;
+    struct record_set found;
+    const char *kind;
+    size_t id_len, value_len;
+    uint8_t bytes[]; /* the id, then the value */
+};
+
 struct writes {
     struct disk_write *first, **end;
     unsigned n;
@@ -65,11 +97,17 @@ struct reads {
     unsigned n;
 };
 
+struct record_ops {
+    struct disk_record *first, **end;
+    unsigned n;
+};
+
 /* What one visit of a thread does. The thread has it to itself, and the database with it. */
 struct job {
     struct disk *disk;
     struct writes writes;
     struct reads reads;
+    struct record_ops records;
     uint64_t now_unix_ms;
     bool purge;
     unsigned failures; /* values not written, not looked up */
@@ -84,20 +122,34 @@ struct disk {
     sqlite3_stmt *statements[STATEMENTS];
     struct writes writes; /* collected since the last job started */
     struct reads reads;
+    struct record_ops records;
     struct deadline batch;
     bool running, closing;
     uint64_t purged_ms;
     struct later freed;
 };
 
-static void queues_clear(struct writes *w, struct reads *r)
+static void queues_clear(struct writes *w, struct reads *r, struct record_ops *o)
 {
     *w = (struct writes){.end = &w->first};
     *r = (struct reads){.end = &r->first};
+    *o = (struct record_ops){.end = &o->first};
 }
 
-static void queues_free(struct writes *w, struct reads *r)
+static void record_free(struct disk_record *r)
 {
+    record_set_fini(&r->found);
+    explicit_bzero(r->bytes, r->id_len + r->value_len);
+    free(r);
+}
+
+static void queues_free(struct writes *w, struct reads *r, struct record_ops *o)
+{
+    while (o->first != NULL) {
+        struct disk_record *next = o->first->next;
+        record_free(o->first);
+        o->first = next;
+    }
     while (w->first != NULL) {
         struct disk_write *next = w->first->next;
         free(w->first);
@@ -184,6 +236,77 @@ static void read_one(struct job *j, struct disk_read *r)
     sqlite3_clear_bindings(s);
 }
 
+static void bind_record(sqlite3_stmt *s, const struct disk_record *r)
+{
+    sqlite3_bind_text(s, 1, r->kind, -1, SQLITE_STATIC);
+    if (r->op != RECORD_LIST)
+        sqlite3_bind_blob64(s, 2, r->bytes, r->id_len, SQLITE_STATIC);
+}
+
+/* What SQLite said to the last step. */
+static int select_records(struct disk *d, struct disk_record *r, enum statement which)
+{
+    sqlite3_stmt *s = d->statements[which];
+    int rc;
+
+    bind_record(s, r);
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        struct span id = span_of(sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+        struct span value = span_of(sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1));
+        if (r->found.n == RECORDS_MAX || record_set_put(&r->found, id, value) < 0)
+            break;
+    }
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return rc;
+}
+
+static bool is_full(struct disk *d, const struct disk_record *r)
+{
+    sqlite3_stmt *s = d->statements[COUNT_OTHERS];
+    bool full;
+
+    bind_record(s, r);
+    full = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) >= RECORDS_MAX;
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return full;
+}
+
+static int change_record(struct disk *d, struct disk_record *r)
+{
+    enum statement which = r->op == RECORD_PUT ? REPLACE_RECORD : DELETE_RECORD;
+
+    if (r->op == RECORD_PUT && is_full(d, r)) {
+        r->outcome = RECORD_FULL;
+        return SQLITE_DONE;
+    }
+    bind_record(d->statements[which], r);
+    if (r->op == RECORD_PUT)
+        sqlite3_bind_blob64(d->statements[which], 3, r->bytes + r->id_len, r->value_len,
+                            SQLITE_STATIC);
+    if (run(d, which) != SQLITE_OK)
+        return SQLITE_ERROR;
+    if (sqlite3_changes(d->db) == 0)
+        r->outcome = RECORD_ABSENT;
+    return SQLITE_DONE;
+}
+
+static void do_record(struct job *j, struct disk_record *r)
+{
+    bool is_change = r->op == RECORD_PUT || r->op == RECORD_DELETE;
+    int rc = is_change
+                 ? change_record(j->disk, r)
+                 : select_records(j->disk, r, r->op == RECORD_GET ? SELECT_RECORD : LIST_RECORDS);
+
+    if (rc != SQLITE_DONE) {
+        r->outcome = RECORD_LOST;
+        note_failure(j, 1);
+    } else if (r->op == RECORD_GET && r->found.n == 0) {
+        r->outcome = RECORD_ABSENT;
+    }
+}
+
 static void work(void *arg)
 {
     struct job *j = arg;
@@ -192,6 +315,8 @@ static void work(void *arg)
         write_all(j);
     for (struct disk_read *r = j->reads.first; r != NULL; r = r->next)
         read_one(j, r);
+    for (struct disk_record *r = j->records.first; r != NULL; r = r->next)
+        do_record(j, r);
 }
 
 /* ── on the loop ─────────────────────────────────────────────────────────────────────────────── */
@@ -204,7 +329,7 @@ static void on_freed(struct later *later)
     for (unsigned i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(d->statements[i]);
     sqlite3_close(d->db);
-    queues_free(&d->writes, &d->reads);
+    queues_free(&d->writes, &d->reads, &d->records);
     free(d);
 }
 
@@ -216,12 +341,14 @@ static void start_job(struct disk *d)
     uint64_t now_ms = loop_now_ms(d->loop);
 
     deadline_clear(&d->batch);
-    queues_clear(&j->writes, &j->reads);
+    queues_clear(&j->writes, &j->reads, &j->records);
     if (d->writes.n > 0)
         j->writes = d->writes;
     if (d->reads.n > 0)
         j->reads = d->reads;
-    queues_clear(&d->writes, &d->reads);
+    if (d->records.n > 0)
+        j->records = d->records;
+    queues_clear(&d->writes, &d->reads, &d->records);
     j->disk = d;
     j->now_unix_ms = clock_unix_ms();
     j->purge = now_ms - d->purged_ms >= PURGE_EVERY_MS;
@@ -240,6 +367,14 @@ static void answer_reads(struct job *j)
     }
 }
 
+static void answer_records(struct job *j)
+{
+    for (struct disk_record *r = j->records.first; r != NULL; r = r->next) {
+        if (r->done != NULL && !j->disk->closing)
+            r->done(r->arg, r->outcome, &r->found);
+    }
+}
+
 /* Anything below may close us: `closing` is looked at again each time. */
 static void on_done(void *arg)
 {
@@ -252,12 +387,14 @@ static void on_done(void *arg)
     else if (!d->closing)
         d->events->worked(d->owner);
     answer_reads(j);
-    queues_free(&j->writes, &j->reads);
+    answer_records(j);
+    queues_free(&j->writes, &j->reads, &j->records);
     free(j);
 
     if (d->running || d->freed.queued)
         return; /* somebody above asked for more, or closed us with nothing left to write */
-    if (d->reads.n > 0 || d->writes.n >= BATCH_ROWS || (d->closing && d->writes.n > 0))
+    if (d->reads.n > 0 || d->records.n > 0 || d->writes.n >= BATCH_ROWS ||
+        (d->closing && d->writes.n > 0))
         start_job(d);
     else if (d->closing)
         loop_later(d->loop, &d->freed);
@@ -329,6 +466,40 @@ void disk_forget(struct disk_read *r)
     r->done = NULL;
 }
 
+struct disk_record *disk_record(struct disk *d, enum record_op op, const char *kind, struct span id,
+                                struct span value, disk_record_fn done, void *arg)
+{
+    struct disk_record *r;
+
+    if (d->records.n >= READS_MAX)
+        return NULL;
+    r = calloc(1, sizeof(*r) + id.len + value.len + 1); /* + 1: an empty blob has an address too */
+    if (r == NULL)
+        return NULL;
+    r->op = op;
+    r->kind = kind;
+    r->done = done;
+    r->arg = arg;
+    r->id_len = id.len;
+    r->value_len = value.len;
+    if (id.len > 0)
+        memcpy(r->bytes, id.at, id.len);
+    if (value.len > 0)
+        memcpy(r->bytes + id.len, value.at, value.len);
+
+    *d->records.end = r;
+    d->records.end = &r->next;
+    d->records.n++;
+    if (!d->running)
+        start_job(d);
+    return r;
+}
+
+void disk_record_forget(struct disk_record *r)
+{
+    r->done = NULL;
+}
+
 /* ── life ────────────────────────────────────────────────────────────────────────────────────── */
 
 static int version_of(sqlite3 *db, int *version)
@@ -386,7 +557,7 @@ struct disk *disk_open(struct loop *l, const char *path, const struct disk_event
     d->events = events;
     d->owner = owner;
     d->freed.run = on_freed;
-    queues_clear(&d->writes, &d->reads);
+    queues_clear(&d->writes, &d->reads, &d->records);
     deadline_init(&d->batch, l, on_batch);
     d->purged_ms = loop_now_ms(l);
     if (rc != SQLITE_OK) {
@@ -411,9 +582,11 @@ void disk_close(struct disk *d)
     deadline_clear(&d->batch);
     for (struct disk_read *r = d->reads.first; r != NULL; r = r->next)
         r->done = NULL;
+    for (struct disk_record *r = d->records.first; r != NULL; r = r->next)
+        r->done = NULL;
     if (d->running)
         return; /* on_done writes the rest */
-    if (d->writes.n > 0)
+    if (d->writes.n > 0 || d->records.n > 0)
         start_job(d);
     else
         loop_later(d->loop, &d->freed);

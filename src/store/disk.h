@@ -11,6 +11,7 @@
 #define SLUICE_STORE_DISK_H
 
 #include "sluice/base/err.h"
+#include "record_set.h"
 #include "sluice/net/loop.h"
 
 struct disk;
@@ -36,5 +37,17 @@ typedef void (*disk_fn)(void *arg, bool found, struct span value, uint64_t expir
 /* NULL: as disk_put's false. */
 struct disk_read *disk_get(struct disk *d, struct span key, disk_fn done, void *arg);
 void disk_forget(struct disk_read *r); /* no upcall any more; the caller forgets r now */
+
+/* --- records: each change is committed before it is answered ------------------------------------- */
+
+enum record_op { RECORD_PUT, RECORD_GET, RECORD_DELETE, RECORD_LIST };
+
+/* Freed after `done`. `found` may be emptied by whoever is told. */
+struct disk_record;
+typedef void (*disk_record_fn)(void *arg, enum record_outcome outcome, struct record_set *found);
+/* NULL: too much is waiting already, or memory is out. */
+struct disk_record *disk_record(struct disk *d, enum record_op op, const char *kind, struct span id,
+                                struct span value, disk_record_fn done, void *arg);
+void disk_record_forget(struct disk_record *r); /* as disk_forget; a change is made all the same */
 
 #endif

@@ -535,6 +535,40 @@ void redis_hear_cancel(struct redis_hear *h)
     link_forget(h->redis->link, &h->call);
 }
 
+/* ── whatever else ───────────────────────────────────────────────────────────────────────────── */
+
+_Static_assert(KEY_BYTES == REDIS_NAME_BYTES, "the same parts");
+
+struct span redis_name(const struct redis *r, struct span kind, struct span name,
+                       char out[REDIS_NAME_BYTES])
+{
+    return key_of(r, kind, name, out);
+}
+
+static void on_called(struct link_call *k, const redisReply *reply)
+{
+    struct redis_call *c = OWNER(struct redis_call, call, k);
+    struct redis *r = c->redis;
+    const struct refusal *refusal = reply == NULL ? NULL : refusal_of(reply);
+
+    c->done(c, refusal == NULL ? reply : NULL);
+    if (refusal != NULL && r->state == REDIS_READY)
+        complain(r, refusal);
+}
+
+bool redis_send(struct redis *r, const struct span *words, unsigned nwords, struct redis_call *c,
+                unsigned timeout_ms)
+{
+    c->redis = r;
+    c->call.done = on_called;
+    return redis_takes(r) && link_send(r->link, words, nwords, &c->call, timeout_ms);
+}
+
+void redis_call_cancel(struct redis_call *c)
+{
+    link_forget(c->redis->link, &c->call);
+}
+
 /* ── life ────────────────────────────────────────────────────────────────────────────────────── */
 
 struct redis *redis_open(struct loop *l, const struct store_options *options,

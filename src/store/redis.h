@@ -65,4 +65,23 @@ bool redis_tell(struct redis *r, struct span channel, struct span note, uint64_t
 
 bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms);
 
+/* --- whatever else ------------------------------------------------------------------------------ */
+
+struct redisReply;
+
+/* Any command. A refusal is complained about and comes as silence does: with `reply` NULL. */
+struct redis_call {
+    struct redis *redis;
+    void (*done)(struct redis_call *c, const struct redisReply *reply);
+    struct link_call call;
+};
+bool redis_send(struct redis *r, const struct span *words, unsigned nwords, struct redis_call *c,
+                unsigned timeout_ms);
+void redis_call_cancel(struct redis_call *c);
+
+#define REDIS_NAME_BYTES 264
+/* "<prefix><kind><name>": kind is at most 8 bytes, name STORE_KEY_MAX_BYTES. */
+struct span redis_name(const struct redis *r, struct span kind, struct span name,
+                       char out[REDIS_NAME_BYTES]);
+
 #endif

@@ -7,12 +7,14 @@
  *   values  memory           embedded.c, at once
  *           sqlite           embedded.c, else disk.c; written to both
  *           redis            redis.c; away: embedded.c (what was put while away), or nothing
+ *   records                    records.c, from the same backends; away: nothing
  */
 #include "sluice/store/store.h"
 
 #include "disk.h"
 #include "embedded.h"
 #include "owner.h"
+#include "records_priv.h"
 #include "redis.h"
 #include "sluice/base/arena.h"
 #include "sluice/net/timer.h"
@@ -35,6 +37,7 @@ struct store {
     struct disk *disk;   /* STORE_SQLITE, else NULL */
     struct redis *redis; /* STORE_REDIS, else NULL */
     struct metric_series *errors;
+    struct records *records;
     struct waiting *waiting;
     enum presence presence; /* of Redis */
     uint64_t lost_ms;
@@ -554,7 +557,13 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         on_freed(&s->freed);
         return NULL;
     }
+    s->records = records_new(l, s->disk, s->redis, on_missed, s);
     return s;
+}
+
+struct records *store_records(struct store *s)
+{
+    return s->records;
 }
 
 void store_close(struct store *s)
@@ -563,6 +572,7 @@ void store_close(struct store *s)
         return;
     while (s->waiting != NULL)
         s->waiting->drop(s->waiting);
+    records_free(s->records);
     redis_close(s->redis); /* neither calls up any more: they may end after us */
     disk_close(s->disk);
     loop_later(s->loop, &s->freed);

@@ -4,6 +4,7 @@
 
 #include "sluice/net/dial.h"
 #include "sluice/net/loop.h"
+#include "sluice/store/records.h"
 #include "sluice/store/store.h"
 
 #include <setjmp.h>

@@ -446,6 +446,224 @@ static void a_cancelled_hearing_is_never_answered(void **state)
     assert_value(SPAN_LIT("there"), SPAN_LIT("1"));
 }
 
+/* ── records ─────────────────────────────────────────────────────────────────────────────────── */
+
+struct told {
+    unsigned answers;
+    enum record_outcome outcome;
+    unsigned n;
+    char text[512]; /* "id=value id=value", cut off */
+};
+
+static void on_record(void *arg, const struct record_answer *a)
+{
+    struct told *t = arg;
+    size_t at = 0;
+
+    t->answers++;
+    t->outcome = a->outcome;
+    t->n = a->n;
+    t->text[0] = '\0';
+    for (unsigned i = 0; i < a->n && at < sizeof(t->text) - 80; i++)
+        at += (size_t)snprintf(t->text + at, sizeof(t->text) - at, "%s%.*s=%.*s", i > 0 ? " " : "",
+                               SPAN_FMT(a->at[i].id), SPAN_FMT(span_sub(a->at[i].value, 0, 8)));
+}
+
+static bool is_told(void *arg)
+{
+    return ((struct told *)arg)->answers > 0;
+}
+
+#define RECORD(verb, ...)                                                     \
+    ({                                                                        \
+        struct told told_ = {0};                                              \
+        records_##verb(store_records(store), __VA_ARGS__, on_record, &told_); \
+        assert_int_equal(told_.answers, 0); /* never within the call */       \
+        assert_true(bed_run_until(&bed, is_told, &told_, 5000));              \
+        told_;                                                                \
+    })
+#define LIST(kind) RECORD(list, kind).text
+
+static void records_are_kept_by_kind_and_id(void **state)
+{
+    (void)state;
+    assert_string_equal(LIST("a"), "");
+    assert_int_equal(RECORD(get, "a", SPAN_LIT("2")).outcome, RECORD_ABSENT);
+    assert_int_equal(RECORD(delete, "a", SPAN_LIT("2")).outcome, RECORD_ABSENT);
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("2"), SPAN_LIT("two")).outcome, RECORD_DONE);
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("1"), SPAN_LIT("one")).outcome, RECORD_DONE);
+    assert_int_equal(RECORD(put, "b", SPAN_LIT("1"), SPAN_LIT("other")).outcome, RECORD_DONE);
+    assert_string_equal(LIST("a"), "1=one 2=two");
+    assert_string_equal(LIST("b"), "1=other");
+    assert_string_equal(RECORD(get, "a", SPAN_LIT("2")).text, "2=two");
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("2"), SPAN_LIT("deux")).outcome, RECORD_DONE);
+    assert_string_equal(LIST("a"), "1=one 2=deux");
+    assert_int_equal(RECORD(delete, "a", SPAN_LIT("1")).outcome, RECORD_DONE);
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("3"), SPAN_NONE).outcome, RECORD_DONE);
+    assert_string_equal(LIST("a"), "2=deux 3=");
+}
+
+static void records_are_bounded_and_any_bytes(void **state)
+{
+    static uint8_t value[RECORD_VALUE_MAX_BYTES + 1];
+    uint8_t id[RECORD_ID_MAX_BYTES + 1];
+    struct told t;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(value); i++)
+        value[i] = (uint8_t)i;
+    memset(id, 0xff, sizeof(id));
+    assert_int_equal(RECORD(put, "a", SPAN_NONE, SPAN_LIT("x")).outcome, RECORD_FULL);
+    assert_int_equal(RECORD(get, "a", SPAN_NONE).outcome, RECORD_ABSENT);
+    assert_int_equal(RECORD(put, "a", span_of(id, sizeof(id)), SPAN_LIT("x")).outcome, RECORD_FULL);
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("x"), span_of(value, sizeof(value))).outcome,
+                     RECORD_FULL);
+    assert_string_equal(LIST("a"), "");
+    t = RECORD(put, "a", span_of(id, sizeof(id) - 1), span_of(value, sizeof(value) - 1));
+    assert_int_equal(t.outcome, RECORD_DONE);
+    t = RECORD(get, "a", span_of(id, sizeof(id) - 1));
+    assert_int_equal(t.outcome, RECORD_DONE);
+    assert_int_equal(t.n, 1);
+}
+
+/* More than a page of Redis holds, in number and in size. */
+static void many_records_are_listed_whole(void **state)
+{
+    static uint8_t value[20 * 1024];
+    char id[16];
+
+    (void)state;
+    for (unsigned i = 0; i < 150; i++) {
+        struct told t;
+        snprintf(id, sizeof(id), "id-%03u", i);
+        t = RECORD(put, "many", span_text(id), span_of(value, i % 2 ? sizeof(value) : i));
+        assert_int_equal(t.outcome, RECORD_DONE);
+    }
+    assert_int_equal(RECORD(list, "many").n, 150);
+}
+
+static void a_kind_has_an_end(void **state)
+{
+    struct told t = {0};
+    char id[16];
+
+    (void)state;
+    for (unsigned begin = 0; begin < RECORDS_MAX; begin += 500) {
+        t = (struct told){0};
+        for (unsigned i = begin; i < begin + 500; i++) {
+            snprintf(id, sizeof(id), "%u", i);
+            records_put(store_records(store), "full", span_text(id), SPAN_LIT("x"), on_record, &t);
+        }
+        for (unsigned i = 0; i < 50 && t.answers < 500; i++)
+            bed_run_for(&bed, 200);
+        assert_int_equal(t.answers, 500);
+        assert_int_equal(t.outcome, RECORD_DONE);
+    }
+    assert_int_equal(RECORD(put, "full", SPAN_LIT("one more"), SPAN_LIT("x")).outcome, RECORD_FULL);
+    assert_int_equal(RECORD(put, "full", SPAN_LIT("7"), SPAN_LIT("y")).outcome, RECORD_DONE);
+    assert_int_equal(RECORD(list, "full").n, RECORDS_MAX);
+}
+
+static void on_no_record(void *arg, const struct record_answer *a)
+{
+    (void)arg;
+    (void)a;
+    fail_msg("a cancelled call was answered");
+}
+
+static void a_cancelled_change_is_made_and_not_answered(void **state)
+{
+    struct records *r = store_records(store);
+
+    (void)state;
+    record_call_cancel(records_list(r, "a", on_no_record, NULL));
+    record_call_cancel(records_get(r, "a", SPAN_LIT("1"), on_no_record, NULL));
+    bed_run_for(&bed, 50);
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("1"), SPAN_LIT("one")).outcome, RECORD_DONE);
+    assert_string_equal(LIST("a"), "1=one");
+}
+
+struct watcher {
+    struct record_watch watch; /* first */
+    unsigned told;
+};
+
+static void on_changed(struct record_watch *w)
+{
+    ((struct watcher *)w)->told++;
+}
+
+static bool heard_anything(void *arg)
+{
+    return ((struct watcher *)arg)->told > 0;
+}
+
+static void a_watch_hears_of_every_change_of_its_kind(void **state)
+{
+    struct watcher w = {.watch = {.kind = "a", .changed = on_changed}};
+    struct record_watch *watch = &w.watch;
+
+    (void)state;
+    records_watch(store_records(store), watch);
+    assert_true(bed_run_until(&bed, heard_anything, &w, 1000)); /* it can be asked */
+    w.told = 0;
+    assert_int_equal(RECORD(put, "b", SPAN_LIT("1"), SPAN_LIT("x")).outcome, RECORD_DONE);
+    assert_int_equal(RECORD(delete, "a", SPAN_LIT("1")).outcome, RECORD_ABSENT);
+    bed_run_for(&bed, 700);
+    assert_int_equal(w.told, 0);
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("1"), SPAN_LIT("x")).outcome, RECORD_DONE);
+    assert_int_equal(w.told, 1); /* whoever made it is answered after that */
+    assert_int_equal(RECORD(delete, "a", SPAN_LIT("1")).outcome, RECORD_DONE);
+    bed_run_for(&bed, 700);
+    assert_int_equal(w.told, 2);
+    record_watch_stop(watch);
+    record_watch_stop(watch);
+}
+
+static void a_change_elsewhere_is_heard_within_a_second(void **state)
+{
+    struct watcher w = {.watch = {.kind = "a", .changed = on_changed}};
+    struct store *other;
+
+    (void)state;
+    if (!backend->redis)
+        return; /* nobody else can change anything */
+    other = bed_store_open(&bed, &options);
+    bed_store_connected(&bed, other);
+    records_watch(store_records(other), &w.watch);
+    assert_true(bed_run_until(&bed, heard_anything, &w, 1000));
+    for (unsigned i = 0; i < 3; i++) {
+        w.told = 0;
+        assert_int_equal(RECORD(put, "a", SPAN_LIT("1"), SPAN_LIT("x")).outcome, RECORD_DONE);
+        assert_true(bed_run_until(&bed, heard_anything, &w, 1000));
+    }
+    store_close(other); /* the watch ends with it */
+    assert_null(w.watch.from);
+}
+
+static void closing_drops_calls_for_records(void **state)
+{
+    struct store *other = bed_store_open(&bed, &options);
+
+    (void)state;
+    bed_store_connected(&bed, other);
+    records_put(store_records(other), "c", SPAN_LIT("1"), SPAN_LIT("x"), on_no_record, NULL);
+    records_list(store_records(other), "c", on_no_record, NULL);
+    store_close(other);
+    bed_run_for(&bed, 50);
+}
+
+static void records_outlive_the_store(void **state)
+{
+    (void)state;
+    assert_int_equal(RECORD(put, "a", SPAN_LIT("1"), SPAN_LIT("one")).outcome, RECORD_DONE);
+    store_close(store);
+    bed_run_for(&bed, 100);
+    store = bed_store_open(&bed, &options);
+    bed_store_connected(&bed, store);
+    assert_string_equal(LIST("a"), strcmp(backend->is, "memory") == 0 ? "" : "1=one");
+}
+
 #define CASE(name) {#name, name}
 static const struct {
     const char *name;
@@ -473,6 +691,15 @@ static const struct {
     CASE(a_place_in_time_leaves_out_what_was_told_before),
     CASE(many_notes_come_some_at_a_time),
     CASE(a_cancelled_hearing_is_never_answered),
+    CASE(records_are_kept_by_kind_and_id),
+    CASE(records_are_bounded_and_any_bytes),
+    CASE(many_records_are_listed_whole),
+    CASE(a_kind_has_an_end),
+    CASE(a_cancelled_change_is_made_and_not_answered),
+    CASE(a_watch_hears_of_every_change_of_its_kind),
+    CASE(a_change_elsewhere_is_heard_within_a_second),
+    CASE(closing_drops_calls_for_records),
+    CASE(records_outlive_the_store),
 };
 
 enum { CASES = sizeof(cases) / sizeof(*cases), BACKENDS = sizeof(backends) / sizeof(*backends) };

@@ -152,6 +152,12 @@ static bool has_own_key(void *arg, const struct target *t)
     return (number_of(t->slug) ^ d->seed) % 5 == 0;
 }
 
+static bool is_own_open(void *arg, const struct target *t)
+{
+    const struct doing *d = arg;
+    return (number_of(t->slug) ^ d->seed) % 3 == 0;
+}
+
 /* --- what is asked, at random --------------------------------------------------------------------- */
 
 static void add_list(struct rng *r, const char *name, struct buf *out)
@@ -250,12 +256,15 @@ static void ask(struct rng *r, const struct fleet *f, struct asked *g)
         .look = look,
         .is_able = one_in(r, 9) ? is_able : NULL,
         .has_own_key = one_in(r, 4) ? has_own_key : NULL,
+        .is_own_open = is_own_open,
         .arg = &g->doing,
     };
 }
 
 static bool write_one(struct asked *g, struct plan *plan, struct fault *why, struct buf *line)
 {
+    if (g->q.has_own_key == NULL)
+        g->q.is_own_open = NULL;
     bool made = plan_make(&g->q, &g->a, &g->a, plan, why);
     assert_true(made == (plan->n > 0));
     const struct decision_note note = {

@@ -95,6 +95,7 @@ struct doing {
 struct bed {
     const struct doing *doing; /* ended by a NULL slug; NULL: nobody was ever asked */
     const char *own_keys;      /* slugs, with blanks around each */
+    const char *used_up;       /* of those */
     struct quantiles kept[32];
     unsigned nkept;
 };
@@ -141,6 +142,14 @@ static bool is_able(void *arg, const struct target *t)
     return holds(able, t);
 }
 
+static bool is_own_open(void *arg, const struct target *t)
+{
+    const struct bed *b = arg;
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, " %.*s ", SPAN_FMT(t->slug));
+    return b->used_up != NULL && strstr(b->used_up, wanted) != NULL;
+}
+
 static const char *everything[] = {"*"}, *only_trio[] = {"x/trio"}, *only_best[] = {"best"},
                   *open_x[] = {"open/x"};
 static const struct key_options key_all = {.models = {everything, 1}},
@@ -152,7 +161,7 @@ static const struct key_options key_all = {.models = {everything, 1}},
 struct row {
     const char *model, *provider, *plan; /* or "503 what is said" */
     const struct doing *doing;
-    const char *own_keys, *models, *sticky;
+    const char *own_keys, *used_up, *models, *sticky;
     const struct key_options *key;
     unsigned used, shown, wanted;
     const char *able;
@@ -185,7 +194,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
     struct plan plan;
     struct fault why;
     struct preferences preferences;
-    struct bed b = {.doing = r->doing, .own_keys = r->own_keys};
+    struct bed b = {.doing = r->doing, .own_keys = r->own_keys, .used_up = r->used_up};
     able = r->able;
     arena_init(&arena, NULL, 1024);
     struct span model = span_text(r->model);
@@ -213,6 +222,7 @@ static void plan_row(const struct row *r, uint64_t seed, char *out, size_t size)
         .seed = seed,
         .look = look,
         .has_own_key = r->own_keys != NULL ? has_own_key : NULL,
+        .is_own_open = r->own_keys != NULL ? is_own_open : NULL,
         .arg = &b,
     };
     bool made = plan_make(&q, &arena, &arena, &plan, &why);
@@ -425,6 +435,24 @@ static void own_keys_come_first(void **state)
         /* one that is outside of `order` still goes before what is not the caller's: D-36 */
         {"x/trio", "{\"order\":[\"openai\"]}", "azure* openai anthropic azure",
          .own_keys = " azure "},
+    };
+    CHECK(rows);
+}
+
+static void an_own_key_that_is_used_up_waits_behind(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"x/trio", "{\"sort\":\"price\"}", "anthropic* openai anthropic azure azure*",
+         .own_keys = " azure  anthropic ", .used_up = " azure "},
+        {"x/trio", "{\"order\":[\"azure\"],\"allow_fallbacks\":false}", "azure azure*",
+         .own_keys = " azure ", .used_up = " azure "},
+        /* where only one provider may be asked, it stays the caller's */
+        {"x/trio", "{\"sort\":\"price\",\"allow_fallbacks\":false}", "azure* azure",
+         .own_keys = " azure ", .used_up = " azure "},
+        /* our own circuit says nothing of it */
+        {"x/trio", "{\"sort\":\"price\"}", "openai* azure* anthropic azure openai", openai_is_open,
+         .own_keys = " openai  azure "},
     };
     CHECK(rows);
 }
@@ -753,6 +781,7 @@ int main(void)
         cmocka_unit_test(filters_are_hard),
         cmocka_unit_test(a_wish_puts_them_in_order),
         cmocka_unit_test(own_keys_come_first),
+        cmocka_unit_test(an_own_key_that_is_used_up_waits_behind),
         cmocka_unit_test(a_conversation_stays_where_it_is),
         cmocka_unit_test(who_is_not_well_is_asked_when_nobody_else_is_left),
         cmocka_unit_test(fallbacks_may_not_cost_too_much),

@@ -27,7 +27,7 @@ def rows(markdown: str) -> list[list[str]]:
     """The cells of every table row."""
     return [[cell.strip() for cell in line.strip("|").split(" | ")]
             for line in markdown.splitlines() if line.startswith("| `") or line.startswith("| G")
-            or line.startswith("| P") or re.match(r"\| \d", line)]
+            or line.startswith("| P") or line.startswith("| DELETE") or re.match(r"\| \d", line)]
 
 
 def quoted(markdown: str) -> list[str]:

@@ -65,6 +65,7 @@ enum fault_kind {
     FAULT_UNPROCESSABLE,
     FAULT_UPSTREAM_CREDENTIAL, /* the gateway's own is refused: no business of the client's */
     FAULT_UPSTREAM_QUOTA,      /* the gateway's own account is used up: likewise */
+    FAULT_INVALID_CURSOR,      /* of a list that comes in pages */
 };
 
 struct fault {

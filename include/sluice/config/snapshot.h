@@ -186,6 +186,13 @@ enum key_scope {
     SCOPE_ADMIN,     /* manages: /v1/byok */
 };
 
+/* A credential of callers' own (BYOK, contract 2.3): own_provider.h reads it. */
+struct byok_options {
+    const char *provider_name;
+    unsigned provider; /* index into snapshot->providers */
+    struct secret credential;
+};
+
 struct key_options {
     const char *name;
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
@@ -196,6 +203,8 @@ struct key_options {
     uint64_t tpm;
     uint64_t expires_unix_ms; /* 0: never */
     bool enabled;
+    struct byok_options *byok; /* for its requests alone */
+    unsigned nbyok;
 };
 
 enum store_kind { STORE_MEMORY, STORE_SQLITE, STORE_REDIS };
@@ -214,6 +223,13 @@ struct store_options {
     const char *prefix;  /* of every Redis key, default "sluice:" */
     unsigned timeout_ms; /* deadline of one call, default 50 */
     bool fail_closed;    /* on_error: local (default) or reject */
+};
+
+/* Under which what is managed at run time is encrypted: the first seals, all open (base/seal.h). */
+enum { MASTER_KEYS_MAX = 4 };
+struct master_keys {
+    struct secret at[MASTER_KEYS_MAX]; /* SEAL_KEY_BYTES each; unset with no_secrets */
+    unsigned n;
 };
 
 struct observability_options {
@@ -281,7 +297,10 @@ struct snapshot {
     struct key_options *keys;
     unsigned nkeys;
     bool auth_required;
+    struct byok_options *byok; /* for everybody's requests */
+    unsigned nbyok;
     struct secret admin_token;
+    struct master_keys master_keys;
     struct store_options store;
     struct routing_options routing;
     struct observability_options observability;

@@ -59,6 +59,12 @@ const struct key_options *exchange_key(const struct exchange *x); /* NULL: none 
 const char *exchange_look_at(const struct exchange *x, const struct target *t,
                              struct target_health *out);
 
+/* Told when the exchange ends, once: for work that goes on elsewhere for its sake. NULL: nobody any more. */
+struct exchange_hook {
+    void (*ended)(struct exchange_hook *hook);
+};
+void exchange_on_end(struct exchange *x, struct exchange_hook *hook);
+
 /* Everything that is still open ends with this fault (the drain limit has passed). */
 void exchange_fail_all(struct gateway *g, const struct fault *why);
 

@@ -3,6 +3,7 @@
 #define SLUICE_EXCHANGE_GATEWAY_H
 
 #include "sluice/admit/keyring.h"
+#include "sluice/admit/vault.h"
 #include "sluice/base/allowance.h"
 #include "sluice/base/metric.h"
 #include "sluice/base/rng.h"
@@ -17,6 +18,7 @@ struct access_token;
 struct health_table;
 struct sharing;
 struct journal;
+struct own_keys;
 
 /* A provider with its connections. */
 struct provider_runtime {
@@ -37,6 +39,7 @@ struct deployment {
     struct metric_series *(*attempts)[ATTEMPT_RESULTS]; /* by slug_number of a target */
     struct tls_context *fetch_tls;                      /* for files that requests name by URL */
     struct health_table *health;                        /* how every endpoint does */
+    struct own_keys *own_keys;                          /* credentials of callers' own, as of now */
     struct gateway *gateway;
     uint64_t since_unix; /* seconds: when it was put to work */
 };
@@ -46,6 +49,7 @@ struct gateway {
     struct server_shared http;
     struct store *store;
     struct sharing *sharing; /* of statistics with other replicas; NULL: there are none */
+    struct vault *vault;     /* credentials that callers brought; NULL: nobody manages any */
     struct metric_registry *metrics;
     struct instruments instruments;
     struct log_sink *access_log; /* NULL: off */
@@ -66,6 +70,8 @@ struct gateway {
  * reference on the snapshot. NULL and *why when a file a provider needs cannot be used. */
 struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
                                   const struct deployment *before, struct err *why);
+/* Credentials of callers' own were changed: what is planned from now on knows them. */
+void deployment_follow_vault(struct deployment *d);
 struct deployment *deployment_ref(struct deployment *d);
 void deployment_unref(struct deployment *d); /* NULL is fine */
 

@@ -12,10 +12,14 @@
 struct cost {
     uint64_t prompt_pd, cache_read_pd, cache_write_pd, completion_pd, reasoning_pd;
     uint64_t total_pd;
+    uint64_t byok_pd; /* what the caller's own account is charged, about; the total is 0 then */
+    bool is_byok;
     bool known; /* the endpoint has a price */
 };
 
 struct cost cost_of(const struct usage *u, const struct price_options *price);
+/* The same on a credential of the caller's own (contract 2.3). */
+struct cost cost_of_own(const struct usage *u, const struct price_options *price);
 
 /* A dollar amount as an exact JSON number: "0.00023495", "0". */
 int cost_write_usd(uint64_t pd, struct buf *out) __attribute__((warn_unused_result));

@@ -34,7 +34,7 @@ int decision_write(const struct decision_note *n, struct buf *out)
 /* One endpoint, as it was then. */
 struct decided_endpoint {
     struct span model, slug, upstream;
-    bool has_own_key;
+    bool has_own_key, is_own_open;
     enum filter dropped_by;
     bool is_seen; /* `latency` and what follows is known */
     struct quantiles latency, throughput;

@@ -48,6 +48,8 @@ struct plan_question {
     bool (*is_able)(void *arg, const struct target *t);
     /* Has the caller keys of its own for that provider? NULL: nobody has. */
     bool (*has_own_key)(void *arg, const struct target *t);
+    /* Is the circuit of endpoint and own key open? Then that is asked behind the others. NULL: never. */
+    bool (*is_own_open)(void *arg, const struct target *t);
     void *arg;
 };
 
