@@ -52,7 +52,7 @@ static void add_block(struct arena *a, size_t at_least)
         a->grow *= 2;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_room(struct arena *a, size_t size)
 {
     if (size > SIZE_MAX / 4)
         abort(); /* a multiplication at the caller's wrapped */
@@ -63,7 +63,12 @@ void *arena_alloc(struct arena *a, size_t size)
     }
     void *p = a->next + padding;
     a->next += padding + size;
-    return memset(p, 0, size);
+    return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return memset(arena_room(a, size), 0, size);
 }
 
 struct span arena_keep(struct arena *a, struct span s)

@@ -102,6 +102,11 @@ static enum filter judge_wishes(const struct filtering *f, const struct target *
     return f->wants_distillable && !t->distillable ? FILTER_DISTILLABLE : FILTER_NONE;
 }
 
+static bool is_too_long(const struct filtering *f, const struct target *t)
+{
+    return t->context > 0 && f->context > t->context;
+}
+
 static enum filter judge(const struct filtering *f, const struct considered *c)
 {
     const struct target *t = c->target;
@@ -109,6 +114,8 @@ static enum filter judge(const struct filtering *f, const struct considered *c)
         return FILTER_KEY;
     if (!t->enabled)
         return FILTER_DISABLED;
+    if (f->is_plain)
+        return is_too_long(f, t) ? FILTER_CONTEXT : FILTER_NONE;
     if (makes_other(f->wanted, t))
         return FILTER_OUTPUT;
     if (f->is_able != NULL && !f->is_able(f->arg, t))
@@ -118,7 +125,7 @@ static enum filter judge(const struct filtering *f, const struct considered *c)
     enum filter v = f->is_picky ? judge_wishes(f, t) : FILTER_NONE;
     if (v != FILTER_NONE)
         return v;
-    if (t->context > 0 && f->context > t->context)
+    if (is_too_long(f, t))
         return FILTER_CONTEXT;
     if (c->missing != 0)
         return FILTER_PARAMETERS;
@@ -146,6 +153,8 @@ struct filtering filter_begin(const struct plan_question *q, struct arena *scrat
     };
     f.is_picky = f.names_some || f.ignore.at != NULL || f.quantizations != UINT32_MAX ||
                  f.denies_collection || f.wants_zdr || f.wants_distillable;
+    f.is_plain = !f.is_picky && f.wanted == 0 && f.is_able == NULL && f.shown == 0 &&
+                 f.matters == 0 && f.max_output == 0;
     return f;
 }
 

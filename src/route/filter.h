@@ -15,6 +15,7 @@ struct filtering {
     uint64_t context, max_output; /* tokens it must read, and may have to write */
     bool lacks_key;               /* that may use the model */
     bool is_picky;                /* one of these at least, or `ignore`, or `quantizations` */
+    bool is_plain;                /* nothing but context matters */
     bool names_some, denies_collection, wants_zdr, wants_distillable;
 };
 

@@ -26,6 +26,8 @@ struct planning {
     unsigned sticky;               /* number of its slug, SLUG_UNKNOWN: none */
     struct considered *considered; /* of the model under way */
     struct rank *ranks;
+    unsigned *members, nmembers; /* of the tier that is being added: which of those considered */
+    unsigned *left;              /* likewise, of those that no filter took out: `kept` */
     unsigned n, kept;
     bool is_one_of_several; /* the model */
     double first_cost;      /* of the plan's first attempt; 0 or less: not known */
@@ -82,11 +84,9 @@ static bool is_own_behind(const struct planning *g, const struct target *t)
     return has_others && q->is_own_open != NULL && q->is_own_open(q->arg, t);
 }
 
-/* Those the caller has keys of its own for, or all. */
+/* In a tier of the caller's own keys. */
 static bool is_in(const struct planning *g, const struct considered *c)
 {
-    if (!is_kept(c) || g->tier == TIER_SHARED)
-        return is_kept(c);
     return g->q->has_own_key(g->q->arg, c->target) &&
            is_own_behind(g, c->target) == (g->tier == TIER_OWN_OPEN);
 }
@@ -102,26 +102,47 @@ static unsigned trouble_of(const struct planning *g, const struct considered *c)
     return (unsigned)is_open(g, c) << 1 | (unsigned)c->is_slow;
 }
 
-/* By chance, in proportion to the squares of their scores; among those that are well, if any is. */
-static struct considered *draw(struct planning *g)
+/* The tier's, gathered once. */
+static void gather(struct planning *g)
 {
-    unsigned trouble = UINT32_MAX;
-    double sum = 0, left;
-    struct considered *drawn = NULL;
-    for (unsigned i = 0; i < g->n; i++) {
-        const struct considered *c = &g->considered[i];
-        if (!is_in(g, c) || trouble_of(g, c) > trouble)
-            continue;
-        sum = trouble_of(g, c) < trouble ? 0 : sum;
-        trouble = trouble_of(g, c);
-        sum += c->score * c->score;
+    if (g->tier == TIER_SHARED) {
+        g->members = g->left;
+        g->nmembers = g->kept;
+        return;
     }
-    if (trouble == UINT32_MAX) /* nobody: then no die is thrown either */
+    g->members = ARENA_ROOM(g->scratch, unsigned, g->kept);
+    g->nmembers = 0;
+    for (unsigned i = 0; i < g->kept; i++) {
+        if (is_in(g, &g->considered[g->left[i]]))
+            g->members[g->nmembers++] = g->left[i];
+    }
+}
+
+/* Those whose trouble is the least have lots, by the squares of their scores. */
+struct lots {
+    unsigned trouble; /* UINT32_MAX: nobody has any */
+    double sum;
+};
+
+static inline void add_lot(const struct planning *g, const struct considered *c, struct lots *l)
+{
+    unsigned trouble = trouble_of(g, c);
+    if (trouble > l->trouble)
+        return;
+    l->sum = trouble < l->trouble ? 0 : l->sum;
+    l->trouble = trouble;
+    l->sum += c->score * c->score;
+}
+
+static struct considered *draw(struct planning *g, const struct lots *l)
+{
+    struct considered *drawn = NULL;
+    if (l->trouble == UINT32_MAX) /* nobody: then no die is thrown either */
         return NULL;
-    left = sum * ((double)(rng_next(&g->rng) >> 11) * 0x1p-53);
-    for (unsigned i = 0; i < g->n && left >= 0; i++) {
-        struct considered *c = &g->considered[i];
-        if (!is_in(g, c) || trouble_of(g, c) != trouble)
+    double left = l->sum * ((double)(rng_next(&g->rng) >> 11) * 0x1p-53);
+    for (unsigned i = 0; i < g->nmembers && left >= 0; i++) {
+        struct considered *c = &g->considered[g->members[i]];
+        if (trouble_of(g, c) != l->trouble)
             continue;
         drawn = c;
         left -= c->score * c->score;
@@ -135,15 +156,16 @@ static bool may_stick(const struct preferences *p)
     return !p->order.is_said && !p->only.is_said && !p->ignore.is_said && p->sort == SORT_UNSAID;
 }
 
-static struct considered *who_is_first(struct planning *g)
+/* Of the tier: who goes before the others, whatever their ranks. Nobody has any trouble that it has not. */
+static struct considered *who_is_first(struct planning *g, const struct lots *l)
 {
     const struct preferences *p = g->q->preferences;
-    for (unsigned i = 0; i < g->n && g->sticky != SLUG_UNKNOWN; i++) {
-        struct considered *c = &g->considered[i];
-        if (c->is_sticky && is_in(g, c) && !is_open(g, c) && !c->is_slow)
+    for (unsigned i = 0; i < g->nmembers && g->sticky != SLUG_UNKNOWN; i++) {
+        struct considered *c = &g->considered[g->members[i]];
+        if (c->is_sticky && trouble_of(g, c) == 0)
             return c;
     }
-    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g);
+    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g, l);
 }
 
 /* --- the attempts --------------------------------------------------------------------------------- */
@@ -170,14 +192,29 @@ static void insert(const struct planning *g, struct best *best, unsigned i)
 }
 
 /* Most of many are turned away by one comparison. */
-static void pick_best(const struct planning *g, struct best *best)
+static void pick_best(const struct planning *g, struct best *best, struct lots *lots)
 {
-    for (unsigned i = 0; i < g->n; i++) {
-        bool may_be = is_in(g, &g->considered[i]) &&
-                      (best->n < PLAN_ATTEMPTS_MAX || is_before_place(g, i, best, best->n - 1));
-        if (may_be)
+    for (unsigned k = 0; k < g->nmembers; k++) {
+        unsigned i = g->members[k];
+        add_lot(g, &g->considered[i], lots);
+        if (best->n < PLAN_ATTEMPTS_MAX || is_before_place(g, i, best, best->n - 1))
             insert(g, best, i);
     }
+}
+
+/* Before all others, whether it is among them or not. */
+static void put_first(struct best *best, unsigned i)
+{
+    unsigned place = 0;
+    while (place < best->n && best->at[place] != i)
+        place++;
+    if (place == best->n && best->n < PLAN_ATTEMPTS_MAX)
+        best->n++;
+    else if (place == best->n)
+        place--;
+    for (; place > 0; place--)
+        best->at[place] = best->at[place - 1];
+    best->at[0] = i;
 }
 
 static struct considered *planned(const struct plan *p, unsigned i)
@@ -237,26 +274,25 @@ static void add_attempt(struct planning *g, const struct considered *c, enum pla
 /* What a tier is about changes who is well. */
 static void rank_tier(struct planning *g)
 {
-    for (unsigned i = 0; i < g->n; i++) {
-        const struct considered *c = &g->considered[i];
-        if (is_kept(c))
-            g->ranks[i].place = rank_place(c, is_open(g, c), false);
+    for (unsigned k = 0; k < g->nmembers; k++) {
+        const struct considered *c = &g->considered[g->members[k]];
+        g->ranks[g->members[k]].place = rank_place(c, is_open(g, c));
     }
 }
 
 static void add_tier(struct planning *g, enum tier tier)
 {
     struct best best = {.n = 0};
+    struct lots lots = {.trouble = UINT32_MAX};
     g->tier = tier;
+    gather(g);
     if (g->q->has_own_key != NULL)
         rank_tier(g);
+    pick_best(g, &best, &lots);
     /* Nobody is drawn from one: or how it does would decide how many lots are drawn. */
-    const struct considered *first = g->kept > 1 ? who_is_first(g) : NULL;
+    const struct considered *first = g->kept > 1 ? who_is_first(g, &lots) : NULL;
     if (first != NULL)
-        g->ranks[first - g->considered].place = rank_place(first, is_open(g, first), true);
-    pick_best(g, &best);
-    if (first != NULL) /* of this tier only */
-        g->ranks[first - g->considered].place = rank_place(first, is_open(g, first), false);
+        put_first(&best, (unsigned)(first - g->considered));
     for (unsigned i = 0; i < best.n; i++) {
         const struct considered *c = &g->considered[best.at[i]];
         add_attempt(g, c, place_of(g, c, first != NULL && c == first));
@@ -267,12 +303,17 @@ static void add_tier(struct planning *g, enum tier tier)
 static void drop_unplaced(struct planning *g)
 {
     const struct preferences *p = g->q->preferences;
-    for (unsigned i = 0; i < g->n && p->order.n > 0 && !p->allows_fallbacks; i++) {
-        if (!is_kept(&g->considered[i]) || g->considered[i].position != PLAN_UNPLACED)
-            continue;
-        g->considered[i].dropped_by = FILTER_NO_FALLBACKS;
-        g->kept--;
+    unsigned kept = 0;
+    if (p->order.n == 0 || p->allows_fallbacks)
+        return;
+    for (unsigned i = 0; i < g->kept; i++) {
+        struct considered *c = &g->considered[g->left[i]];
+        if (c->position == PLAN_UNPLACED)
+            c->dropped_by = FILTER_NO_FALLBACKS;
+        else
+            g->left[kept++] = g->left[i];
     }
+    g->kept = kept;
 }
 
 /* Who may stand behind the model's first, and behind the first of all. */
@@ -317,11 +358,12 @@ static void cut_fallbacks(struct planning *g, const struct fallbacks *f, unsigne
 /* What became of those that were kept, for those who want to know. */
 static void note_left_out(struct planning *g, const struct fallbacks *f, unsigned begin)
 {
+    bool may_all = f->are_allowed && f->most <= 0; /* then eight others were better */
     for (unsigned i = 0; i < g->n; i++) {
         struct considered *c = &g->considered[i];
         if (!is_kept(c))
             continue;
-        enum filter v = judge_fallback(f, c);
+        enum filter v = may_all ? FILTER_NONE : judge_fallback(f, c);
         c->dropped_by = v != FILTER_NONE ? v : FILTER_BEYOND;
     }
     for (unsigned i = begin; i < g->out->n; i++)
@@ -360,6 +402,7 @@ static void judge_all(struct planning *g, const struct target_group *group)
             .reliability = PLAN_UNKNOWN,
         };
         filter_judge(&g->filtering, c);
+        g->left[kept] = (unsigned)(c - g->considered);
         kept += is_kept(c);
         c++;
     }
@@ -388,9 +431,10 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     g->considered = p->considered + p->nconsidered;
     g->filtering.lacks_key = !plan_key_reaches(q->key, group->first->model_id) &&
                              !plan_key_reaches(q->key, asked);
+    g->left = ARENA_ROOM(g->scratch, unsigned, group->n);
     judge_all(g, group);
     p->nconsidered += g->n;
-    g->ranks = ARENA_ARRAY(g->scratch, struct rank, g->n);
+    g->ranks = ARENA_ROOM(g->scratch, struct rank, g->n);
     drop_unplaced(g);
     /* A single one has nobody to be compared with, unless there is a limit for what follows. */
     if (g->kept > 1 || (g->kept == 1 && q->max_cost_multiplier > 0) || q->tells_all)
@@ -420,8 +464,7 @@ static bool plan_model(struct planning *g, struct span model, const char *param,
     for (unsigned i = 0; i < found.n; i++)
         more += found.groups[i].n;
     if (p->nconsidered + more > g->room) {
-        struct considered *wider = ARENA_ARRAY(g->scratch, struct considered,
-                                               p->nconsidered + more);
+        struct considered *wider = ARENA_ROOM(g->scratch, struct considered, p->nconsidered + more);
         if (p->nconsidered > 0)
             memcpy(wider, p->considered, p->nconsidered * sizeof *wider);
         p->considered = wider;

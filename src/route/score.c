@@ -149,14 +149,16 @@ static double median_of(const struct considered *considered, unsigned n, unsigne
     return nth(room, known, (known - 1) / 2);
 }
 
-static void measure_all(const struct considered *considered, unsigned n,
+/* All that are kept, and what is best among them. */
+static void look_at_all(const struct looking *l, struct considered *considered, unsigned n,
                         struct measured m[MEASURES])
 {
     struct measured cost = {.best = INFINITY}, latency = cost, throughput = {0}, reliability = {0};
     for (unsigned i = 0; i < n; i++) {
-        const struct considered *c = &considered[i];
+        struct considered *c = &considered[i];
         if (!is_kept(c))
             continue;
+        look_at(l, c);
         see_small(&cost, c->cost);
         see_small(&latency, c->latency);
         see_large(&throughput, c->throughput);
@@ -175,7 +177,7 @@ static void find_medians(const struct considered *considered, unsigned n, unsign
     for (unsigned which = 0; which < MEASURES; which++) {
         if (m[which].known == 0 || m[which].known == kept)
             continue;
-        room = room != NULL ? room : ARENA_ARRAY(a, double, n);
+        room = room != NULL ? room : ARENA_ROOM(a, double, n);
         m[which].median = median_of(considered, n, which, room);
     }
 }
@@ -230,11 +232,7 @@ void score_all(const struct plan_question *q, struct considered *considered, str
     struct measured m[MEASURES];
     const struct route_weights *w = &q->weights;
     const struct looking looking = looking_for(q, a);
-    for (unsigned i = 0; i < n; i++) {
-        if (is_kept(&considered[i]))
-            look_at(&looking, &considered[i]);
-    }
-    measure_all(considered, n, m);
+    look_at_all(&looking, considered, n, m);
     find_medians(considered, n, kept, m, a);
     struct factor by_cost = smaller(&m[COST], w->price, 1),
                   by_latency = smaller(&m[LATENCY], w->latency, 1e-6),
@@ -253,7 +251,7 @@ void score_all(const struct plan_question *q, struct considered *considered, str
                    by_throughput.times * throughput +
                    by_reliability.times * filled(&m[RELIABILITY], c->reliability);
         ranks[i] = (struct rank){
-            .place = rank_place(c, c->is_open, false),
+            .place = rank_place(c, c->is_open),
             .wish = wish_of(q->preferences->sort, c, latency, throughput),
             .cost = cost,
         };

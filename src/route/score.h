@@ -13,11 +13,11 @@ struct rank {
     double cost;
 };
 
-/* `is_open`: as it matters here. `is_first`: it was drawn, or has the conversation. */
-static inline uint64_t rank_place(const struct considered *c, bool is_open, bool is_first)
+/* `is_open`: as it matters here. */
+static inline uint64_t rank_place(const struct considered *c, bool is_open)
 {
     uint64_t trouble = (uint64_t)is_open << 1 | c->is_slow;
-    return trouble << 33 | (is_first ? 0 : (uint64_t)c->position + 1);
+    return trouble << 32 | c->position;
 }
 
 /* Fills cost, latency, throughput, reliability, is_slow, is_open and score of the kept ones, and their

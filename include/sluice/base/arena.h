@@ -24,6 +24,9 @@ void arena_fini(struct arena *a);
 void *arena_alloc(struct arena *a, size_t size);
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (n)))
+/* The same, but as it is: for what is written before it is read. */
+void *arena_room(struct arena *a, size_t size);
+#define ARENA_ROOM(a, type, n) ((type *)arena_room((a), sizeof(type) * (n)))
 
 /* A copy of `s` in the arena; one NUL behind it, so that its text can be handed to C APIs. */
 struct span arena_keep(struct arena *a, struct span s);
