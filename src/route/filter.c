@@ -42,6 +42,7 @@ static const struct {
     [PLACE_PRICE] = {"price", "the cheapest first"},
     [PLACE_THROUGHPUT] = {"throughput", "the highest throughput first"},
     [PLACE_LATENCY] = {"latency", "the lowest latency first"},
+    [PLACE_SHARED] = {"shared", "the caller's own account there went first"},
     [PLACE_DRAWN] = {"drawn", "drawn by score"},
     [PLACE_SCORE] = {"score", "by score"},
     [PLACE_SLOW] = {"slow", "behind the others: it misses a cut-off"},

@@ -26,6 +26,7 @@ struct planning {
     unsigned sticky;               /* number of its slug, SLUG_UNKNOWN: none */
     struct considered *considered; /* of the model under way */
     struct rank *ranks;
+    const struct considered *own_first; /* of the model's tier of own keys; NULL: that has none */
     unsigned *members, nmembers; /* of the tier that is being added: which of those considered */
     unsigned *left;              /* likewise, of those that no filter took out: `kept` */
     unsigned n, kept;
@@ -157,7 +158,7 @@ static bool may_stick(const struct preferences *p)
 }
 
 /* Of the tier: who goes before the others, whatever their ranks. Nobody has any trouble that it has not. */
-static struct considered *who_is_first(struct planning *g, const struct lots *l)
+static const struct considered *who_is_first(struct planning *g, const struct lots *l)
 {
     const struct preferences *p = g->q->preferences;
     for (unsigned i = 0; i < g->nmembers && g->sticky != SLUG_UNKNOWN; i++) {
@@ -165,7 +166,12 @@ static struct considered *who_is_first(struct planning *g, const struct lots *l)
         if (c->is_sticky && trouble_of(g, c) == 0)
             return c;
     }
-    return p->order.n > 0 || p->sort != SORT_UNSAID ? NULL : draw(g, l);
+    if (p->order.n > 0 || p->sort != SORT_UNSAID)
+        return NULL;
+    /* Whose account fails is served by the same provider, with ours (contract 2.3). */
+    if (g->tier == TIER_SHARED && g->own_first != NULL && trouble_of(g, g->own_first) == l->trouble)
+        return g->own_first;
+    return draw(g, l);
 }
 
 /* --- the attempts --------------------------------------------------------------------------------- */
@@ -240,7 +246,9 @@ static enum place place_of(const struct planning *g, const struct considered *c,
     if (c->is_slow)
         return PLACE_SLOW;
     if (is_first)
-        return c->is_sticky ? PLACE_CONVERSATION : PLACE_DRAWN;
+        return c->is_sticky                                  ? PLACE_CONVERSATION
+               : c == g->own_first && g->tier == TIER_SHARED ? PLACE_SHARED
+                                                             : PLACE_DRAWN;
     if (p->order.n > 0)
         return c->position == PLAN_UNPLACED ? PLACE_UNNAMED : PLACE_ORDER;
     switch (p->sort) {
@@ -293,6 +301,8 @@ static void add_tier(struct planning *g, enum tier tier)
     const struct considered *first = g->kept > 1 ? who_is_first(g, &lots) : NULL;
     if (first != NULL)
         put_first(&best, (unsigned)(first - g->considered));
+    if (tier == TIER_OWN && best.n > 0)
+        g->own_first = &g->considered[best.at[0]];
     for (unsigned i = 0; i < best.n; i++) {
         const struct considered *c = &g->considered[best.at[i]];
         add_attempt(g, c, place_of(g, c, first != NULL && c == first));
@@ -436,6 +446,7 @@ static void plan_group(struct planning *g, struct span asked, const struct targe
     p->nconsidered += g->n;
     g->ranks = ARENA_ROOM(g->scratch, struct rank, g->n);
     drop_unplaced(g);
+    g->own_first = NULL;
     /* A single one has nobody to be compared with, unless there is a limit for what follows. */
     if (g->kept > 1 || (g->kept == 1 && q->max_cost_multiplier > 0) || q->tells_all)
         score_all(q, g->considered, g->ranks, g->n, g->kept, g->scratch);

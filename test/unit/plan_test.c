@@ -429,6 +429,11 @@ static void own_keys_come_first(void **state)
          .own_keys = " azure  anthropic "},
         {"x/trio", "{\"sort\":\"price\",\"allow_fallbacks\":false}", "azure* azure",
          .own_keys = " azure "},
+        /* whom the caller has an account with stays the first with ours, but for its conversation */
+        {"x/gemini", NULL, "google-vertex* google-vertex google-ai-studio",
+         .own_keys = " google-vertex "},
+        {"x/gemini", NULL, "google-ai-studio* google-ai-studio google-vertex",
+         .own_keys = " google-ai-studio "},
         /* filters hold for them, too */
         {"x/trio", "{\"sort\":\"price\",\"ignore\":[\"azure\"]}", "openai anthropic",
          .own_keys = " azure "},

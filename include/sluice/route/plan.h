@@ -88,6 +88,7 @@ enum place {
     PLACE_PRICE,
     PLACE_THROUGHPUT,
     PLACE_LATENCY,
+    PLACE_SHARED, /* first with the caller's own key, and now with ours */
     PLACE_DRAWN,
     PLACE_SCORE,
     PLACE_SLOW, /* moved behind: misses a cut-off */
