@@ -26,12 +26,6 @@ void reply_fini(struct reply *r)
 
 /* ── members ─────────────────────────────────────────────────────────────────────────────────── */
 
-static struct span member(struct span object, const char *name)
-{
-    struct json_member m;
-    return json_get(object, name, &m) ? json_value(object, &m) : SPAN_NONE;
-}
-
 /* A short text; "" when it is none or does not fit. */
 static void copy_text(struct span value, char *out, size_t size)
 {
@@ -43,7 +37,7 @@ static struct span first_choice(struct span data)
 {
     struct span choice = SPAN_NONE;
     size_t cursor = 0;
-    return json_each(member(data, "choices"), &cursor, &choice) ? choice : SPAN_NONE;
+    return json_each(json_find(data, "choices"), &cursor, &choice) ? choice : SPAN_NONE;
 }
 
 /* ── what it says ────────────────────────────────────────────────────────────────────────────── */
@@ -53,7 +47,7 @@ static void note_problem(struct reply *r, struct span error)
     char message[512];
     if (r->problem[0] != '\0')
         return;
-    copy_text(error.len > 0 && error.at[0] == '"' ? error : member(error, "message"), message,
+    copy_text(error.len > 0 && error.at[0] == '"' ? error : json_find(error, "message"), message,
               sizeof message);
     for (char *c = message; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -64,14 +58,14 @@ static void note_problem(struct reply *r, struct span error)
 
 static void note_usage(struct reply *r, struct span data)
 {
-    struct span usage = member(data, "usage");
+    struct span usage = json_find(data, "usage");
     if (usage.len == 0 || usage.at[0] != '{')
         return;
-    r->has_usage = json_u64(member(usage, "completion_tokens"), &r->tokens_out);
-    json_u64(member(usage, "prompt_tokens"), &r->tokens_in);
-    struct span cost = member(data, "cost");
+    r->has_usage = json_u64(json_find(usage, "completion_tokens"), &r->tokens_out);
+    json_u64(json_find(usage, "prompt_tokens"), &r->tokens_in);
+    struct span cost = json_find(data, "cost");
     if (cost.len == 0)
-        cost = member(usage, "cost");
+        cost = json_find(usage, "cost");
     if (cost.len > 0 && cost.at[0] >= '0' && cost.at[0] <= '9')
         snprintf(r->cost, sizeof r->cost, "%.*s", SPAN_FMT(cost));
 }
@@ -130,16 +124,16 @@ static void show_text(struct reply *r, struct span value)
 /* A chunk of a stream, or (with "message") a whole answer. */
 static void read_answer(struct reply *r, struct span data, const char *holder)
 {
-    struct span error = member(data, "error");
+    struct span error = json_find(data, "error");
     if (error.len > 0 && !span_eq(error, SPAN_LIT("null")))
         note_problem(r, error);
-    struct span choice = first_choice(data), said = member(choice, holder);
-    struct span finish = member(choice, "finish_reason");
+    struct span choice = first_choice(data), said = json_find(choice, holder);
+    struct span finish = json_find(choice, "finish_reason");
     if (finish.len > 0 && finish.at[0] == '"')
         r->is_done = true; /* some servers leave out [DONE] */
-    struct span thought = member(said, "reasoning_content");
-    show_thought(r, thought.len > 0 ? thought : member(said, "reasoning"));
-    show_text(r, member(said, "content"));
+    struct span thought = json_find(said, "reasoning_content");
+    show_thought(r, thought.len > 0 ? thought : json_find(said, "reasoning"));
+    show_text(r, json_find(said, "content"));
     note_usage(r, data);
 }
 
@@ -201,9 +195,9 @@ static const char *hint(unsigned status)
 
 static int refuse(struct reply *r)
 {
-    struct span body = buf_span(&r->body), error = member(body, "error");
+    struct span body = buf_span(&r->body), error = json_find(body, "error");
     char type[64];
-    copy_text(member(error, "type"), type, sizeof type);
+    copy_text(json_find(error, "type"), type, sizeof type);
     note_problem(r, error);
     if (error.len == 0)
         terminal_error("the answer is %u %s, and not from sluice%s", r->status,

@@ -121,12 +121,6 @@ static int explain_here(const struct cli *cli, struct span body, struct buf *out
 
 /* ── or there ────────────────────────────────────────────────────────────────────────────────── */
 
-static struct span member(struct span object, const char *name)
-{
-    struct json_member m;
-    return json_get(object, name, &m) ? json_value(object, &m) : SPAN_NONE;
-}
-
 /* Decoded; cut where it does not fit. */
 static const char *text(struct span value, char *out, size_t size)
 {
@@ -138,7 +132,7 @@ static const char *text(struct span value, char *out, size_t size)
 static int refuse(unsigned status, struct span answer)
 {
     char message[700];
-    text(member(member(answer, "error"), "message"), message, sizeof message);
+    text(json_find(json_find(answer, "error"), "message"), message, sizeof message);
     if (message[0] != '\0')
         terminal_error("%s (%u)", message, status);
     else
@@ -182,8 +176,8 @@ static void widen(struct span list, struct widths *w)
 {
     struct span element;
     for (size_t cursor = 0; json_each(list, &cursor, &element);) {
-        int endpoint = (int)member(element, "endpoint").len - 2,
-            model = (int)member(element, "model").len - 2;
+        int endpoint = (int)json_find(element, "endpoint").len - 2,
+            model = (int)json_find(element, "model").len - 2;
         w->endpoint = endpoint > w->endpoint ? endpoint : w->endpoint;
         w->model = model > w->model ? model : w->model;
     }
@@ -212,8 +206,8 @@ static void add_names(struct buf *out, struct span entry, const struct widths *w
 {
     char endpoint[300], model[300];
     must(buf_addf(out, "%-*s  %-*s", w->endpoint,
-                  text(member(entry, "endpoint"), endpoint, sizeof endpoint), w->model,
-                  text(member(entry, "model"), model, sizeof model)));
+                  text(json_find(entry, "endpoint"), endpoint, sizeof endpoint), w->model,
+                  text(json_find(entry, "model"), model, sizeof model)));
 }
 
 static void add_missing(struct buf *out, struct span missing)
@@ -230,13 +224,13 @@ static void add_planned(struct buf *out, struct span entry, unsigned number, con
     char reason[200];
     must(buf_addf(out, "%2u  ", number));
     add_names(out, entry, w);
-    add_figure(out, member(entry, "cost_usd"), 12);
-    add_figure(out, member(member(entry, "latency_s"), "p50"), 9);
-    add_figure(out, member(member(entry, "tokens_per_s"), "p50"), 9);
-    add_rounded(out, member(entry, "reliability"), 100, 6);
-    add_rounded(out, member(entry, "score"), 1, 6);
-    must(buf_addf(out, "  %s%s\n", text(member(entry, "reason"), reason, sizeof reason),
-                  json_is_true(member(entry, "own_key")) ? ", with your own key" : ""));
+    add_figure(out, json_find(entry, "cost_usd"), 12);
+    add_figure(out, json_find(json_find(entry, "latency_s"), "p50"), 9);
+    add_figure(out, json_find(json_find(entry, "tokens_per_s"), "p50"), 9);
+    add_rounded(out, json_find(entry, "reliability"), 100, 6);
+    add_rounded(out, json_find(entry, "score"), 1, 6);
+    must(buf_addf(out, "  %s%s\n", text(json_find(entry, "reason"), reason, sizeof reason),
+                  json_is_true(json_find(entry, "own_key")) ? ", with your own key" : ""));
 }
 
 static void add_dropped(struct buf *out, struct span entry, const struct widths *w)
@@ -244,8 +238,8 @@ static void add_dropped(struct buf *out, struct span entry, const struct widths 
     char reason[200];
     must(buf_add_text(out, " -  "));
     add_names(out, entry, w);
-    must(buf_addf(out, "  %s", text(member(entry, "reason"), reason, sizeof reason)));
-    add_missing(out, member(entry, "missing"));
+    must(buf_addf(out, "  %s", text(json_find(entry, "reason"), reason, sizeof reason)));
+    add_missing(out, json_find(entry, "missing"));
     must(buf_add_byte(out, '\n'));
 }
 
@@ -253,7 +247,8 @@ static void print_table(struct span explanation)
 {
     struct buf out = {0};
     struct widths w = {.endpoint = (int)strlen("ENDPOINT"), .model = (int)strlen("MODEL")};
-    struct span plan = member(explanation, "plan"), dropped = member(explanation, "dropped"), entry;
+    struct span plan = json_find(explanation, "plan"), dropped = json_find(explanation, "dropped"),
+                entry;
     unsigned number = 0;
     widen(plan, &w);
     widen(dropped, &w);
@@ -275,8 +270,8 @@ static int tell_error(struct span error)
     char message[700];
     if (error.len == 0)
         return EXIT_OK;
-    terminal_error("such a request is answered %.*s: %s", SPAN_FMT(member(error, "status")),
-                   text(member(error, "message"), message, sizeof message));
+    terminal_error("such a request is answered %.*s: %s", SPAN_FMT(json_find(error, "status")),
+                   text(json_find(error, "message"), message, sizeof message));
     return EXIT_FAILED;
 }
 
@@ -299,7 +294,7 @@ int verb_route_explain(int argc, char **argv)
         }
         code = terminal_finish();
         if (code == EXIT_OK)
-            code = tell_error(member(buf_span(&answer), "error"));
+            code = tell_error(json_find(buf_span(&answer), "error"));
     }
     buf_fini(&answer);
     buf_fini(&body);

@@ -6,12 +6,6 @@
 
 enum { TIMEOUT_MS = 10000 };
 
-static struct span member(struct span object, const char *name)
-{
-    struct json_member m;
-    return json_get(object, name, &m) ? json_value(object, &m) : SPAN_NONE;
-}
-
 /* A name of the gateway's own; longer ones are cut. */
 static const char *text(struct span value, char *out, size_t size)
 {
@@ -23,13 +17,13 @@ static const char *text(struct span value, char *out, size_t size)
 static void print_provider(struct span provider)
 {
     char name[128];
-    struct span connections = member(provider, "connections");
-    printf("  %-20s", text(member(provider, "name"), name, sizeof name));
+    struct span connections = json_find(provider, "connections");
+    printf("  %-20s", text(json_find(provider, "name"), name, sizeof name));
     if (connections.len > 0)
         printf(" %.*s busy, %.*s idle, %.*s connecting, %.*s waiting",
-               SPAN_FMT(member(connections, "busy")), SPAN_FMT(member(connections, "idle")),
-               SPAN_FMT(member(connections, "connecting")),
-               SPAN_FMT(member(connections, "waiting")));
+               SPAN_FMT(json_find(connections, "busy")), SPAN_FMT(json_find(connections, "idle")),
+               SPAN_FMT(json_find(connections, "connecting")),
+               SPAN_FMT(json_find(connections, "waiting")));
     else
         printf(" built in");
     putchar('\n');
@@ -38,20 +32,21 @@ static void print_provider(struct span provider)
 static void print_status(struct span status)
 {
     char hash[80], name[64], detail[256];
-    struct span config = member(status, "config"), store = member(status, "store");
-    text(member(config, "hash"), hash, sizeof hash);
-    printf("configuration  generation %.*s, %.12s\n", SPAN_FMT(member(config, "generation")), hash);
+    struct span config = json_find(status, "config"), store = json_find(status, "store");
+    text(json_find(config, "hash"), hash, sizeof hash);
+    printf("configuration  generation %.*s, %.12s\n", SPAN_FMT(json_find(config, "generation")),
+           hash);
     printf("requests       %.*s running, %.*s of them streams, over %.*s connections%s\n",
-           SPAN_FMT(member(status, "inflight")), SPAN_FMT(member(status, "streams")),
-           SPAN_FMT(member(status, "client_connections")),
-           json_is_true(member(status, "draining")) ? "; draining" : "");
-    bool usable = json_is_true(member(store, "usable"));
-    printf("store          %s, %s%s%s%s\n", text(member(store, "name"), name, sizeof name),
+           SPAN_FMT(json_find(status, "inflight")), SPAN_FMT(json_find(status, "streams")),
+           SPAN_FMT(json_find(status, "client_connections")),
+           json_is_true(json_find(status, "draining")) ? "; draining" : "");
+    bool usable = json_is_true(json_find(store, "usable"));
+    printf("store          %s, %s%s%s%s\n", text(json_find(store, "name"), name, sizeof name),
            terminal_style(stdout, usable ? STYLE_GREEN : STYLE_RED),
            usable ? "usable" : "not usable ", terminal_style(stdout, STYLE_NONE),
-           text(member(store, "detail"), detail, sizeof detail));
+           text(json_find(store, "detail"), detail, sizeof detail));
     printf("providers\n");
-    struct span providers = member(status, "providers"), provider;
+    struct span providers = json_find(status, "providers"), provider;
     for (size_t cursor = 0; json_each(providers, &cursor, &provider);)
         print_provider(provider);
 }

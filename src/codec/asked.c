@@ -83,15 +83,9 @@ static const struct known *find_decoded(struct span key)
 }
 
 /* The `type` of an object, with its quotes. */
-static struct span type_of(struct span object)
-{
-    struct json_member m;
-    return json_get(object, "type", &m) ? json_value(object, &m) : SPAN_NONE;
-}
-
 static unsigned of_format(struct span format)
 {
-    struct span type = type_of(format);
+    struct span type = json_find(format, "type");
     if (span_eq(type, SPAN_LIT("\"json_object\"")))
         return CAN_WRITE_JSON;
     return span_eq(type, SPAN_LIT("\"json_schema\"")) ? CAN_FOLLOW_SCHEMAS : 0;
@@ -111,7 +105,7 @@ static unsigned of_output(struct span value)
 
 static unsigned of_choice(struct span value, enum json_kind kind)
 {
-    struct span word = kind == JSON_OBJECT ? type_of(value) : value;
+    struct span word = kind == JSON_OBJECT ? json_find(value, "type") : value;
     bool is_usual = span_eq(word, SPAN_LIT("\"auto\"")) || span_eq(word, SPAN_LIT("\"none\""));
     return is_usual ? 0 : CAN_CHOOSE_TOOLS;
 }
@@ -135,7 +129,7 @@ static unsigned of_value(enum member member, struct span value, enum json_kind k
     case OUTPUT:
         return of_output(value);
     case THINKING:
-        return span_eq(type_of(value), SPAN_LIT("\"disabled\"")) ? 0 : CAN_REASON;
+        return span_eq(json_find(value, "type"), SPAN_LIT("\"disabled\"")) ? 0 : CAN_REASON;
     case LOGPROBS:
         return kind == JSON_FALSE ? 0 : CAN_LOGPROBS;
     case TOP_LOGPROBS:

@@ -287,6 +287,34 @@ static int schema_master_keys(const struct option *o, struct buf *out)
 const struct option_type type_master_keys = {"secret, or list of secrets", NULL, read_master_keys,
                                              write_master_keys, schema_master_keys};
 
+/* ── things with names ───────────────────────────────────────────────────────────────────────── */
+
+/* A list of structs of that size, which begin with their names, as a map. */
+static int write_named(const struct writer *w, const struct option *o, const void *at, size_t size,
+                       int (*write_one)(const struct writer *w, const struct option *o,
+                                        const void *one))
+{
+    const uint8_t *list;
+    unsigned count;
+    memcpy(&list, at, sizeof(list));
+    memcpy(&count, (const uint8_t *)at - o->offset + o->count_offset, sizeof(count));
+    if (count == 0)
+        return 0;
+    int rc = buf_add_text(w->out, "{ ");
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        const char *name;
+        memcpy(&name, list + i * size, sizeof(name));
+        rc = buf_add_text(w->out, i == 0 ? "" : ", ");
+        if (rc == 0)
+            rc = write_scalar(w->out, name);
+        if (rc == 0)
+            rc = buf_add_text(w->out, ": ");
+        if (rc == 0)
+            rc = write_one(w, o, list + i * size);
+    }
+    return rc == 0 ? buf_add_text(w->out, " }") : rc;
+}
+
 /* ── credentials of callers' own ─────────────────────────────────────────────────────────────── */
 
 static void read_own_credentials(struct reader *r, const struct option *o, const struct node *n,
@@ -310,25 +338,14 @@ static void read_own_credentials(struct reader *r, const struct option *o, const
     memcpy((uint8_t *)at - o->offset + o->count_offset, &n->nentries, sizeof(unsigned));
 }
 
+static int write_own_credential(const struct writer *w, const struct option *o, const void *at)
+{
+    return write_secret(w, o, &((const struct byok_options *)at)->credential);
+}
+
 static int write_own_credentials(const struct writer *w, const struct option *o, const void *at)
 {
-    const struct byok_options *list;
-    unsigned count;
-    memcpy(&list, at, sizeof(list));
-    memcpy(&count, (const uint8_t *)at - o->offset + o->count_offset, sizeof(count));
-    if (count == 0)
-        return 0;
-    int rc = buf_add_text(w->out, "{ ");
-    for (unsigned i = 0; rc == 0 && i < count; i++) {
-        rc = buf_add_text(w->out, i == 0 ? "" : ", ");
-        if (rc == 0)
-            rc = write_scalar(w->out, list[i].provider_name);
-        if (rc == 0)
-            rc = buf_add_text(w->out, ": ");
-        if (rc == 0)
-            rc = write_secret(w, o, &list[i].credential);
-    }
-    return rc == 0 ? buf_add_text(w->out, " }") : rc;
+    return write_named(w, o, at, sizeof(struct byok_options), write_own_credential);
 }
 
 static int schema_own_credentials(const struct option *o, struct buf *out)
@@ -414,8 +431,10 @@ static bool sounds_secret(struct span name)
     return false;
 }
 
-static int write_header_value(const struct writer *w, const struct header_option *h)
+static int write_header_value(const struct writer *w, const struct option *o, const void *at)
 {
+    const struct header_option *h = at;
+    (void)o;
     const struct origin *from = origin_of(w->snap, &h->value);
     if (w->everything)
         return write_digest(w, span_text(h->value));
@@ -427,23 +446,7 @@ static int write_header_value(const struct writer *w, const struct header_option
 
 static int write_headers(const struct writer *w, const struct option *o, const void *at)
 {
-    const struct header_option *list;
-    unsigned count;
-    memcpy(&list, at, sizeof(list));
-    memcpy(&count, (const uint8_t *)at - o->offset + o->count_offset, sizeof(count));
-    if (count == 0)
-        return 0;
-    int rc = buf_add_text(w->out, "{ ");
-    for (unsigned i = 0; rc == 0 && i < count; i++) {
-        rc = buf_add_text(w->out, i == 0 ? "" : ", ");
-        if (rc == 0)
-            rc = write_scalar(w->out, list[i].name);
-        if (rc == 0)
-            rc = buf_add_text(w->out, ": ");
-        if (rc == 0)
-            rc = write_header_value(w, &list[i]);
-    }
-    return rc == 0 ? buf_add_text(w->out, " }") : rc;
+    return write_named(w, o, at, sizeof(struct header_option), write_header_value);
 }
 
 static int schema_headers(const struct option *o, struct buf *out)

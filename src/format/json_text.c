@@ -19,6 +19,12 @@ bool json_get(struct span text, const char *key, struct json_member *out)
     return found && status == JSON_DONE;
 }
 
+struct span json_find(struct span text, const char *key)
+{
+    struct json_member m;
+    return json_get(text, key, &m) ? json_value(text, &m) : SPAN_NONE;
+}
+
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';

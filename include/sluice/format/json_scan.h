@@ -73,6 +73,8 @@ bool json_scan_finish(struct json_scan *s);
 /* The member `key` of the object in `text` (a span that holds exactly one value, white space
  * around it allowed); the last one when it is repeated. False: not an object, invalid, absent. */
 bool json_get(struct span text, const char *key, struct json_member *out);
+/* Its value; SPAN_NONE when there is none. */
+struct span json_find(struct span text, const char *key);
 
 /* The span of a member's value in `text`. */
 static inline struct span json_value(struct span text, const struct json_member *m)
