@@ -152,10 +152,11 @@ static void put_endpoint(struct json_line *l, const struct plan_question *q,
     PUT_TEXT(l, "{\"model\":", t->model_id);
     PUT_WORD(l, ",\"endpoint\":", t->slug);
     PUT_TEXT(l, ",\"as\":", t->upstream_model);
-    if (q->has_own_key != NULL && q->has_own_key(q->arg, t))
+    if (q->has_own_key != NULL && q->has_own_key(q->arg, t)) {
         PUT(l, ",\"own\":true");
-    if (q->is_own_open != NULL && q->has_own_key(q->arg, t) && q->is_own_open(q->arg, t))
-        PUT(l, ",\"own_open\":true");
+        if (q->is_own_open != NULL && q->is_own_open(q->arg, t))
+            PUT(l, ",\"own_open\":true");
+    }
     if (c->seen != NULL)
         put_health(l, c->seen);
     if (c->dropped_by != FILTER_NONE)

@@ -13,4 +13,4 @@ FAULTS = SILENCE + FAILURES
 # Late, and no worse.
 SLOWNESS = ["pass", "pass", "delay 20 60", "delay 200 200", "drip 60000", "crumbs"]
 # In the middle of an answer, after so many bytes: each stream has brought some of its text by the first.
-BREAKS = [f"{way} {size}" for way in ("reset", "close", "stall", "garble") for size in (3000, 5000, 9000)]
+BREAKS = [f"{way} {size}" for way in ("reset", "close", "stall", "garble") for size in (150, 400, 900, 3000, 9000)]

@@ -5,6 +5,7 @@
 #ifndef SLUICE_BASE_RING_H
 #define SLUICE_BASE_RING_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,8 +38,10 @@ static inline void ring_add(struct ring *head, struct ring *link)
     head->prev = link;
 }
 
+/* From the one it is in. */
 static inline void ring_remove(struct ring *link)
 {
+    assert(link->prev != NULL && link->next != NULL);
     link->prev->next = link->next;
     link->next->prev = link->prev;
     link->prev = link->next = NULL;
