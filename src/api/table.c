@@ -14,6 +14,12 @@ static const struct exchange_kind count_tokens = {.api = API_COUNT_TOKENS, .labe
 static const struct exchange_kind responses = {.api = API_RESPONSES, .label = "responses"};
 static const struct exchange_kind embeddings = {.api = API_EMBEDDINGS, .label = "embeddings"};
 static const struct exchange_kind explain = {.api = API_CHAT, .label = "explain", .explains = true};
+static const struct exchange_kind tokens = {
+    .api = API_INFRAI, .label = "tokens", .estimates = ESTIMATES_TOKENS};
+static const struct exchange_kind cost = {
+    .api = API_INFRAI, .label = "cost", .estimates = ESTIMATES_COST};
+static const struct exchange_kind costs = {
+    .api = API_INFRAI, .label = "cost", .estimates = ESTIMATES_COSTS};
 static const struct exchange_kind images = {.api = API_IMAGES, .label = "images"};
 static const struct exchange_kind speech = {.api = API_SPEECH, .label = "speech"};
 static const struct exchange_kind transcriptions = {.api = API_TRANSCRIPTIONS,
@@ -53,6 +59,13 @@ static const struct row rows[] = {
     {METHOD_POST, "/v1/route/explain", SERVES_API, &explain, NULL,
      "Tells how a request would be routed, without asking anybody", "ExplainRequest",
      "Explanation"},
+    {METHOD_POST, "/v1/ai/tokens/count", SERVES_API, &tokens, NULL,
+     "Counts the tokens of a prompt, without asking anybody", "TokensRequest", "TokensAnswer"},
+    {METHOD_POST, "/v1/ai/cost/estimate", SERVES_API, &cost, NULL,
+     "Tells what a request would cost, without asking anybody", "CostRequest", "CostEstimate"},
+    {METHOD_POST, "/v1/ai/cost/compare", SERVES_API, &costs, NULL,
+     "Tells what a request would cost with each of several models", "CostsRequest",
+     "CostEstimates"},
     {METHOD_GET, "/v1/models", SERVES_API, &models, models_list,
      "Lists the models the key may call", NULL, "ModelList", .takes_pipeline = true},
     {METHOD_GET, "/v1/models/*/endpoints", SERVES_API, &models, models_endpoints,

@@ -54,6 +54,11 @@ static struct data_policy policy_of(const struct data_policy_options *endpoint,
     return p;
 }
 
+static const char *region_of(const struct endpoint_options *e, const struct provider_options *p)
+{
+    return e->data_policy.region != NULL ? e->data_policy.region : p->data_policy.region;
+}
+
 /* Of a slug that may be new; it lies in the arena. */
 static unsigned number_slug(struct catalog *c, struct span slug)
 {
@@ -127,6 +132,7 @@ static void add_targets(struct catalog *c, const struct model_options *m)
             .output = output_of(m),
             .quantization = e->quantization,
             .policy = policy_of(&e->data_policy, &p->data_policy),
+            .region = region_of(e, p),
             .enabled = e->enabled,
             .distillable = m->distillable,
             .facts = &e->facts,
@@ -296,6 +302,7 @@ static void resolve_pinned(const struct catalog *c, struct span name, struct res
         .input = UINT32_MAX,
         .output = UINT32_MAX,
         .policy = catalog_policy(p),
+        .region = p->data_policy.region,
         .enabled = true,
     };
     keep_prices(&out->made);

@@ -117,7 +117,7 @@ static int write_code(const struct fault *f, enum api_protocol api, struct buf *
 }
 
 /* `"message":…,"type":…,"param":…,"code":…,"reason":…` */
-static int write_members(const struct fault *f, enum api_protocol api, struct buf *out)
+int fault_write_members(const struct fault *f, enum api_protocol api, struct buf *out)
 {
     int rc = buf_addf(out, "\"message\":\"%s", too_long_words(f, api));
     if (rc == 0)
@@ -153,7 +153,7 @@ int fault_write_body(const struct fault *f, enum api_protocol api, const char *r
     int rc = buf_add_text(out, api_is_anthropics(api) ? "{\"type\":\"error\",\"error\":{"
                                                       : "{\"error\":{");
     if (rc == 0)
-        rc = write_members(f, api, out);
+        rc = fault_write_members(f, api, out);
     if (rc == 0 && nattempts > 0)
         rc = write_attempts(attempts, nattempts, out);
     if (rc == 0)
@@ -172,7 +172,7 @@ static int write_chat_end(const struct fault *f, enum api_protocol api, struct s
                       "data: {\"id\":\"gen-%.*s\",\"object\":\"%s\",\"choices\":[%s],\"error\":{",
                       SPAN_FMT(request_id), object, choice);
     if (rc == 0)
-        rc = write_members(f, api, out);
+        rc = fault_write_members(f, api, out);
     if (rc == 0)
         rc = buf_addf(out, "},\"request_id\":\"%.*s\"}\n\ndata: [DONE]\n\n", SPAN_FMT(request_id));
     return rc;
@@ -184,7 +184,7 @@ static int write_error_event(const struct fault *f, enum api_protocol api, struc
 {
     int rc = buf_add_text(out, "event: error\ndata: {\"type\":\"error\",\"error\":{");
     if (rc == 0)
-        rc = write_members(f, api, out);
+        rc = fault_write_members(f, api, out);
     if (rc == 0)
         rc = buf_add_text(out, "}");
     if (rc == 0 && request_id.len > 0)

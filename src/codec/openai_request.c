@@ -16,17 +16,10 @@ _Static_assert(OPENAI_NOTED_MAX + ASKED_EDITS_MAX * OPENAI_PARAMETERS_MAX + 8 <=
 
 /* What a request of each API is about. */
 static const char *const subjects[] = {
-    [API_CHAT] = "messages",
-    [API_COMPLETIONS] = "prompt",
-    [API_EMBEDDINGS] = "input",
-    [API_MESSAGES] = "messages",
-    [API_COUNT_TOKENS] = "messages",
-    [API_RESPONSES] = "input",
-    [API_IMAGES] = "prompt",
-    [API_SPEECH] = "input",
-    [API_TRANSCRIPTIONS] = "file",
-    [API_TRANSLATIONS] = "file",
-    [API_OTHER] = "",
+    [API_CHAT] = "messages",       [API_COMPLETIONS] = "prompt",    [API_EMBEDDINGS] = "input",
+    [API_MESSAGES] = "messages",   [API_COUNT_TOKENS] = "messages", [API_RESPONSES] = "input",
+    [API_INFRAI] = "messages",     [API_IMAGES] = "prompt",         [API_SPEECH] = "input",
+    [API_TRANSCRIPTIONS] = "file", [API_TRANSLATIONS] = "file",     [API_OTHER] = "",
 };
 
 static bool reject(struct fault *why, const char *param, const char *message)
@@ -227,6 +220,12 @@ static bool is_generation(enum api_protocol api)
     return api != API_EMBEDDINGS && api != API_OTHER && !api_is_media(api);
 }
 
+/* Are its messages a list? */
+static bool is_conversation(enum api_protocol api)
+{
+    return api == API_CHAT || api == API_INFRAI || api_is_anthropics(api);
+}
+
 static bool read_member(struct openai_request *r, struct span body, const struct json_member *m,
                         enum api_protocol api, struct arena *a, struct fault *why)
 {
@@ -265,7 +264,9 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         r->has_subject = true;
     if (api == API_EMBEDDINGS && !read_of_embeddings(r, key, value, m->kind, a, why))
         return false;
-    if (json_key_is(key, "messages") && (api == API_CHAT || api_is_anthropics(api))) {
+    if (json_key_is(key, "messages") && api == API_INFRAI && m->kind == JSON_STRING)
+        return value.len > 2 || reject(why, "messages", "\"messages\" must not be empty");
+    if (json_key_is(key, "messages") && is_conversation(api)) {
         if (m->kind != JSON_ARRAY)
             return reject(why, "messages", "\"messages\" must be an array");
         if (!json_array_is_filled(value))
@@ -351,6 +352,17 @@ bool openai_request_read_for(struct span model, struct span body, enum api_proto
         return false;
     out->lacks_model = out->named.at == NULL;
     out->model = model;
+    return true;
+}
+
+bool openai_request_read_open(struct span body, enum api_protocol api, struct arena *a,
+                              struct openai_request *out, struct fault *why)
+{
+    if (!read_members(body, api, a, out, why))
+        return false;
+    out->lacks_model = out->named.at == NULL;
+    out->takes_default = out->lacks_model && !names_models_otherwise(out);
+    out->model = out->lacks_model ? SPAN_LIT("") : out->named;
     return true;
 }
 

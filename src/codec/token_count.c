@@ -1,6 +1,7 @@
 #include "sluice/codec/token_count.h"
 
 #include "sluice/format/json_out.h"
+#include "sluice/format/json_scan.h"
 
 enum {
     AROUND_MESSAGE = 3, /* and its role, one token in every vocabulary */
@@ -47,6 +48,17 @@ static void estimate(struct counting *c, uint64_t tokens)
     c->n.is_exact = false;
 }
 
+/* Ends what a cache is asked to keep: the last one counts. */
+static void note_cache(struct counting *c, struct span control)
+{
+    struct json_member m;
+    if (control.len == 0)
+        return;
+    struct span ttl = json_get(control, "ttl", &m) ? json_value(control, &m) : SPAN_NONE;
+    c->n.cacheable = c->n.tokens;
+    c->n.keeps_an_hour = span_eq(ttl, SPAN_LIT("\"1h\"")) || span_eq(ttl, SPAN_LIT("3600"));
+}
+
 static void count_part(struct counting *c, const struct turn_part *p)
 {
     switch (p->kind) {
@@ -78,6 +90,7 @@ static void count_parts(struct counting *c, const struct turn_part *p)
         count_part(c, p);
         for (const struct turn_part *i = p->inside; i != NULL; i = i->next)
             count_part(c, i);
+        note_cache(c, p->cache_control);
     }
 }
 
@@ -97,15 +110,16 @@ static void count_tool(struct counting *c, const struct turn_tool *t)
     count_text(c, t->name);
     count_text(c, t->description);
     count_text(c, t->schema);
+    note_cache(c, t->cache_control);
 }
 
 struct token_count token_count(const struct turn_request *r, const struct tokenizer *t)
 {
     struct counting c = {.t = t, .n = {.tokens = BEFORE_ANSWER, .is_exact = t != NULL}};
-    for (const struct turn_message *m = r->messages; m != NULL; m = m->next)
-        count_message(&c, m);
     for (const struct turn_tool *tool = r->tools; tool != NULL; tool = tool->next)
         count_tool(&c, tool);
+    for (const struct turn_message *m = r->messages; m != NULL; m = m->next)
+        count_message(&c, m);
     buf_fini(&c.plain);
     return c.n;
 }

@@ -423,6 +423,10 @@ static const struct option price_rows[] = {
     PRICE(cache_write, 3, "Prompt tokens written to it."),
     PRICE(cache_write_1h, 4, "Prompt tokens written to be kept for an hour."),
     PRICE(reasoning, 5, "Reasoning tokens, where they cost other than output."),
+    {"long_context", &type_bool, MEMBER(struct price_options, long_context), .fallback = "false",
+     .doc =
+         "`true`: with more than 200,000 prompt tokens, all that is read costs twice as much and "
+         "what is written one and a half times."},
 };
 static const struct object price_object = {
     "models.ID.endpoints[].price",

@@ -1,3 +1,4 @@
+#include "estimating.h"
 #include "exchange_priv.h"
 #include "explaining.h"
 #include "journal.h"
@@ -8,6 +9,7 @@
 #include "sluice/admit/scope.h"
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
+#include "sluice/catalog/facts.h"
 #include "sluice/format/multipart.h"
 #include "sluice/net/offload.h"
 #include "sluice/route/question.h"
@@ -380,13 +382,20 @@ void exchange_attempt_next(struct exchange *x)
     attempt_start(x->attempt, x, &x->plan.attempts[x->nattempts - 1]);
 }
 
-static void on_counted(struct exchange *x, struct token_count n, const struct fault *why)
+static enum vocabulary_name vocabulary_of(const struct exchange *x)
+{
+    return facts_vocabulary(x->plan.attempts[0].target);
+}
+
+static void on_counted(struct exchange *x, const struct token_count *counts,
+                       const struct fault *why)
 {
     char answer[96];
     if (why != NULL) {
         exchange_fail(x, why);
         return;
     }
+    struct token_count n = counts[vocabulary_of(x)];
     int len = snprintf(answer, sizeof answer, "{\"input_tokens\":%llu%s}",
                        (unsigned long long)n.tokens, n.is_exact ? "" : ",\"estimated\":true");
     exchange_reply(x, 200, "application/json", span_of(answer, (size_t)len));
@@ -394,7 +403,7 @@ static void on_counted(struct exchange *x, struct token_count n, const struct fa
 
 void exchange_count_here(struct exchange *x)
 {
-    reading_of_tokens(x, on_counted);
+    reading_of_tokens(x, 1u << vocabulary_of(x), on_counted);
 }
 
 const char *exchange_look_at(const struct exchange *x, const struct target *t,
@@ -559,11 +568,29 @@ static bool make_plan(struct exchange *x)
     return made;
 }
 
+bool exchange_plan(struct exchange *x, bool fits_any, struct plan *out, struct fault *why)
+{
+    struct preferences preferences;
+    struct plan_question q;
+    struct looking looking = {.x = x};
+    if (!make_question(x, &looking, &preferences, &q, why))
+        return false;
+    if (fits_any) {
+        q.used = q.shown = 0;
+        q.prompt_tokens = q.max_tokens = 0;
+    }
+    return plan_make(&q, &x->arena, &x->sending, out, why);
+}
+
 static void route(struct exchange *x)
 {
     struct dialect dialect;
     become(x, EXCHANGE_ATTEMPTING);
     keep_own_keys(x);
+    if (x->kind->estimates != ESTIMATES_NOTHING) {
+        estimating_start(x);
+        return;
+    }
     if (x->trial != NULL)
         plan_trial(x);
     else if (!make_plan(x))
@@ -621,7 +648,7 @@ static void admit(struct exchange *x)
     struct admit_query q = {.now_unix_ms = x->opened_unix_ms};
     become(x, EXCHANGE_ADMITTING);
     (void)sticky_ask(x, route_when_ready);
-    if (x->key == NULL || x->kind->explains) {
+    if (x->key == NULL || x->kind->explains || x->kind->estimates != ESTIMATES_NOTHING) {
         x->may_route = true;
         route_when_ready(x);
         return;

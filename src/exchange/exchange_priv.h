@@ -14,6 +14,7 @@
 #include "translation.h"
 
 #include "sluice/codec/conversation_id.h"
+#include "sluice/codec/estimate_request.h"
 #include "sluice/codec/openai_request.h"
 #include "sluice/codec/openai_stream.h"
 #include "sluice/exchange/exchange.h"
@@ -211,6 +212,8 @@ struct exchange {
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
     bool wants_reasons; /* the answer's head says why it came from where it did */
     bool may_hedge;
+    struct estimate_request *estimate; /* in `sending`; NULL: nothing is to be estimated */
+    struct estimating *estimating;     /* arena; likewise */
     uint64_t prompt_tokens; /* as a request to explain says; 0: as many as it looks like */
     bool holds_proofs;      /* of reasoning, in our wrapping: nobody else can read them */
     unsigned shown;         /* enum modality: what its messages hold, where any endpoint minds */
@@ -250,6 +253,9 @@ struct exchange {
     uint8_t arena_bytes[EXCHANGE_ARENA_BYTES];
 };
 
+/* A plan for x->request as it stands, which nobody is going to follow. `fits_any`: whoever knows the model
+ * will do, however long the prompt is and whatever it asks for. */
+bool exchange_plan(struct exchange *x, bool fits_any, struct plan *out, struct fault *why);
 /* An estimate of a prompt's tokens, which says that it is one: the provider has no counter. */
 void exchange_count_here(struct exchange *x);
 /* The next of the plan. */

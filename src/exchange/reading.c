@@ -2,8 +2,8 @@
 
 #include "exchange_priv.h"
 
-#include "sluice/catalog/facts.h"
 #include "sluice/codec/form_request.h"
+#include "sluice/codec/infrai_turn.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
 #include "sluice/net/offload.h"
@@ -30,9 +30,11 @@ struct question {
     uint64_t prompt_tokens; /* as such a body says; 0: it does not */
     struct span session;    /* as the head names it */
     struct conversation_id conversation;
-    unsigned shown;                  /* enum modality */
-    enum vocabulary_name vocabulary; /* of the model whose tokens are counted */
-    struct token_count tokens;
+    unsigned shown; /* enum modality */
+    enum estimates estimates;
+    struct estimate_request estimate;
+    unsigned vocabularies; /* bits 1 << enum vocabulary_name */
+    struct token_count counts[VOCABULARIES];
     bool is_good;
     struct fault why;
 };
@@ -42,7 +44,7 @@ struct reading {
     struct question q;
     void (*ask)(struct question *q);
     void (*read)(struct exchange *x, const struct fault *why);
-    void (*counted)(struct exchange *x, struct token_count n, const struct fault *why);
+    void (*counted)(struct exchange *x, const struct token_count *counts, const struct fault *why);
     struct openai_request request;
     struct arena arena;
     struct offload *job; /* while it is on another thread */
@@ -116,8 +118,26 @@ static bool read_explained(struct question *q)
     return true;
 }
 
+/* A request that others are about to get, perhaps: it may leave out who. What is compared is no list to fall
+ * back on. */
+static bool read_estimated(struct question *q)
+{
+    bool is_read = q->fixed_model.len > 0
+                       ? read_request(q)
+                       : openai_request_read_open(q->body, q->api, q->arena, q->request, &q->why);
+    if (!is_read || !openai_request_is_complete(q->request, q->api, &q->why))
+        return false;
+    if (q->estimates == ESTIMATES_TOKENS)
+        return true;
+    if (q->estimates == ESTIMATES_COSTS)
+        q->request->models = SPAN_NONE;
+    return estimate_request_read(q->body, q->estimates == ESTIMATES_COSTS, &q->estimate, &q->why);
+}
+
 static bool read_all(struct question *q)
 {
+    if (q->estimates != ESTIMATES_NOTHING)
+        return read_estimated(q);
     if (q->explains)
         return read_explained(q) && read_request(q);
     return read_request(q) && openai_request_is_complete(q->request, q->api, &q->why);
@@ -145,9 +165,13 @@ static void ask_for_request(struct question *q)
 static void ask_for_tokens(struct question *q)
 {
     struct turn_request turn;
-    q->is_good = messages_turn_read(q->body, &q->translation, q->arena, &turn, &q->why);
-    if (q->is_good)
-        q->tokens = token_count(&turn, tokenizer_for(q->vocabulary));
+    q->is_good = q->api == API_INFRAI
+                     ? infrai_turn_read(q->body, &q->translation, q->arena, &turn, &q->why)
+                     : messages_turn_read(q->body, &q->translation, q->arena, &turn, &q->why);
+    for (unsigned v = 0; q->is_good && v < VOCABULARIES; v++) {
+        if (q->vocabularies & 1u << v)
+            q->counts[v] = token_count(&turn, tokenizer_for((enum vocabulary_name)v));
+    }
 }
 
 /* --- on the loop ------------------------------------------------------------------------------------ */
@@ -169,6 +193,10 @@ static void note_request(struct exchange *x, const struct question *q)
     x->prompt_tokens = q->prompt_tokens;
     if (q->wants_conversation)
         x->conversation = q->conversation;
+    if (q->estimates != ESTIMATES_NOTHING) {
+        x->estimate = ARENA_NEW(&x->sending, struct estimate_request);
+        *x->estimate = q->estimate;
+    }
 }
 
 static void reading_free(void *arg)
@@ -192,7 +220,7 @@ static void on_asked(void *arg)
     if (r->read != NULL)
         r->read(x, why);
     else
-        r->counted(x, r->q.tokens, why);
+        r->counted(x, r->q.counts, why);
     reading_free(r);
 }
 
@@ -208,7 +236,9 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->arena = a;
     q->request = NULL;
     q->holds_proofs = q->holds_urls = q->is_good = false;
-    q->vocabulary = x->plan.n > 0 ? facts_vocabulary(x->plan.attempts[0].target) : VOCABULARY_NONE;
+    q->vocabularies = 0;
+    q->estimates = x->kind->estimates;
+    q->estimate = (struct estimate_request){.says_output = false};
     q->shown = 0;
     q->wants_shown = catalog_describes_input(x->deployment->catalog);
     q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&
@@ -231,7 +261,8 @@ static void ask_elsewhere(void *arg)
 }
 
 /* The exchange's own memory may go while the thread still reads: all that is needed comes along. */
-static struct reading *reading_start(struct exchange *x, void (*ask)(struct question *q))
+static struct reading *reading_start(struct exchange *x, void (*ask)(struct question *q),
+                                     unsigned vocabularies)
 {
     struct reading *r = xcalloc(1, sizeof *r);
     arena_init(&r->arena, NULL, ARENA_BLOCK);
@@ -239,6 +270,7 @@ static struct reading *reading_start(struct exchange *x, void (*ask)(struct ques
     r->ask = ask;
     question_init(&r->q, x, &r->arena);
     r->q.request = &r->request;
+    r->q.vocabularies = vocabularies;
     r->q.fixed_model = arena_keep(&r->arena, x->fixed_model);
     r->q.boundary = arena_keep(&r->arena, x->boundary);
     r->q.session = arena_keep(&r->arena, x->session);
@@ -252,7 +284,7 @@ void reading_of_request(struct exchange *x,
                         void (*then)(struct exchange *x, const struct fault *why))
 {
     if (!is_small(x)) {
-        reading_start(x, ask_for_request)->read = then;
+        reading_start(x, ask_for_request, 0)->read = then;
         return;
     }
     struct question q;
@@ -265,10 +297,11 @@ void reading_of_request(struct exchange *x,
 }
 
 /* On another thread whatever its size: a vocabulary may have to be unpacked first. */
-void reading_of_tokens(struct exchange *x, void (*then)(struct exchange *x, struct token_count n,
-                                                        const struct fault *why))
+void reading_of_tokens(struct exchange *x, unsigned vocabularies,
+                       void (*then)(struct exchange *x, const struct token_count *counts,
+                                    const struct fault *why))
 {
-    reading_start(x, ask_for_tokens)->counted = then;
+    reading_start(x, ask_for_tokens, vocabularies)->counted = then;
 }
 
 void reading_end(struct reading *r)

@@ -17,9 +17,11 @@ struct reading;
 void reading_of_request(struct exchange *x,
                         void (*then)(struct exchange *x, const struct fault *why));
 
-/* How many tokens the conversation in x->body has for the model that is asked first (token_count.h). */
-void reading_of_tokens(struct exchange *x, void (*then)(struct exchange *x, struct token_count n,
-                                                        const struct fault *why));
+/* How many tokens the conversation in x->body has (token_count.h), for each of these vocabularies: bits
+ * 1 << enum vocabulary_name. `then` gets one count for each vocabulary there is, good until it returns. */
+void reading_of_tokens(struct exchange *x, unsigned vocabularies,
+                       void (*then)(struct exchange *x, const struct token_count *counts,
+                                    const struct fault *why));
 
 /* Ends it, wherever it is; NULL is fine. */
 void reading_end(struct reading *r);

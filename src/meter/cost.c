@@ -5,12 +5,34 @@ enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2, KNOWN_READ = 4, KNOWN_WRITE = 8, KNOWN
 
 /* Usage is bounded to 1e9 tokens a count and prices to what fits a decimal of USD per million; the
  * product may still pass 64 bits for absurd prices, and then saturates so that no sum wraps. */
+static const uint64_t most_pd = UINT64_MAX / 8;
+
 static uint64_t times(uint64_t tokens, uint64_t pd_per_token)
 {
-    const uint64_t most = UINT64_MAX / 8;
     uint64_t product;
-    return __builtin_mul_overflow(tokens, pd_per_token, &product) || product > most ? most
-                                                                                    : product;
+    return __builtin_mul_overflow(tokens, pd_per_token, &product) || product > most_pd ? most_pd
+                                                                                       : product;
+}
+
+/* Of an amount that `times` made. */
+static uint64_t in_halves(uint64_t pd, unsigned halves)
+{
+    uint64_t product = pd * halves / 2;
+    return product > most_pd ? most_pd : product;
+}
+
+bool cost_is_long_context(const struct usage *u, const struct price_options *price)
+{
+    return price->long_context && u->prompt > COST_LONG_CONTEXT;
+}
+
+static void charge_long_context(struct cost *c)
+{
+    c->prompt_pd = in_halves(c->prompt_pd, COST_LONG_INPUT_HALVES);
+    c->cache_read_pd = in_halves(c->cache_read_pd, COST_LONG_INPUT_HALVES);
+    c->cache_write_pd = in_halves(c->cache_write_pd, COST_LONG_INPUT_HALVES);
+    c->completion_pd = in_halves(c->completion_pd, COST_LONG_OUTPUT_HALVES);
+    c->reasoning_pd = in_halves(c->reasoning_pd, COST_LONG_OUTPUT_HALVES);
 }
 
 struct cost cost_of(const struct usage *u, const struct price_options *price)
@@ -29,6 +51,8 @@ struct cost cost_of(const struct usage *u, const struct price_options *price)
     c.cache_write_pd = times(u->cache_write, write);
     c.completion_pd = times(u->completion - reasoning, price->output);
     c.reasoning_pd = reasoning_apart ? times(reasoning, price->reasoning) : 0;
+    if (cost_is_long_context(u, price))
+        charge_long_context(&c);
     c.total_pd = c.prompt_pd + c.cache_read_pd + c.cache_write_pd + c.completion_pd +
                  c.reasoning_pd;
     return c;
@@ -41,6 +65,11 @@ struct cost cost_of_own(const struct usage *u, const struct price_options *price
     c.byok_pd = c.total_pd;
     c.total_pd = 0;
     return c;
+}
+
+uint64_t cost_batch_discount(const struct cost *c)
+{
+    return c->total_pd / 2;
 }
 
 int cost_write_usd(uint64_t pd, struct buf *out)

@@ -17,8 +17,12 @@ bool question_read(const struct snapshot *s, const struct openai_request *r, uin
     uint64_t most = r->asked.max_tokens;
     if (!preferences_read(r->provider, r->models, a, p, why))
         return false;
-    if (r->model.len == 0 && !family_choose(s, p, why))
+    p->has_task = p->has_task || r->takes_default; /* the first one: general */
+    if (r->model.len == 0 && !family_choose(s, p, why)) {
+        if (r->takes_default) /* "model" is missing rather than wrong */
+            why->kind = FAULT_INVALID_REQUEST;
         return false;
+    }
     q->model = r->model;
     q->preferences = p;
     q->used = r->asked.params;

@@ -109,6 +109,43 @@ static void the_bill_is_that_of_the_contract(void **state)
     }
 }
 
+/* Contract 2.5: P = 200 000 exactly is standard; beyond it all of the request is dearer. */
+static void long_prompts_cost_more_where_the_price_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t prompt;
+        bool is_flagged;
+        uint64_t input_times, output_halves;
+    } rows[] = {{200000, true, 1, 2}, {200001, true, 2, 3}, {200001, false, 1, 2}, {1, true, 1, 2}};
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct usage u = {.prompt = rows[i].prompt, .cached = 1, .completion = 7, .reasoning = 2};
+        struct price_options p = {.input = 3,
+                                  .output = 10,
+                                  .cache_read = 1,
+                                  .reasoning = 4,
+                                  .known = INPUT | OUTPUT | READ | REASONING,
+                                  .long_context = rows[i].is_flagged};
+        struct cost c = cost_of(&u, &p);
+        assert_row(i, c.prompt_pd == (rows[i].prompt - 1) * 3 * rows[i].input_times);
+        assert_row(i, c.cache_read_pd == rows[i].input_times);
+        assert_row(i, c.completion_pd == 50 * rows[i].output_halves / 2);
+        assert_row(i, c.reasoning_pd == 8 * rows[i].output_halves / 2);
+        assert_row(i,
+                   c.total_pd == c.prompt_pd + c.cache_read_pd + c.completion_pd + c.reasoning_pd);
+        assert_row(i, cost_is_long_context(&u, &p) == (rows[i].input_times == 2));
+    }
+}
+
+static void batches_cost_half(void **state)
+{
+    (void)state;
+    struct cost c = {.total_pd = 234950000, .known = true};
+    assert_int_equal(cost_batch_discount(&c), 117475000);
+    c.total_pd = 1;
+    assert_int_equal(cost_batch_discount(&c), 0);
+}
+
 static void absurd_amounts_saturate_and_never_wrap(void **state)
 {
     (void)state;
@@ -125,7 +162,8 @@ static void absurd_amounts_saturate_and_never_wrap(void **state)
                                       .cache_read = p,
                                       .cache_write = p,
                                       .reasoning = p,
-                                      .known = 63};
+                                      .known = 63,
+                                      .long_context = i % 2 == 0};
         struct cost c = cost_of(&u, &price);
         assert_row(i, c.total_pd >= c.prompt_pd && c.total_pd >= c.completion_pd);
         assert_row(i, c.total_pd >= c.completion_pd / 2 + c.prompt_pd / 2 + c.reasoning_pd / 2);
@@ -184,6 +222,8 @@ int main(void)
         cmocka_unit_test(amounts_are_exact_decimals),
         cmocka_unit_test(an_endpoint_without_a_price_costs_nothing_and_says_so),
         cmocka_unit_test(the_bill_is_that_of_the_contract),
+        cmocka_unit_test(long_prompts_cost_more_where_the_price_says_so),
+        cmocka_unit_test(batches_cost_half),
         cmocka_unit_test(absurd_amounts_saturate_and_never_wrap),
         cmocka_unit_test(every_part_of_the_bill_is_always_written),
     };

@@ -34,6 +34,7 @@ struct target {
     struct span model_id;              /* canonical: "openai/gpt-5-mini" */
     struct span upstream_model;        /* what the provider calls it */
     const struct fact_options *facts;  /* of the endpoint, NULL: none */
+    const char *region;                /* where prompts are processed; NULL: nobody said */
     unsigned known_facts;              /* facts.h, looked up once */
     uint64_t known_max_output;         /* 0: neither was looked up */
 };

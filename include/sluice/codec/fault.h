@@ -15,6 +15,7 @@ enum api_protocol {
     API_MESSAGES,
     API_COUNT_TOKENS, /* of a Messages request */
     API_RESPONSES,
+    API_INFRAI, /* infrai's: Chat's words, but a text may stand for the messages (contract 2.16) */
     API_IMAGES,
     API_SPEECH,
     API_TRANSCRIPTIONS, /* of sound into text, like the next: these two come as forms */
@@ -102,6 +103,10 @@ struct fault_place {
     uint64_t sequence; /* number of the last event */
     struct span begun; /* the object of response.created as it was sent; empty: unknown */
 };
+
+/* What stands for the error inside of it, where several answers come in one: the object's members. */
+int fault_write_members(const struct fault *f, enum api_protocol api, struct buf *out)
+    __attribute__((warn_unused_result));
 
 /* What ends a stream after its first byte: the in-band error and the protocol's terminator.
  * `request_id` may be empty on Messages, `place` anywhere but on Responses. */

@@ -39,15 +39,16 @@ struct openai_request {
     struct span model; /* who is asked */
     struct span named; /* by the body, decoded: in it when it has no escapes, else in the arena */
     bool stream;
-    bool wants_usage;  /* the client asked for the usage chunk itself */
-    bool wants_cost;   /* usage: {include: true} */
-    bool wants_base64; /* embeddings: vectors as base64 rather than numbers */
-    bool lacks_model;  /* the path names it, or `models` does; the body has none */
-    bool wants_text;   /* transcriptions: the answer is to be no JSON */
-    bool wants_task;   /* images: an answer later, which a path that fixes the model has not */
-    bool has_subject;  /* what the request is about is there: messages, prompt or input */
-    bool has_options;  /* stream_options is there */
-    bool needs_asking; /* a stream of this API says its usage only when it is asked to */
+    bool wants_usage;   /* the client asked for the usage chunk itself */
+    bool wants_cost;    /* usage: {include: true} */
+    bool wants_base64;  /* embeddings: vectors as base64 rather than numbers */
+    bool lacks_model;   /* the path names it, or `models` does; the body has none */
+    bool takes_default; /* nobody says which model: the configuration's for any task */
+    bool wants_text;    /* transcriptions: the answer is to be no JSON */
+    bool wants_task;    /* images: an answer later, which a path that fixes the model has not */
+    bool has_subject;   /* what the request is about is there: messages, prompt or input */
+    bool has_options;   /* stream_options is there */
+    bool needs_asking;  /* a stream of this API says its usage only when it is asked to */
     bool is_kept;   /* Responses: by the provider, for nobody said otherwise (store, background) */
     bool has_store; /* store is there, null perhaps */
     bool has_include; /* include is there, null perhaps */
@@ -75,6 +76,10 @@ bool openai_request_read(struct span body, enum api_protocol api, struct arena *
  * it may name the one it does is not looked into. `model` outlives `out`. */
 bool openai_request_read_for(struct span model, struct span body, enum api_protocol api,
                              struct arena *a, struct openai_request *out, struct fault *why);
+
+/* The same for a request that need not name one: it takes the configuration's choice. */
+bool openai_request_read_open(struct span body, enum api_protocol api, struct arena *a,
+                              struct openai_request *out, struct fault *why);
 
 /* The member of that name which is the gateway's own and no provider's; NULL when it is none. */
 const char *openai_request_own_member(struct span raw_key);

@@ -16,6 +16,10 @@
 struct token_count {
     uint64_t tokens;
     bool is_exact;
+    /* Those up to the last part or tool with cache_control, in the order of a cached prefix: tools, then
+     * messages (contract 2.7). Kept for an hour, if that one says so. */
+    uint64_t cacheable;
+    bool keeps_an_hour;
 };
 
 /* `t`: of the model, NULL where there is none. A large prompt is not for the loop. */

@@ -145,6 +145,7 @@ struct price_options {
     /* pico-dollars per token; `known` has bit (1 << i) for every member that was given */
     uint64_t input, output, cache_read, cache_write, cache_write_1h, reasoning;
     unsigned known;
+    bool long_context; /* dearer for long prompts (cost.h) */
 };
 
 struct endpoint_options {

@@ -15,11 +15,20 @@
 
 struct exchange;
 
+/* What the gateway works out about a request instead of having it answered (contract 2.18). */
+enum estimates {
+    ESTIMATES_NOTHING,
+    ESTIMATES_TOKENS,
+    ESTIMATES_COST,
+    ESTIMATES_COSTS, /* of several models */
+};
+
 struct exchange_kind {
     enum api_protocol api;
     const char *label; /* in metrics and log: "chat" */
     /* Told how a request would be routed, asking nobody: the body says of which API it is. */
     bool explains;
+    enum estimates estimates;
     /* The gateway answers by itself: called by exchange_run with the body, which is borrowed until it
      * returns. NULL: providers answer. */
     void (*take)(struct exchange *x, struct span body);

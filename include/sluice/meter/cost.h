@@ -17,9 +17,16 @@ struct cost {
     bool known; /* the endpoint has a price */
 };
 
+/* From this many prompt tokens up, all of a request is dearer where the price says so; this many exactly
+ * are not long yet. In halves: twice for what is read, one and a half times for what is written. */
+enum { COST_LONG_CONTEXT = 200000, COST_LONG_INPUT_HALVES = 4, COST_LONG_OUTPUT_HALVES = 3 };
+bool cost_is_long_context(const struct usage *u, const struct price_options *price);
+
 struct cost cost_of(const struct usage *u, const struct price_options *price);
 /* The same on a credential of the caller's own (contract 2.3). */
 struct cost cost_of_own(const struct usage *u, const struct price_options *price);
+/* What a batch costs less (contract 2.20): half of all. */
+uint64_t cost_batch_discount(const struct cost *c);
 
 /* A dollar amount as an exact JSON number: "0.00023495", "0". */
 int cost_write_usd(uint64_t pd, struct buf *out) __attribute__((warn_unused_result));
