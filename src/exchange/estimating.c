@@ -128,7 +128,7 @@ static void plan_named(struct exchange *x, struct estimated *m)
         note_problem(x, m, &why);
     else
         plan_one(x, m);
-    if (m->why != NULL)
+    if (m->why != NULL && m->why->param != NULL && strcmp(m->why->param, "model") == 0)
         m->why->param = "models";
 }
 
@@ -321,10 +321,22 @@ static void on_counted(struct exchange *x, const struct token_count *counts,
     answer(x, e);
 }
 
+/* What all of them have in common is no problem of one of them. */
+static bool check_preferences(struct exchange *x, struct fault *why)
+{
+    struct preferences unused;
+    return preferences_read(x->request->provider, SPAN_NONE, &x->sending, &unused, why);
+}
+
 void estimating_start(struct exchange *x)
 {
     struct estimating *e = ARENA_NEW(&x->arena, struct estimating);
+    struct fault why;
     x->estimating = e;
+    if (!check_preferences(x, &why)) {
+        exchange_fail(x, &why);
+        return;
+    }
     set_models(x, e);
     unsigned vocabularies = plan_all(x, e);
     if (x->kind->estimates != ESTIMATES_COSTS && e->at[0].why != NULL)

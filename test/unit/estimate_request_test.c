@@ -34,17 +34,18 @@ static void as_many_models_as_allowed_and_no_more(void **state)
 {
     (void)state;
     for (unsigned n = ESTIMATE_MODELS_MAX; n <= ESTIMATE_MODELS_MAX + 1; n++) {
-        char body[1024] = "{\"models\":[\"m\"";
+        struct buf body = {0};
         struct estimate_request r;
         struct fault why;
-        for (unsigned i = 1; i < n; i++)
-            strcat(body, ",\"m\"");
-        strcat(body, "]}");
-        assert_int_equal(estimate_request_read(span_text(body), true, &r, &why),
+        for (unsigned i = 0; i < n; i++)
+            assert_int_equal(buf_add_text(&body, i == 0 ? "{\"models\":[\"m\"" : ",\"m\""), 0);
+        assert_int_equal(buf_add_text(&body, "]}"), 0);
+        assert_int_equal(estimate_request_read(buf_span(&body), true, &r, &why),
                          n == ESTIMATE_MODELS_MAX);
         assert_true(n > ESTIMATE_MODELS_MAX || r.nmodels == n);
-        assert_true(estimate_request_read(span_text(body), false, &r, &why)); /* not its business */
+        assert_true(estimate_request_read(buf_span(&body), false, &r, &why)); /* not its business */
         assert_int_equal(r.nmodels, 0);
+        buf_fini(&body);
     }
 }
 

@@ -59,6 +59,16 @@ def test_what_nobody_says_is_an_estimate_and_says_so(gateway, model, more):
     assert answer["estimated"] is True and answer["input_tokens"] > AROUND
 
 
+@pytest.mark.parametrize("model", list(MODELS))
+def test_both_rows_that_count_say_the_same(gateway, model):
+    """/v1/ai/tokens/count, and Anthropic's where the provider has no counter."""
+    body = {"model": model, "messages": [{"role": "user", "content": "\u4f60\u597d \"x\" \n" * 50}]}
+    answer = gateway.ask(raw.request_bytes("POST", "/v1/ai/tokens/count", json.dumps(body).encode()))
+    plain = count(gateway, model, body["messages"][0]["content"])
+    assert answer.json["prompt_tokens"] == plain["input_tokens"]
+    assert answer.json["exact"] is ("estimated" not in plain)
+
+
 def test_large_prompts_are_counted_while_others_are_served(gateway):
     answer = count(gateway, "gpt-4o-mini", "the quick brown fox " * 100_000)
     assert answer == {"input_tokens": 400_000 + AROUND + 1}
