@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import raw
 from gateway import CANARY, Gateway
 from test_openapi import check
+from upstream import until
 
 USD = Decimal("0.000001")  # of a price for a million: of one token
 AROUND = 3 + 3 + 1         # before the answer, before a message, its role
@@ -134,6 +136,17 @@ def test_longer_than_the_model_reads_is_counted_all_the_same(gateway):
 def test_large_prompts_are_counted_on_the_side(gateway):
     got = count(gateway, "the quick brown fox " * 50_000, model="gpt-4o-mini")
     assert got["prompt_tokens"] == 200_000 + AROUND + 1 and got["exact"] is True
+
+
+def test_client_may_leave_while_its_prompt_is_counted(gateway):
+    body = json.dumps({"model": "gpt-4o-mini", "messages": "the quick brown fox " * 100_000}).encode()
+    before = len(gateway.records())
+    for _ in range(3):
+        with socket.create_connection(gateway.address) as s:
+            s.sendall(raw.request_bytes("POST", "/v1/ai/cost/compare", body))
+    until(lambda: len(gateway.records()) >= before + 3, timeout=20)
+    assert {r["status"] for r in gateway.records()[-3:]} <= {200, 499}  # before it was through, or after
+    assert count(gateway)["prompt_tokens"] == AROUND + 2
 
 
 def test_key_and_its_limits(gateway):
