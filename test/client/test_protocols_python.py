@@ -593,9 +593,10 @@ def test_path_may_fix_the_model(protocols, upstream):
     body = json.dumps({"max_tokens": 5, "messages": HELLO}).encode()
     answer = protocols.ask(raw.request_bytes("POST", "/v1/my-bot/messages", body))
     assert answer.status == 200 and upstream.requests[-1].json["model"] == "good"
-    for path in ("/v1/no-such/chat/completions", "/v1/my-bot/models", "/v1/audio/responses"):
+    for path, status in [("/v1/no-such/chat/completions", 404), ("/v1/my-bot/models", 405),
+                         ("/v1/my-bot/files", 404), ("/v1/audio/responses", 404)]:
         answer = protocols.ask(raw.request_bytes("POST", path, body))
-        assert answer.status == 404, path
+        assert answer.status == status, path
 
 
 def test_vectors_come_in_the_form_that_is_asked_for(oai, upstream):
