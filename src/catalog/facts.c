@@ -10,7 +10,8 @@ enum { OUTPUT_TOKENS = 8192 }; /* what every model in use can do */
 #define CLAUDE_NEW (FACT_SYSTEM_ANYWHERE | EFFORTS)
 #define CLAUDE_OLD (CLAUDE_NEW | FACT_JSON_SCHEMA)
 
-#define MANUAL (FACT_THINKING_BUDGET | FACT_SAMPLING)
+/* Until 4.5 they went on with an answer that was begun; with thinking they never did. */
+#define MANUAL (FACT_THINKING_BUDGET | FACT_SAMPLING | FACT_PREFILL)
 #define THINKS (FACT_REASONING | FACT_ENCRYPTED_REASONING)
 #define NEWER (FACT_THINKING_OFF | FACT_EFFORT_XHIGH)
 
@@ -23,7 +24,7 @@ static const struct {
 } models[] = {
     /* Anthropic's, wherever they are: thinking is adaptive since 4.6, sampling is gone since 4.7. */
     {"claude", FACT_REASONING | FACT_THINKING_OFF | FACT_JSON_SCHEMA | CLAUDE_NEW,
-     FACT_THINKING_BUDGET | FACT_SAMPLING, 64000},
+     FACT_THINKING_BUDGET | FACT_SAMPLING | FACT_PREFILL, 64000},
     {"claude-opus-4-7", 0, FACT_SYSTEM_ANYWHERE, 0},
     {"claude-opus-4-6", FACT_SAMPLING, FACT_SYSTEM_ANYWHERE | FACT_EFFORT_XHIGH, 0},
     {"claude-sonnet-4-6", FACT_SAMPLING, FACT_SYSTEM_ANYWHERE | EFFORTS, 0},
@@ -156,14 +157,17 @@ static unsigned overruled(unsigned facts, const struct fact_options *by)
 /* What Anthropic's models can do depends on whose service they are asked on. */
 static unsigned as_served(unsigned facts, const struct target *t)
 {
-    switch (t->provider->protocol) {
+    const struct provider_options *p = t->provider;
+    switch (p->protocol) {
+    case PROTOCOL_ANTHROPIC:
+        return facts;
     case PROTOCOL_VERTEX:
         facts &= ~(unsigned)FACT_SYSTEM_ANYWHERE;
         return is_named(t->upstream_model, "claude") ? facts | FACT_WEB_SEARCH : facts;
     case PROTOCOL_BEDROCK:
         return facts & ~(unsigned)FACT_SYSTEM_ANYWHERE;
-    default:
-        return facts;
+    default: /* what a server in between makes of it, only its own facts can tell */
+        return (facts & ~(unsigned)FACT_PREFILL) | (p->preset_yes & (unsigned)FACT_PREFILL);
     }
 }
 

@@ -293,6 +293,8 @@ static void put_assistant(struct writing *w, const struct turn_message *m,
     unsigned ncalls = put_run_calls(w, m, end);
     if (nreasons == 0 && ncalls > 0 && takes(w, FACT_REPLAYS_REASONING))
         put(w, ",\"reasoning_content\":\"\""); /* it may be lost, but not missing */
+    if (w->r->is_begun && end == NULL && takes(w, FACT_PREFILL_MARK))
+        put(w, ",\"prefix\":true");
     put(w, "}");
     if (n + nreasons + ncalls == 0)
         w->out.buf->tail = before; /* it said nothing that can be repeated here */
@@ -477,6 +479,8 @@ static void put_rest(struct writing *w)
         put_string(w, "prompt_cache_key", wire_cache_key(w->a, r));
     put_lexeme(w, "verbosity", r->verbosity);
     put_lexeme(w, "prediction", r->prediction);
+    if (r->is_begun && takes(w, FACT_PREFILL_SWITCH))
+        put(w, ",\"continue_final_message\":true,\"add_generation_prompt\":false");
     if (r->stream)
         put(w, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
 }

@@ -23,6 +23,11 @@ static uint64_t of_bytes(size_t n)
     return (n * 2 + 6) / 7;
 }
 
+uint64_t token_count_of_text(struct span raw)
+{
+    return of_bytes(raw.len);
+}
+
 /* `raw`: between the quotes of a JSON text. */
 static void count_text(struct counting *c, struct span raw)
 {

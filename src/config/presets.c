@@ -18,6 +18,10 @@
  * think worse. */
 #define REPLAYS FACT_REPLAYS_REASONING
 
+/* They go on with an answer that was begun: Mistral's repeats it first, as others' servers do not. */
+#define MARKED_PREFILL (FACT_PREFILL | FACT_PREFILL_MARK | FACT_PREFILL_ECHO)
+#define SWITCHED_PREFILL (FACT_PREFILL | FACT_PREFILL_SWITCH)
+
 const struct preset presets[] = {
     {BOTH("openai", NULL, "OPENAI_API_KEY", "https://api.openai.com/v1")},
     {.name = "anthropic",
@@ -53,7 +57,7 @@ const struct preset presets[] = {
     {BEARER("groq", NULL, "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
      .yes = FACT_COMPLETION_TOKENS, .no = FACT_REASONING | FACT_CACHE_KEY},
     {BEARER("mistral", NULL, "MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
-     .yes = FACT_SHORT_CALL_IDS, .no = FACT_REASONING | FACT_CACHE_KEY},
+     .yes = FACT_SHORT_CALL_IDS | MARKED_PREFILL, .no = FACT_REASONING | FACT_CACHE_KEY},
     {BEARER("openrouter", NULL, "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
      .yes = FACT_TOP_K},
     {BEARER("together", "together-ai togetherai", "TOGETHER_API_KEY",
@@ -164,9 +168,10 @@ const struct preset presets[] = {
     {BEARER("xiaomi", "xiaomi-mimo", "XIAOMI_API_KEY", "https://api.xiaomimimo.com/v1")},
 
     {LOCAL("ollama", "http://127.0.0.1:11434/v1")},
-    {LOCAL("vllm", "http://127.0.0.1:8000/v1"), .also = "hosted-vllm", .yes = FACT_TOP_K | REPLAYS},
+    {LOCAL("vllm", "http://127.0.0.1:8000/v1"), .also = "hosted-vllm",
+     .yes = FACT_TOP_K | REPLAYS | SWITCHED_PREFILL},
     {LOCAL("lmstudio", "http://127.0.0.1:1234/v1"), .also = "lm-studio", .yes = FACT_TOP_K},
-    {LOCAL("llamacpp", "http://127.0.0.1:8080/v1"), .yes = FACT_TOP_K | REPLAYS},
+    {LOCAL("llamacpp", "http://127.0.0.1:8080/v1"), .yes = FACT_TOP_K | REPLAYS | SWITCHED_PREFILL},
     /* Answers by itself: for a first try without an account, and for tests. */
     {.name = "demo", .base_url = "", .protocol = PROTOCOL_DEMO, .auth = AUTH_NONE},
 };

@@ -273,6 +273,13 @@ static const struct option fact_rows[] = {
     FACT("cache_prefix", FACT_CACHE_PREFIX,
          "Messages: ask for prompt caching when the client does not."),
     FACT("json_schema", FACT_JSON_SCHEMA, "Its answers can be held to a JSON schema."),
+    FACT("prefill", FACT_PREFILL,
+         "Chat, Messages: it goes on with an answer that was begun, the last message of the "
+         "conversation. For `routing.continue_streams`."),
+    FACT("prefill_prefix", FACT_PREFILL_MARK, "Chat: that message has to say `prefix: true`."),
+    FACT("prefill_continue", FACT_PREFILL_SWITCH,
+         "Chat: the request has to say `continue_final_message: true`."),
+    FACT("prefill_echo", FACT_PREFILL_ECHO, "Chat: its answer repeats the beginning."),
 };
 _Static_assert(sizeof fact_rows / sizeof fact_rows[0] == MODEL_FACTS, "each has a name");
 
@@ -715,6 +722,12 @@ static const struct option routing_rows[] = {
      .object = &retry_budget_object, .doc = "How often those are asked who are not well."},
     {"hedge", &type_group, MEMBER(struct routing_options, hedge), .object = &hedge_object,
      .doc = "Second attempts beside slow ones."},
+    {"continue_streams", &type_bool, MEMBER(struct routing_options, continues_streams),
+     .fallback = "false",
+     .doc = "A stream whose provider breaks off in the middle of a text is gone on with by another "
+            "endpoint that can (`facts.prefill`). Such streams are read and written anew, even "
+            "where the provider speaks the client's protocol. A request may say otherwise: "
+            "`provider.continue_streams`. [routing.md](routing.md#when-a-stream-breaks)."},
 };
 static const struct object routing_object = {"routing", "Which endpoint is asked.",
                                              ROWS(routing_rows),

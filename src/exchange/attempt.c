@@ -457,14 +457,14 @@ void attempt_translated(struct attempt *a)
 }
 
 /* A body that cannot pass as it is, although the client speaks the provider's protocol: a conversation
- * that was translated before, or files by URL for Claude in other people's clouds, which takes them as
- * data only. */
+ * that was translated before, one that ends in an answer another provider began, or files by URL for
+ * Claude in other people's clouds, which takes them as data only. */
 static bool must_be_translated(const struct attempt *a)
 {
     const struct exchange *x = a->x;
     bool wants_data = a->dialect.model_instead != NULL &&
                       x->deployment->snapshot->server.fetch.enabled;
-    return x->holds_proofs || (x->holds_urls && wants_data);
+    return x->holds_proofs || continuation_has_text(x) || (x->holds_urls && wants_data);
 }
 
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned)
@@ -477,6 +477,7 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
         .own = planned->with_own_key ? x->own[provider] : NULL,
         .provider = &x->deployment->providers[provider],
         .started_us = clock_us(),
+        .lane = a->lane,
     };
     if (a->own != NULL)
         a->provider = own_key_provider(a->own);

@@ -52,6 +52,17 @@ void error_lane_end(struct attempt *a)
     exchange_attempt_failed(a, &f);
 }
 
+void error_lane_skip(struct attempt *a, const struct http_head *head)
+{
+    unsigned status = a->status;
+    struct attempt_failure f = {.result = status >= 500 ? RESULT_STATUS_5XX : RESULT_STATUS_4XX};
+    (void)provider_error_read_answer(status, SPAN_NONE, SPAN_NONE, &f.fault);
+    f.fault.retry_after_ms = retry_after_read(head, clock_unix_ms());
+    f.blame = blame_for(status, f.fault.kind);
+    lane_sign(a, &f.fault);
+    exchange_attempt_failed(a, &f);
+}
+
 void error_lane_relay(struct attempt *a, const struct fault *said)
 {
     struct exchange *x = a->x;

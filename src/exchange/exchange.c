@@ -375,7 +375,7 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
 
 void exchange_attempt_next(struct exchange *x)
 {
-    if (x->nattempts > 0)
+    if (x->nattempts > 0 && !continuation_is_on(x))
         lane_reset(&x->attempt->lane);
     x->nattempts++;
     hedge_watch(x);
@@ -557,6 +557,9 @@ static bool make_plan(struct exchange *x)
         return false;
     }
     x->may_hedge = !preferences.forbids_hedge;
+    x->continues = preferences.continue_streams == CONTINUE_YES ||
+                   (preferences.continue_streams == CONTINUE_UNSAID &&
+                    x->deployment->snapshot->routing.continues_streams);
     bool made = plan_make(&q, &x->arena, &x->sending, &x->plan, &why);
     if (x->kind->explains) {
         explaining_reply(x, &q, made ? NULL : &why);
@@ -605,6 +608,7 @@ static void route(struct exchange *x)
     retry_earn(x);
     hedge_open(x);
     exchange_set_stream(x, x->wants_stream);
+    continuation_open(x);
     exchange_attempt_next(x);
 }
 
@@ -726,23 +730,30 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
     sink_head(x->sink, &head);
 }
 
-/* What another attempt would need goes. */
-static void let_go_of_request(struct exchange *x)
+void exchange_let_go_of_request(struct exchange *x)
+{
+    attempt_send_rest(x->attempt);
+    let_go_of_body(x);
+    arena_fini(&x->sending);
+    x->attempt->keeps_request = false;
+    x->request = NULL;
+    x->forward = x->boundary = SPAN_NONE;
+}
+
+/* What another attempt would need goes, and what the answer's head was made of. */
+static void let_go(struct exchange *x)
 {
     struct attempt *a = x->attempt;
     attempt_send_rest(a);
-    if (!a->keeps_request) {
-        let_go_of_body(x);
-        arena_fini(&x->sending);
-    }
+    if (!a->keeps_request)
+        exchange_let_go_of_request(x);
     translation_end(a->translation);
     remote_media_unref(x->media);
     a->translation = NULL;
     x->media = NULL;
-    x->request = NULL;
     x->plan.considered = NULL;
     x->plan.nconsidered = 0;
-    x->forward = x->boundary = x->fields = a->relayed = a->dropped = a->warning = SPAN_NONE;
+    x->fields = a->relayed = a->dropped = a->warning = SPAN_NONE;
 }
 
 void exchange_begin_answer(struct attempt *a, unsigned status, const char *content_type,
@@ -755,7 +766,8 @@ void exchange_begin_answer(struct attempt *a, unsigned status, const char *conte
     if (!x->head_sent)
         exchange_send_head(x, status, content_type, content_length);
     become(x, EXCHANGE_ANSWERING);
-    let_go_of_request(x);
+    continuation_note_begun(x);
+    let_go(x);
 }
 
 void exchange_finish(struct exchange *x)

@@ -5,6 +5,7 @@
 
 #include "access_token.h"
 #include "blame.h"
+#include "continuation.h"
 #include "dialect.h"
 #include "health.h"
 #include "own_keys.h"
@@ -52,6 +53,7 @@ struct pass_lane {
     unsigned retry_after_ms;       /* LANE_ERROR: as the head has it; 0: it does not say */
     struct span error_word;        /* LANE_ERROR: the class of the error, where the head names it */
     struct turn_lane *turn;        /* LANE_TURN */
+    struct answer_seam *seam;      /* LANE_TURN, where another endpoint could go on; or NULL */
     struct large_answer *large;    /* LANE_WHOLE: being read elsewhere, or sent in pieces */
     const char *type;              /* LANE_BYTES: as the provider says, in `sending` */
     int64_t length;                /* LANE_BYTES: likewise, or LENGTH_UNKNOWN */
@@ -125,6 +127,7 @@ struct attempt_failure {
     struct fault fault;
 };
 
+/* Its lane is empty, or that of the attempt whose answer it goes on with. */
 void attempt_start(struct attempt *a, struct exchange *x, const struct planned_attempt *planned);
 /* Gives up what the attempt holds; the result is counted. Idempotent. */
 void attempt_end(struct attempt *a, enum attempt_result result);
@@ -173,7 +176,8 @@ enum exchange_state {
     EXCHANGE_READING, /* its body, perhaps on another thread */
     EXCHANGE_ADMITTING,
     EXCHANGE_ATTEMPTING,
-    EXCHANGE_ANSWERING, /* the client has seen a byte of the answer's body: no other attempt */
+    EXCHANGE_ANSWERING, /* the client has seen a byte of the answer's body: no other attempt, but one
+                           that goes on with it (continuation.h) */
     EXCHANGE_ENDED,
 };
 
@@ -218,7 +222,10 @@ struct exchange {
     bool holds_proofs;      /* of reasoning, in our wrapping: nobody else can read them */
     unsigned shown;         /* enum modality: what its messages hold, where any endpoint minds */
     bool holds_urls;        /* Messages: something is named by its URL */
-    struct exchange_hook *hook; /* to be told of the end, or NULL */
+    bool is_continuable;    /* another endpoint could go on with an answer to it: turn_prefill.h */
+    bool continues;         /* and may */
+    struct continuation *continuation; /* arena; NULL: there is to be none */
+    struct exchange_hook *hook;        /* to be told of the end, or NULL */
     const struct target *trial; /* the only one to be asked, and with the caller's own; or NULL */
     struct own_keys *own_keys;  /* the plan's */
     struct own_key *const *own; /* of those, the caller's, by provider; NULL: it has none */
@@ -247,6 +254,8 @@ struct exchange {
     unsigned status;
     const char *error_type;
     struct cost cost;
+    uint64_t overhead_us, ttft_us; /* once settle_times has run */
+    bool has_times;
     enum outcome outcome;
 
     struct arena arena;
@@ -269,6 +278,8 @@ void exchange_send_head(struct exchange *x, unsigned status, const char *content
  * other attempt from here on. Nothing more happens when it is told again. */
 void exchange_begin_answer(struct attempt *a, unsigned status, const char *content_type,
                            int64_t content_length);
+/* Nobody needs what was asked any more. */
+void exchange_let_go_of_request(struct exchange *x);
 /* The attempt has come to nothing: for the record, and for an error that names all. */
 void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t estimated_cost_pd);
 /* About how many tokens its prompt has; 0: nobody can tell. */
@@ -316,5 +327,7 @@ struct span answer_with_wait(struct attempt *a, unsigned retry_after_ms);
 
 /* settle.c */
 void settle(struct exchange *x);
+/* What it took to begin the answer, of the attempt under way; the first call counts. */
+void settle_times(struct exchange *x);
 
 #endif

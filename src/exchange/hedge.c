@@ -101,7 +101,7 @@ void hedge_open(struct exchange *x)
 void hedge_watch(struct exchange *x)
 {
     struct hedge *h = x->hedge;
-    if (h == NULL || h->has_started)
+    if (h == NULL || h->has_started || x->state != EXCHANGE_ATTEMPTING)
         return;
     const struct target *t = x->plan.attempts[x->nattempts - 1].target;
     unsigned patience = options_of(x)->after;

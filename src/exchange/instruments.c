@@ -43,6 +43,12 @@ const char *attempt_result_name(enum attempt_result r)
     return names[r];
 }
 
+const char *continuation_outcome_name(enum continuation_outcome o)
+{
+    static const char *const names[] = {"continued", "refused", "failed"};
+    return names[o];
+}
+
 static struct metric_series *plain(struct metric_registry *r, enum metric_kind kind,
                                    const char *name, const char *help)
 {
@@ -118,6 +124,13 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
     i->retry_budget_exhausted = plain(r, METRIC_COUNTER, "sluice_retry_budget_exhausted_total",
                                       "Requests for which nobody else was asked, because nobody "
                                       "is well and the retry budget is used up.");
+    struct metric_family *continued =
+        metric_declare(r, METRIC_COUNTER, "sluice_stream_continuations_total",
+                       "Streams that broke, and that another endpoint was allowed to go on with.",
+                       "result", NO_BUCKETS);
+    for (unsigned o = 0; o < CONTINUATION_OUTCOMES; o++)
+        i->continuations[o] = labelled(continued,
+                                       continuation_outcome_name((enum continuation_outcome)o));
 }
 
 void instruments_fini(struct instruments *i)
@@ -195,6 +208,18 @@ static void record_first_use(struct route_series *r)
     r->duration[1] = metric_series(r->home->duration, (const char *[]){r->api, r->model, "true"});
 }
 
+void route_series_meter(struct route_series *r, const struct usage *u, const struct cost *c)
+{
+    if (r->ttft == NULL)
+        record_first_use(r);
+    count_tokens(r, 0, u->prompt, u->source);
+    count_tokens(r, 1, u->completion, u->source);
+    count_tokens(r, 2, u->cached, u->source);
+    count_tokens(r, 3, u->reasoning, u->source);
+    if (c->total_pd > 0)
+        metric_add(r->cost, (double)c->total_pd * 1e-12);
+}
+
 void route_series_record(struct route_series *r, const struct request_figures *f)
 {
     if (r->ttft == NULL)
@@ -207,10 +232,5 @@ void route_series_record(struct route_series *r, const struct request_figures *f
             metric_observe(r->token_seconds, (double)(f->duration_us - f->ttft_us) * 1e-6 /
                                                  (double)(f->usage->completion - 1));
     }
-    count_tokens(r, 0, f->usage->prompt, f->usage->source);
-    count_tokens(r, 1, f->usage->completion, f->usage->source);
-    count_tokens(r, 2, f->usage->cached, f->usage->source);
-    count_tokens(r, 3, f->usage->reasoning, f->usage->source);
-    if (f->cost->total_pd > 0)
-        metric_add(r->cost, (double)f->cost->total_pd * 1e-12);
+    route_series_meter(r, f->usage, f->cost);
 }

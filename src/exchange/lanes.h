@@ -62,6 +62,8 @@ void turn_lane_data(struct attempt *a, const struct span *spans, unsigned n, boo
 bool turn_lane_broken(struct attempt *a);
 /* Sends the protocol's own sign of life; false when it has none, or none now. */
 bool turn_lane_ping(struct attempt *a);
+/* The attempt goes on with the answer another began: it is read anew, and written by the same writer. */
+void turn_lane_go_on(struct attempt *a, bool reads_stream);
 /* Ends the stream that was begun, in the protocol's words; false when that cannot be done. */
 bool turn_lane_end_with_fault(struct attempt *a, const struct fault *why);
 void turn_lane_release(struct attempt *a); /* likewise */
@@ -70,6 +72,8 @@ void turn_lane_free(struct turn_lane *t);
 void error_lane_open(struct attempt *a, const struct http_head *head);
 void error_lane_data(struct attempt *a, const struct span *spans, unsigned n, bool last);
 void error_lane_end(struct attempt *a); /* what came will do */
+/* Of an attempt that was to go on with an answer: the head says enough. */
+void error_lane_skip(struct attempt *a, const struct http_head *head);
 /* A fault of the request's, or one every endpoint would have: the provider's own body is the answer. */
 void error_lane_relay(struct attempt *a, const struct fault *said);
 

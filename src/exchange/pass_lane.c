@@ -127,17 +127,35 @@ static bool is_document(const struct exchange *x, const struct http_head *head)
     return head_has_type(head, SPAN_LIT("application/json")) || (!has_type && api != API_SPEECH);
 }
 
+/* The lane of who began the answer stays: only its writer knows what the client has got. */
+static void go_on(struct attempt *a, const struct http_head *head)
+{
+    if (head->status >= 400)
+        error_lane_skip(a, head);
+    else if (!adapt(a))
+        lane_fail(a, "its answer cannot be read");
+    else
+        turn_lane_go_on(a, is_event_stream(head));
+}
+
 void lane_open(struct attempt *a, const struct http_head *head)
 {
     struct exchange *x = a->x;
     struct pass_lane *l = &a->lane;
     bool is_stream = is_event_stream(head);
+    if (continuation_is_on(x)) {
+        go_on(a, head);
+        return;
+    }
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status < 400 && takes_either(x))
         exchange_set_stream(x, is_stream);
+    bool is_watched = head->status < 400 && is_stream && continuation_watch(a);
     if (head->status >= 400) {
         l->kind = LANE_ERROR;
         error_lane_open(a, head);
+    } else if (is_watched && !adapt(a)) {
+        lane_fail(a, "its answer cannot be read");
     } else if (x->wants_stream != is_stream && !takes_either(x) && !adapt(a)) {
         lane_fail(a, is_stream ? "it streamed an answer that was not to be streamed"
                                : "it answered a request for a stream with something else");
@@ -199,9 +217,10 @@ void lane_reset(struct pass_lane *l)
         turn_lane_free(l->turn);
     if (l->kind == LANE_WHOLE)
         document_lane_free(l);
+    continuation_unwatch(l);
     buf_fini(&l->held);
     buf_fini(&l->opening);
-    l->kind = LANE_NONE;
+    *l = (struct pass_lane){.kind = LANE_NONE};
 }
 
 /* Inside a stream there are no fields to say it with; Codex looks for it among the words. */

@@ -6,6 +6,7 @@
 #include "sluice/codec/infrai_turn.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
+#include "sluice/codec/turn_prefill.h"
 #include "sluice/net/offload.h"
 
 #include <stdio.h>
@@ -23,9 +24,10 @@ struct question {
     struct translation_options translation;
     struct arena *arena;
     struct openai_request *request;
-    bool holds_proofs; /* of reasoning, in our wrapping */
-    bool holds_urls;   /* Messages: something, by URL */
-    bool wants_shown, wants_conversation;
+    bool holds_proofs;   /* of reasoning, in our wrapping */
+    bool holds_urls;     /* Messages: something, by URL */
+    bool is_continuable; /* another endpoint could go on with a stream of it */
+    bool wants_shown, wants_conversation, continues;
     bool explains;          /* the body says of which API it is; nothing need be there to be sent */
     uint64_t prompt_tokens; /* as such a body says; 0: it does not */
     struct span session;    /* as the head names it */
@@ -151,6 +153,13 @@ static unsigned shown_in(const struct question *q)
     return api_is_media(q->api) ? 0 : asked_modalities(q->body);
 }
 
+/* Whether it does is the preferences' to say. */
+static bool may_continue(const struct question *q)
+{
+    return q->continues ||
+           span_find(q->request->provider, SPAN_LIT("\"continue_streams\"")) != SIZE_MAX;
+}
+
 static void ask_for_request(struct question *q)
 {
     q->is_good = read_all(q);
@@ -160,6 +169,8 @@ static void ask_for_request(struct question *q)
         conversation_id_read(q->session, q->body, &q->conversation);
     q->shown = q->is_good && q->wants_shown ? shown_in(q) : 0;
     q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
+    q->is_continuable = q->is_good && q->request->stream && may_continue(q) &&
+                        turn_prefill_suits(q->request, q->body, q->api);
 }
 
 static void ask_for_tokens(struct question *q)
@@ -189,6 +200,7 @@ static void note_request(struct exchange *x, const struct question *q)
     x->wants_cost = q->request->wants_cost;
     x->holds_proofs = q->holds_proofs;
     x->holds_urls = q->holds_urls;
+    x->is_continuable = q->is_continuable;
     x->shown = q->shown;
     x->prompt_tokens = q->prompt_tokens;
     if (q->wants_conversation)
@@ -235,10 +247,11 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->translation = x->deployment->snapshot->translation;
     q->arena = a;
     q->request = NULL;
-    q->holds_proofs = q->holds_urls = q->is_good = false;
+    q->holds_proofs = q->holds_urls = q->is_continuable = q->is_good = false;
     q->vocabularies = 0;
     q->estimates = x->kind->estimates;
     q->estimate = (struct estimate_request){.says_output = false};
+    q->continues = x->deployment->snapshot->routing.continues_streams;
     q->shown = 0;
     q->wants_shown = catalog_describes_input(x->deployment->catalog);
     q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&

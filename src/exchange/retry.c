@@ -1,5 +1,6 @@
 #include "retry.h"
 
+#include "continuation.h"
 #include "hedge.h"
 #include "lanes.h"
 #include "own_keys.h"
@@ -80,13 +81,15 @@ static enum retry choose(struct exchange *x)
     return RETRY_NO_BUDGET;
 }
 
-static void explain(const struct exchange *x, struct fault *why)
+/* What those said who were asked, and that others were not. */
+static void fail_early(struct exchange *x)
 {
-    *why = *x->first_said;
-    size_t len = strlen(why->message);
-    snprintf(why->message + len, sizeof why->message - len,
+    struct fault why = *x->first_said;
+    size_t len = strlen(why.message);
+    snprintf(why.message + len, sizeof why.message - len,
              "; those left were not asked: none of them is well, and the retry budget is used up "
              "(routing.retry_budget)");
+    exchange_fail(x, &why);
 }
 
 /* --- what failed --------------------------------------------------------------------------------------- */
@@ -134,7 +137,8 @@ static void note_wait(struct attempt *a, const struct fault *f)
 void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
 {
     struct exchange *x = a->x;
-    bool has_hope = x->state == EXCHANGE_ATTEMPTING && blame_leaves_hope(f->blame);
+    bool has_begun = x->state != EXCHANGE_ATTEMPTING;
+    bool has_hope = has_begun ? continuation_has_hope(a, f) : blame_leaves_hope(f->blame);
     bool is_one_of_two = a == x->rival || (x->rival != NULL && has_hope);
     a->blame = f->blame;
     note_wait(a, &f->fault);
@@ -152,17 +156,13 @@ void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
     }
     note_failed_attempt(a, f);
     attempt_end(a, f->result);
-    struct fault why;
-    switch (retry) {
-    case RETRY_NEXT:
+    if (retry == RETRY_NEXT) {
+        if (has_begun)
+            continuation_take_over(a, &f->fault);
         exchange_attempt_next(x);
-        break;
-    case RETRY_NOBODY:
-        exchange_fail(x, &f->fault);
-        break;
-    case RETRY_NO_BUDGET:
-        explain(x, &why);
-        exchange_fail(x, &why);
-        break;
+    } else if (retry == RETRY_NO_BUDGET && !has_begun) {
+        fail_early(x);
+    } else {
+        exchange_fail(x, continuation_fault(x, &f->fault));
     }
 }

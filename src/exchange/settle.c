@@ -126,11 +126,7 @@ static void put_attempts(struct json_line *r, const struct exchange *x)
     PUT(r, "]");
 }
 
-struct timings {
-    uint64_t duration_us, overhead_us, ttft_us;
-};
-
-static void write_json(const struct exchange *x, const struct timings *t, struct json_line *r)
+static void write_json(const struct exchange *x, uint64_t duration_us, struct json_line *r)
 {
     const struct attempt *a = x->attempt;
     const struct target *target = x->nattempts > 0 ? a->target : NULL;
@@ -163,10 +159,12 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
         PUT_TEXT(r, ",\"finish_reason\":", span_text(a->finish_reason));
     if (x->error_type != NULL)
         PUT_WORD(r, ",\"error_type\":", x->error_type);
-    PUT_NUMBER(r, ",\"duration_ms\":", t->duration_us / 1000);
-    PUT_NUMBER(r, ",\"overhead_us\":", t->overhead_us);
-    if (t->ttft_us > 0)
-        PUT_NUMBER(r, ",\"ttft_ms\":", t->ttft_us / 1000);
+    if (continuation_result(x) != NULL)
+        PUT_WORD(r, ",\"continuation\":", continuation_result(x));
+    PUT_NUMBER(r, ",\"duration_ms\":", duration_us / 1000);
+    PUT_NUMBER(r, ",\"overhead_us\":", x->overhead_us);
+    if (x->ttft_us > 0)
+        PUT_NUMBER(r, ",\"ttft_ms\":", x->ttft_us / 1000);
     PUT_NUMBER(r, ",\"tokens_in\":", a->usage.prompt);
     PUT_NUMBER(r, ",\"tokens_out\":", a->usage.completion);
     PUT_NUMBER(r, ",\"tokens_cached\":", a->usage.cached);
@@ -182,7 +180,7 @@ static void write_json(const struct exchange *x, const struct timings *t, struct
     PUT(r, "}");
 }
 
-static void write_text(const struct exchange *x, const struct timings *t, struct json_line *r)
+static void write_text(const struct exchange *x, uint64_t duration_us, struct json_line *r)
 {
     char line[640];
     const struct attempt *a = x->attempt;
@@ -194,10 +192,9 @@ static void write_text(const struct exchange *x, const struct timings *t, struct
                      x->status, http_method_name(x->method), SPAN_FMT(x->path),
                      SPAN_FMT(target != NULL ? span_sub(target->model_id, 0, 128) : SPAN_LIT("-")),
                      target != NULL ? " via " : "", target != NULL ? target_name(target) : "",
-                     outcome_name(x->outcome), (double)t->duration_us / 1e3,
-                     (double)t->ttft_us / 1e3, (double)t->overhead_us,
-                     (unsigned long long)a->usage.prompt, (unsigned long long)a->usage.completion,
-                     x->error_type != NULL ? "error=" : "",
+                     outcome_name(x->outcome), (double)duration_us / 1e3, (double)x->ttft_us / 1e3,
+                     (double)x->overhead_us, (unsigned long long)a->usage.prompt,
+                     (unsigned long long)a->usage.completion, x->error_type != NULL ? "error=" : "",
                      x->error_type != NULL ? x->error_type : "", x->request_id);
     for (int i = 0; i < n && i < (int)sizeof line - 1; i++) {
         if ((uint8_t)line[i] < ' ')
@@ -206,7 +203,7 @@ static void write_text(const struct exchange *x, const struct timings *t, struct
     json_line_put(r, span_of(line, strnlen(line, sizeof line)));
 }
 
-static void write_record(const struct exchange *x, const struct timings *t)
+static void write_record(const struct exchange *x, uint64_t duration_us)
 {
     struct gateway *g = x->gateway;
     if (g->access_log == NULL)
@@ -218,9 +215,9 @@ static void write_record(const struct exchange *x, const struct timings *t)
         return;
     }
     if (g->access_log_text)
-        write_text(x, t, &r);
+        write_text(x, duration_us, &r);
     else
-        write_json(x, t, &r);
+        write_json(x, duration_us, &r);
     *r.at++ = '\n';
     assert(r.at - room <= RECORD_ROOM);
     log_sink_commit(g->access_log, (size_t)(r.at - room));
@@ -255,21 +252,29 @@ static void note_figures(const struct exchange *x)
         });
 }
 
-void settle(struct exchange *x)
+void settle_times(struct exchange *x)
 {
-    struct instruments *i = &x->gateway->instruments;
-    uint64_t now = clock_us();
-    struct attempt *a = x->attempt;
-    const struct target *target = x->nattempts > 0 ? a->target : NULL;
-    struct timings t = {.duration_us = now - x->opened_us};
-    uint64_t until = x->first_write_us != 0 ? x->first_write_us : now;
+    const struct attempt *a = x->attempt;
+    if (x->has_times)
+        return;
+    uint64_t until = x->first_write_us != 0 ? x->first_write_us : clock_us();
     uint64_t elsewhere = a->connect_us;
     if (a->sent_us != 0)
         elsewhere += (a->head_us != 0 ? a->head_us : until) - a->sent_us;
-    t.overhead_us = until - x->opened_us > elsewhere ? until - x->opened_us - elsewhere : 0;
+    x->has_times = true;
+    x->overhead_us = until - x->opened_us > elsewhere ? until - x->opened_us - elsewhere : 0;
     if (a->first_token_us != 0 && a->sent_us != 0)
-        t.ttft_us = a->first_token_us - a->sent_us;
+        x->ttft_us = a->first_token_us - a->sent_us;
+}
 
+void settle(struct exchange *x)
+{
+    struct instruments *i = &x->gateway->instruments;
+    uint64_t duration_us = clock_us() - x->opened_us;
+    struct attempt *a = x->attempt;
+    const struct target *target = x->nattempts > 0 ? a->target : NULL;
+
+    settle_times(x);
     if (x->outcome == OUTCOME_CLIENT_GONE && !x->head_sent)
         x->status = 499; /* nginx's word for it: no status was ever sent */
     estimate_usage(a);
@@ -282,12 +287,13 @@ void settle(struct exchange *x)
         .outcome = x->outcome,
         .status = x->status,
         .stream = x->is_stream,
-        .duration_us = t.duration_us,
-        .ttft_us = t.ttft_us,
+        .duration_us = duration_us,
+        .ttft_us = continuation_is_on(x) ? 0 : x->ttft_us, /* it was another one's */
         .usage = &a->usage,
         .cost = &x->cost,
     };
     route_series_record(instruments_route(i, x->kind->label, target), &figures);
+    continuation_settle(x);
     if (x->dispatched_us != 0) {
         metric_observe(i->overhead[OVERHEAD_DISPATCH],
                        (double)(x->dispatched_us - x->opened_us) * 1e-6);
@@ -295,5 +301,5 @@ void settle(struct exchange *x)
             metric_observe(i->overhead[OVERHEAD_FIRST_WRITE],
                            (double)(x->first_write_us - a->head_us) * 1e-6);
     }
-    write_record(x, &t);
+    write_record(x, duration_us);
 }

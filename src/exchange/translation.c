@@ -11,6 +11,7 @@
 #include "sluice/codec/structured_output.h"
 #include "sluice/codec/token_count.h"
 #include "sluice/codec/turn_media.h"
+#include "sluice/codec/turn_prefill.h"
 #include "sluice/net/offload.h"
 
 #include <stdio.h>
@@ -44,6 +45,9 @@ struct translation {
     struct buf wire;
     struct fault why;
     bool has_failed, is_signed, tells_prompt, fetches;
+    bool goes_on;          /* with an answer that another provider began */
+    struct span begun;     /* what is shown of it, in the arena */
+    uint64_t begun_tokens; /* about, of what was written */
     uint8_t sha256[SHA256_BYTES];
     struct turn_media missing;
     const struct remote_file **files;    /* of the missing parts, one each; in the arena */
@@ -72,6 +76,8 @@ static void read_request(struct translation *t)
     if (t->dialect.upstream != upstream_codec_for(UPSTREAM_MESSAGES))
         messages_turn_forget_billing(&t->request);
     proof_keep(&t->request, family_of(t));
+    t->has_failed = t->goes_on &&
+                    !turn_prefill_add(&t->request, &t->arena, t->begun, t->begun_tokens, &t->why);
     t->notes = t->request.unread;
     turn_request_leave_out(&t->request, t->unwanted, &t->notes);
     if (t->fetches)
@@ -298,6 +304,11 @@ void translation_start(struct attempt *a)
         t->options = options_for(a, &t->arena);
     else
         plan_splice(t);
+    t->goes_on = continuation_has_text(a->x);
+    if (t->goes_on) {
+        t->begun = arena_keep(&t->arena, continuation_text(a->x));
+        t->begun_tokens = continuation_tokens(a->x);
+    }
     t->is_signed = signature_is_due(a->provider->options);
     t->tells_prompt = a->x->kind->api == API_MESSAGES && a->x->wants_stream;
     t->fetches = a->x->deployment->snapshot->server.fetch.enabled;

@@ -21,9 +21,10 @@ enum {
 };
 
 struct turn_lane {
-    const struct dialect *dialect;
+    const struct client_codec *client;
+    const struct upstream_codec *upstream; /* of the attempt under way */
     struct answer_identity who;
-    union { /* by dialect->upstream->framing */
+    union { /* by upstream->framing */
         struct sse sse;
         struct event_stream binary;
     };
@@ -38,7 +39,8 @@ struct turn_lane {
     bool has_ended;                   /* the answer is complete, and written */
     bool out_of_memory;               /* a writer was */
     struct fault fault;
-    void *reader, *writer; /* behind this struct */
+    void *reader; /* of one attempt */
+    void *writer; /* of the answer; behind this struct */
 };
 
 /* What is written during one read goes through one buffer; it is empty between reads, and what made
@@ -93,7 +95,7 @@ static void account(struct attempt *a, const struct turn_event *e)
 static bool write_event(struct attempt *a, const struct turn_event *e)
 {
     struct turn_lane *t = a->lane.turn;
-    const struct client_codec *c = t->dialect->client;
+    const struct client_codec *c = t->client;
     int rc = t->writes_stream ? c->event(t->writer, e, &out) : c->whole_event(t->writer, e);
     t->out_of_memory |= rc < 0;
     return rc == 0;
@@ -106,8 +108,8 @@ static bool write_reasoning(struct attempt *a, const struct turn_event *e)
     struct turn_lane *t = a->lane.turn;
     struct turn_event own = *e;
     if (own.family.len == 0)
-        own.family = t->dialect->upstream->family;
-    bool is_told = t->dialect->client->tells_families && proof_format(own.family).len > 0;
+        own.family = t->upstream->family;
+    bool is_told = t->client->tells_families && proof_format(own.family).len > 0;
     if (e->kind == TURN_REASONING || is_told)
         return write_event(a, &own);
     if (!proof_wrap(own.family, e, &t->wrapped))
@@ -115,6 +117,21 @@ static bool write_reasoning(struct attempt *a, const struct turn_event *e)
     own.text = buf_span(&t->wrapped);
     own.id = SPAN_NONE;
     return write_event(a, &own);
+}
+
+/* Of everybody who has written some of the answer. */
+static bool write_usage(struct attempt *a, const struct turn_event *e)
+{
+    struct turn_event own = *e;
+    own.usage = continuation_usage(a->x, e->usage);
+    return write_event(a, &own);
+}
+
+static void add_notice(struct attempt *a)
+{
+    struct span notice = continuation_notice(a->x);
+    if (notice.len > 0)
+        a->lane.turn->out_of_memory |= buf_add(&out, notice) < 0;
 }
 
 /* A fault is kept: another provider may still be tried. */
@@ -128,7 +145,10 @@ static bool take_event(void *arg, const struct turn_event *e)
         return false;
     }
     account(a, e);
-    t->has_content |= e->kind != TURN_START && e->kind != TURN_USAGE;
+    if (e->kind == TURN_USAGE)
+        return write_usage(a, e);
+    add_notice(a);
+    t->has_content |= e->kind != TURN_START;
     t->has_ended = e->kind == TURN_END;
     if (t->has_ended)
         t->who.ended = clock_unix_ms() / 1000;
@@ -149,11 +169,18 @@ static bool number_event(void *arg, const struct turn_event *e)
     return unique_calls_event(&a->lane.turn->calls, e, unwrap_event, a);
 }
 
+static bool structure_event(void *arg, const struct turn_event *e)
+{
+    struct attempt *a = arg;
+    return structured_output_event(&a->lane.turn->structured, e, number_event, a);
+}
+
 /* From the reader. */
 static bool on_event(void *arg, const struct turn_event *e)
 {
     struct attempt *a = arg;
-    return structured_output_event(&a->lane.turn->structured, e, number_event, a);
+    return a->lane.seam == NULL ? structure_event(a, e)
+                                : answer_seam_event(a->lane.seam, e, structure_event, a);
 }
 
 /* --- life ------------------------------------------------------------------------------------------- */
@@ -204,62 +231,82 @@ static size_t aligned(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
+static void open_reader(struct attempt *a, bool reads_stream)
+{
+    struct turn_lane *t = a->lane.turn;
+    t->upstream = a->dialect.upstream;
+    t->reads_stream = reads_stream;
+    t->reader = xcalloc(1, t->upstream->reader_size);
+    if (t->upstream->framing == UPSTREAM_SSE)
+        sse_init(&t->sse, EVENT_MAX);
+    else
+        event_stream_init(&t->binary, EVENT_STREAM_MESSAGE_MAX);
+    if (a->translation != NULL) {
+        watch_custom_tools(a, t);
+        structured_output_init(&t->structured, answer_tool(a));
+    }
+    t->upstream->init(t->reader, t->who.id, on_event, a);
+}
+
+static void close_reader(struct turn_lane *t)
+{
+    t->upstream->fini(t->reader);
+    free(t->reader);
+    custom_tool_fini(&t->custom);
+    structured_output_fini(&t->structured);
+    if (t->upstream->framing == UPSTREAM_SSE)
+        sse_fini(&t->sse);
+    else
+        event_stream_fini(&t->binary);
+}
+
 void turn_lane_open(struct attempt *a, bool reads_stream)
 {
     struct exchange *x = a->x;
-    const struct dialect *d = &a->dialect;
-    const struct client_codec *c = d->client;
+    const struct client_codec *c = a->dialect.client;
     bool writes_stream = x->wants_stream;
     size_t writer_size = writes_stream ? c->writer_size : c->whole_size;
-    size_t reader_at = aligned(sizeof(struct turn_lane));
-    size_t writer_at = reader_at + aligned(d->upstream->reader_size);
+    size_t writer_at = aligned(sizeof(struct turn_lane));
     uint8_t *room = xcalloc(1, writer_at + writer_size);
     struct turn_lane *t = (struct turn_lane *)(void *)room;
     struct span request = buf_span(&x->body.bytes);
 
     *t = (struct turn_lane){
-        .dialect = d,
+        .client = c,
         .who = identify(a),
-        .reads_stream = reads_stream,
         .writes_stream = writes_stream,
-        .reader = room + reader_at,
         .writer = room + writer_at,
     };
     a->lane.turn = t;
-    a->keeps_request = c->keeps_request;
-    if (d->upstream->framing == UPSTREAM_SSE)
-        sse_init(&t->sse, EVENT_MAX);
-    else
-        event_stream_init(&t->binary, EVENT_STREAM_MESSAGE_MAX);
+    a->keeps_request = c->keeps_request || a->lane.seam != NULL;
     unique_calls_init(&t->calls);
-    if (a->translation != NULL) {
-        watch_custom_tools(a, t);
-        structured_output_init(&t->structured, answer_tool(a));
-    }
-    d->upstream->init(t->reader, t->who.id, on_event, a);
+    open_reader(a, reads_stream);
     if (writes_stream)
         c->init(t->writer, &t->who, request, &x->sending);
     else
         c->whole_init(t->writer, &t->who, request, &x->sending);
 }
 
+void turn_lane_go_on(struct attempt *a, bool reads_stream)
+{
+    struct turn_lane *t = a->lane.turn;
+    close_reader(t);
+    buf_clear(&a->lane.held);
+    t->has_failed = false;
+    a->keeps_request = true;
+    open_reader(a, reads_stream);
+}
+
 void turn_lane_free(struct turn_lane *t)
 {
-    const struct client_codec *c = t->dialect->client;
-    t->dialect->upstream->fini(t->reader);
+    close_reader(t);
     if (t->writes_stream)
-        c->fini(t->writer);
+        t->client->fini(t->writer);
     else
-        c->whole_fini(t->writer);
+        t->client->whole_fini(t->writer);
     unique_calls_fini(&t->calls);
-    custom_tool_fini(&t->custom);
-    structured_output_fini(&t->structured);
     buf_fini(&t->wrapped);
     buf_fini(&t->mended);
-    if (t->dialect->upstream->framing == UPSTREAM_SSE)
-        sse_fini(&t->sse);
-    else
-        event_stream_fini(&t->binary);
     free(t);
 }
 
@@ -305,6 +352,13 @@ static void put(struct attempt *a, bool is_end)
     buf_fini(&a->lane.opening);
 }
 
+/* More was delivered than anybody could go on with, and the writer does not need the request either. */
+static bool has_kept_in_vain(const struct attempt *a)
+{
+    return a->x->state == EXCHANGE_ANSWERING && a->keeps_request && a->lane.seam != NULL &&
+           a->lane.seam->is_lost && !a->lane.turn->client->keeps_request;
+}
+
 /* Gives what this read made. `last`: the upstream's message is over, and its connection free again;
  * until then an answer that has ended waits, for a moment. */
 static void give(struct attempt *a, bool last)
@@ -319,6 +373,8 @@ static void give(struct attempt *a, bool last)
         lane_finish(a);
         return;
     }
+    if (has_kept_in_vain(a))
+        exchange_let_go_of_request(a->x);
     if (t->has_failed || t->out_of_memory)
         fail(a);
     else if (t->has_ended)
@@ -351,14 +407,14 @@ static void read_sse(struct turn_lane *t, struct span input)
 {
     enum sse_status status = SSE_MORE;
     while (!is_over(t) && (status = sse_next(&t->sse, &input)) == SSE_EVENT)
-        t->dialect->upstream->event(t->reader, t->sse.name, readable(t, t->sse.data));
+        t->upstream->event(t->reader, t->sse.name, readable(t, t->sse.data));
     if (status == SSE_TOO_LARGE)
         fail_with(t, "its stream holds an event that is too large");
 }
 
 static void read_binary(struct turn_lane *t, struct span input)
 {
-    const struct upstream_codec *up = t->dialect->upstream;
+    const struct upstream_codec *up = t->upstream;
     struct event_stream *s = &t->binary;
     enum event_stream_status status = EVENT_STREAM_MORE;
     while (!is_over(t) && (status = event_stream_next(s, &input)) == EVENT_STREAM_MESSAGE) {
@@ -373,7 +429,7 @@ static void read_binary(struct turn_lane *t, struct span input)
 
 static void read_events(struct turn_lane *t, struct span input)
 {
-    if (t->dialect->upstream->framing == UPSTREAM_SSE)
+    if (t->upstream->framing == UPSTREAM_SSE)
         read_sse(t, input);
     else
         read_binary(t, input);
@@ -381,7 +437,7 @@ static void read_events(struct turn_lane *t, struct span input)
 
 static void read_end(struct turn_lane *t)
 {
-    const struct upstream_codec *up = t->dialect->upstream;
+    const struct upstream_codec *up = t->upstream;
     bool is_sse = up->framing == UPSTREAM_SSE;
     if (is_sse && sse_finish(&t->sse))
         up->event(t->reader, t->sse.name, readable(t, t->sse.data));
@@ -421,7 +477,7 @@ static void give_document(struct attempt *a, bool last)
     bool is_whole = t->has_ended && !t->out_of_memory;
     if (is_whole && !last)
         deadline_set(&a->deadline, DONE_GRACE_MS);
-    else if (is_whole && t->dialect->client->whole_write(t->writer, &out) == 0)
+    else if (is_whole && t->client->whole_write(t->writer, &out) == 0)
         send_document(a);
     else if (last || is_over(t))
         fail(a);
@@ -459,7 +515,7 @@ static void document_data(struct attempt *a, const struct span *spans, unsigned 
     }
     if (!last)
         return;
-    t->dialect->upstream->whole(t->reader, readable(t, buf_span(&l->held)));
+    t->upstream->whole(t->reader, readable(t, buf_span(&l->held)));
     give_either(a, true);
 }
 
@@ -494,8 +550,8 @@ bool turn_lane_ping(struct attempt *a)
     struct exchange *x = a->x;
     struct turn_lane *t = a->lane.turn;
     bool may_ping = t->writes_stream && a->x->state == EXCHANGE_ANSWERING;
-    if (!may_ping || t->dialect->client->ping == NULL ||
-        t->dialect->client->ping(t->writer, &out) < 0 || buf_len(&out) == 0)
+    if (!may_ping || t->client->ping == NULL || t->client->ping(t->writer, &out) < 0 ||
+        buf_len(&out) == 0)
         return false;
     struct span frame = buf_span(&out);
     (void)sink_data(x->sink, &frame, 1);

@@ -72,6 +72,25 @@ uint64_t cost_batch_discount(const struct cost *c)
     return c->total_pd / 2;
 }
 
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+void cost_add(struct cost *c, const struct cost *more)
+{
+    c->known |= more->known;
+    c->prompt_pd = plus(c->prompt_pd, more->prompt_pd);
+    c->cache_read_pd = plus(c->cache_read_pd, more->cache_read_pd);
+    c->cache_write_pd = plus(c->cache_write_pd, more->cache_write_pd);
+    c->completion_pd = plus(c->completion_pd, more->completion_pd);
+    c->reasoning_pd = plus(c->reasoning_pd, more->reasoning_pd);
+    c->total_pd = plus(c->total_pd, more->total_pd);
+    c->byok_pd = plus(c->byok_pd, more->byok_pd);
+    c->is_byok |= more->is_byok;
+}
+
 int cost_write_usd(uint64_t pd, struct buf *out)
 {
     const uint64_t one_usd = 1000000000000u;

@@ -179,6 +179,17 @@ bool usage_read_messages(struct usage *u, struct span object)
     return true;
 }
 
+void usage_add(struct usage *u, const struct usage *more)
+{
+    u->prompt += more->prompt;
+    u->cached += more->cached;
+    u->cache_write += more->cache_write;
+    u->completion += more->completion;
+    u->reasoning += more->reasoning;
+    if (more->source > u->source) /* in the order of their uncertainty */
+        u->source = more->source;
+}
+
 const char *usage_source_name(enum usage_source s)
 {
     static const char *const names[] = {"none", "provider", "estimated"};

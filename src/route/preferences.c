@@ -74,6 +74,16 @@ static const char *const sorts[] = {
     [SORT_LATENCY] = "\"latency\"",
 };
 
+static bool read_continuing(const struct reading *g, const struct json_walk *w,
+                            struct preferences *p)
+{
+    bool yes = false;
+    if (!read_bool(g, w, &yes))
+        return false;
+    p->continue_streams = yes ? CONTINUE_YES : CONTINUE_NO;
+    return true;
+}
+
 static bool read_sort(const struct reading *g, const struct json_walk *w, enum sort_by *out)
 {
     struct span value = w->value;
@@ -256,6 +266,8 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct pre
         return read_multiplier(g, w->value, &p->max_cost_multiplier);
     if (IS("hedge"))
         return read_unless(g, w, &p->forbids_hedge);
+    if (IS("continue_streams"))
+        return read_continuing(g, w, p);
     return true;
 #undef IS
 }

@@ -216,6 +216,24 @@ static void every_part_of_the_bill_is_always_written(void **state)
     buf_fini(&out);
 }
 
+static void two_bills_are_one(void **state)
+{
+    (void)state;
+    struct cost c = {.prompt_pd = 1, .cache_read_pd = 2, .completion_pd = 4, .total_pd = 7};
+    const struct cost more = {.prompt_pd = 10,
+                              .cache_write_pd = 20,
+                              .completion_pd = 30,
+                              .reasoning_pd = 40,
+                              .total_pd = 100,
+                              .known = true};
+    const struct cost absurd = {.total_pd = UINT64_MAX - 1};
+    cost_add(&c, &more);
+    assert_true(c.known && c.prompt_pd == 11 && c.cache_read_pd == 2 && c.cache_write_pd == 20 &&
+                c.completion_pd == 34 && c.reasoning_pd == 40 && c.total_pd == 107);
+    cost_add(&c, &absurd);
+    assert_true(c.total_pd == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +244,7 @@ int main(void)
         cmocka_unit_test(batches_cost_half),
         cmocka_unit_test(absurd_amounts_saturate_and_never_wrap),
         cmocka_unit_test(every_part_of_the_bill_is_always_written),
+        cmocka_unit_test(two_bills_are_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,48 @@ static void search_is_where_it_is_offered(void **state)
     }
 }
 
+/* Messages that end in the model's own words; what a server in between makes of them nobody knows. */
+static void who_goes_on_with_an_answer_is_known(void **state)
+{
+    (void)state;
+    static const struct {
+        enum protocol protocol;
+        const char *model;
+        bool goes_on;
+    } rows[] = {
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-6", false},
+        {PROTOCOL_ANTHROPIC, "claude-sonnet-4-6", false},
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-8", false},
+        {PROTOCOL_ANTHROPIC, "claude-opus-7", false},
+        {PROTOCOL_ANTHROPIC, "glm-4.6", false},
+        {PROTOCOL_BEDROCK, "us.anthropic.claude-opus-4-8-v1:0", false},
+        {PROTOCOL_BEDROCK, "amazon.nova-pro-v1:0", false},
+        {PROTOCOL_OPENAI, "anthropic/claude-sonnet-4.5", false},
+        {PROTOCOL_OPENAI, "gpt-4o", false},
+        {PROTOCOL_OPENAI, "llama-3.3-70b", false},
+        {PROTOCOL_RESPONSES, "gpt-5", false},
+        {PROTOCOL_GEMINI, "gemini-3-pro", false},
+        {PROTOCOL_ANTHROPIC, "claude-sonnet-4-5-20250929", true},
+        {PROTOCOL_ANTHROPIC, "claude-haiku-4-5", true},
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-5", true},
+        {PROTOCOL_ANTHROPIC, "claude-opus-4-20250514", true},
+        {PROTOCOL_ANTHROPIC, "claude-3-7-sonnet-latest", true},
+        {PROTOCOL_VERTEX, "claude-sonnet-4@20250514", true},
+        {PROTOCOL_BEDROCK, "eu.anthropic.claude-haiku-4-5-20251001-v1:0", true},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct provider_options p;
+        struct target t = of(rows[i].protocol, rows[i].model, &p);
+        assert_row(i, ((facts_of(&t) & FACT_PREFILL) != 0) == rows[i].goes_on);
+    }
+    struct provider_options p;
+    struct target t = of(PROTOCOL_OPENAI, "mistral-large-latest", &p);
+    p.preset_yes = FACT_PREFILL;
+    assert_true(facts_of(&t) & FACT_PREFILL);
+    p.facts = (struct fact_options){.known = FACT_PREFILL};
+    assert_false(facts_of(&t) & FACT_PREFILL);
+}
+
 static void longest_answers_are_known(void **state)
 {
     (void)state;
@@ -215,6 +257,7 @@ int main(void)
         cmocka_unit_test(each_word_overrules_the_one_before),
         cmocka_unit_test(who_can_be_held_to_a_schema_is_known),
         cmocka_unit_test(search_is_where_it_is_offered),
+        cmocka_unit_test(who_goes_on_with_an_answer_is_known),
         cmocka_unit_test(longest_answers_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ static void wrong_values_are_refused_by_their_path(void **state)
         {"{\"data_collection\":\"never\"}", "", "provider.data_collection"},
         {"{\"data_collection\":false}", "", "provider.data_collection"},
         {"{\"zdr\":\"true\"}", "", "provider.zdr"},
+        {"{\"continue_streams\":1}", "", "provider.continue_streams"},
         {"{\"enforce_distillable_text\":1}", "", "provider.enforce_distillable_text"},
         {"{\"quantizations\":[\"fp64\"]}", "", "provider.quantizations"},
         {"{\"quantizations\":\"fp8\"}", "", "provider.quantizations"},
@@ -114,7 +115,7 @@ static void everything_is_read(void **state)
         "\"sort\":{\"by\":\"latency\"},\"preferred_min_throughput\":{\"p50\":100,\"p90\":5e1},"
         "\"preferred_max_latency\":1.5,\"quantizations\":[\"fp8\",\"none\"],"
         "\"allow_fallbacks\":false,\"require_parameters\":false,\"hedge\":false,\"data_collection\":\"deny\","
-        "\"zdr\":true,\"enforce_distillable_text\":true}",
+        "\"zdr\":true,\"enforce_distillable_text\":true,\"continue_streams\":false}",
         "[\"a/b\",\"c\\u0064\"]");
     assert_true(g.ok);
     assert_int_equal(g.p.order.n, 2);
@@ -128,13 +129,16 @@ static void everything_is_read(void **state)
     assert_int_equal(g.p.quantizations, 1u << QUANTIZATION_FP8 | 1u << QUANTIZATION_NONE);
     assert_true(!g.p.allows_fallbacks && g.p.drops_parameters && g.p.forbids_hedge &&
                 g.p.denies_collection && g.p.wants_zdr && g.p.wants_distillable);
+    assert_int_equal(g.p.continue_streams, CONTINUE_NO);
     assert_int_equal(g.p.nmodels, 2);
     assert_span(g.p.models[0], "a/b");
     assert_span(g.p.models[1], "cd");
     arena_fini(&g.a);
 
-    read_both(&g, "{\"sort\":\"price\",\"allow_fallbacks\":true}", "\"one\"");
-    assert_true(g.ok && g.p.sort == SORT_PRICE && g.p.allows_fallbacks && g.p.nmodels == 1);
+    read_both(&g, "{\"sort\":\"price\",\"allow_fallbacks\":true,\"continue_streams\":true}",
+              "\"one\"");
+    assert_true(g.ok && g.p.continue_streams == CONTINUE_YES && g.p.sort == SORT_PRICE &&
+                g.p.allows_fallbacks && g.p.nmodels == 1);
     arena_fini(&g.a);
 }
 

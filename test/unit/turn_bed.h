@@ -4,6 +4,7 @@
 
 #include "turn_grammar.h"
 
+#include "sluice/codec/answer_seam.h"
 #include "sluice/codec/turn_codec.h"
 
 static const enum api_protocol clients[] = {API_CHAT, API_MESSAGES, API_RESPONSES};
@@ -17,22 +18,32 @@ struct bed {
     void *writer;
     struct buf out;
     bool is_stream, has_ended, has_failed;
+    bool keeps_faults;        /* from the writer: somebody may go on */
+    struct answer_seam *seam; /* between reader and writer, or NULL */
     struct fault fault;
 };
 
-static inline bool bed_emit(void *arg, const struct turn_event *e)
+static inline bool bed_write(void *arg, const struct turn_event *e)
 {
     struct bed *b = arg;
     b->has_ended |= e->kind == TURN_END;
     if (e->kind == TURN_FAULT) {
         b->has_failed = true;
         b->fault = *e->fault;
+        if (b->keeps_faults)
+            return false;
     }
     int rc = b->is_stream ? b->client->event(b->writer, e, &b->out)
                           : b->client->whole_event(b->writer, e);
     if (rc != 0)
         abort();
     return true;
+}
+
+static inline bool bed_emit(void *arg, const struct turn_event *e)
+{
+    struct bed *b = arg;
+    return b->seam == NULL ? bed_write(b, e) : answer_seam_event(b->seam, e, bed_write, b);
 }
 
 static inline void bed_init(struct bed *b, enum api_protocol api, bool is_stream)

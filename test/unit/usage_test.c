@@ -116,6 +116,25 @@ static void counts_mean_the_same_whatever_a_provider_calls_them(void **state)
     }
 }
 
+static void two_answers_count_as_one(void **state)
+{
+    (void)state;
+    static const struct {
+        enum usage_source a, b, both;
+    } rows[] = {
+        {USAGE_NONE, USAGE_NONE, USAGE_NONE},
+        {USAGE_NONE, USAGE_PROVIDER, USAGE_PROVIDER},
+        {USAGE_ESTIMATED, USAGE_PROVIDER, USAGE_ESTIMATED},
+        {USAGE_PROVIDER, USAGE_ESTIMATED, USAGE_ESTIMATED},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct usage u = {1, 2, 3, 4, 5, rows[i].a}, more = {10, 20, 30, 40, 50, rows[i].b};
+        usage_add(&u, &more);
+        assert_row(i, u.prompt == 11 && u.cached == 22 && u.cache_write == 33);
+        assert_row(i, u.completion == 44 && u.reasoning == 55 && u.source == rows[i].both);
+    }
+}
+
 static void a_source_has_a_name(void **state)
 {
     (void)state;
@@ -130,6 +149,7 @@ int main(void)
         cmocka_unit_test(an_embeddings_total_is_its_prompt),
         cmocka_unit_test(what_states_no_count_changes_nothing),
         cmocka_unit_test(counts_mean_the_same_whatever_a_provider_calls_them),
+        cmocka_unit_test(two_answers_count_as_one),
         cmocka_unit_test(a_source_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,4 +11,11 @@ size_t raw_text_code_points(struct span raw);
 /* Nothing but white space, escaped or not? */
 bool raw_text_is_blank(struct span raw);
 
+/* Bytes of the white space it ends in. */
+size_t raw_text_blank_tail(struct span raw);
+
+/* Takes the next code point off, however it is written; half a pair that stands alone is one, too.
+ * False at the end. */
+bool raw_text_next(struct span *raw, uint32_t *code);
+
 #endif

@@ -25,4 +25,7 @@ struct token_count {
 /* `t`: of the model, NULL where there is none. A large prompt is not for the loop. */
 struct token_count token_count(const struct turn_request *r, const struct tokenizer *t);
 
+/* Of a text alone, as an estimate. `raw`: between the quotes of a JSON text. */
+uint64_t token_count_of_text(struct span raw);
+
 #endif

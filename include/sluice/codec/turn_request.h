@@ -127,6 +127,7 @@ struct turn_request {
     const struct turn_names *names;
     struct span model; /* decoded */
     bool stream, wants_usage;
+    bool is_begun; /* the last message is how the answer begins: see turn_prefill.h */
 
     unsigned elements, ntools;                    /* messages, parts and tools so far */
     struct turn_message *messages, *last_message; /* system and developer ones in place */

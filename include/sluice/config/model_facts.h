@@ -25,6 +25,11 @@ enum model_fact {
     FACT_CACHE_PREFIX = 1 << 13,        /* messages: ask for caching when the client said nothing */
     FACT_JSON_SCHEMA = 1 << 17,         /* its answers can be held to a schema */
     FACT_THOUGHT_SIGNATURES = 1 << 18,  /* chat: Gemini's, on its calls, in extra_content */
+    FACT_PREFILL = 1 << 19,      /* chat, messages: it goes on with an answer that was begun */
+    FACT_PREFILL_MARK = 1 << 20, /* chat: where the beginning is marked, with `prefix` */
+    FACT_PREFILL_SWITCH =
+        1 << 21,                 /* chat: where the request says so, with continue_final_message */
+    FACT_PREFILL_ECHO = 1 << 22, /* chat: it repeats the beginning first */
 };
 
 /* As far as somebody said so: only the bits in `known` count. */
@@ -34,6 +39,6 @@ struct fact_options {
 
 /* As a configuration calls it: "reasoning". */
 const char *model_fact_name(enum model_fact fact);
-enum { MODEL_FACTS = 19 };
+enum { MODEL_FACTS = 23 };
 
 #endif

@@ -275,6 +275,7 @@ struct routing_options {
     const char *record; /* file for decisions, NULL: none */
     struct retry_budget_options retry_budget;
     struct hedge_options hedge;
+    bool continues_streams; /* that broke, by another endpoint */
 };
 
 struct snapshot {

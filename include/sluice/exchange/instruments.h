@@ -34,13 +34,23 @@ enum attempt_result {
 };
 const char *attempt_result_name(enum attempt_result r);
 
+/* A stream that broke, of those that may be gone on with. */
+enum continuation_outcome {
+    CONTINUATION_CONTINUED,
+    CONTINUATION_REFUSED, /* nobody tried */
+    CONTINUATION_FAILED,
+    CONTINUATION_OUTCOMES,
+};
+const char *continuation_outcome_name(enum continuation_outcome o);
+
 struct instruments {
     struct metric_registry *registry;
     struct metric_family *requests, *duration, *ttft, *token_seconds, *tokens, *cost, *attempts;
     struct metric_series *overhead[3]; /* admit, dispatch, first_write */
     struct metric_series *ratelimit_rejections, *inflight, *streams, *stalls[2], *lag, *log_dropped,
         *fields_dropped, *retry_budget_exhausted, *hedges[2], *hedge_cost; /* hedges: lost, won */
-    struct metric_series *connections, *buffer_bytes, *replicas;
+    struct metric_series *connections, *buffer_bytes, *replicas,
+        *continuations[CONTINUATION_OUTCOMES];
     struct map by_route; /* struct route_series by its key */
 };
 
@@ -66,5 +76,7 @@ struct request_figures {
     const struct cost *cost;
 };
 void route_series_record(struct route_series *r, const struct request_figures *f);
+/* Only what was used, of a part of a request that another route ends. */
+void route_series_meter(struct route_series *r, const struct usage *u, const struct cost *c);
 
 #endif

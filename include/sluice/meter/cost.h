@@ -28,6 +28,8 @@ struct cost cost_of_own(const struct usage *u, const struct price_options *price
 /* What a batch costs less (contract 2.20): half of all. */
 uint64_t cost_batch_discount(const struct cost *c);
 
+void cost_add(struct cost *c, const struct cost *more);
+
 /* A dollar amount as an exact JSON number: "0.00023495", "0". */
 int cost_write_usd(uint64_t pd, struct buf *out) __attribute__((warn_unused_result));
 /* A price kept for one token, as it is talked about: for a million of them. */

@@ -33,6 +33,9 @@ bool usage_read_responses(struct usage *u, struct span object);
  * is what the earlier ones said (all zero at first). */
 bool usage_read_messages(struct usage *u, struct span object);
 
+/* Of two answers that became one; estimated where one of them is. */
+void usage_add(struct usage *u, const struct usage *more);
+
 const char *usage_source_name(enum usage_source s); /* "provider", … */
 
 #endif

@@ -42,8 +42,9 @@ struct preferences {
     enum prefer_what prefer; /* these two mean something to family.h, without a model */
     enum task task;
     bool has_task;
-    double max_cost_multiplier;                 /* of the first attempt's estimate; 0: no limit */
-    bool forbids_hedge;                         /* hedge: false */
+    double max_cost_multiplier; /* of the first attempt's estimate; 0: no limit */
+    bool forbids_hedge;         /* hedge: false */
+    enum { CONTINUE_UNSAID, CONTINUE_NO, CONTINUE_YES } continue_streams;
     struct span models[PREFERENCES_MODELS_MAX]; /* to fall back on */
     unsigned nmodels;
 };
