@@ -1,6 +1,7 @@
 #include "estimating.h"
 
 #include "exchange_priv.h"
+#include "routing.h"
 
 #include "sluice/catalog/facts.h"
 #include "sluice/meter/estimate.h"
@@ -110,7 +111,7 @@ static void plan_one(struct exchange *x, struct estimated *m)
     struct plan plan = {.n = 0};
     struct fault why;
     bool counts_only = x->kind->estimates == ESTIMATES_TOKENS;
-    if (!exchange_plan(x, counts_only, &plan, &why)) {
+    if (!routing_ask(x, counts_only, &plan, &why)) {
         note_problem(x, m, &why);
         return;
     }

@@ -262,9 +262,6 @@ struct exchange {
     uint8_t arena_bytes[EXCHANGE_ARENA_BYTES];
 };
 
-/* A plan for x->request as it stands, which nobody is going to follow. `fits_any`: whoever knows the model
- * will do, however long the prompt is and whatever it asks for. */
-bool exchange_plan(struct exchange *x, bool fits_any, struct plan *out, struct fault *why);
 /* An estimate of a prompt's tokens, which says that it is one: the provider has no counter. */
 void exchange_count_here(struct exchange *x);
 /* The next of the plan. */
