@@ -27,7 +27,7 @@ struct vault {
     struct records *records;
     void (*changed)(void *arg);
     void *arg;
-    struct seal seal, marks;
+    struct seal seal;
     struct record_watch watch;
     struct record_call *listing;
     struct deadline retry;
@@ -406,13 +406,6 @@ bool vault_has_key(const struct vault *v)
     return v->seal.n > 0;
 }
 
-void vault_mark(const struct vault *v, struct span bytes, uint8_t out[VAULT_MARK_BYTES])
-{
-    uint8_t whole[SHA256_BYTES];
-    digest_hmac_sha256(span_of(v->marks.keys[0], SEAL_KEY_BYTES), bytes, whole);
-    memcpy(out, whole, VAULT_MARK_BYTES);
-}
-
 bool vault_is_loaded(const struct vault *v)
 {
     return v->is_loaded;
@@ -452,12 +445,10 @@ static bool is_same(const struct seal *a, const struct seal *b)
 void vault_use(struct vault *v, const struct master_keys *keys)
 {
     struct seal seal = {.n = 0};
-    seal_fini(&v->marks);
     for (unsigned i = 0; i < keys->n; i++) {
         if (!secret_is_set(&keys->at[i]))
             continue;
         seal_add(&seal, secret_reveal(&keys->at[i]).at, "byok");
-        seal_add(&v->marks, secret_reveal(&keys->at[i]).at, "cursor");
     }
     bool is_new = !is_same(&seal, &v->seal);
     v->seal = seal;
@@ -505,6 +496,5 @@ void vault_free(struct vault *v)
         kept_free(v->at[i]);
     free(v->at);
     seal_fini(&v->seal);
-    seal_fini(&v->marks);
     free(v);
 }

@@ -58,7 +58,7 @@ static void end_with(struct errand *e, unsigned status,
     struct exchange *x = e->x;
     write(&o, e);
     errand_free(e);
-    byok_reply(x, status, &o);
+    exchange_reply_made(x, status, o.rc, &out);
 }
 
 static void write_stored(struct json_out *o, const struct errand *e)

@@ -11,7 +11,6 @@ void byok_write(struct json_out *o, const struct gateway *g, const struct vault_
 void byok_write_test(struct json_out *o, const struct vault_test *t); /* its members */
 
 struct fault byok_fault(enum fault_kind kind, const char *param, const char *text);
-void byok_reply(struct exchange *x, unsigned status, struct json_out *o); /* and frees the text */
 /* False: nothing can be managed now; the exchange has failed. */
 bool byok_is_possible(struct exchange *x, struct gateway *g);
 

@@ -1,15 +1,14 @@
 #include "byok.h"
 
 #include "manage.h"
-#include "query.h"
+#include "page.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
 /* GET /v1/byok (contract BYOK-2), and the words of its siblings. */
 
-enum { PAGE = 20, PAGE_MAX = 100 };
+static const char LIST[] = "byok";
 
 /* --- what is shown -------------------------------------------------------------------------------- */
 
@@ -111,16 +110,6 @@ struct fault byok_fault(enum fault_kind kind, const char *param, const char *tex
     return why;
 }
 
-void byok_reply(struct exchange *x, unsigned status, struct json_out *o)
-{
-    struct fault why = {.kind = FAULT_OVERLOADED, .message = "out of memory"};
-    if (o->rc < 0)
-        exchange_fail(x, &why);
-    else
-        exchange_reply(x, status, "application/json", buf_span(o->buf));
-    buf_fini(o->buf);
-}
-
 bool byok_is_possible(struct exchange *x, struct gateway *g)
 {
     struct fault why;
@@ -139,57 +128,22 @@ bool byok_is_possible(struct exchange *x, struct gateway *g)
 
 /* --- the list ------------------------------------------------------------------------------------- */
 
-/* "id mark" in base64url: nobody but us makes one (contract 0.7). */
-static void write_cursor(struct json_out *o, const struct vault *v, const char *id)
-{
-    uint8_t both[VAULT_ID_BYTES + VAULT_MARK_BYTES];
-    struct buf text = {0};
-    memcpy(both, id, VAULT_ID_BYTES);
-    vault_mark(v, span_of(both, VAULT_ID_BYTES), both + VAULT_ID_BYTES);
-    if (digest_base64url(span_of(both, sizeof both), &text) < 0)
-        o->rc = -ENOMEM;
-    json_out_lit(o, ",\"next_cursor\":");
-    json_out_bytes(o, buf_span(&text));
-    buf_fini(&text);
-}
-
-/* False: not one of ours. */
-static bool read_cursor(const struct vault *v, struct span cursor, uint8_t id[VAULT_ID_BYTES])
-{
-    uint8_t mark[VAULT_MARK_BYTES];
-    struct buf both = {0};
-    struct buf standard = {0};
-    bool is_ours = cursor.len == (VAULT_ID_BYTES + VAULT_MARK_BYTES) / 3 * 4 &&
-                   buf_add(&standard, cursor) == 0;
-    for (size_t i = 0; is_ours && i < cursor.len; i++) {
-        uint8_t *c = &standard.at[standard.head + i];
-        *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
-    }
-    is_ours = is_ours && digest_unbase64(buf_span(&standard), &both) &&
-              buf_len(&both) == VAULT_ID_BYTES + VAULT_MARK_BYTES;
-    if (is_ours) {
-        struct span whole = buf_span(&both);
-        vault_mark(v, span_sub(whole, 0, VAULT_ID_BYTES), mark);
-        is_ours = span_eq_constant_time(span_of(mark, sizeof mark),
-                                        span_skip(whole, VAULT_ID_BYTES));
-        memcpy(id, whole.at, VAULT_ID_BYTES);
-    }
-    buf_fini(&standard);
-    buf_fini(&both);
-    return is_ours;
-}
-
 /* How many of the oldest come before this id. */
-static unsigned older_than(const struct vault *v, const uint8_t id[VAULT_ID_BYTES])
+static unsigned older_than(const struct vault *v, struct span id)
 {
     unsigned n = vault_count(v);
-    while (n > 0 && memcmp(vault_at(v, n - 1)->id, id, VAULT_ID_BYTES) >= 0)
+    if (id.len != VAULT_ID_BYTES)
+        return 0;
+    while (n > 0 && memcmp(vault_at(v, n - 1)->id, id.at, VAULT_ID_BYTES) >= 0)
         n--;
     return n;
 }
 
-static void write_page(struct json_out *o, const struct gateway *g, unsigned behind, unsigned limit)
+static void write_page(struct json_out *o, const struct exchange *x, unsigned behind,
+                       unsigned limit)
 {
+    const struct deployment *d = exchange_deployment(x);
+    const struct gateway *g = d->gateway;
     const struct vault *v = g->vault;
     json_out_lit(o, "{\"object\":\"list\",\"data\":[");
     unsigned end = behind > limit ? behind - limit : 0;
@@ -200,45 +154,28 @@ static void write_page(struct json_out *o, const struct gateway *g, unsigned beh
     }
     json_out_lit(o, "]");
     if (end > 0)
-        write_cursor(o, v, vault_at(v, end)->id);
+        page_write_next(d->snapshot, LIST, span_text(vault_at(v, end)->id), o);
     json_out_lit(o, ",\"total_count\":");
     json_out_u64(o, vault_count(v));
     json_out_lit(o, "}");
 }
 
-static bool read_limit(struct span text, unsigned *out)
-{
-    uint64_t n;
-    if (text.at == NULL)
-        return true;
-    if (!span_to_u64(text, &n) || n == 0)
-        return false;
-    *out = n < PAGE_MAX ? (unsigned)n : PAGE_MAX;
-    return true;
-}
-
 static void list(struct exchange *x, struct span query, struct arena *a)
 {
     struct gateway *g = exchange_deployment(x)->gateway;
-    struct span cursor = query_get(query, "cursor", a);
-    uint8_t id[VAULT_ID_BYTES];
-    unsigned limit = PAGE, behind = vault_count(g->vault);
+    unsigned behind = vault_count(g->vault);
+    struct buf out = {0};
+    struct json_out o = json_out_to(&out);
+    struct page page;
     struct fault why;
-    if (!read_limit(query_get(query, "limit", a), &limit)) {
-        why = byok_fault(FAULT_INVALID_REQUEST, "limit", "a number from 1 to 100 was expected");
-    } else if (cursor.at != NULL && !read_cursor(g->vault, cursor, id)) {
-        why = byok_fault(FAULT_INVALID_CURSOR, "cursor",
-                         "not a cursor of this list: send next_cursor as it came");
-    } else {
-        struct buf out = {0};
-        struct json_out o = json_out_to(&out);
-        if (cursor.at != NULL)
-            behind = older_than(g->vault, id);
-        write_page(&o, g, behind, limit);
-        byok_reply(x, 200, &o);
+    if (!page_read(exchange_deployment(x)->snapshot, LIST, query, a, &page, &why)) {
+        exchange_fail(x, &why);
         return;
     }
-    exchange_fail(x, &why);
+    if (page.after.at != NULL)
+        behind = older_than(g->vault, page.after);
+    write_page(&o, x, behind, page.limit);
+    exchange_reply_made(x, 200, o.rc, &out);
 }
 
 void byok_list(const struct row *row, const struct call *call)

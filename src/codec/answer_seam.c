@@ -2,8 +2,6 @@
 
 #include "sluice/codec/raw_text.h"
 
-#include <stdio.h>
-
 void answer_seam_init(struct answer_seam *s)
 {
     *s = (struct answer_seam){.is_lost = false};
@@ -78,15 +76,6 @@ static bool deliver(struct answer_seam *s, const struct turn_event *e, turn_even
 
 /* --- what goes on --------------------------------------------------------------------------------- */
 
-static bool give_up(turn_event_fn next, void *arg, const char *problem)
-{
-    struct fault f = {.kind = FAULT_UPSTREAM};
-    struct turn_event e = {.kind = TURN_FAULT, .fault = &f};
-    snprintf(f.message, sizeof f.message, "%s", problem);
-    (void)next(arg, &e);
-    return false;
-}
-
 static struct span owed(const struct answer_seam *s)
 {
     return span_skip(buf_span(&s->text), s->owed_at);
@@ -129,11 +118,12 @@ static bool go_on(struct answer_seam *s, const struct turn_event *e, turn_event_
     if (e->kind == TURN_USAGE || e->kind == TURN_FAULT)
         return next(arg, e);
     if (s->has_slot && is_thought(e->kind))
-        return give_up(next, arg, "it thinks anew instead of going on with the answer");
+        return turn_event_give_up(next, arg, "it thinks anew instead of going on with the answer");
     if (is_text && !settle(s, &own.text))
-        return give_up(next, arg, "it does not go on where the answer broke off");
+        return turn_event_give_up(next, arg, "it does not go on where the answer broke off");
     if (owed(s).len > 0)
-        return is_text || give_up(next, arg, "it does not go on where the answer broke off");
+        return is_text ||
+               turn_event_give_up(next, arg, "it does not go on where the answer broke off");
     if (has_slot(e->kind))
         own.slot = slot_here(s, e);
     if (is_text && own.text.len == 0 && e->text.len > 0)

@@ -1,7 +1,5 @@
 #include "sluice/codec/unique_calls.h"
 
-#include <stdio.h>
-
 void unique_calls_init(struct unique_calls *u)
 {
     *u = (struct unique_calls){.known = {0}};
@@ -12,15 +10,6 @@ void unique_calls_fini(struct unique_calls *u)
 {
     map_fini(&u->known);
     arena_fini(&u->ids);
-}
-
-static bool give_up(turn_event_fn next, void *arg, const char *problem)
-{
-    struct fault f = {.kind = FAULT_UPSTREAM};
-    struct turn_event e = {.kind = TURN_FAULT, .fault = &f};
-    snprintf(f.message, sizeof f.message, "%s", problem);
-    (void)next(arg, &e);
-    return false;
 }
 
 /* In the arena: nobody's, with the first number that is free. */
@@ -38,10 +27,10 @@ bool unique_calls_event(struct unique_calls *u, const struct turn_event *e, turn
     if (e->kind != TURN_CALL)
         return next(arg, e);
     if (u->known.len >= CALLS_OF_AN_ANSWER_MAX)
-        return give_up(next, arg, "it made more tool calls than anybody can answer");
+        return turn_event_give_up(next, arg, "it made more tool calls than anybody can answer");
     struct turn_event own = *e;
     own.id = make_unique(u, e->id);
     if (map_put(&u->known, own.id, (void *)(uintptr_t)own.id.at) < 0)
-        return give_up(next, arg, "its answer cannot be held: out of memory");
+        return turn_event_give_up(next, arg, "its answer cannot be held: out of memory");
     return next(arg, &own);
 }

@@ -1,14 +1,7 @@
-/* table.c: every option there is. The order of the rows is the order of the reference page, and of
- * a configuration that is written back. */
-#include "option.h"
-
+/* table.c: every option there is, with table_keys.c and table_routing.c. The order of the rows is the
+ * order of the reference page, and of a configuration that is written back. */
 #include "object.h"
-
-#define MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
-#define COUNT(type, member) .count_offset = offsetof(type, member)
-#define ROWS(rows) rows, sizeof(rows) / sizeof(rows[0])
-#define DAY_MS 86400000u
-#define WEEK_MS (7 * DAY_MS)
+#include "table_row.h"
 
 /* ── listeners ───────────────────────────────────────────────────────────────────────────────── */
 
@@ -510,52 +503,6 @@ const struct object model_object = {"models.ID",
                                     .shorthand = &endpoint_object,
                                     .finish = model_finish};
 
-/* ── keys ────────────────────────────────────────────────────────────────────────────────────── */
-
-static const struct option limits_rows[] = {
-    {"rpm", &type_number, MEMBER(struct key_options, rpm), .min = 1, .doc = "Requests a minute."},
-    {"tpm", &type_number, MEMBER(struct key_options, tpm), .min = 1, .inert = true,
-     .doc = "Tokens a minute."},
-    {"concurrency", &type_number, MEMBER(struct key_options, concurrency), .min = 1, .inert = true,
-     .doc = "Requests at the same time."},
-};
-static const struct object limits_object = {"keys[].limits", "Left out: no such limit.",
-                                            ROWS(limits_rows), .size = sizeof(struct key_options)};
-
-static const struct word scope_words[] = {
-    {"workspace", SCOPE_WORKSPACE}, {"pipeline", SCOPE_PIPELINE}, {"admin", SCOPE_ADMIN}, {0}};
-
-static const struct option key_rows[] = {
-    {"name", &type_text, MEMBER(struct key_options, name), .required = true,
-     .doc = "What logs and metrics call it."},
-    {"secret", &type_key_secret, MEMBER(struct key_options, sha256),
-     .doc = "The key itself. Only its SHA-256 is kept in memory."},
-    {"hash", &type_key_hash, MEMBER(struct key_options, sha256),
-     .doc = "Instead of `secret`: `\"sha256:…\"`, as `sluice keys hash` prints it."},
-    {"scope", &type_word, MEMBER(struct key_options, scope), .words = scope_words,
-     .fallback = "workspace",
-     .doc =
-         "What it is for: `workspace` calls models, `pipeline` calls one of them, `admin` manages "
-         "(`/v1/byok`) and calls none."},
-    {"pipeline", &type_text, MEMBER(struct key_options, pipeline),
-     .doc =
-         "With `scope: pipeline`: the model or alias it calls, whose name may stand in a path: 3 to "
-         "64 letters, digits, dashes and underscores."},
-    {"models", &type_texts, MEMBER(struct key_options, models),
-     .doc = "Models it may call; `\"*\"` is all of them, as is leaving it out."},
-    {"limits", &type_group, .object = &limits_object, .doc = "How much it may call."},
-    {"expires", &type_time, MEMBER(struct key_options, expires_unix_ms),
-     .doc = "When it stops working: `2030-12-31` or `2030-12-31T18:00:00Z`."},
-    {"enabled", &type_bool, MEMBER(struct key_options, enabled), .fallback = "true",
-     .doc = "`false` refuses it without forgetting it."},
-    {"byok", &type_own_credentials, MEMBER(struct key_options, byok),
-     COUNT(struct key_options, nbyok),
-     .doc = "Credentials of its own, by provider: `{ openai: { env: TEAM_KEY } }`. Its requests go "
-            "out with those first; [routing.md](routing.md#own-credentials) has the forms."},
-};
-static const struct object key_object = {"keys[]", "Who may call.", ROWS(key_rows),
-                                         .size = sizeof(struct key_options), .finish = key_finish};
-
 /* ── admin, store, observability ─────────────────────────────────────────────────────────────── */
 
 static const struct option admin_rows[] = {
@@ -635,104 +582,6 @@ static const struct object observability_object = {
     "observability", "Logs and traces. Metrics are on `/metrics` of listeners that serve them.",
     ROWS(observability_rows), .size = sizeof(struct observability_options)};
 
-/* ── routing ─────────────────────────────────────────────────────────────────────────────────── */
-
-static const struct option weights_rows[] = {
-    {"price", &type_number, MEMBER(struct route_weights, price), .fallback = "40", .max = 1000,
-     .doc = "How cheap it is, estimated for the request at hand."},
-    {"throughput", &type_number, MEMBER(struct route_weights, throughput), .fallback = "20",
-     .max = 1000, .doc = "How many tokens a second it writes."},
-    {"latency", &type_number, MEMBER(struct route_weights, latency), .fallback = "20", .max = 1000,
-     .doc = "How soon it begins."},
-    {"reliability", &type_number, MEMBER(struct route_weights, reliability), .fallback = "20",
-     .max = 1000, .doc = "How often it works."},
-};
-static const struct object weights_object = {
-    "routing.weights",
-    "What makes one endpoint of a model better than another where the request does not say. An "
-    "endpoint's score is the sum of these, each times how it compares with the best; how often it is "
-    "asked first goes by the square of its score.",
-    ROWS(weights_rows), .size = sizeof(struct route_weights)};
-
-#define TASK(name, task, text)                                                 \
-    {name, &type_alias, MEMBER(struct routing_options, families[task].models), \
-     COUNT(struct routing_options, families[task].n), .doc = text}
-
-static const struct option tasks_rows[] = {
-    TASK("general", TASK_GENERAL, "Anything, and what is meant when no task is named."),
-    TASK("reasoning", TASK_REASONING, "What wants thought."),
-    TASK("coding", TASK_CODING, "Programs."),
-    TASK("long_context", TASK_LONG_CONTEXT, "Long prompts."),
-};
-static const struct object tasks_object = {
-    "routing.tasks",
-    "Which models a request means that names a `task` instead of a model, from the cheapest to the "
-    "best: `prefer` picks among them.",
-    ROWS(tasks_rows), .size = sizeof(struct routing_options)};
-
-static const struct option retry_budget_rows[] = {
-    {"ratio", &type_share, MEMBER(struct retry_budget_options, ratio_ppm), .fallback = "0.2",
-     .doc = "So many for each request."},
-    {"min_per_second", &type_number, MEMBER(struct retry_budget_options, min_per_second),
-     .fallback = "10", .max = 1000000,
-     .doc = "So many in any case, so that a gateway with little to do is not held to the share."},
-};
-static const struct object retry_budget_object = {
-    "routing.retry_budget",
-    "How many further attempts this process makes at endpoints that are not well (their circuit is "
-    "open, or they asked to be left alone), so that an outage is not multiplied. Attempts at "
-    "endpoints that are well are not counted.",
-    ROWS(retry_budget_rows), .size = sizeof(struct retry_budget_options)};
-
-static const struct option hedge_rows[] = {
-    {"enabled", &type_bool, MEMBER(struct hedge_options, enabled), .fallback = "false",
-     .doc = "Whether second attempts are made at all."},
-    {"after", &type_patience, MEMBER(struct hedge_options, after), .fallback = "p95", .min = 1,
-     .max = DAY_MS,
-     .doc =
-         "How long the first may have sent nothing of content. `p95`: longer than 95 of 100 first "
-         "tokens (whole answers, where nothing streams) of that endpoint took in the last five "
-         "minutes, once twenty were seen."},
-    {"max_share", &type_share, MEMBER(struct hedge_options, max_share_ppm), .fallback = "0.06",
-     .doc = "Most second attempts, for each request."},
-};
-static const struct object hedge_object = {
-    "routing.hedge",
-    "A second attempt beside one that is slow to begin: the first with content answers, the other is "
-    "cancelled. See [routing.md](routing.md#a-second-attempt-beside-a-slow-one).",
-    ROWS(hedge_rows), .size = sizeof(struct hedge_options)};
-
-static const struct option routing_rows[] = {
-    {"weights", &type_group, MEMBER(struct routing_options, weights), .object = &weights_object,
-     .doc = "Which endpoint is the better one."},
-    {"train_opt_out", &type_bool, MEMBER(struct routing_options, train_opt_out),
-     .fallback = "false",
-     .doc = "Every request goes only where prompts are neither kept nor trained on, as if it said "
-            "`data_collection: deny`."},
-    {"zdr_only", &type_bool, MEMBER(struct routing_options, zdr_only), .fallback = "false",
-     .doc = "Every request goes only where nothing is kept, as if it said `zdr: true`."},
-    {"tasks", &type_group, .object = &tasks_object, .doc = "Models by what they are good for."},
-    {"explain", &type_bool, MEMBER(struct routing_options, explain), .fallback = "false",
-     .doc = "Every answer has `X-Sluice-Explain`, asked for or not."},
-    {"record", &type_text, MEMBER(struct routing_options, record),
-     .doc =
-         "A file for every decision, a JSON line each, as `sluice replay` reads them. SIGHUP opens "
-         "it again."},
-    {"retry_budget", &type_group, MEMBER(struct routing_options, retry_budget),
-     .object = &retry_budget_object, .doc = "How often those are asked who are not well."},
-    {"hedge", &type_group, MEMBER(struct routing_options, hedge), .object = &hedge_object,
-     .doc = "Second attempts beside slow ones."},
-    {"continue_streams", &type_bool, MEMBER(struct routing_options, continues_streams),
-     .fallback = "false",
-     .doc = "A stream whose provider breaks off in the middle of a text is gone on with by another "
-            "endpoint that can (`facts.prefill`). Such streams are read and written anew, even "
-            "where the provider speaks the client's protocol. A request may say otherwise: "
-            "`provider.continue_streams`. [routing.md](routing.md#when-a-stream-breaks)."},
-};
-static const struct object routing_object = {"routing", "Which endpoint is asked.",
-                                             ROWS(routing_rows),
-                                             .size = sizeof(struct routing_options)};
-
 /* ── the file ────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct word auth_words[] = {{"none", 0}, {"required", 1}, {0}};
@@ -759,6 +608,8 @@ static const struct option root_rows[] = {
      .doc = "Offer `sluice/demo`, a built-in model that needs no account and says it is a demo."},
     {"models", &type_map, MEMBER(struct snapshot, models), COUNT(struct snapshot, nmodels),
      .object = &model_object, .doc = "What callers may name."},
+    {"account", &type_group, MEMBER(struct snapshot, account), .object = &account_object,
+     .doc = "Whose gateway this is."},
     {"keys", &type_list, MEMBER(struct snapshot, keys), COUNT(struct snapshot, nkeys),
      .object = &key_object, .may_be_empty = true, .doc = "Who may call."},
     {"byok", &type_own_credentials, MEMBER(struct snapshot, byok), COUNT(struct snapshot, nbyok),

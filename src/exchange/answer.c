@@ -70,11 +70,11 @@ static size_t add_timing(size_t at, const struct exchange *x)
 
 static size_t add_limits(size_t at, const struct exchange *x)
 {
-    if (x->admitted.limit > 0) {
+    if (x->admission.answer.limit > 0) {
         at = add(at, SPAN_LIT("X-RateLimit-Limit: "));
-        at = add_number(at, x->admitted.limit);
+        at = add_number(at, x->admission.answer.limit);
         at = add(at, SPAN_LIT("\r\nX-RateLimit-Remaining: "));
-        at = add_number(at, x->admitted.remaining);
+        at = add_number(at, x->admission.answer.remaining);
         at = add(at, SPAN_LIT("\r\n"));
     }
     return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), SPAN_LIT("config"));
@@ -112,7 +112,7 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
     bool has_theirs = x->status >= 400 && has_line(x->attempt->relayed, SPAN_LIT("request-id"));
     if (api_is_anthropics(x->kind->api) && !has_theirs) /* the name Anthropic's SDKs look for */
         at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
-    if (x->has_admitted)
+    if (x->admission.has_answer)
         at = add_limits(at, x);
     if (x->nattempts > 0) {
         const struct attempt *a = x->attempt;

@@ -17,7 +17,6 @@ void bytes_lane_data(struct attempt *a, const struct span *spans, unsigned n, bo
     struct exchange *x = a->x;
     struct emitter e;
     size_t len = 0;
-    emitter_init(&e, a);
     for (unsigned i = 0; i < n; i++)
         len += spans[i].len;
     if (len == 0 && !last)
@@ -29,14 +28,8 @@ void bytes_lane_data(struct attempt *a, const struct span *spans, unsigned n, bo
     }
     if (x->state == EXCHANGE_ATTEMPTING)
         begin(a);
-    for (unsigned i = 0; i < n; i++)
-        emit(&e, spans[i]);
-    if (!last) {
-        emitter_flush(&e);
-        return;
-    }
-    sink_end(x->sink, e.out, e.n);
-    lane_finish(a);
+    emitter_init(&e, a);
+    emitter_pass(&e, spans, n, last);
 }
 
 void bytes_lane_open(struct attempt *a, const struct http_head *head)

@@ -192,7 +192,6 @@ static void pass_document(struct attempt *a, struct span document)
 /* Too large to hold: it goes through unread, in the framing its length allows. */
 static void pass_through(struct attempt *a, const struct span *spans, unsigned n, bool last)
 {
-    struct exchange *x = a->x;
     struct pass_lane *l = &a->lane;
     struct emitter e;
     emitter_init(&e, a);
@@ -203,14 +202,7 @@ static void pass_through(struct attempt *a, const struct span *spans, unsigned n
         emitter_flush(&e);
         buf_fini(&l->held);
     }
-    for (unsigned i = 0; i < n; i++)
-        emit(&e, spans[i]);
-    if (!last) {
-        emitter_flush(&e);
-        return;
-    }
-    sink_end(x->sink, e.out, e.n);
-    lane_finish(a);
+    emitter_pass(&e, spans, n, last);
 }
 
 static bool hold(struct pass_lane *l, const struct span *spans, unsigned n)

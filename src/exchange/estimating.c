@@ -295,14 +295,7 @@ static void answer(struct exchange *x, const struct estimating *e)
     json_out_lit(&o, ",\"request_id\":");
     json_out_bytes(&o, span_of(x->request_id, 32));
     json_out_lit(&o, "}");
-    if (o.rc < 0) {
-        struct fault full = {.kind = FAULT_OVERLOADED};
-        snprintf(full.message, sizeof full.message, "there is no memory for the answer");
-        exchange_fail(x, &full);
-    } else {
-        exchange_reply(x, 200, "application/json", buf_span(&out));
-    }
-    buf_fini(&out);
+    exchange_reply_made(x, 200, o.rc, &out);
 }
 
 static void on_counted(struct exchange *x, const struct token_count *counts,

@@ -300,8 +300,7 @@ static void end(struct exchange *x)
     become(x, EXCHANGE_ENDED);
     if (x->hook != NULL)
         x->hook->ended(x->hook);
-    if (x->admitting != NULL)
-        store_cancel(x->admitting);
+    admission_cancel(x);
     sticky_cancel(x);
     reading_end(x->reading);
     x->reading = NULL;
@@ -337,39 +336,7 @@ void exchange_add_fields(struct exchange *x, struct span lines)
     x->fields = arena_keep(&x->sending, lines);
 }
 
-/* --- who is it ------------------------------------------------------------------------------- */
-
-static void fail_key(struct exchange *x, enum key_verdict verdict)
-{
-    static const char *const messages[] = {
-        [KEY_MISSING] = "no API key: send \"Authorization: Bearer <key>\" or \"x-api-key: <key>\"",
-        [KEY_UNKNOWN] = "this API key is not known here",
-        [KEY_EXPIRED] = "this API key has expired",
-        [KEY_DISABLED] = "this API key is disabled",
-    };
-    struct fault why = {.kind = FAULT_INVALID_API_KEY};
-    snprintf(why.message, sizeof why.message, "%s", messages[verdict]);
-    exchange_fail(x, &why);
-}
-
-bool exchange_authenticate(struct exchange *x, const struct http_head *head)
-{
-    if (!x->deployment->snapshot->auth_required)
-        return true;
-    struct span presented = key_from_authorization(head_get(head, FIELD_AUTHORIZATION));
-    if (presented.len == 0)
-        presented = head_get(head, FIELD_X_API_KEY);
-    const struct key_options *key;
-    enum key_verdict verdict = keyring_find(x->deployment->keyring, presented, x->opened_unix_ms,
-                                            &key);
-    x->key = key;
-    if (verdict == KEY_ACCEPTED)
-        return true;
-    fail_key(x, verdict);
-    return false;
-}
-
-/* --- may it --------------------------------------------------------------------------------- */
+/* --- whom to ask -------------------------------------------------------------------------------- */
 
 void exchange_attempt_next(struct exchange *x)
 {
@@ -440,65 +407,19 @@ static void route(struct exchange *x)
 /* Admission and where the conversation was are asked for at the same time. */
 static void route_when_ready(struct exchange *x)
 {
-    if (x->may_route && x->sticky.asking == NULL)
+    if (x->admission.is_granted && x->sticky.asking == NULL)
         route(x);
-}
-
-static void on_admitted(void *arg, const struct admit_answer *answer)
-{
-    struct exchange *x = arg;
-    if (x->asked_store_us != 0)
-        metric_observe(x->gateway->instruments.overhead[OVERHEAD_ADMIT],
-                       (double)(clock_us() - x->asked_store_us) * 1e-6);
-    x->admitting = NULL;
-    x->admitted = *answer;
-    x->has_admitted = true;
-    if (answer->allowed) {
-        x->may_route = true;
-        route_when_ready(x);
-        return;
-    }
-    struct fault why = {.kind = FAULT_RATE_LIMIT, .retry_after_ms = answer->retry_after_s * 1000};
-    if (answer->quality == STORE_LOST) {
-        why = (struct fault){.kind = FAULT_OVERLOADED};
-        snprintf(why.message, sizeof why.message,
-                 "the store that counts requests cannot be reached, and store.on_error is reject");
-    } else {
-        metric_add(x->gateway->instruments.ratelimit_rejections, 1);
-        snprintf(why.message, sizeof why.message,
-                 "this key's limit of %u requests per minute is used up; try again in %u s",
-                 answer->limit, answer->retry_after_s);
-    }
-    exchange_fail(x, &why);
-}
-
-static void admit(struct exchange *x)
-{
-    struct admit_query q = {.now_unix_ms = x->opened_unix_ms};
-    become(x, EXCHANGE_ADMITTING);
-    (void)sticky_ask(x, route_when_ready);
-    if (x->key == NULL || x->kind->explains || x->kind->estimates != ESTIMATES_NOTHING) {
-        x->may_route = true;
-        route_when_ready(x);
-        return;
-    }
-    /* The digest names the key: two keys of one name count apart, and names may be long. */
-    memcpy(q.scope, "key:", 4);
-    digest_hex(x->key->sha256, 16, q.scope + 4);
-    q.rpm = x->key->rpm;
-    struct admit_answer answer;
-    if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &x->admitting) == STORE_DONE)
-        on_admitted(x, &answer);
-    else
-        x->asked_store_us = clock_us();
 }
 
 static void on_request_read(struct exchange *x, const struct fault *why)
 {
-    if (why != NULL)
+    if (why != NULL) {
         exchange_fail(x, why);
-    else
-        admit(x);
+        return;
+    }
+    become(x, EXCHANGE_ADMITTING);
+    (void)sticky_ask(x, route_when_ready);
+    admission_ask(x, route_when_ready);
 }
 
 void exchange_fix_model(struct exchange *x, struct span model)
@@ -606,6 +527,17 @@ void exchange_reply(struct exchange *x, unsigned status, const char *content_typ
     exchange_send_head(x, status, content_type, LENGTH_UNKNOWN);
     sink_end(x->sink, &body, 1);
     exchange_finish(x);
+}
+
+void exchange_reply_made(struct exchange *x, unsigned status, int rc, struct buf *document)
+{
+    static const struct fault full = {.kind = FAULT_OVERLOADED,
+                                      .message = "there is no memory for the answer"};
+    if (rc < 0)
+        exchange_fail(x, &full);
+    else
+        exchange_reply(x, status, "application/json", buf_span(document));
+    buf_fini(document);
 }
 
 static enum outcome outcome_of(const struct fault *why)

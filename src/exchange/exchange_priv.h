@@ -4,6 +4,7 @@
 #define SLUICE_EXCHANGE_PRIV_H
 
 #include "access_token.h"
+#include "admission.h"
 #include "blame.h"
 #include "continuation.h"
 #include "dialect.h"
@@ -196,9 +197,7 @@ struct exchange {
     const struct key_options *key;
     struct conversation_id conversation; /* where somebody could stay with it */
     struct sticky sticky;
-    struct admit_call *admitting;
-    struct admit_answer admitted;
-    bool has_admitted, may_route;
+    struct admission admission;
 
     /* What another attempt would need; gone with the first byte of the answer, so that an open
      * stream holds neither its prompt nor the words of its head. */
@@ -249,7 +248,7 @@ struct exchange {
     struct span subject;     /* what else the path names; arena */
     struct span client_request_id, trace_id, path; /* arena */
     enum http_method method;
-    uint64_t opened_us, opened_unix_ms, asked_store_us, dispatched_us, first_write_us;
+    uint64_t opened_us, opened_unix_ms, dispatched_us, first_write_us;
     uint64_t bytes_in;
     unsigned status;
     const char *error_type;

@@ -70,12 +70,5 @@ struct span explaining_field(const struct exchange *x)
 void explaining_reply(struct exchange *x, const struct plan_question *q, const struct fault *why)
 {
     struct buf out = {0};
-    if (explanation_write(q, &x->plan, why, &out) < 0) {
-        struct fault full = {.kind = FAULT_OVERLOADED};
-        snprintf(full.message, sizeof full.message, "there is no memory for the explanation");
-        exchange_fail(x, &full);
-    } else {
-        exchange_reply(x, 200, "application/json", buf_span(&out));
-    }
-    buf_fini(&out);
+    exchange_reply_made(x, 200, explanation_write(q, &x->plan, why, &out), &out);
 }

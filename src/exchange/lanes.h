@@ -2,6 +2,7 @@
  *
  *   event_lane.c     an event stream: whole events go on in the turn they arrive
  *   document_lane.c  one JSON document: checked before its first byte goes on
+ *   bytes_lane.c     sound, pictures, subtitles: nothing is read, nothing is held
  *   turn_lane.c      an answer in another protocol than the client's: translated
  *   error_lane.c     an answer with a status of 400 or more
  *
@@ -28,6 +29,8 @@ static inline void emitter_init(struct emitter *e, struct attempt *a)
 }
 void emit(struct emitter *e, struct span s);
 void emitter_flush(struct emitter *e);
+/* What came goes on as it is; `last` ends the answer. */
+void emitter_pass(struct emitter *e, const struct span *spans, unsigned n, bool last);
 
 /* The provider's answer is unusable; another endpoint may be tried. */
 void lane_fail(struct attempt *a, const char *problem);

@@ -94,6 +94,18 @@ void emit(struct emitter *e, struct span s)
     e->out[e->n++] = s;
 }
 
+void emitter_pass(struct emitter *e, const struct span *spans, unsigned n, bool last)
+{
+    for (unsigned i = 0; i < n; i++)
+        emit(e, spans[i]);
+    if (!last) {
+        emitter_flush(e);
+        return;
+    }
+    sink_end(e->a->x->sink, e->out, e->n);
+    lane_finish(e->a);
+}
+
 /* --- the lane ----------------------------------------------------------------------------------- */
 
 static bool is_event_stream(const struct http_head *head)

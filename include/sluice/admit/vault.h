@@ -49,10 +49,6 @@ bool vault_is_loaded(const struct vault *v);
 /* Loaded, or nothing to wait for: there is no key, or the store has not answered for a second. */
 bool vault_is_settled(const struct vault *v);
 
-/* What only holders of the master key can make of these bytes: for cursors. */
-enum { VAULT_MARK_BYTES = 16 };
-void vault_mark(const struct vault *v, struct span bytes, uint8_t out[VAULT_MARK_BYTES]);
-
 /* Oldest first: by id. */
 unsigned vault_count(const struct vault *v);
 const struct vault_entry *vault_at(const struct vault *v, unsigned i);

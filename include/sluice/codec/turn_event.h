@@ -77,4 +77,8 @@ struct turn_event {
 /* Where a reader's events go. It stops reading when this returns false (the exchange is gone). */
 typedef bool (*turn_event_fn)(void *arg, const struct turn_event *e);
 
+/* The provider's answer is of no use: a TURN_FAULT (FAULT_UPSTREAM) that says so. Always false, what
+ * its caller has to return, whatever `next` does. */
+bool turn_event_give_up(turn_event_fn next, void *arg, const char *problem);
+
 #endif

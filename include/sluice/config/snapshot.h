@@ -208,6 +208,11 @@ struct key_options {
     unsigned nbyok;
 };
 
+/* What all keys share (contract: the workspace). */
+struct account_options {
+    const char *name;
+};
+
 enum store_kind { STORE_MEMORY, STORE_SQLITE, STORE_REDIS };
 
 struct store_options {
@@ -296,6 +301,7 @@ struct snapshot {
     struct translation_options translation;
     struct model_options *models;
     unsigned nmodels;
+    struct account_options account;
     struct key_options *keys;
     unsigned nkeys;
     bool auth_required;

@@ -58,6 +58,9 @@ void exchange_run(struct exchange *x, struct span body, struct body *kept);
 void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
                     struct span body);
 
+/* The same with a document that was just written: `rc` tells whether all of it found room. Frees it. */
+void exchange_reply_made(struct exchange *x, unsigned status, int rc, struct buf *document);
+
 /* Ends it with this fault: as an answer, or inside the stream that has begun. */
 void exchange_fail(struct exchange *x, const struct fault *why);
 
