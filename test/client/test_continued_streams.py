@@ -10,9 +10,9 @@ import anthropic
 import openai
 import pytest
 
+import clients
 import mangling
 import provider_story
-import raw
 from gateway import Gateway
 from provider_story import STORY, WORDS
 
@@ -83,18 +83,11 @@ CLIENTS = {"chat": (openai, chat), "messages": (anthropic, messages),
            "responses": (openai, responses)}
 
 
-def sdk(module, gateway):
-    if module is openai:
-        return openai.OpenAI(base_url=gateway.base_url, api_key=raw.KEY, max_retries=0)
-    return anthropic.Anthropic(base_url=gateway.base_url.removesuffix("/v1"), api_key=raw.KEY,
-                               max_retries=0)
-
-
 @pytest.mark.parametrize("second", FOLLOWERS)
 @pytest.mark.parametrize("protocol", CLIENTS)
 def test_story_is_whole_for_the_sdk_wherever_it_breaks(gateway, protocol, second):
     module, use = CLIENTS[protocol]
-    with sdk(module, gateway) as client:
+    with clients.sdk(module, gateway) as client:
         for cut in range(1, len(WORDS) + 4, 5):
             assert use(client, f"breaks-{protocol}", second, f"cut {cut} reset") == STORY, cut
 
@@ -127,7 +120,7 @@ async def mangled(x) -> None:
 @pytest.mark.parametrize("protocol", CLIENTS)
 def test_sdks_can_read_what_follows_a_mangled_stream(gateway, protocol, second):
     module, use = CLIENTS[protocol]
-    with sdk(module, gateway) as client:
+    with clients.sdk(module, gateway) as client:
         for seed in range(60):
             with contextlib.suppress(module.APIError):
                 try:

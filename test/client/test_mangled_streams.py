@@ -14,6 +14,7 @@ import anthropic
 import openai
 import pytest
 
+import clients
 import mangling
 import npm
 import raw
@@ -93,13 +94,6 @@ CLIENTS = {"chat": (openai, chat), "messages": (anthropic, messages),
            "responses": (openai, responses)}
 
 
-def sdk(module, gateway):
-    if module is openai:
-        return openai.OpenAI(base_url=gateway.base_url, api_key=raw.KEY, max_retries=0)
-    return anthropic.Anthropic(base_url=gateway.base_url.removesuffix("/v1"), api_key=raw.KEY,
-                               max_retries=0)
-
-
 PASS = {"chat": ("chat",), "messages": ("messages", "claude-on-bedrock"),
         "responses": ("responses",)}
 
@@ -110,7 +104,7 @@ def test_python_sdks_can_read_it(mangler, client_protocol, upstream_protocol):
     if upstream_protocol in PASS[client_protocol]:
         pytest.skip("passes as it is: what is in it is the provider's own")
     module, use = CLIENTS[client_protocol]
-    with sdk(module, mangler) as client:
+    with clients.sdk(module, mangler) as client:
         for seed in range(SEEDS):
             with contextlib.suppress(module.APIError):
                 try:

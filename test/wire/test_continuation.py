@@ -61,8 +61,14 @@ def configuration(upstream, models=MODELS, **routing) -> dict:
 
 @pytest.fixture(scope="module")
 def scripts():
-    """By what a provider calls the model, instead of telling the story."""
+    """By what a provider calls the model, instead of telling the story; of one test each."""
     return {}
+
+
+@pytest.fixture(autouse=True)
+def forgotten_scripts(scripts):
+    yield
+    scripts.clear()
 
 
 @pytest.fixture(scope="module")
@@ -210,10 +216,7 @@ def test_answer_in_one_piece_goes_on_with_a_stream(gateway, scripts):
             "content": [{"type": "text", "text": rest}], "stop_reason": "end_turn",
             "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 2}}).encode())
     scripts[NAMES["claude"]] = whole
-    try:
-        answer = stream(gateway, "messages", ["breaks-messages", "claude"], "cut 30 reset")
-    finally:
-        del scripts[NAMES["claude"]]
+    answer = stream(gateway, "messages", ["breaks-messages", "claude"], "cut 30 reset")
     assert told_in("messages", raw.events_of(answer.body)) == STORY
     assert_sound("messages", raw.events_of(answer.body))
 
@@ -265,11 +268,8 @@ def test_rival_that_won_and_broke_is_gone_on_with(storytellers, scripts, start, 
     hedge = {"enabled": True, "after": "100ms", "max_share": 1}
     gw = start(**configuration(storytellers, models=1, continue_streams=True, hedge=hedge))
     scripts["cannot"] = waits
-    try:
-        answer = stream(gw, "chat", ["cannot", "breaks-chat", "claude"], "cut 30 reset",
-                        model="story-0")
-    finally:
-        del scripts["cannot"]
+    answer = stream(gw, "chat", ["cannot", "breaks-chat", "claude"], "cut 30 reset",
+                    model="story-0")
     assert told_in("chat", raw.events_of(answer.body)) == STORY
     assert_sound("chat", raw.events_of(answer.body))
     assert [(a["endpoint"], a["result"]) for a in record(gw, answer)["attempts"]] == [
@@ -283,11 +283,8 @@ def test_who_goes_on_has_no_rival(storytellers, scripts, start):
     hedge = {"enabled": True, "after": "100ms", "max_share": 1}
     gw = start(**configuration(storytellers, models=1, continue_streams=True, hedge=hedge))
     scripts[NAMES["claude"]] = late
-    try:
-        answer = stream(gw, "chat", ["breaks-chat", "claude", "vllm"], "cut 30 reset",
-                        model="story-0")
-    finally:
-        del scripts[NAMES["claude"]]
+    answer = stream(gw, "chat", ["breaks-chat", "claude", "vllm"], "cut 30 reset",
+                    model="story-0")
     assert told_in("chat", raw.events_of(answer.body)) == STORY
     assert [a["endpoint"] for a in record(gw, answer)["attempts"]] == ["breaks-chat", "claude"]
     assert gw.metric("sluice_hedges_total") == 0
@@ -316,10 +313,7 @@ def test_nobody_goes_on_who_is_not_well_without_a_retry_budget(storytellers, scr
     gw = start(**configuration(storytellers, models=1, continue_streams=True,
                                retry_budget={"ratio": 0, "min_per_second": 0}))
     scripts[NAMES["claude"]] = busy
-    try:
-        stream(gw, "chat", ["claude", "vllm"], "hello", model="story-0")
-    finally:
-        del scripts[NAMES["claude"]]
+    stream(gw, "chat", ["claude", "vllm"], "hello", model="story-0")
     answer = stream(gw, "chat", ["breaks-chat", "claude"], "cut 30 error", model="story-0")
     error = assert_broken(gw, "chat", answer, ["breaks-chat"], "refused")
     assert error["message"] == "provider breaks-chat: The server had an error while streaming."
@@ -445,10 +439,7 @@ def test_request_that_is_refused_is_no_stream_that_broke(gateway, scripts):
         await x.reply(400, provider_messages.error("max_tokens: too large"))
     scripts["breaks-messages"] = refuse
     body = json.dumps(body_of("messages", ["breaks-messages", "claude"], "hello")).encode()
-    try:
-        answer = gateway.ask(raw.request_bytes("POST", PATHS["messages"], body))
-    finally:
-        del scripts["breaks-messages"]
+    answer = gateway.ask(raw.request_bytes("POST", PATHS["messages"], body))
     assert answer.status == 400 and "continuation" not in record(gateway, answer)
 
 
@@ -472,11 +463,8 @@ PIECE = {"tool_calls": [{"index": 0, "function": {"arguments": '{"ci'}}]}
     [{"content": "x" * 262144}]], ids=["call", "arguments", "reasoning", "refusal", "too long"])
 def test_nobody_goes_on_behind_anything_but_text(gateway, scripts, deltas):
     scripts["breaks-chat"] = chat_then(*deltas)
-    try:
-        answer = stream(gateway, "chat", ["breaks-chat", "vllm"], "hello", tools=[
-            {"type": "function", "function": {"name": "weather", "parameters": {}}}])
-    finally:
-        del scripts["breaks-chat"]
+    answer = stream(gateway, "chat", ["breaks-chat", "vllm"], "hello", tools=[
+        {"type": "function", "function": {"name": "weather", "parameters": {}}}])
     assert_broken(gateway, "chat", answer, ["breaks-chat"], "refused")
 
 
@@ -496,20 +484,17 @@ def test_request_is_let_go_when_nobody_could_go_on(storytellers, scripts, start)
     gates = [storytellers.gate(), storytellers.gate()]
     scripts["breaks-chat"] = stays
     body = json.dumps(body_of("chat", ["breaks-chat", "vllm"], "x" * 100_000)).encode()
-    try:
-        with gateway.client() as client:
-            client.send(raw.request_bytes("POST", PATHS["chat"], body))
-            answer = raw.Stream(client)
-            while b"Once" not in answer.next():
-                pass
-            assert held() > 100_000
-            gates[0].open()
-            while b"weather" not in answer.next():
-                pass
-            until(lambda: held() < 100_000, 5, "the request's memory")
-            gates[1].open()
-    finally:
-        del scripts["breaks-chat"]
+    with gateway.client() as client:
+        client.send(raw.request_bytes("POST", PATHS["chat"], body))
+        answer = raw.Stream(client)
+        while b"Once" not in answer.next():
+            pass
+        assert held() > 100_000
+        gates[0].open()
+        while b"weather" not in answer.next():
+            pass
+        until(lambda: held() < 100_000, 5, "the request's memory")
+        gates[1].open()
 
 
 def test_nobody_goes_on_inside_a_character(gateway, scripts):
@@ -521,10 +506,7 @@ def test_nobody_goes_on_inside_a_character(gateway, scripts):
         await x.sleep(0.01)
         x.reset()
     scripts["breaks-chat"] = script
-    try:
-        answer = stream(gateway, "chat", ["breaks-chat", "vllm"], "hello")
-    finally:
-        del scripts["breaks-chat"]
+    answer = stream(gateway, "chat", ["breaks-chat", "vllm"], "hello")
     assert_broken(gateway, "chat", answer, ["breaks-chat"], "refused")
 
 
@@ -549,10 +531,7 @@ def test_nobody_goes_on_behind_signed_thinking(gateway, scripts, thinking):
         await x.sleep(0.01)
         x.reset()
     scripts["breaks-messages"] = script
-    try:
-        answer = stream(gateway, "messages", ["breaks-messages", "claude"], "hello")
-    finally:
-        del scripts["breaks-messages"]
+    answer = stream(gateway, "messages", ["breaks-messages", "claude"], "hello")
     assert_broken(gateway, "messages", answer, ["breaks-messages"], "refused")
 
 
@@ -598,10 +577,7 @@ def test_text_that_ends_in_white_space_is_not_told_twice(gateway, scripts, story
         await provider_story.send(x, provider_story.messages_events(
             x.request.json, ["there was"]), 10 ** 9, "")
     scripts[NAMES["claude"]] = skips
-    try:
-        answer = stream(gateway, "chat", ["breaks-chat", "claude"], f"cut {cut} reset")
-    finally:
-        del scripts[NAMES["claude"]]
+    answer = stream(gateway, "chat", ["breaks-chat", "claude"], f"cut {cut} reset")
     assert_broken(gateway, "chat", answer, ["breaks-chat", "claude"], "failed")
     assert raw.content_of(raw.events_of(answer.body)) == "Once upon a time,\n\n"
 
@@ -618,11 +594,8 @@ def test_who_goes_on_may_call_a_tool_behind_the_text(gateway, scripts):
         await provider_story.send(x, events[:-2] + call + events[-2:], 10 ** 9, "")
     scripts[NAMES["claude"]] = calls
     tools = [{"name": "weather", "input_schema": {"type": "object"}}]
-    try:
-        answer = stream(gateway, "messages", ["breaks-messages", "claude"], "cut 4 reset",
-                        tools=tools)
-    finally:
-        del scripts[NAMES["claude"]]
+    answer = stream(gateway, "messages", ["breaks-messages", "claude"], "cut 4 reset",
+                    tools=tools)
     events = raw.events_of(answer.body)
     starts = [e for e in events if e["type"] == "content_block_start"]
     assert [(e["index"], e["content_block"]["type"]) for e in starts] == [(0, "text"), (1, "tool_use")]
@@ -637,15 +610,12 @@ def test_client_that_leaves_meanwhile_takes_everything_along(gateway, scripts, s
     scripts[NAMES["claude"]] = waits
     before = len(storytellers.exchanges)
     body = json.dumps(body_of("chat", ["breaks-chat", "claude"], "cut 30 reset")).encode()
-    try:
-        with gateway.client() as client:
-            client.send(raw.request_bytes("POST", PATHS["chat"], body))
-            answer = raw.Stream(client)
-            until(lambda: len(storytellers.exchanges) == before + 2, 5, "the second attempt")
-            client.reset()
-        until(lambda: storytellers.exchanges[-1].aborted, 5, "its end")
-    finally:
-        del scripts[NAMES["claude"]]
+    with gateway.client() as client:
+        client.send(raw.request_bytes("POST", PATHS["chat"], body))
+        answer = raw.Stream(client)
+        until(lambda: len(storytellers.exchanges) == before + 2, 5, "the second attempt")
+        client.reset()
+    until(lambda: storytellers.exchanges[-1].aborted, 5, "its end")
     log = gateway.record_of(answer.headers["x-request-id"])
     assert log["outcome"] == "client_gone" and "continuation" not in log
     assert [a["result"] for a in log["attempts"]] == ["broken", "cancelled"]
@@ -656,12 +626,9 @@ def test_comments_keep_the_client_waiting_in_between(storytellers, scripts, star
         await x.sleep(0.5)
         await provider_story.behave(x)
     scripts[NAMES["claude"]] = late
-    try:
-        gw = start(**(configuration(storytellers, continue_streams=True)
-                      | {"server": {"sse_keepalive": "100ms"}}))
-        for protocol, sign in (("chat", b": SLUICE PROCESSING"), ("messages", b"event: ping")):
-            answer = stream(gw, protocol, [f"breaks-{protocol}", "claude"], "cut 30 reset")
-            assert answer.body.count(sign) >= 2
-            assert told_in(protocol, raw.events_of(answer.body)) == STORY
-    finally:
-        del scripts[NAMES["claude"]]
+    gw = start(**(configuration(storytellers, continue_streams=True)
+                  | {"server": {"sse_keepalive": "100ms"}}))
+    for protocol, sign in (("chat", b": SLUICE PROCESSING"), ("messages", b"event: ping")):
+        answer = stream(gw, protocol, [f"breaks-{protocol}", "claude"], "cut 30 reset")
+        assert answer.body.count(sign) >= 2
+        assert told_in(protocol, raw.events_of(answer.body)) == STORY
