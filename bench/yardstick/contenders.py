@@ -16,6 +16,7 @@ class Contender:
     """A gateway between load and upstream. One object is one configuration; start/stop repeat."""
 
     heavy = False  # a peer that gets the shorter rows, and is stopped while others run
+    special = False  # only in the rows that name it
     speaks_tls = False
     start_limit_s = 10
 
@@ -133,6 +134,8 @@ class Relay(Contender):
 class Sluice(Contender):
     speaks_tls = True
     binary = os.path.join(tools.ROOT, "build", "sluice")
+    store = "memory:"
+    limits = "limits: { rpm: 1000000000 }"
 
     def installed(self):
         return os.path.exists(self.binary)
@@ -142,7 +145,7 @@ class Sluice(Contender):
 
     def command(self):
         values = dict(UPSTREAM_URL=f"http://127.0.0.1:{self.upstream_port}", KEY=KEY,
-                      LISTENER_TLS="", PROVIDER_TLS="")
+                      LISTENER_TLS="", PROVIDER_TLS="", STORE=self.store, LIMITS=self.limits)
         if self.tls:
             files = tools.certificate()
             values.update(
@@ -150,6 +153,50 @@ class Sluice(Contender):
                 LISTENER_TLS=', tls: {{ cert: "{cert}", key: "{key}" }}'.format(**files),
                 PROVIDER_TLS='tls: {{ ca: "{ca}" }}'.format(**files))
         return [self.binary, "serve", "--config", self.fill("sluice.yaml", **values)]
+
+
+class SluiceLimited(Sluice):
+    """All there is to count: requests, tokens and dollars of a key, requests at once, a balance."""
+
+    special = True
+    limits = ('limits: { rpm: 1000000000, tpm: 1000000000000, concurrency: 100000 }, '
+              'budget: { usd: "1000000", period: total }')
+
+
+class _OnRedis:
+    """A Redis of its own beside it, on the other core; what it takes is not the gateway's CPU."""
+
+    special = True
+    redis = None
+
+    @property
+    def redis_port(self):
+        return self.port + 50
+
+    def installed(self):
+        return super().installed() and shutil.which("redis-server") is not None
+
+    def launch(self, core):
+        if self.redis is None:
+            cores = machine.two_cores()
+            other = cores[1] if core == cores[0] else cores[0]
+            self.redis = machine.spawn(["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1",
+                                        "--save", "", "--appendonly", "no"], other, subprocess.DEVNULL)
+            if not machine.wait_accepting(self.redis_port, self.redis, 5):
+                raise RuntimeError("redis-server did not start")
+        super().launch(core)
+
+    def stop(self):
+        super().stop()
+        if self.redis is not None:
+            machine.stop(self.redis)
+            self.redis = None
+
+
+class SluiceRedis(_OnRedis, SluiceLimited):
+    @property
+    def store(self):
+        return f"redis://127.0.0.1:{self.redis_port}"
 
 
 class Nginx(Contender):
@@ -234,6 +281,9 @@ class Litellm(Contender):
         code = "import importlib.metadata as m; print('LiteLLM', m.version('litellm'))"
         return _first_line([os.path.join(self.home, "bin", "python"), "-c", code])
 
+    def more(self):
+        return {}
+
     def _model(self, name, model, prefix):
         return {"model_name": name, "litellm_params": {
             "model": model, "api_key": "sk-upstream-bench-0123456789",
@@ -248,12 +298,26 @@ class Litellm(Contender):
                                self._model("bench-responses", "openai/responses/bench-1", "/v1")],
                 "general_settings": {"master_key": KEY},
                 "litellm_settings": {"telemetry": False, "request_timeout": 600},
-            }, out)
+            } | self.more(), out)
         return [os.path.join(self.home, "bin", "litellm"), "--config", config, "--host",
                 "127.0.0.1", "--port", str(self.port), "--num_workers", "1"]
 
     def environment(self):
         return {**os.environ, "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+
+
+class LitellmRedis(_OnRedis, Litellm):
+    """Counts requests and tokens of its deployments in Redis, which is as far as it goes without a
+    database; keys of their own, and budgets, take PostgreSQL besides."""
+
+    def more(self):
+        return {"router_settings": {"routing_strategy": "usage-based-routing-v2",
+                                    "redis_host": "127.0.0.1", "redis_port": self.redis_port}}
+
+    def _model(self, name, model, prefix):
+        made = super()._model(name, model, prefix)
+        made["litellm_params"] |= {"rpm": 1000000000, "tpm": 1000000000000}
+        return made
 
 
 class Bifrost(Contender):
@@ -297,6 +361,7 @@ class Bifrost(Contender):
 KINDS = {
     "direct": Direct, "relay": Relay, "sluice": Sluice, "nginx": Nginx, "haproxy": Haproxy,
     "portkey": Portkey, "litellm": Litellm, "bifrost": Bifrost,
+    "sluice-limits": SluiceLimited, "sluice-redis": SluiceRedis, "litellm-redis": LitellmRedis,
 }
 PEERS = [name for name, kind in KINDS.items() if kind.heavy]
 

@@ -137,7 +137,7 @@ class Bench:
                 for one in self.contenders:
                     if one.name in self.failed or (one.heavy and row.heavy is None):
                         continue
-                    if row.only is not None and one.name not in row.only:
+                    if one.special if row.only is None else one.name not in row.only:
                         continue
                     if f"{one.name} in {row.name}" in self.failed:
                         continue
@@ -176,7 +176,7 @@ class Bench:
                 say(f"{row.name}: {streams} streams: the limit on descriptors is "
                     f"{self.descriptors}")
             for one in self.contenders:
-                if one.name == "direct" or one.heavy or one.name in self.failed:
+                if one.name == "direct" or one.heavy or one.special or one.name in self.failed:
                     continue
                 if row.tls and not one.speaks_tls:
                     continue
@@ -210,7 +210,7 @@ class Bench:
 
     def run_start(self):
         for one in self.contenders:
-            if one.name == "direct" or one.name in self.failed:
+            if one.name == "direct" or one.special or one.name in self.failed:
                 continue
             for _ in range(1 if one.heavy else max(3, self.rounds)):
                 self._start_once(one)

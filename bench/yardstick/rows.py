@@ -91,6 +91,17 @@ ROWS += [
             "--header", "X-Session-Id: bench"),
 ]
 
+COUNTED = Row("counted", "every limit there is, counted in memory and in Redis, 64 connections",
+              ["--mode", "chat", "--connections", 64, *WARM], "cpu_us_per_request",
+              ("requests_per_s", "latency_p50_us", "latency_p99_us"),
+              heavy=["--mode", "chat", "--connections", 64, *WARM],
+              only=("sluice", "sluice-limits", "sluice-redis", "litellm", "litellm-redis"))
+COUNTED_ALONE = Row("counted_alone", "the same, one request after the other, all on one core",
+                    ["--mode", "chat", "--connections", 1, *WARM], "latency_p50_us",
+                    ("latency_p99_us", "cpu_us_per_request"), cores="one",
+                    heavy=["--mode", "chat", "--connections", 1, *WARM], only=COUNTED.only)
+ROWS += [COUNTED, COUNTED_ALONE]
+
 PROTOCOLS = ("chat", "messages", "responses")
 PAIRS = [(client, upstream) for client in PROTOCOLS for upstream in PROTOCOLS]
 

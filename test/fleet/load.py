@@ -28,6 +28,7 @@ class Ask:
     manner: str = "reads"  # or "dawdles", or "leaves"
     model: str = bed.MODELS[0]
     members: dict = field(default_factory=dict)
+    key: str = bed.KEY
 
     def body(self) -> bytes:
         said = [{"role": "user", "content": self.text}]
@@ -44,7 +45,7 @@ class Ask:
 
     def bytes(self) -> bytes:
         body = self.body()
-        return (f"POST {PATHS[self.api]} HTTP/1.1\r\nHost: fleet\r\nAuthorization: Bearer {bed.KEY}\r\n"
+        return (f"POST {PATHS[self.api]} HTTP/1.1\r\nHost: fleet\r\nAuthorization: Bearer {self.key}\r\n"
                 f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
 
     @property
