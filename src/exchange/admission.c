@@ -78,7 +78,7 @@ void admission_ask(struct exchange *x, void (*done)(struct exchange *x))
     /* The digest names the key: two keys of one name count apart, and names may be long. */
     memcpy(q.scope, "key:", 4);
     digest_hex(x->key->sha256, 16, q.scope + 4);
-    q.rpm = x->key->rpm;
+    q.rpm = x->key->limits.rpm;
     struct admit_answer answer;
     if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &m->call) == STORE_DONE)
         on_admitted(x, &answer);

@@ -1,5 +1,7 @@
 #include "sluice/meter/cost.h"
 
+#include "sluice/base/dollars.h"
+
 /* Bits of price_options.known, in the order of its members. */
 enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2, KNOWN_READ = 4, KNOWN_WRITE = 8, KNOWN_REASONING = 32 };
 
@@ -93,17 +95,9 @@ void cost_add(struct cost *c, const struct cost *more)
 
 int cost_write_usd(uint64_t pd, struct buf *out)
 {
-    const uint64_t one_usd = 1000000000000u;
-    uint64_t fraction = pd % one_usd;
-    if (fraction == 0)
-        return buf_addf(out, "%llu", (unsigned long long)(pd / one_usd));
-    char digits[13];
-    for (int i = 11; i >= 0; i--, fraction /= 10)
-        digits[i] = (char)('0' + fraction % 10);
-    int len = 12;
-    while (digits[len - 1] == '0')
-        len--;
-    return buf_addf(out, "%llu.%.*s", (unsigned long long)(pd / one_usd), len, digits);
+    char text[DOLLARS_TEXT_BYTES];
+    size_t len = dollars_write(pd, text);
+    return buf_add(out, span_of(text, len));
 }
 
 static int write_part(const char *name, uint64_t pd, struct buf *out)
