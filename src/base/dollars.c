@@ -61,3 +61,9 @@ size_t dollars_write_signed(int64_t pd, char out[DOLLARS_TEXT_BYTES])
 {
     return pd < 0 ? write_with("-", -(uint64_t)pd, out) : write_with("", (uint64_t)pd, out);
 }
+
+/* Whole and rest apart: a million dollars times a million millionths pass 64 bits. */
+uint64_t dollars_share(uint64_t pd, unsigned ppm)
+{
+    return pd / 1000000 * ppm + pd % 1000000 * ppm / 1000000;
+}

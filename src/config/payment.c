@@ -7,10 +7,7 @@
 struct payment payment_of(const struct account_options *a, uint64_t amount_pd, struct span id)
 {
     const uint64_t cent = PD_PER_USD / 100;
-    /* Whole and rest apart: a million dollars times a million millionths pass 64 bits. */
-    uint64_t share = amount_pd / 1000000 * a->topup_fee_ppm +
-                     amount_pd % 1000000 * a->topup_fee_ppm / 1000000;
-    uint64_t fee = share + a->topup_fee_pd;
+    uint64_t fee = dollars_share(amount_pd, a->topup_fee_ppm) + a->topup_fee_pd;
     fee = (fee + cent - 1) / cent * cent;
     return (struct payment){
         .amount_pd = amount_pd, .fee_pd = fee, .total_pd = amount_pd + fee, .id = id};

@@ -91,7 +91,7 @@ static const struct option account_rows[] = {
     {"prepaid", &type_bool, MEMBER(struct account_options, is_prepaid), .fallback = "false",
      .doc = "`true`: requests are refused once what was credited (`sluice credit`) is spent."},
     {"discount_rate", &type_share, MEMBER(struct account_options, discount_ppm), .fallback = "1",
-     .doc = "What every cost is multiplied by: `0.9` is ten percent off."},
+     .min = 1, .doc = "What every cost is multiplied by: `0.9` is ten percent off."},
     {"budget", &type_group, MEMBER(struct account_options, budget), .object = &budget_object,
      .doc = "What all requests together may cost."},
     {"limits", &type_group, MEMBER(struct account_options, limits), .object = &limits_object,

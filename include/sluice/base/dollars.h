@@ -21,4 +21,7 @@ const char *dollars_read_signed(struct span text, int64_t *out_pd);
 size_t dollars_write(uint64_t pd, char out[DOLLARS_TEXT_BYTES]);
 size_t dollars_write_signed(int64_t pd, char out[DOLLARS_TEXT_BYTES]);
 
+/* So many millionths of it, rounded down to a whole pico-dollar. */
+uint64_t dollars_share(uint64_t pd, unsigned ppm);
+
 #endif
