@@ -194,6 +194,9 @@ struct byok_options {
     struct secret credential;
 };
 
+/* The calendar is UTC's; a week begins on Monday. */
+enum budget_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_TOTAL };
+
 struct key_options {
     const char *name;
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
