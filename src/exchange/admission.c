@@ -76,9 +76,11 @@ void admission_ask(struct exchange *x, void (*done)(struct exchange *x))
         return;
     }
     /* The digest names the key: two keys of one name count apart, and names may be long. */
-    memcpy(q.scope, "key:", 4);
-    digest_hex(x->key->sha256, 16, q.scope + 4);
-    q.rpm = x->key->limits.rpm;
+    struct ledger_scope *scope = &q.scopes[0];
+    memcpy(scope->name, "key:", 4);
+    digest_hex(x->key->sha256, 16, scope->name + 4);
+    scope->rpm = x->key->limits.rpm;
+    q.nscopes = 1;
     struct admit_answer answer;
     if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &m->call) == STORE_DONE)
         on_admitted(x, &answer);

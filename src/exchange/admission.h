@@ -2,7 +2,7 @@
 #ifndef SLUICE_SRC_EXCHANGE_ADMISSION_H
 #define SLUICE_SRC_EXCHANGE_ADMISSION_H
 
-#include "sluice/store/store.h"
+#include "sluice/store/ledger.h"
 
 struct exchange;
 
