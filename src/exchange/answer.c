@@ -70,14 +70,14 @@ static size_t add_timing(size_t at, const struct exchange *x)
 
 static size_t add_limits(size_t at, const struct exchange *x)
 {
-    if (x->admission.answer.limit > 0) {
+    if (x->admission.limit > 0) {
         at = add(at, SPAN_LIT("X-RateLimit-Limit: "));
-        at = add_number(at, x->admission.answer.limit);
+        at = add_number(at, x->admission.limit);
         at = add(at, SPAN_LIT("\r\nX-RateLimit-Remaining: "));
-        at = add_number(at, x->admission.answer.remaining);
+        at = add_number(at, x->admission.remaining);
         at = add(at, SPAN_LIT("\r\n"));
     }
-    return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), SPAN_LIT("config"));
+    return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), span_text(admission_tier(x)));
 }
 
 /* The next of some field lines, with its end; its name without the colon. */
