@@ -46,9 +46,38 @@ const struct plan_limits *exchange_plan_limits(const struct exchange *x)
     return NULL;
 }
 
-const char *admission_tier(const struct exchange *x)
+/* Of a request that is not counted. Memory tells at once what is left; no answer waits for Redis to. */
+static void look_at_rate(const struct exchange *x, struct rate_told *out)
 {
-    return limits_tier(exchange_plan_limits(x));
+    const struct ledger_scope key = limits_of_key(x->key, exchange_plan_limits(x));
+    const char *name = key.name;
+    struct look_answer seen;
+    struct look_call *call;
+    out->limit = key.rpm;
+    if (key.rpm == 0 || x->deployment->snapshot->store.kind == STORE_REDIS)
+        return;
+    if (store_look(x->gateway->store, &name, 1, clock_unix_ms(), &seen, NULL, NULL, &call) ==
+        STORE_PENDING) {
+        store_look_cancel(call);
+        return;
+    }
+    uint64_t used = seen.counts[0].requests;
+    out->remaining = used < key.rpm ? key.rpm - (unsigned)used : 0;
+    out->knows_remaining = true;
+}
+
+struct rate_told admission_rate(const struct exchange *x)
+{
+    const struct admission *m = &x->admission;
+    struct rate_told told = {.limit = m->limit,
+                             .remaining = m->remaining,
+                             .knows_remaining = true,
+                             .tier = limits_tier(exchange_plan_limits(x))};
+    if (m->has_answer)
+        return told;
+    told.knows_remaining = false;
+    look_at_rate(x, &told);
+    return told;
 }
 
 /* Told and estimated without asking anybody; or with a caller's own credential, to see whether it works. */
