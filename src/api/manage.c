@@ -22,11 +22,32 @@ static bool refuse(struct exchange *x, enum fault_kind kind, const char *text)
     return false;
 }
 
-bool manage_admit(const struct call *call, struct exchange *x)
+static bool is_at_the_door(const struct call *call, const struct exchange *x)
 {
     bool asks_for_keys = exchange_deployment(x)->snapshot->auth_required;
     bool has_door = (call->api->serves & SERVES_ADMIN) != 0 || !asks_for_keys;
-    if (has_door && manage_is_operator(call))
+    return has_door && manage_is_operator(call);
+}
+
+bool manage_admit_reader(const struct call *call, struct exchange *x)
+{
+    if (is_at_the_door(call, x))
+        return true;
+    if ((call->api->serves & SERVES_API) == 0)
+        return refuse(x, FAULT_INVALID_API_KEY,
+                      "the admin token is needed: send Authorization: Bearer <token>");
+    if (!exchange_authenticate(x, call->head))
+        return false;
+    const struct key_options *key = exchange_key(x);
+    return key == NULL || key->scope != SCOPE_PIPELINE ||
+           refuse(x, FAULT_KEY_SCOPE,
+                  "this key is for one pipeline; the account is the business of the workspace's");
+}
+
+bool manage_admit(const struct call *call, struct exchange *x)
+{
+    bool asks_for_keys = exchange_deployment(x)->snapshot->auth_required;
+    if (is_at_the_door(call, x))
         return true;
     if ((call->api->serves & SERVES_API) == 0 || !asks_for_keys)
         return refuse(x, FAULT_INVALID_API_KEY,

@@ -10,5 +10,7 @@ bool manage_is_operator(const struct call *call);
 
 /* False: the exchange has failed, and is gone. */
 bool manage_admit(const struct call *call, struct exchange *x);
+/* The same for what every key of the workspace may know; one of a pipeline is no such key. */
+bool manage_admit_reader(const struct call *call, struct exchange *x);
 
 #endif

@@ -33,7 +33,8 @@ struct row {
 
     /* Answers at /v1/{pipeline}/…, too, as all rows do that reach a provider. */
     bool takes_pipeline;
-    bool manages; /* for those who may manage: manage.h */
+    bool manages;          /* for those who may manage: manage.h */
+    bool tells_of_account; /* for those and for keys of the whole workspace */
 };
 
 /* Row by row; NULL behind the last. */
@@ -50,6 +51,8 @@ struct exchange *call_open(const struct row *row, const struct call *call);
 
 void byok_list(const struct row *row, const struct call *call);
 extern const struct exchange_kind byok_add, byok_change, byok_remove, byok_test;
+
+extern const struct exchange_kind account_balance, account_quota, account_topup, account_credit;
 
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);

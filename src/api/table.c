@@ -85,6 +85,15 @@ static const struct row rows[] = {
      "CredentialChange", "Credential", .manages = true},
     {METHOD_DELETE, "/v1/byok/*", MANAGES, &byok_remove, NULL, "Removes a credential", NULL,
      "CredentialRemoved", .manages = true},
+    {METHOD_GET, "/v1/balance", MANAGES, &account_balance, NULL, "Tells what credit is left", NULL,
+     "Balance", .tells_of_account = true},
+    {METHOD_GET, "/v1/quota", MANAGES, &account_quota, NULL,
+     "Tells the limits of the key and of the account, and what is used of them", NULL, "Quota",
+     .tells_of_account = true},
+    {METHOD_POST, "/v1/account/topup", MANAGES, &account_topup, NULL,
+     "Tells where to pay for more credit", "TopupRequest", "Topup", .tells_of_account = true},
+    {METHOD_POST, "/v1/account/credit", MANAGES, &account_credit, NULL,
+     "Credits the account, or takes credit away", "CreditRequest", "Credit", .manages = true},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live, "Does the process turn?"},
     {METHOD_GET, "/livez", PROBES, NULL, operate_live, "Does the process turn?"},
     {METHOD_GET, "/readyz", PROBES, NULL, operate_ready, "Does it serve?"},
@@ -375,7 +384,9 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
         exchange_fix_model(x, call->pipeline);
     if (call->rest.len > 0)
         exchange_set_subject(x, call->rest);
-    bool may = row->manages ? manage_admit(call, x) : exchange_authenticate(x, call->head);
+    bool may = row->manages            ? manage_admit(call, x)
+               : row->tells_of_account ? manage_admit_reader(call, x)
+                                       : exchange_authenticate(x, call->head);
     if (!may || !check_scope(x, row, call) || !check_body_type(x, row, call->head))
         return NULL;
     *body_max = exchange_deployment(x)->snapshot->server.body_max_bytes;

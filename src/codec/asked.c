@@ -15,6 +15,7 @@ enum member {
     LOGIT_BIAS,
     MAX_TOKENS,
     MAX_ANSWER,
+    ANSWERS,
 };
 
 #define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
@@ -25,6 +26,7 @@ static const struct known {
     enum member member;
     unsigned param; /* PLAIN: bit of enum capability */
 } known[] = {
+    {NAME("n"), ANSWERS, 0},
     {NAME("seed"), PLAIN, CAN_SEED},
     {NAME("stop"), PLAIN, CAN_STOP},
     {NAME("text"), OUTPUT, 0},
@@ -139,6 +141,7 @@ static unsigned of_value(enum member member, struct span value, enum json_kind k
     case PLAIN:
     case MAX_TOKENS:
     case MAX_ANSWER:
+    case ANSWERS:
         break;
     }
     return 0;
@@ -158,6 +161,8 @@ unsigned asked_note(struct asked *a, struct span key, struct span value, enum js
     a->params |= params;
     if (m->member == MAX_TOKENS || m->member == MAX_ANSWER)
         note_max_tokens(a, value, m->member == MAX_ANSWER);
+    if (m->member == ANSWERS)
+        (void)json_u64(value, &a->answers);
     return params;
 }
 

@@ -17,6 +17,8 @@ static const struct kind_words words[] = {
     [FAULT_INVALID_CURSOR] = {400, "invalid_cursor", "INVALID_CURSOR", 0},
     [FAULT_CONTEXT_LENGTH] = {400, "context_length_exceeded", "CONTEXT_LENGTH_EXCEEDED", 0},
     [FAULT_INVALID_API_KEY] = {401, "invalid_api_key", "INVALID_API_KEY", 0},
+    [FAULT_INSUFFICIENT_CREDIT] = {402, "insufficient_credit", "INSUFFICIENT_CREDIT", 0},
+    [FAULT_BUDGET_EXCEEDED] = {402, "budget_exceeded", "BUDGET_EXCEEDED", 0},
     [FAULT_KEY_SCOPE] = {403, "key_scope", "KEY_SCOPE", 0},
     [FAULT_PERMISSION] = {403, "permission_error", "PERMISSION_ERROR", 0},
     [FAULT_MODERATION] = {403, "moderation_flagged", "MODERATION_FLAGGED", 0},
@@ -28,6 +30,7 @@ static const struct kind_words words[] = {
     [FAULT_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type", "UNSUPPORTED_MEDIA_TYPE", 0},
     [FAULT_UNPROCESSABLE] = {422, "unprocessable_entity", "UNPROCESSABLE_ENTITY", 0},
     [FAULT_RATE_LIMIT] = {429, "rate_limit_exceeded", "RATE_LIMIT_EXCEEDED", 1000},
+    [FAULT_CONCURRENT_TASKS] = {429, "concurrent_tasks", "CONCURRENT_TASKS", 1000},
     [FAULT_UPSTREAM_RATE_LIMITED] = {429, "upstream_rate_limited", "UPSTREAM_RATE_LIMITED", 1000},
     [FAULT_INTERNAL] = {500, "internal_error", "INTERNAL_ERROR", 0},
     [FAULT_UPSTREAM] = {502, "upstream_error", "UPSTREAM_ERROR", 0},
@@ -67,7 +70,8 @@ unsigned fault_retry_after_ms(const struct fault *f)
 bool fault_is_lasting(const struct fault *f)
 {
     return f->kind == FAULT_UPSTREAM_CREDENTIAL || f->kind == FAULT_UPSTREAM_QUOTA ||
-           f->kind == FAULT_NO_PROVIDER;
+           f->kind == FAULT_NO_PROVIDER || f->kind == FAULT_INSUFFICIENT_CREDIT ||
+           f->kind == FAULT_BUDGET_EXCEEDED;
 }
 
 static int write_text(struct buf *out, const char *before, const char *text)
@@ -199,11 +203,14 @@ const char *fault_openai_code(const struct fault *f)
     case FAULT_CONTEXT_LENGTH:
         return "context_length_exceeded";
     case FAULT_UPSTREAM_QUOTA:
+    case FAULT_INSUFFICIENT_CREDIT:
+    case FAULT_BUDGET_EXCEEDED:
         return "insufficient_quota";
     case FAULT_UPSTREAM_UNAVAILABLE:
     case FAULT_OVERLOADED:
         return "server_is_overloaded";
     case FAULT_RATE_LIMIT:
+    case FAULT_CONCURRENT_TASKS:
     case FAULT_UPSTREAM_RATE_LIMITED:
         return "rate_limit_exceeded";
     default: /* Codex asks again on any word but those above and the next */

@@ -5,6 +5,7 @@
 #include "value.h"
 
 #include "sluice/base/network.h"
+#include "sluice/config/payment.h"
 #include "sluice/config/pipeline.h"
 
 #include <limits.h>
@@ -215,6 +216,14 @@ void key_finish(struct reader *r, const struct node *n, void *at)
         k->models.at[0] = "*";
         k->models.n = 1;
     }
+}
+
+void account_finish(struct reader *r, const struct node *n, void *at)
+{
+    const struct account_options *a = at;
+    const char *problem = a->topup_url != NULL ? payment_url_problem(a->topup_url) : NULL;
+    if (problem != NULL)
+        reader_error_in(r, n, "topup_url", problem);
 }
 
 /* ── store ───────────────────────────────────────────────────────────────────────────────────── */

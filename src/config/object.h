@@ -15,6 +15,7 @@ void provider_begin(const struct node *n, void *at);
 void provider_finish(struct reader *r, const struct node *n, void *at);
 void endpoint_begin(const struct node *n, void *at);
 void model_finish(struct reader *r, const struct node *n, void *at);
+void account_finish(struct reader *r, const struct node *n, void *at);
 void key_finish(struct reader *r, const struct node *n, void *at);
 void store_finish(struct reader *r, const struct node *n, void *at);
 /* Replaces the listeners by one that serves everything a client needs. */

@@ -3,6 +3,8 @@
 
 #include "value.h"
 
+#include "sluice/base/dollars.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -232,6 +234,57 @@ static int schema_share(const struct option *o, struct buf *out)
 }
 
 const struct option_type type_share = {"share", parse_share, NULL, write_share, schema_share};
+
+static void format_percent(char out[32], uint64_t ppm)
+{
+    format_money(out, ppm * 100);
+}
+
+static int parse_percent(const struct option *o, struct span text, void *at, struct err *why)
+{
+    return parse_with(o, text, at, why, value_percent, format_percent);
+}
+
+static int write_percent(const struct writer *w, const struct option *o, const void *at)
+{
+    return write_with(w, o, at, format_percent);
+}
+
+static int schema_percent(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(out, "\"type\":\"number\",\"minimum\":0,\"maximum\":100");
+}
+
+const struct option_type type_percent = {"percent", parse_percent, NULL, write_percent,
+                                         schema_percent};
+
+static void format_dollars(char out[32], uint64_t pd)
+{
+    (void)dollars_write(pd, out);
+}
+
+static int parse_dollars(const struct option *o, struct span text, void *at, struct err *why)
+{
+    return parse_with(o, text, at, why, dollars_read, format_dollars);
+}
+
+static int write_dollars(const struct writer *w, const struct option *o, const void *at)
+{
+    char text[DOLLARS_TEXT_BYTES];
+    (void)dollars_write(member_get(at, o->size), text);
+    return buf_addf(w->out, "\"%s\"", text);
+}
+
+static int schema_dollars(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(out, "\"type\":[\"string\",\"number\"],\"minimum\":0,"
+                             "\"pattern\":\"^[0-9]+(\\\\.[0-9]{1,12})?$\"");
+}
+
+const struct option_type type_dollars = {"dollars", parse_dollars, NULL, write_dollars,
+                                         schema_dollars};
 
 /* A duration, or the percentile of those that were seen. */
 static int parse_patience(const struct option *o, struct span text, void *at, struct err *why)

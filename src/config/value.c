@@ -108,6 +108,15 @@ const char *value_share(struct span text, uint64_t *out_ppm)
     return NULL;
 }
 
+const char *value_percent(struct span text, uint64_t *out_ppm)
+{
+    uint64_t millionths;
+    if (!read_millionths(text, &millionths) || millionths > 100 * 1000000 || millionths % 100 != 0)
+        return "write percents as a decimal from 0 to 100: 2.5";
+    *out_ppm = millionths / 100;
+    return NULL;
+}
+
 /* Exactly `n` digits at `*rest`, which moves behind them. */
 static bool take_digits(struct span *rest, size_t n, int *out)
 {

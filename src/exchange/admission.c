@@ -1,4 +1,8 @@
 #include "exchange_priv.h"
+#include "refusal.h"
+#include "reservation.h"
+
+#include "sluice/admit/limits.h"
 
 #include <stdio.h>
 
@@ -34,7 +38,159 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
     return false;
 }
 
+/* --- whom it is asked of ------------------------------------------------------------------------- */
+
+const struct plan_limits *exchange_plan_limits(const struct exchange *x)
+{
+    (void)x; /* nobody has one yet */
+    return NULL;
+}
+
+/* Of a request that is not counted. Memory tells at once what is left; no answer waits for Redis to. */
+static void look_at_rate(const struct exchange *x, struct rate_told *out)
+{
+    const struct ledger_scope key = limits_of_key(x->key, exchange_plan_limits(x));
+    const char *name = key.name;
+    struct look_answer seen;
+    struct look_call *call;
+    out->limit = key.rpm;
+    if (key.rpm == 0 || x->deployment->snapshot->store.kind == STORE_REDIS)
+        return;
+    if (store_look(x->gateway->store, &name, 1, clock_unix_ms(), &seen, NULL, NULL, &call) ==
+        STORE_PENDING) {
+        store_look_cancel(call);
+        return;
+    }
+    uint64_t used = seen.counts[0].requests;
+    out->remaining = used < key.rpm ? key.rpm - (unsigned)used : 0;
+    out->knows_remaining = true;
+}
+
+struct rate_told admission_rate(const struct exchange *x)
+{
+    const struct admission *m = &x->admission;
+    struct rate_told told = {.limit = m->limit,
+                             .remaining = m->remaining,
+                             .knows_remaining = true,
+                             .tier = limits_tier(exchange_plan_limits(x))};
+    if (m->has_answer)
+        return told;
+    told.knows_remaining = false;
+    look_at_rate(x, &told);
+    return told;
+}
+
+/* Told and estimated without asking anybody; or with a caller's own credential, to see whether it works. */
+static bool is_nobodys_business(const struct exchange *x)
+{
+    return x->kind->explains || x->kind->estimates != ESTIMATES_NOTHING || x->trial != NULL;
+}
+
+/* Without a key nobody but the account is left, where there is anything to ask of it. */
+static void add_scopes(const struct exchange *x, struct admit_query *q)
+{
+    const struct plan_limits *plan = exchange_plan_limits(x);
+    const struct ledger_scope account = limits_of_account(&x->deployment->snapshot->account, plan);
+    if (x->key != NULL)
+        q->scopes[q->nscopes++] = limits_of_key(x->key, plan);
+    if (x->key != NULL || limits_bind(&account))
+        q->scopes[q->nscopes++] = account;
+}
+
+/* Providers count tokens for nothing. */
+static bool is_free(const struct exchange *x)
+{
+    return x->kind->api == API_COUNT_TOKENS || x->admission.is_only_own;
+}
+
+static void leave_money_out(struct admit_query *q)
+{
+    for (unsigned i = 0; i < q->nscopes; i++)
+        q->scopes[i].has_budget = q->scopes[i].is_prepaid = false;
+    q->cost_pd = 0;
+}
+
+static void make_query(const struct exchange *x, struct admit_query *q)
+{
+    *q = (struct admit_query){
+        .now_unix_ms = x->opened_unix_ms,
+        .tokens = x->admission.tokens,
+        .cost_pd = x->admission.cost_pd,
+        .is_task = api_is_media(x->kind->api),
+    };
+    add_scopes(x, q);
+    if (is_free(x))
+        leave_money_out(q);
+}
+
+/* A guess is no reason to refuse for ever: it takes all of a minute at most. */
+static uint64_t fitting(const struct admit_query *q, const struct reservation *r)
+{
+    uint64_t tokens = r->tokens;
+    for (unsigned i = 0; i < q->nscopes; i++) {
+        if (q->scopes[i].tpm != 0 && tokens > q->scopes[i].tpm)
+            tokens = q->scopes[i].tpm;
+    }
+    return tokens > r->least_tokens ? tokens : r->least_tokens;
+}
+
+/* Only where somebody minds: it takes a plan. */
+static void estimate(struct exchange *x)
+{
+    struct admission *m = &x->admission;
+    struct admit_query q;
+    bool is_asked = false;
+    make_query(x, &q);
+    for (unsigned i = 0; i < q.nscopes; i++)
+        is_asked |= q.scopes[i].tpm != 0 || limits_bind_money(&q.scopes[i]);
+    if (!is_asked || x->kind->api == API_COUNT_TOKENS)
+        return;
+    const struct reservation r = reservation_make(x);
+    m->tokens = fitting(&q, &r);
+    m->cost_pd = r.cost_pd;
+    m->has_own = r.has_own;
+}
+
 /* --- may it --------------------------------------------------------------------------------- */
+
+static void fail_refused(struct exchange *x, enum ledger_limit limit, unsigned scope,
+                         unsigned retry_after_s)
+{
+    struct admit_query q = {.nscopes = 0};
+    struct fault why;
+    add_scopes(x, &q);
+    refusal_tell(&(struct refusal){.limit = limit,
+                                   .scope = &q.scopes[scope],
+                                   .tokens = x->admission.tokens,
+                                   .cost_pd = x->admission.cost_pd,
+                                   .retry_after_s = retry_after_s,
+                                   .now_unix_ms = x->opened_unix_ms},
+                 &why);
+    if (limit != LIMIT_NONE)
+        metric_add(x->gateway->instruments.ratelimit_rejections[limit], 1);
+    exchange_fail(x, &why);
+}
+
+static bool is_money(enum ledger_limit limit)
+{
+    return limit == LIMIT_BUDGET || limit == LIMIT_BALANCE;
+}
+
+static void ask(struct exchange *x);
+
+static void on_refused(struct exchange *x, const struct admit_answer *answer)
+{
+    struct admission *m = &x->admission;
+    if (!is_money(answer->refused_by) || !m->has_own || m->is_only_own) {
+        fail_refused(x, answer->refused_by, answer->refused_scope, answer->retry_after_s);
+        return;
+    }
+    m->is_only_own = true;
+    m->lacks = answer->refused_by;
+    m->lacking_scope = answer->refused_scope;
+    m->renews_s = answer->retry_after_s;
+    ask(x);
+}
 
 static void on_admitted(void *arg, const struct admit_answer *answer)
 {
@@ -44,51 +200,86 @@ static void on_admitted(void *arg, const struct admit_answer *answer)
         metric_observe(x->gateway->instruments.overhead[OVERHEAD_ADMIT],
                        (double)(clock_us() - m->asked_us) * 1e-6);
     m->call = NULL;
-    m->answer = *answer;
+    m->asked_us = 0;
+    m->limit = answer->limit;
+    m->remaining = answer->remaining;
     m->has_answer = true;
-    if (answer->allowed) {
-        m->is_granted = true;
-        m->done(x);
+    if (!answer->allowed) {
+        on_refused(x, answer);
         return;
     }
-    struct fault why = {.kind = FAULT_RATE_LIMIT, .retry_after_ms = answer->retry_after_s * 1000};
-    if (answer->quality == STORE_LOST) {
-        why = (struct fault){.kind = FAULT_OVERLOADED};
-        snprintf(why.message, sizeof why.message,
-                 "the store that counts requests cannot be reached, and store.on_error is reject");
-    } else {
-        metric_add(x->gateway->instruments.ratelimit_rejections, 1);
-        snprintf(why.message, sizeof why.message,
-                 "this key's limit of %u requests per minute is used up; try again in %u s",
-                 answer->limit, answer->retry_after_s);
-    }
-    exchange_fail(x, &why);
+    m->hold = answer->hold;
+    m->is_granted = true;
+    m->done(x);
 }
 
-void admission_ask(struct exchange *x, void (*done)(struct exchange *x))
+static void ask(struct exchange *x)
 {
-    struct admit_query q = {.now_unix_ms = x->opened_unix_ms};
     struct admission *m = &x->admission;
-    m->done = done;
-    if (x->key == NULL || x->kind->explains || x->kind->estimates != ESTIMATES_NOTHING) {
-        m->is_granted = true;
-        m->done(x);
-        return;
-    }
-    /* The digest names the key: two keys of one name count apart, and names may be long. */
-    memcpy(q.scope, "key:", 4);
-    digest_hex(x->key->sha256, 16, q.scope + 4);
-    q.rpm = x->key->rpm;
+    struct admit_query q;
     struct admit_answer answer;
+    make_query(x, &q);
     if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &m->call) == STORE_DONE)
         on_admitted(x, &answer);
     else
         m->asked_us = clock_us();
 }
 
+void admission_ask(struct exchange *x, void (*done)(struct exchange *x))
+{
+    struct admission *m = &x->admission;
+    struct admit_query q = {.nscopes = 0};
+    m->done = done;
+    if (!is_nobodys_business(x))
+        add_scopes(x, &q);
+    if (q.nscopes == 0) {
+        m->is_granted = true;
+        m->done(x);
+        return;
+    }
+    estimate(x);
+    ask(x);
+}
+
+bool admission_fits_plan(struct exchange *x)
+{
+    struct admission *m = &x->admission;
+    struct plan *p = &x->plan;
+    unsigned n = 0;
+    if (!m->is_only_own)
+        return true;
+    for (unsigned i = 0; i < p->n; i++) {
+        if (p->attempts[i].with_own_key)
+            p->attempts[n++] = p->attempts[i];
+    }
+    p->n = n;
+    if (n == 0)
+        fail_refused(x, m->lacks, m->lacking_scope, m->renews_s);
+    return n > 0;
+}
+
+/* --- afterwards --------------------------------------------------------------------------------- */
+
 void admission_cancel(struct exchange *x)
 {
     if (x->admission.call != NULL)
         store_cancel(x->admission.call);
     x->admission.call = NULL;
+}
+
+void admission_settle(struct exchange *x)
+{
+    struct admission *m = &x->admission;
+    const struct usage *used = &x->attempt->usage;
+    bool has_come = x->outcome == OUTCOME_OK || x->outcome == OUTCOME_CLIENT_GONE ||
+                    used->completion > 0;
+    if (m->hold.nscopes == 0)
+        return;
+    store_settle(x->gateway->store, &(struct settle_query){
+                                        .hold = m->hold,
+                                        .now_unix_ms = clock_unix_ms(),
+                                        .tokens = has_come ? used->prompt + used->completion : 0,
+                                        .cost_pd = x->cost.total_pd,
+                                    });
+    m->hold.nscopes = 0;
 }

@@ -68,16 +68,21 @@ static size_t add_timing(size_t at, const struct exchange *x)
     return add(at, SPAN_LIT("\r\n"));
 }
 
+/* Of a key; or of the account, where that has fewer left. */
 static size_t add_limits(size_t at, const struct exchange *x)
 {
-    if (x->admission.answer.limit > 0) {
+    const struct rate_told rate = admission_rate(x);
+    if (rate.limit > 0) {
         at = add(at, SPAN_LIT("X-RateLimit-Limit: "));
-        at = add_number(at, x->admission.answer.limit);
-        at = add(at, SPAN_LIT("\r\nX-RateLimit-Remaining: "));
-        at = add_number(at, x->admission.answer.remaining);
+        at = add_number(at, rate.limit);
         at = add(at, SPAN_LIT("\r\n"));
     }
-    return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), SPAN_LIT("config"));
+    if (rate.limit > 0 && rate.knows_remaining) {
+        at = add(at, SPAN_LIT("X-RateLimit-Remaining: "));
+        at = add_number(at, rate.remaining);
+        at = add(at, SPAN_LIT("\r\n"));
+    }
+    return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), span_text(rate.tier));
 }
 
 /* The next of some field lines, with its end; its name without the colon. */
@@ -112,7 +117,9 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
     bool has_theirs = x->status >= 400 && has_line(x->attempt->relayed, SPAN_LIT("request-id"));
     if (api_is_anthropics(x->kind->api) && !has_theirs) /* the name Anthropic's SDKs look for */
         at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
-    if (x->admission.has_answer)
+    bool is_authenticated = x->key != NULL &&
+                            x->status != 401; /* a key that expired is known, too */
+    if (is_authenticated || x->admission.has_answer)
         at = add_limits(at, x);
     if (x->nattempts > 0) {
         const struct attempt *a = x->attempt;

@@ -52,7 +52,9 @@ struct cost attempt_cost(const struct attempt *a)
 {
     const struct usage *u = &a->usage;
     const struct price_options *price = a->target->price;
-    return a->own != NULL ? cost_of_own(u, price) : cost_of(u, price);
+    struct cost c = a->own != NULL ? cost_of_own(u, price) : cost_of(u, price);
+    cost_discount(&c, a->x->deployment->snapshot->account.discount_ppm);
+    return c;
 }
 
 const struct secret *attempt_secret(const struct attempt *a)

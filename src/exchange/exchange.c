@@ -331,6 +331,11 @@ const struct key_options *exchange_key(const struct exchange *x)
     return x->key;
 }
 
+struct span exchange_request_id(const struct exchange *x)
+{
+    return span_of(x->request_id, 32);
+}
+
 void exchange_add_fields(struct exchange *x, struct span lines)
 {
     x->fields = arena_keep(&x->sending, lines);
@@ -388,7 +393,7 @@ static void route(struct exchange *x)
         estimating_start(x);
         return;
     }
-    if (!routing_plan(x))
+    if (!routing_plan(x) || !admission_fits_plan(x))
         return;
     if (x->kind->api == API_COUNT_TOKENS &&
         !dialect_choose(API_COUNT_TOKENS, x->plan.attempts[0].target->provider,
@@ -544,6 +549,7 @@ static enum outcome outcome_of(const struct fault *why)
 {
     switch (why->kind) {
     case FAULT_RATE_LIMIT:
+    case FAULT_CONCURRENT_TASKS:
     case FAULT_UPSTREAM_RATE_LIMITED:
         return OUTCOME_RATE_LIMITED;
     case FAULT_UPSTREAM:

@@ -60,6 +60,11 @@ static struct metric_series *labelled(struct metric_family *f, const char *value
     return metric_series(f, &value);
 }
 
+static const char *const limit_names[LIMITS] = {
+    [LIMIT_REQUESTS] = "requests", [LIMIT_TOKENS] = "tokens", [LIMIT_CONCURRENCY] = "concurrency",
+    [LIMIT_TASKS] = "tasks",       [LIMIT_BUDGET] = "budget", [LIMIT_BALANCE] = "balance",
+};
+
 void instruments_init(struct instruments *i, struct metric_registry *r)
 {
     *i = (struct instruments){.registry = r};
@@ -89,10 +94,11 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
     i->attempts = metric_declare(r, METRIC_COUNTER, "sluice_upstream_attempts_total",
                                  "Attempts at an endpoint by result.", "endpoint,result",
                                  NO_BUCKETS);
-    i->ratelimit_rejections =
-        labelled(metric_declare(r, METRIC_COUNTER, "sluice_ratelimit_rejections_total",
-                                "Requests refused by a limit.", "limit", NO_BUCKETS),
-                 "rpm");
+    struct metric_family *refused =
+        metric_declare(r, METRIC_COUNTER, "sluice_ratelimit_rejections_total",
+                       "Requests refused by a limit.", "limit", NO_BUCKETS);
+    for (unsigned limit = LIMIT_NONE + 1; limit < LIMITS; limit++)
+        i->ratelimit_rejections[limit] = labelled(refused, limit_names[limit]);
     struct metric_family *stalls = metric_declare(r, METRIC_COUNTER, "sluice_stream_stalls_total",
                                                   "Times a side had to wait for the other.", "side",
                                                   NO_BUCKETS);

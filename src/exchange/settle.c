@@ -72,6 +72,7 @@ void settle(struct exchange *x)
     };
     route_series_record(instruments_route(i, x->kind->label, target), &figures);
     continuation_settle(x);
+    admission_settle(x);
     if (x->dispatched_us != 0) {
         metric_observe(i->overhead[OVERHEAD_DISPATCH],
                        (double)(x->dispatched_us - x->opened_us) * 1e-6);

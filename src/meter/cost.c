@@ -1,5 +1,7 @@
 #include "sluice/meter/cost.h"
 
+#include "sluice/base/dollars.h"
+
 /* Bits of price_options.known, in the order of its members. */
 enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2, KNOWN_READ = 4, KNOWN_WRITE = 8, KNOWN_REASONING = 32 };
 
@@ -72,6 +74,12 @@ uint64_t cost_batch_discount(const struct cost *c)
     return c->total_pd / 2;
 }
 
+void cost_discount(struct cost *c, unsigned ppm)
+{
+    c->discount_ppm = ppm;
+    c->total_pd = dollars_share(c->total_pd, ppm);
+}
+
 static uint64_t plus(uint64_t a, uint64_t b)
 {
     uint64_t sum;
@@ -89,21 +97,19 @@ void cost_add(struct cost *c, const struct cost *more)
     c->total_pd = plus(c->total_pd, more->total_pd);
     c->byok_pd = plus(c->byok_pd, more->byok_pd);
     c->is_byok |= more->is_byok;
+    c->discount_ppm |= more->discount_ppm; /* one account's, so both have the same or none */
 }
 
 int cost_write_usd(uint64_t pd, struct buf *out)
 {
-    const uint64_t one_usd = 1000000000000u;
-    uint64_t fraction = pd % one_usd;
-    if (fraction == 0)
-        return buf_addf(out, "%llu", (unsigned long long)(pd / one_usd));
-    char digits[13];
-    for (int i = 11; i >= 0; i--, fraction /= 10)
-        digits[i] = (char)('0' + fraction % 10);
-    int len = 12;
-    while (digits[len - 1] == '0')
-        len--;
-    return buf_addf(out, "%llu.%.*s", (unsigned long long)(pd / one_usd), len, digits);
+    char text[DOLLARS_TEXT_BYTES];
+    size_t len = dollars_write(pd, text);
+    return buf_add(out, span_of(text, len));
+}
+
+int cost_write_rate(unsigned ppm, struct buf *out)
+{
+    return cost_write_usd(ppm * (PD_PER_USD / 1000000), out);
 }
 
 static int write_part(const char *name, uint64_t pd, struct buf *out)
@@ -150,7 +156,9 @@ int cost_write_members(const struct cost *c, struct buf *out)
         rc = buf_add_text(out, ",\"cost_details\":{");
     for (unsigned i = 0; rc == 0 && i < sizeof parts / sizeof parts[0]; i++)
         rc = write_part(parts[i].name, parts[i].pd, out);
-    return rc == 0
-               ? buf_addf(out, "\"discount_rate\":1,\"is_byok\":%s}", c->is_byok ? "true" : "false")
-               : rc;
+    if (rc == 0)
+        rc = buf_add_text(out, "\"discount_rate\":");
+    if (rc == 0)
+        rc = cost_write_rate(c->discount_ppm != 0 ? c->discount_ppm : 1000000, out);
+    return rc == 0 ? buf_addf(out, ",\"is_byok\":%s}", c->is_byok ? "true" : "false") : rc;
 }

@@ -1,5 +1,7 @@
 #include "sluice/meter/estimate.h"
 
+#include "sluice/base/dollars.h"
+
 /* Bits of price_options.known. */
 enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2, KNOWN_WRITE = 8, KNOWN_WRITE_1H = 16 };
 
@@ -36,7 +38,8 @@ struct estimate estimate_make(const struct estimate_terms *t, const struct price
         .is_long_context = cost_is_long_context(&u, &p),
     };
     e.batch_discount_pd = t->is_batch ? cost_batch_discount(&e.cost) : 0;
-    e.total_pd = e.cost.total_pd - e.batch_discount_pd;
+    e.cost.discount_ppm = t->discount_ppm != 0 ? t->discount_ppm : 1000000;
+    e.total_pd = dollars_share(e.cost.total_pd - e.batch_discount_pd, e.cost.discount_ppm);
     return e;
 }
 
@@ -62,11 +65,13 @@ int estimate_write(const struct estimate *e, struct buf *out)
         if (rc == 0)
             rc = buf_add_byte(out, ',');
     }
-    if (rc < 0)
-        return rc;
-    return buf_addf(out,
-                    "\"long_context_multiplier\":{\"input\":%s,\"output\":%s},\"discount_rate\":1,"
-                    "\"is_byok\":%s,\"currency\":\"USD\"}",
-                    e->is_long_context ? "2" : "1", e->is_long_context ? "1.5" : "1",
-                    e->cost.is_byok ? "true" : "false");
+    if (rc == 0)
+        rc = buf_addf(out,
+                      "\"long_context_multiplier\":{\"input\":%s,\"output\":%s},\"discount_rate\":",
+                      e->is_long_context ? "2" : "1", e->is_long_context ? "1.5" : "1");
+    if (rc == 0)
+        rc = cost_write_rate(e->cost.discount_ppm, out);
+    return rc == 0 ? buf_addf(out, ",\"is_byok\":%s,\"currency\":\"USD\"}",
+                              e->cost.is_byok ? "true" : "false")
+                   : rc;
 }

@@ -222,7 +222,7 @@ static struct span key_of(const struct redis *r, struct span kind, struct span n
 
 static struct span rate_key(const struct redis *r, const char *scope, char out[KEY_BYTES])
 {
-    return key_of(r, SPAN_LIT("rate:"), span_of(scope, strnlen(scope, ADMIT_SCOPE_BYTES - 1)), out);
+    return key_of(r, SPAN_LIT("rate:"), span_of(scope, strlen(scope)), out);
 }
 
 static struct span value_key(const struct redis *r, struct span key, char out[KEY_BYTES])
@@ -312,7 +312,6 @@ bool redis_takes(const struct redis *r)
 
 static bool send_admit(struct redis *r, struct redis_admit *a)
 {
-    const struct admit_query *q = &a->query;
     uint64_t now_ms = loop_now_ms(r->loop);
     char key[KEY_BYTES];
     struct decimal now, rpm, owed_now, owed_before;
@@ -320,20 +319,15 @@ static bool send_admit(struct redis *r, struct redis_admit *a)
         a->whole_script ? SPAN_LIT("EVAL") : SPAN_LIT("EVALSHA"),
         a->whole_script ? span_text(admit_script) : span_of(r->sha1, SHA1_HEX),
         SPAN_LIT("1"),
-        rate_key(r, q->scope, key),
-        decimal(q->now_unix_ms, &now),
-        decimal(q->rpm, &rpm),
-        decimal(a->owed.now, &owed_now),
-        decimal(a->owed.before, &owed_before),
+        rate_key(r, a->scope, key),
+        decimal(a->now_unix_ms, &now),
+        decimal(a->rpm, &rpm),
+        decimal((uint64_t)a->owed.now, &owed_now),
+        decimal((uint64_t)a->owed.before, &owed_before),
     };
 
     return a->due_ms > now_ms &&
            link_send(r->link, words, 8, &a->call, (unsigned)(a->due_ms - now_ms));
-}
-
-static uint32_t count_of(const redisReply *n)
-{
-    return n->integer < UINT32_MAX ? (uint32_t)n->integer : UINT32_MAX;
 }
 
 static bool read_window(const redisReply *reply, bool *allowed, struct window *seen)
@@ -347,8 +341,8 @@ static bool read_window(const redisReply *reply, bool *allowed, struct window *s
     }
     *allowed = reply->element[0]->integer == 1;
     seen->minute = (uint64_t)reply->element[1]->integer;
-    seen->now = count_of(reply->element[2]);
-    seen->before = count_of(reply->element[3]);
+    seen->now = reply->element[2]->integer;
+    seen->before = reply->element[3]->integer;
     return true;
 }
 

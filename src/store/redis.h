@@ -33,7 +33,9 @@ bool redis_takes(const struct redis *r);
 
 struct redis_admit {
     struct redis *redis;
-    struct admit_query query;
+    const char *scope; /* borrowed */
+    unsigned rpm;
+    uint64_t now_unix_ms;
     struct window owed; /* admitted without Redis, in the minute of the query and the one before */
     /* `seen` is the shared window after the decision; NULL: Redis did not decide. */
     void (*done)(struct redis_admit *a, bool allowed, const struct window *seen);

@@ -1,7 +1,6 @@
 /* Who answers: the backend that was configured, or, when it cannot, the policy.
  *
- *   admit   memory, sqlite   embedded.c, at once
- *           redis            redis.c; away: embedded.c, or no
+ *   counts                     ledger.c
  *   notes   memory, sqlite   nobody else is there
  *           redis            redis.c; away: they are lost
  *   values  memory           embedded.c, at once
@@ -13,6 +12,7 @@
 
 #include "disk.h"
 #include "embedded.h"
+#include "ledger_priv.h"
 #include "owner.h"
 #include "records_priv.h"
 #include "redis.h"
@@ -38,19 +38,12 @@ struct store {
     struct redis *redis; /* STORE_REDIS, else NULL */
     struct metric_series *errors;
     struct records *records;
+    struct ledger *ledger;
     struct waiting *waiting;
     enum presence presence; /* of Redis */
     uint64_t lost_ms;
     bool disk_failing;
     struct later freed;
-};
-
-struct admit_call {
-    struct waiting waiting; /* first: a waiting is its call */
-    struct store *store;
-    admit_fn done;
-    void *arg;
-    struct redis_admit redis;
 };
 
 struct value_call {
@@ -86,117 +79,6 @@ static void wait_no_more(struct waiting *w)
     *w->at = w->next;
     if (w->next != NULL)
         w->next->at = w->at;
-}
-
-/* ── admission ───────────────────────────────────────────────────────────────────────────────── */
-
-/* The store did not decide. What it cannot have counted is owed to it: this request, and what was owed
- * before and travelled with it. `unheard`: it may have counted all that although its answer never came,
- * and owing it once more would count it twice. */
-static void admit_without(struct store *s, const struct admit_query *q, const struct window *owed,
-                          bool unheard, struct admit_answer *out)
-{
-    struct window more = *owed;
-
-    metric_add(s->errors, 1);
-    if (s->options.fail_closed) {
-        *out = (struct admit_answer){.limit = q->rpm, .retry_after_s = 1, .quality = STORE_LOST};
-        return;
-    }
-    embedded_admit(s->memory, q, out);
-    out->quality = STORE_LOCAL;
-    if (unheard)
-        return;
-    window_count(&more, out->allowed ? 1 : 0);
-    embedded_owe(s->memory, q->scope, q->now_unix_ms, &more);
-}
-
-static void admit_from(const struct admit_query *q, bool allowed, const struct window *seen,
-                       struct admit_answer *out)
-{
-    *out = (struct admit_answer){.allowed = allowed, .limit = q->rpm, .quality = STORE_EXACT};
-    if (allowed)
-        out->remaining = window_remaining(seen, q->rpm, q->now_unix_ms);
-    else
-        out->retry_after_s = window_retry_after_s(seen, q->rpm, q->now_unix_ms);
-}
-
-static void admit_end(struct admit_call *call)
-{
-    wait_no_more(&call->waiting);
-    free(call);
-}
-
-static void on_admitted(struct redis_admit *a, bool allowed, const struct window *seen)
-{
-    struct admit_call *call = OWNER(struct admit_call, redis, a);
-    struct store *s = call->store;
-    admit_fn done = call->done;
-    void *arg = call->arg;
-    struct admit_answer answer;
-
-    if (seen != NULL) {
-        embedded_follow(s->memory, a->query.scope, seen);
-        admit_from(&a->query, allowed, seen, &answer);
-    } else {
-        admit_without(s, &a->query, &a->owed, a->unheard, &answer);
-    }
-    admit_end(call);
-    done(arg, &answer);
-}
-
-void store_cancel(struct admit_call *call)
-{
-    redis_admit_cancel(&call->redis);
-    admit_end(call);
-}
-
-static void drop_admit(struct waiting *w)
-{
-    store_cancel((struct admit_call *)w);
-}
-
-static struct admit_call *ask_redis(struct store *s, const struct admit_query *q, admit_fn done,
-                                    void *arg)
-{
-    struct admit_call *call;
-
-    if (!redis_takes(s->redis))
-        return NULL;
-    call = xcalloc(1, sizeof(*call));
-    call->store = s;
-    call->done = done;
-    call->arg = arg;
-    call->waiting.drop = drop_admit;
-    call->redis.query = *q;
-    call->redis.owed = embedded_take_owed(s->memory, q->scope, q->now_unix_ms);
-    call->redis.done = on_admitted;
-    if (!redis_admit(s->redis, &call->redis)) {
-        embedded_owe(s->memory, q->scope, q->now_unix_ms, &call->redis.owed);
-        free(call);
-        return NULL;
-    }
-    wait_for(s, &call->waiting);
-    return call;
-}
-
-enum store_answer store_admit(struct store *s, const struct admit_query *q,
-                              struct admit_answer *out, admit_fn done, void *arg,
-                              struct admit_call **pending)
-{
-    static const struct window nothing;
-
-    *pending = NULL;
-    if (s->redis == NULL) {
-        embedded_admit(s->memory, q, out);
-        out->quality = STORE_EXACT;
-        return STORE_DONE;
-    }
-    *pending = ask_redis(s, q, done, arg);
-    if (*pending != NULL)
-        return STORE_PENDING;
-    admit_without(s, q, &nothing, false, out);
-    return STORE_DONE;
 }
 
 /* ── values ──────────────────────────────────────────────────────────────────────────────────── */
@@ -558,12 +440,18 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         return NULL;
     }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
+    s->ledger = ledger_new(l, &s->options, s->redis, s->errors);
     return s;
 }
 
 struct records *store_records(struct store *s)
 {
     return s->records;
+}
+
+struct ledger *store_ledger(struct store *s)
+{
+    return s->ledger;
 }
 
 void store_close(struct store *s)
@@ -573,6 +461,7 @@ void store_close(struct store *s)
     while (s->waiting != NULL)
         s->waiting->drop(s->waiting);
     records_free(s->records);
+    ledger_free(s->ledger);
     redis_close(s->redis); /* neither calls up any more: they may end after us */
     disk_close(s->disk);
     loop_later(s->loop, &s->freed);

@@ -1,5 +1,4 @@
-/* All in integers: weights are milliseconds, so a limit of `rpm` is rpm * 60,000 request-milliseconds.
- * Counts and limits fit 32 bits, products 48. */
+/* All in integers: weights are milliseconds, so a limit of `n` is n * 60,000 count-milliseconds. */
 #include "window.h"
 
 static uint64_t elapsed_ms(const struct window *w, uint64_t unix_ms)
@@ -18,63 +17,102 @@ void window_move(struct window *w, uint64_t unix_ms)
     w->minute = minute;
 }
 
-/* Requests of the minute before that still count, a part of one not being one. */
-static uint64_t still_counted(const struct window *w, uint64_t unix_ms)
+static uint64_t counted(int64_t n)
 {
-    return w->before * (WINDOW_MS - elapsed_ms(w, unix_ms)) / WINDOW_MS;
+    return n > 0 ? (uint64_t)n : 0;
 }
 
-bool window_allows(const struct window *w, unsigned rpm, uint64_t unix_ms)
+/* A part of one is none. */
+uint64_t window_used(const struct window *w, uint64_t unix_ms)
 {
-    return rpm == 0 || w->now + still_counted(w, unix_ms) < rpm;
+    return counted(w->now) + counted(w->before) * (WINDOW_MS - elapsed_ms(w, unix_ms)) / WINDOW_MS;
 }
 
-static uint32_t add_saturated(uint32_t a, uint32_t b)
+bool window_allows(const struct window *w, uint64_t limit, uint64_t n, uint64_t unix_ms)
 {
-    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+    uint64_t used = window_used(w, unix_ms);
+
+    return limit == 0 || (used <= limit && n <= limit - used);
 }
 
-void window_count(struct window *w, uint32_t n)
+static int64_t within(int64_t n)
 {
-    w->now = add_saturated(w->now, n);
+    if (n > WINDOW_COUNT_MAX)
+        return WINDOW_COUNT_MAX;
+    return n < -WINDOW_COUNT_MAX ? -WINDOW_COUNT_MAX : n;
+}
+
+static void add(int64_t *count, int64_t n)
+{
+    *count = within(*count + within(n));
+}
+
+void window_count(struct window *w, int64_t n)
+{
+    add(&w->now, n);
+}
+
+void window_correct(struct window *w, uint64_t then_unix_ms, int64_t n)
+{
+    uint64_t minute = then_unix_ms / WINDOW_MS;
+
+    if (minute >= w->minute)
+        add(&w->now,
+            n); /* by a clock slightly behind it was counted in a minute ahead of its own */
+    else if (minute + 1 == w->minute)
+        add(&w->before, n);
 }
 
 void window_merge(struct window *w, const struct window *more)
 {
-    w->now = add_saturated(w->now, more->now);
-    w->before = add_saturated(w->before, more->before);
+    if (more->minute > w->minute)
+        window_move(w, more->minute * WINDOW_MS);
+    if (more->minute == w->minute) {
+        add(&w->now, more->now);
+        add(&w->before, more->before);
+    } else if (more->minute + 1 == w->minute) {
+        add(&w->before, more->now);
+    }
 }
 
-unsigned window_remaining(const struct window *w, unsigned rpm, uint64_t unix_ms)
+void window_at_least_nothing(struct window *w)
 {
-    uint64_t used = w->now + still_counted(w, unix_ms);
-
-    return used < rpm ? (unsigned)(rpm - used) : 0;
+    w->now = (int64_t)counted(w->now);
+    w->before = (int64_t)counted(w->before);
 }
 
-/* The first millisecond of a minute at which `before` requests of the minute before leave room for one
- * more above `now` (now < rpm): the smallest e with before * (60,000 - e) < (rpm - now) * 60,000. */
-static uint64_t first_free_ms(uint64_t before, uint64_t now, uint64_t rpm)
+uint64_t window_remaining(const struct window *w, uint64_t limit, uint64_t unix_ms)
+{
+    uint64_t used = window_used(w, unix_ms);
+
+    return used < limit ? limit - used : 0;
+}
+
+/* The first millisecond of a minute at which `before` of the minute before weigh at most `room`: the
+ * smallest e with before * (60,000 - e) < (room + 1) * 60,000. */
+static uint64_t first_free_ms(uint64_t before, uint64_t room)
 {
     uint64_t weight_max; /* of 60,000 - e */
 
-    if (before == 0)
+    if (before <= room)
         return 0;
-    weight_max = ((rpm - now) * WINDOW_MS - 1) / before;
-    return weight_max >= WINDOW_MS ? 0 : WINDOW_MS - weight_max;
+    weight_max = ((room + 1) * WINDOW_MS - 1) / before;
+    return WINDOW_MS - weight_max;
 }
 
-unsigned window_retry_after_s(const struct window *w, unsigned rpm, uint64_t unix_ms)
+unsigned window_retry_after_s(const struct window *w, uint64_t limit, uint64_t n, uint64_t unix_ms)
 {
-    uint64_t elapsed = elapsed_ms(w, unix_ms);
+    uint64_t elapsed = elapsed_ms(w, unix_ms), now = counted(w->now);
     uint64_t free_at; /* since the start of w->minute */
 
-    if (rpm == 0)
+    if (limit == 0)
         return 1;
-    if (w->now < rpm)
-        free_at = first_free_ms(w->before, w->now, rpm);
+    if (n > limit)
+        return WINDOW_MS / 1000;
+    if (now <= limit - n)
+        free_at = first_free_ms(counted(w->before), limit - n - now);
     else
-        free_at = WINDOW_MS + first_free_ms(w->now, 0, rpm);
+        free_at = WINDOW_MS + first_free_ms(now, limit - n);
     if (free_at <= elapsed)
         return 1;
     return (unsigned)((free_at - elapsed + 999) / 1000);

@@ -348,13 +348,21 @@ static void on_admit(void *arg, const struct admit_answer *a)
     w->admit = *a;
 }
 
+struct admit_query bed_query(const char *scope, unsigned rpm, uint64_t now_unix_ms)
+{
+    struct admit_query q = {.nscopes = 1, .now_unix_ms = now_unix_ms};
+
+    q.scopes[0].rpm = rpm;
+    snprintf(q.scopes[0].name, sizeof(q.scopes[0].name), "%s", scope);
+    return q;
+}
+
 struct admit_answer bed_admit(struct bed *b, struct store *s, const char *scope, unsigned rpm,
                               uint64_t now_unix_ms)
 {
-    struct admit_query q = {.rpm = rpm, .now_unix_ms = now_unix_ms};
+    struct admit_query q = bed_query(scope, rpm, now_unix_ms);
     struct admit_call *call;
 
-    snprintf(q.scope, sizeof(q.scope), "%s", scope);
     waited.answered = false;
     if (store_admit(s, &q, &waited.admit, on_admit, &waited, &call) == STORE_DONE) {
         assert_null(call);

@@ -5,7 +5,7 @@
 #include "sluice/net/dial.h"
 #include "sluice/net/loop.h"
 #include "sluice/store/records.h"
-#include "sluice/store/store.h"
+#include "sluice/store/ledger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,6 +51,7 @@ struct store *bed_store_open(struct bed *b, const struct store_options *o);
 void bed_store_connected(struct bed *b, struct store *s);
 
 /* The calls, waited for. `value`: a copy in the bed's own buffer, gone with the next call. */
+struct admit_query bed_query(const char *scope, unsigned rpm, uint64_t now_unix_ms);
 struct admit_answer bed_admit(struct bed *b, struct store *s, const char *scope, unsigned rpm,
                               uint64_t now_unix_ms);
 struct value_answer bed_get(struct bed *b, struct store *s, struct span key);

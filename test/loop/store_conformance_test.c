@@ -155,7 +155,7 @@ static void no_limit_counts_and_allows(void **state)
 
 static void scopes_are_counted_apart(void **state)
 {
-    char scope[ADMIT_SCOPE_BYTES];
+    char scope[LEDGER_SCOPE_BYTES];
 
     (void)state;
     memset(scope, 'x', sizeof(scope));
@@ -216,7 +216,7 @@ static bool crowd_answered(void *arg)
 
 static void many_at_once_get_exactly_the_limit(void **state)
 {
-    const struct admit_query q = {.scope = "key:crowd", .rpm = MANY_RPM, .now_unix_ms = START};
+    const struct admit_query q = bed_query("key:crowd", MANY_RPM, START);
     struct crowd crowd = {0};
 
     (void)state;
@@ -239,7 +239,7 @@ static void on_never(void *arg, const struct admit_answer *a)
 
 static void a_cancelled_call_is_never_answered_and_others_are(void **state)
 {
-    struct admit_query q = {.scope = "key:cancel", .rpm = 1000, .now_unix_ms = START};
+    struct admit_query q = bed_query("key:cancel", 1000, START);
     struct admit_call *calls[20];
     struct admit_answer out;
 
@@ -264,7 +264,7 @@ static void on_no_notes(void *arg, const struct notes *heard)
 static void closing_drops_pending_calls(void **state)
 {
     struct store *other = bed_store_open(&bed, &options);
-    struct admit_query q = {.scope = "key:close", .rpm = 1, .now_unix_ms = START};
+    struct admit_query q = bed_query("key:close", 1, START);
     struct admit_answer out;
     struct value_answer value;
     struct admit_call *call;

@@ -105,7 +105,7 @@ static void on_load_answer(void *arg, const struct admit_answer *a)
 static void ask_again(struct deadline *d)
 {
     struct asked *one = (struct asked *)(void *)((char *)d - offsetof(struct asked, again));
-    const struct admit_query q = {.scope = "key:load", .now_unix_ms = START};
+    const struct admit_query q = bed_query("key:load", 0, START);
     struct admit_answer out;
     struct admit_call *call;
 
@@ -218,7 +218,7 @@ static void a_quiet_connection_that_died_is_noticed_without_a_request(void **sta
 
 static void a_loop_that_was_held_up_does_not_blame_redis(void **state)
 {
-    const struct admit_query q = {.scope = "key:held", .rpm = 10, .now_unix_ms = START};
+    const struct admit_query q = bed_query("key:held", 10, START);
     struct admit_answer out, answer = {.quality = STORE_LOST};
     struct admit_call *call;
 
@@ -243,7 +243,7 @@ static void more_calls_than_may_wait_are_answered_locally_at_once(void **state)
     enum { CALLS = 3000 };
     static struct load load;
     static struct asked asked[CALLS];
-    const struct admit_query q = {.scope = "key:flood", .now_unix_ms = START};
+    const struct admit_query q = bed_query("key:flood", 0, START);
     unsigned waiting = 0;
 
     (void)state;
@@ -741,7 +741,7 @@ static bool fake_has_kept(void *arg)
 static void a_reply_after_the_cancel_is_nobody_elses(void **state)
 {
     struct fake fake = {.reply = NULL};
-    const struct admit_query q = {.scope = "key:late", .rpm = 100, .now_unix_ms = START};
+    const struct admit_query q = bed_query("key:late", 100, START);
     struct admit_answer out, answer = {.quality = STORE_LOST};
     struct admit_call *cancelled, *kept;
 
@@ -798,7 +798,7 @@ static void the_store_may_be_closed_by_whoever_gets_an_answer(void **state)
 {
     static const char *const replies[] = {"*4\r\n:1\r\n:0\r\n:1\r\n:0\r\n", "-READONLY no\r\n",
                                           "-ERR no\r\n", "garbage\r\n", NULL};
-    const struct admit_query q = {.scope = "key:close", .rpm = 100, .now_unix_ms = START};
+    const struct admit_query q = bed_query("key:close", 100, START);
 
     (void)state;
     for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++) {

@@ -146,6 +146,33 @@ static void batches_cost_half(void **state)
     assert_int_equal(cost_batch_discount(&c), 0);
 }
 
+static void a_discount_is_on_the_total_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t total;
+        unsigned ppm;
+        uint64_t discounted;
+        const char *rate;
+    } rows[] = {
+        {234950000, 1000000, 234950000, "1"},
+        {234950000, 900000, 211455000, "0.9"},
+        {1000001, 500000, 500000, "0.5"}, /* half a pico-dollar is nobody's */
+        {UINT64_MAX / 8, 999999, 2305840703370684737u, "0.999999"},
+        {7, 1, 0, "0.000001"},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct cost c = {.completion_pd = rows[i].total, .total_pd = rows[i].total, .byok_pd = 5};
+        struct buf out = {0};
+        cost_discount(&c, rows[i].ppm);
+        assert_row(i, c.total_pd == rows[i].discounted);
+        assert_row(i, c.completion_pd == rows[i].total && c.byok_pd == 5);
+        assert_int_equal(cost_write_rate(c.discount_ppm, &out), 0);
+        assert_span(buf_span(&out), rows[i].rate);
+        buf_fini(&out);
+    }
+}
+
 static void absurd_amounts_saturate_and_never_wrap(void **state)
 {
     (void)state;
@@ -242,6 +269,7 @@ int main(void)
         cmocka_unit_test(the_bill_is_that_of_the_contract),
         cmocka_unit_test(long_prompts_cost_more_where_the_price_says_so),
         cmocka_unit_test(batches_cost_half),
+        cmocka_unit_test(a_discount_is_on_the_total_alone),
         cmocka_unit_test(absurd_amounts_saturate_and_never_wrap),
         cmocka_unit_test(every_part_of_the_bill_is_always_written),
         cmocka_unit_test(two_bills_are_one),

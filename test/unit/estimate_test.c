@@ -52,6 +52,15 @@ static void parts_are_those_of_a_first_call(void **state)
         {{.prompt = 200000, .output = 2}, 3, 800000, 0, 20, 0, 800020},
         {{.prompt = 200001, .output = 2}, 3, 1600008, 0, 30, 0, 1600038},
         {{.prompt = 200001, .output = 2, .is_batch = true}, 3, 1600008, 0, 30, 800019, 800019},
+        /* an account's discount, after the batch's */
+        {{.prompt = 163, .output = 450, .discount_ppm = 900000}, 3, 652, 0, 4500, 0, 4636},
+        {{.prompt = 163, .output = 450, .discount_ppm = 900000, .is_batch = true},
+         3,
+         652,
+         0,
+         4500,
+         2576,
+         2318},
         /* an own credential: the parts are told, and nothing is charged */
         {{.prompt = 10, .output = 1, .is_own = true, .is_batch = true}, 3, 40, 0, 10, 0, 0},
     };

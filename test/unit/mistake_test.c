@@ -307,6 +307,28 @@ static void keys_and_stores_are_checked(void **state)
          "something, or leave the line out)"},
         {"keys: [{ name: a, secret: s, limits: { rpm: 0 } }]",
          ":1:45: error: keys[0].limits.rpm: 0 is out of bounds (1 to 4294967295)"},
+        {"keys: [{ name: a, secret: s, limits: { tasks: 0 } }]",
+         ":1:47: error: keys[0].limits.tasks: 0 is out of bounds (1 to 4294967295)"},
+        {"keys: [{ name: a, secret: s, budget: { period: day } }]",
+         ":1:38: error: keys[0].budget.usd: is missing (US dollars, as decimal text: `\"100\"`.)"},
+        {"keys: [{ name: a, secret: s, budget: { usd: \"-1\" } }]",
+         ":1:45: error: keys[0].budget.usd: \"-1\" cannot be used here (write US dollars as a "
+         "decimal, with twelve digits behind the point at most: \"25.50\")"},
+        {"account: { budget: { usd: 1, period: year } }",
+         ":1:38: error: account.budget.period: \"year\" cannot be used here (write one of day, week, "
+         "month, total)"},
+        {"account: { discount_rate: 1.1 }",
+         ":1:27: error: account.discount_rate: \"1.1\" cannot be used here (write a share as a "
+         "decimal from 0 to 1: 0.05)"},
+        {"account: { topup_fee: { percent: 101 } }",
+         ":1:34: error: account.topup_fee.percent: \"101\" cannot be used here (write percents as "
+         "a decimal from 0 to 100: 2.5)"},
+        {"account: { topup_url: pay.example.org }",
+         ":1:23: error: account.topup_url: not a URL (write "
+         "https://pay.example.org/?amount={amount}&id={id})"},
+        {"account: { topup_url: \"https://pay.example.org/{sum}\" }",
+         ":1:23: error: account.topup_url: has a word in braces that nothing stands for (there are "
+         "{amount}, {fee}, {total}, {account} and {id})"},
         {"keys: [{ name: a, secret: s, expires: 2030-02-30 }]",
          ":1:39: error: keys[0].expires: \"2030-02-30\" cannot be used here (there is no such "
          "date)"},

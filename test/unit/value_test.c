@@ -177,6 +177,16 @@ static void suggestions_are_near(void **state)
     assert_null(none.best);
 }
 
+static void percents_are_exact(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "-1", "101", "5%", "100.0001", "0.00001", "1,5"};
+    static const struct value_row good[] = {
+        {"0", 0}, {"5", 50000}, {"2.5", 25000}, {"0.0001", 1}, {"100", 1000000}};
+    check_refused(value_percent, bad, ROWS(bad));
+    check_taken(value_percent, good, ROWS(good));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +194,7 @@ int main(void)
         cmocka_unit_test(sizes_have_a_unit),
         cmocka_unit_test(money_is_exact),
         cmocka_unit_test(shares_are_parts_of_one),
+        cmocka_unit_test(percents_are_exact),
         cmocka_unit_test(times_are_dates_that_exist),
         cmocka_unit_test(booleans_and_modes_are_not_guessed),
         cmocka_unit_test(distances_count_single_mistakes),

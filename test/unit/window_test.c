@@ -13,7 +13,7 @@ static bool admit(struct window *w, unsigned rpm, uint64_t unix_ms)
     bool allowed;
 
     window_move(w, unix_ms);
-    allowed = window_allows(w, rpm, unix_ms);
+    allowed = window_allows(w, rpm, 1, unix_ms);
     if (allowed)
         window_count(w, 1);
     return allowed;
@@ -55,9 +55,9 @@ static void decisions_are_as_listed(void **state)
         const struct window w = {.minute = MINUTE, .now = r->now, .before = r->before};
         uint64_t now = AT(0, r->elapsed_ms);
 
-        assert_row(i, window_allows(&w, r->rpm, now) == r->allowed);
+        assert_row(i, window_allows(&w, r->rpm, 1, now) == r->allowed);
         assert_row(i, window_remaining(&w, r->rpm, now) == r->remaining);
-        assert_row(i, window_retry_after_s(&w, r->rpm, now) == r->retry_after_s);
+        assert_row(i, window_retry_after_s(&w, r->rpm, 1, now) == r->retry_after_s);
     }
 }
 
@@ -95,17 +95,17 @@ static void retry_after_is_when_it_is_allowed_and_not_a_second_before(void **sta
                 for (unsigned elapsed = 0; elapsed < WINDOW_MS; elapsed += 7919) {
                     struct window w = {.minute = MINUTE, .now = now, .before = before};
                     uint64_t at = AT(0, elapsed);
-                    unsigned wait_s = window_retry_after_s(&w, rpm, at);
+                    unsigned wait_s = window_retry_after_s(&w, rpm, 1, at);
                     struct window then = w, sooner = w;
 
-                    if (window_allows(&w, rpm, at))
+                    if (window_allows(&w, rpm, 1, at))
                         continue;
                     window_move(&then, at + wait_s * 1000u);
-                    assert_true(window_allows(&then, rpm, at + wait_s * 1000u));
+                    assert_true(window_allows(&then, rpm, 1, at + wait_s * 1000u));
                     if (wait_s == 1)
                         continue;
                     window_move(&sooner, at + (wait_s - 1) * 1000u);
-                    assert_false(window_allows(&sooner, rpm, at + (wait_s - 1) * 1000u));
+                    assert_false(window_allows(&sooner, rpm, 1, at + (wait_s - 1) * 1000u));
                 }
             }
         }
@@ -141,12 +141,14 @@ static void refused_requests_do_not_count(void **state)
 
 static void counts_stop_at_their_limit_instead_of_wrapping(void **state)
 {
-    struct window w = {.minute = MINUTE, .now = UINT32_MAX - 1};
+    struct window w = {.minute = MINUTE, .now = WINDOW_COUNT_MAX - 1};
 
     (void)state;
     window_count(&w, 5);
-    assert_int_equal(w.now, UINT32_MAX);
-    assert_false(window_allows(&w, UINT32_MAX, AT(0, 0)));
+    assert_true(w.now == WINDOW_COUNT_MAX);
+    window_count(&w, INT64_MAX);
+    assert_true(w.now == WINDOW_COUNT_MAX);
+    assert_false(window_allows(&w, WINDOW_COUNT_MAX, 1, AT(0, 0)));
 }
 
 int main(void)

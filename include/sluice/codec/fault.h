@@ -50,6 +50,9 @@ enum fault_kind {
     FAULT_UNSUPPORTED_MEDIA_TYPE,
     FAULT_TIMEOUT,    /* the gateway's own deadline */
     FAULT_RATE_LIMIT, /* ours */
+    FAULT_CONCURRENT_TASKS,
+    FAULT_INSUFFICIENT_CREDIT,
+    FAULT_BUDGET_EXCEEDED,
     FAULT_UPSTREAM_RATE_LIMITED,
     FAULT_INTERNAL,
     FAULT_UPSTREAM,         /* failed, or answered what nobody can read */

@@ -194,14 +194,29 @@ struct byok_options {
     struct secret credential;
 };
 
+/* How much at once and in a minute; 0: no such limit. */
+struct limit_options {
+    unsigned rpm, concurrency, tasks; /* tasks: pictures and sound */
+    uint64_t tpm;
+};
+
+/* The calendar is UTC's; a week begins on Monday. */
+enum budget_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_TOTAL };
+struct budget_options {
+    uint64_t usd_pd;
+    enum budget_period period;
+    unsigned known; /* BUDGET_USD: there is one */
+};
+enum { BUDGET_USD = 1 };
+
 struct key_options {
     const char *name;
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
     enum key_scope scope;
-    const char *pipeline;      /* SCOPE_PIPELINE: a model or an alias; else NULL */
-    struct text_list models;   /* "*" or model ids; never empty */
-    unsigned rpm, concurrency; /* 0: no limit */
-    uint64_t tpm;
+    const char *pipeline;    /* SCOPE_PIPELINE: a model or an alias; else NULL */
+    struct text_list models; /* "*" or model ids; never empty */
+    struct limit_options limits;
+    struct budget_options budget;
     uint64_t expires_unix_ms; /* 0: never */
     bool enabled;
     struct byok_options *byok; /* for its requests alone */
@@ -211,6 +226,14 @@ struct key_options {
 /* What all keys share (contract: the workspace). */
 struct account_options {
     const char *name;
+    bool is_prepaid;       /* its balance may not go below 0 */
+    unsigned discount_ppm; /* what a cost is multiplied by: 1000000 is none */
+    struct budget_options budget;
+    struct limit_options limits; /* of all keys together */
+    const char *topup_url;       /* template of a payment page; NULL: there is none */
+    unsigned topup_fee_ppm;      /* on top of what is credited: a share of it, */
+    uint64_t topup_fee_pd;       /* and so much besides */
+    uint64_t reserve_output;     /* tokens an answer is taken to have when nobody says how many */
 };
 
 enum store_kind { STORE_MEMORY, STORE_SQLITE, STORE_REDIS };

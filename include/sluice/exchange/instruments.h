@@ -9,6 +9,7 @@
 #include "sluice/base/metric.h"
 #include "sluice/catalog/catalog.h"
 #include "sluice/meter/cost.h"
+#include "sluice/store/ledger.h"
 
 enum outcome {
     OUTCOME_OK,
@@ -43,12 +44,15 @@ enum continuation_outcome {
 };
 const char *continuation_outcome_name(enum continuation_outcome o);
 
+enum { LIMITS = LIMIT_BALANCE + 1 };
+
 struct instruments {
     struct metric_registry *registry;
     struct metric_family *requests, *duration, *ttft, *token_seconds, *tokens, *cost, *attempts;
-    struct metric_series *overhead[3]; /* admit, dispatch, first_write */
-    struct metric_series *ratelimit_rejections, *inflight, *streams, *stalls[2], *lag, *log_dropped,
-        *fields_dropped, *retry_budget_exhausted, *hedges[2], *hedge_cost; /* hedges: lost, won */
+    struct metric_series *overhead[3];                  /* admit, dispatch, first_write */
+    struct metric_series *ratelimit_rejections[LIMITS]; /* by enum ledger_limit */
+    struct metric_series *inflight, *streams, *stalls[2], *lag, *log_dropped, *fields_dropped,
+        *retry_budget_exhausted, *hedges[2], *hedge_cost; /* hedges: lost, won */
     struct metric_series *connections, *buffer_bytes, *replicas,
         *continuations[CONTINUATION_OUTCOMES];
     struct map by_route; /* struct route_series by its key */

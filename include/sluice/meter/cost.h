@@ -14,7 +14,8 @@ struct cost {
     uint64_t total_pd;
     uint64_t byok_pd; /* what the caller's own account is charged, about; the total is 0 then */
     bool is_byok;
-    bool known; /* the endpoint has a price */
+    bool known;            /* the endpoint has a price */
+    unsigned discount_ppm; /* what the total was multiplied by; 0: by nothing */
 };
 
 /* From this many prompt tokens up, all of a request is dearer where the price says so; this many exactly
@@ -28,10 +29,15 @@ struct cost cost_of_own(const struct usage *u, const struct price_options *price
 /* What a batch costs less (contract 2.20): half of all. */
 uint64_t cost_batch_discount(const struct cost *c);
 
+/* The account's discount_rate: on the total, once; the parts stay list prices. */
+void cost_discount(struct cost *c, unsigned ppm);
+
 void cost_add(struct cost *c, const struct cost *more);
 
 /* A dollar amount as an exact JSON number: "0.00023495", "0". */
 int cost_write_usd(uint64_t pd, struct buf *out) __attribute__((warn_unused_result));
+/* What a discount multiplies by: "0.9", "1". */
+int cost_write_rate(unsigned ppm, struct buf *out) __attribute__((warn_unused_result));
 /* A price kept for one token, as it is talked about: for a million of them. */
 int cost_write_per_million(uint64_t pd_per_token, struct buf *out)
     __attribute__((warn_unused_result));

@@ -29,33 +29,7 @@ enum store_quality {
     STORE_LOST,  /* the store is away and the policy is to refuse */
 };
 
-/* --- admission: all limits of one request in one round trip ------------------------------- */
-
-#define ADMIT_SCOPE_BYTES 40
-
-/* Sliding window over 60 s as the contract's 0.3 wants it: two fixed minutes, the older one weighted by
- * the part of it that still lies in the window. A refused request does not count. */
-struct admit_query {
-    char scope[ADMIT_SCOPE_BYTES]; /* "key:<name or digest prefix>", NUL-ended */
-    unsigned rpm;                  /* 0: count only, never refuse */
-    uint64_t now_unix_ms;
-};
-
-struct admit_answer {
-    bool allowed;
-    unsigned limit, remaining; /* for X-RateLimit-*; both 0 when rpm is */
-    unsigned retry_after_s; /* >= 1 when refused: when the same request would be allowed; else 0 */
-    enum store_quality quality;
-};
-
-struct admit_call; /* owned by the store until `done` or store_cancel */
-typedef void (*admit_fn)(void *arg, const struct admit_answer *a);
-
-/* *pending is set with STORE_PENDING and NULL otherwise. */
-enum store_answer store_admit(struct store *s, const struct admit_query *q,
-                              struct admit_answer *out, admit_fn done, void *arg,
-                              struct admit_call **pending);
-void store_cancel(struct admit_call *call);
+/* Counting and its limits: ledger.h. */
 
 /* --- small values with a lifetime (sticky routes, idempotency and job records build on these) -- */
 
@@ -68,7 +42,7 @@ struct value_answer {
     enum store_quality quality;
 };
 
-struct value_call; /* as admit_call */
+struct value_call; /* owned by the store until `done` or store_get_cancel */
 typedef void (*value_fn)(void *arg, const struct value_answer *a);
 
 /* Keys are any bytes. Beyond the sizes above nothing is stored and nothing found. */
@@ -103,7 +77,7 @@ struct notes {
  * thousand notes. */
 void store_tell(struct store *s, struct span channel, struct span note, uint64_t keep_ms);
 
-struct hear_call; /* as admit_call */
+struct hear_call; /* as value_call */
 typedef void (*hear_fn)(void *arg, const struct notes *heard);
 
 enum store_answer store_hear(struct store *s, struct span channel, const struct store_place *from,

@@ -1,0 +1,74 @@
+#include "tally.h"
+
+#include "sluice/base/arena.h"
+
+#include <stdlib.h>
+
+/* How many of no use any more one that is new clears away: more than one, so that a burst drains. */
+enum { SWEEP = 2 };
+
+static void drop(struct tallies *t, struct tally *one)
+{
+    lru_remove(&t->by_name, &one->node);
+    free(one);
+}
+
+void tallies_fini(struct tallies *t)
+{
+    while (t->by_name.oldest != NULL)
+        drop(t, (struct tally *)t->by_name.oldest);
+    lru_fini(&t->by_name);
+}
+
+/* Nothing of it would be missed: its window is empty, nothing runs, and no money was ever counted. */
+static bool is_blank(const struct tally *one, uint64_t now_unix_ms)
+{
+    uint64_t minute = now_unix_ms / WINDOW_MS;
+    const struct sums *s = &one->book.sums;
+
+    return one->book.requests.minute + 2 <= minute && held_is_nothing(&one->book.held) &&
+           s->spent_pd == 0 && s->credited_pd == 0 && s->withdrawn_pd == 0;
+}
+
+static bool is_needed(const struct tally *one)
+{
+    return ring_holds(&one->untold) || !held_is_nothing(&one->mine.held);
+}
+
+static void make_room(struct tallies *t, uint64_t now_unix_ms)
+{
+    for (unsigned i = 0; i < SWEEP && lru_count(&t->by_name) > 0; i++) {
+        struct tally *idlest = (struct tally *)lru_idlest(&t->by_name);
+        bool is_full = lru_count(&t->by_name) >= TALLIES_MAX;
+        if (is_needed(idlest) || !(is_full || is_blank(idlest, now_unix_ms)))
+            return;
+        drop(t, idlest);
+    }
+}
+
+static struct span key_of(const char *name)
+{
+    return span_of(name, strnlen(name, LEDGER_SCOPE_BYTES - 1));
+}
+
+struct tally *tally_find(struct tallies *t, const char *name)
+{
+    return (struct tally *)lru_find(&t->by_name, key_of(name));
+}
+
+/* A tally is small and ours: like a small struct it aborts when memory is out. */
+struct tally *tally_of(struct tallies *t, const char *name, uint64_t now_unix_ms)
+{
+    struct tally *one = tally_find(t, name);
+    struct span key = key_of(name);
+
+    if (one != NULL)
+        return one;
+    make_room(t, now_unix_ms);
+    one = xcalloc(1, sizeof(*one));
+    memcpy(one->name, key.at, key.len);
+    one->node.key = span_of(one->name, key.len);
+    if (lru_add(&t->by_name, &one->node) < 0)
+        abort();
+    return one;
+}
