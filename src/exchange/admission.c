@@ -1,5 +1,7 @@
 #include "exchange_priv.h"
 
+#include "sluice/config/plans.h"
+
 #include <stdio.h>
 
 /* --- who is it ------------------------------------------------------------------------------- */
@@ -75,10 +77,8 @@ void admission_ask(struct exchange *x, void (*done)(struct exchange *x))
         m->done(x);
         return;
     }
-    /* The digest names the key: two keys of one name count apart, and names may be long. */
-    memcpy(q.scope, "key:", 4);
-    digest_hex(x->key->sha256, 16, q.scope + 4);
-    q.rpm = x->key->rpm;
+    snprintf(q.scope, sizeof q.scope, "key:%s", x->key->id);
+    q.rpm = plan_rpm(plan_of_key(x->deployment->snapshot, x->key), x->key->limits.rpm);
     struct admit_answer answer;
     if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &m->call) == STORE_DONE)
         on_admitted(x, &answer);

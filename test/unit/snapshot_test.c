@@ -77,8 +77,8 @@ static void the_example_of_the_documentation_loads(void **state)
     uint8_t digest[SHA256_BYTES];
     digest_sha256(SPAN_LIT("sl_test_0123456789"), digest);
     assert_memory_equal(s->keys[0].sha256, digest, SHA256_BYTES);
-    assert_int_equal(s->keys[0].rpm, 600);
-    assert_int_equal(s->keys[0].tpm, 400000);
+    assert_int_equal(s->keys[0].limits.rpm, 600);
+    assert_int_equal(s->keys[0].limits.tpm, 400000);
     assert_true(s->keys[1].enabled);
     assert_string_equal(s->keys[1].models.at[0], "*");
     assert_true(s->auth_required);

@@ -194,23 +194,52 @@ struct byok_options {
     struct secret credential;
 };
 
+/* How much at once and in a minute; 0: no such limit. */
+struct limit_options {
+    unsigned rpm, concurrency, tasks; /* tasks: pictures and sound */
+    uint64_t tpm;
+};
+
+/* The calendar is UTC's; a week begins on Monday. */
+enum budget_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_TOTAL };
+struct budget_options {
+    uint64_t usd_pd;
+    enum budget_period period;
+    unsigned known; /* BUDGET_USD: there is one */
+};
+enum { BUDGET_USD = 1 };
+
+/* What a subscription includes (contract 0.3). Of each number 0 means: no such limit. */
+struct plan_options {
+    const char *name;
+    bool has_access; /* false: none of its keys may call */
+    unsigned rpm;    /* requests a minute of a key that has no limit of its own */
+    unsigned rpm_ceiling;
+    unsigned tasks; /* at the same time, of all keys together */
+};
+
+enum { KEY_ID_SIZE = 40 }; /* "key:" before it makes the name of its counters: 48 bytes at most */
+
 struct key_options {
     const char *name;
+    char id[KEY_ID_SIZE]; /* stays, whatever else is changed; of the file's: from the digest */
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
     enum key_scope scope;
-    const char *pipeline;      /* SCOPE_PIPELINE: a model or an alias; else NULL */
-    struct text_list models;   /* "*" or model ids; never empty */
-    unsigned rpm, concurrency; /* 0: no limit */
-    uint64_t tpm;
+    const char *pipeline;    /* SCOPE_PIPELINE: a model or an alias; else NULL */
+    struct text_list models; /* "*" or model ids; never empty */
+    struct limit_options limits;
+    struct budget_options budget;
     uint64_t expires_unix_ms; /* 0: never */
     bool enabled;
     struct byok_options *byok; /* for its requests alone */
     unsigned nbyok;
+    const char *plan; /* NULL: the account's */
 };
 
 /* What all keys share (contract: the workspace). */
 struct account_options {
     const char *name;
+    const char *plan; /* NULL: none, keys have what limits they have */
 };
 
 enum store_kind { STORE_MEMORY, STORE_SQLITE, STORE_REDIS };
@@ -302,8 +331,11 @@ struct snapshot {
     struct model_options *models;
     unsigned nmodels;
     struct account_options account;
+    struct plan_options *plans; /* those of the file: plans.h knows the built-in ones, too */
+    unsigned nplans;
     struct key_options *keys;
     unsigned nkeys;
+    const char *key_prefix; /* of keys that are made here */
     bool auth_required;
     struct byok_options *byok; /* for everybody's requests */
     unsigned nbyok;

@@ -31,12 +31,12 @@ enum store_quality {
 
 /* --- admission: all limits of one request in one round trip ------------------------------- */
 
-#define ADMIT_SCOPE_BYTES 40
+#define ADMIT_SCOPE_BYTES 48
 
 /* Sliding window over 60 s as the contract's 0.3 wants it: two fixed minutes, the older one weighted by
  * the part of it that still lies in the window. A refused request does not count. */
 struct admit_query {
-    char scope[ADMIT_SCOPE_BYTES]; /* "key:<name or digest prefix>", NUL-ended */
+    char scope[ADMIT_SCOPE_BYTES]; /* "key:<id>", NUL-ended */
     unsigned rpm;                  /* 0: count only, never refuse */
     uint64_t now_unix_ms;
 };
