@@ -27,7 +27,7 @@ struct errand {
     struct vault_entry entry; /* as it shall be; its credential is ours, if set */
     bool wants_test;
     struct trial *trial;
-    struct vault_change *change;
+    struct record_change *change;
 };
 
 /* --- an errand ------------------------------------------------------------------------------------ */
@@ -38,7 +38,7 @@ static void errand_free(struct errand *e)
     if (e->trial != NULL)
         trial_cancel(e->trial);
     if (e->change != NULL)
-        vault_change_cancel(e->change);
+        record_change_cancel(e->change);
     secret_fini(&e->entry.credential);
     arena_fini(&e->arena);
     free(e);
