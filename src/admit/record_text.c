@@ -1,5 +1,11 @@
 #include "record_text.h"
 
+/* A zero byte inside would make it another text. */
+static bool is_text(yyjson_val *v)
+{
+    return yyjson_is_str(v) && strlen(yyjson_get_str(v)) == yyjson_get_len(v);
+}
+
 static const char *keep(struct arena *a, yyjson_val *v)
 {
     return (const char *)arena_keep(a, span_of(yyjson_get_str(v), yyjson_get_len(v))).at;
@@ -8,7 +14,7 @@ static const char *keep(struct arena *a, yyjson_val *v)
 const char *record_text(struct arena *a, yyjson_val *object, const char *name)
 {
     yyjson_val *v = yyjson_obj_get(object, name);
-    return yyjson_is_str(v) ? keep(a, v) : NULL;
+    return is_text(v) ? keep(a, v) : NULL;
 }
 
 uint64_t record_number(yyjson_val *object, const char *name)
@@ -23,7 +29,7 @@ struct text_list record_texts(struct arena *a, yyjson_val *object, const char *n
     size_t i, n;
     yyjson_arr_foreach(list, i, n, v)
     {
-        if (yyjson_is_str(v) && out.n < max)
+        if (is_text(v) && out.n < max)
             out.at[out.n++] = keep(a, v);
     }
     return out;

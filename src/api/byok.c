@@ -204,13 +204,14 @@ static bool take_label(struct errand *e, yyjson_val *root, struct problem *p)
     return true;
 }
 
-static bool is_key(const struct snapshot *s, const char *name)
+static bool is_key(const struct gateway *g, const char *name)
 {
+    const struct snapshot *s = g->now->snapshot;
     for (unsigned i = 0; i < s->nkeys; i++) {
         if (strcmp(s->keys[i].name, name) == 0)
             return true;
     }
-    return false;
+    return managed_keys_find(g->keys, span_text(name)) != NULL;
 }
 
 static bool take_keys(struct errand *e, yyjson_val *root, struct problem *p)
@@ -228,8 +229,9 @@ static bool take_keys(struct errand *e, yyjson_val *root, struct problem *p)
     e->entry.keys.at = ARENA_ARRAY(&e->arena, const char *, yyjson_arr_size(list));
     yyjson_arr_foreach(list, i, max, v)
     {
-        if (!yyjson_is_str(v) || !is_key(e->gateway->now->snapshot, yyjson_get_str(v)))
-            return refuse(p, "keys", "there is no key of this name in the configuration");
+        if (!yyjson_is_str(v) || !is_key(e->gateway, yyjson_get_str(v)))
+            return refuse(p, "keys",
+                          "neither the name of a key of the configuration nor the id of another");
         e->entry.keys.at[e->entry.keys.n++] = keep(e, v);
     }
     return true;

@@ -13,10 +13,24 @@ static void fail_key(struct exchange *x, enum key_verdict verdict)
         [KEY_UNKNOWN] = "this API key is not known here",
         [KEY_EXPIRED] = "this API key has expired",
         [KEY_DISABLED] = "this API key is disabled",
+        [KEY_UNSURE] = "which keys there are is not known yet: the store has not answered",
     };
-    struct fault why = {.kind = FAULT_INVALID_API_KEY};
+    struct fault why = {.kind = verdict == KEY_UNSURE ? FAULT_OVERLOADED : FAULT_INVALID_API_KEY};
     snprintf(why.message, sizeof why.message, "%s", messages[verdict]);
     exchange_fail(x, &why);
+}
+
+/* Looked at anew with every request: another plan counts at once (contract 0.3). */
+static bool check_plan(struct exchange *x)
+{
+    const struct plan_options *plan = plan_of_key(x->deployment->snapshot, x->key);
+    struct fault why = {.kind = FAULT_PLAN_REQUIRED};
+    if (plan == NULL || plan->has_access)
+        return true;
+    snprintf(why.message, sizeof why.message,
+             "the plan %s does not include the API: another plan is needed", plan->name);
+    exchange_fail(x, &why);
+    return false;
 }
 
 bool exchange_authenticate(struct exchange *x, const struct http_head *head)
@@ -26,12 +40,13 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
     struct span presented = key_from_authorization(head_get(head, FIELD_AUTHORIZATION));
     if (presented.len == 0)
         presented = head_get(head, FIELD_X_API_KEY);
-    const struct key_options *key;
+    struct known_key found;
     enum key_verdict verdict = keyring_find(x->deployment->keyring, presented, x->opened_unix_ms,
-                                            &key);
-    x->key = key;
+                                            &found);
+    x->key = found.key;
+    x->managed_key = found.managed;
     if (verdict == KEY_ACCEPTED)
-        return true;
+        return check_plan(x);
     fail_key(x, verdict);
     return false;
 }

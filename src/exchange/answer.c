@@ -2,6 +2,8 @@
 
 #include "explaining.h"
 
+#include "sluice/config/plans.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -77,7 +79,9 @@ static size_t add_limits(size_t at, const struct exchange *x)
         at = add_number(at, x->admission.answer.remaining);
         at = add(at, SPAN_LIT("\r\n"));
     }
-    return add_field(at, SPAN_LIT("X-RateLimit-Tier: "), SPAN_LIT("config"));
+    const struct plan_options *plan = plan_of_key(x->deployment->snapshot, x->key);
+    return add_field(at, SPAN_LIT("X-RateLimit-Tier: "),
+                     plan != NULL ? span_text(plan->name) : SPAN_LIT("config"));
 }
 
 /* The next of some field lines, with its end; its name without the colon. */
