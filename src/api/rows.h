@@ -51,6 +51,10 @@ struct exchange *call_open(const struct row *row, const struct call *call);
 void byok_list(const struct row *row, const struct call *call);
 extern const struct exchange_kind byok_add, byok_change, byok_remove, byok_test;
 
+void keys_list(const struct row *row, const struct call *call);
+void keys_one(const struct row *row, const struct call *call);
+extern const struct exchange_kind key_add, key_change, key_rotate, key_remove;
+
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);
 void models_endpoints(const struct row *row, const struct call *call);
