@@ -1,32 +1,28 @@
 #include "sluice/admit/limits.h"
 
+#include "sluice/config/plans.h"
+
+#include <stdio.h>
+
 const char limits_account_name[] = "account";
 
-static unsigned within(unsigned own, unsigned usual, unsigned ceiling)
-{
-    unsigned n = own != 0 ? own : usual;
-    return ceiling != 0 && (n == 0 || n > ceiling) ? ceiling : n;
-}
-
 struct limit_options key_limits_effective(const struct key_options *key,
-                                          const struct plan_limits *plan)
+                                          const struct plan_options *plan)
 {
     struct limit_options limits = key->limits;
-    if (plan != NULL)
-        limits.rpm = within(limits.rpm, plan->rpm, plan->rpm_ceiling);
+    limits.rpm = plan_rpm(plan, limits.rpm);
     return limits;
 }
 
-const char *limits_tier(const struct plan_limits *plan)
+const char *limits_tier(const struct plan_options *plan)
 {
     return plan != NULL ? plan->name : "config";
 }
 
-/* The digest names the key: two keys of one name count apart, and names may be long. */
+/* By its id: two keys of one name count apart, and names may be long. */
 void limits_name_key(const struct key_options *key, char out[LEDGER_SCOPE_BYTES])
 {
-    memcpy(out, "key:", 4);
-    digest_hex(key->sha256, SHA256_BYTES / 2, out + 4);
+    snprintf(out, LEDGER_SCOPE_BYTES, "key:%s", key->id);
 }
 
 static struct ledger_scope scope_with(const struct limit_options *limits,
@@ -43,7 +39,7 @@ static struct ledger_scope scope_with(const struct limit_options *limits,
     };
 }
 
-struct ledger_scope limits_of_key(const struct key_options *key, const struct plan_limits *plan)
+struct ledger_scope limits_of_key(const struct key_options *key, const struct plan_options *plan)
 {
     const struct limit_options limits = key_limits_effective(key, plan);
     struct ledger_scope s = scope_with(&limits, &key->budget);
@@ -52,11 +48,11 @@ struct ledger_scope limits_of_key(const struct key_options *key, const struct pl
 }
 
 struct ledger_scope limits_of_account(const struct account_options *a,
-                                      const struct plan_limits *plan)
+                                      const struct plan_options *plan)
 {
     struct limit_options limits = a->limits;
-    if (plan != NULL)
-        limits.tasks = within(limits.tasks, plan->tasks, plan->tasks);
+    if (plan != NULL && plan->tasks != 0 && (limits.tasks == 0 || limits.tasks > plan->tasks))
+        limits.tasks = plan->tasks;
     struct ledger_scope s = scope_with(&limits, &a->budget);
     memcpy(s.name, limits_account_name, sizeof limits_account_name);
     s.is_prepaid = a->is_prepaid;

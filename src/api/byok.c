@@ -1,4 +1,5 @@
 #include "byok.h"
+#include "fields.h"
 #include "rows.h"
 
 #include "sluice/config/own_provider.h"
@@ -27,7 +28,7 @@ struct errand {
     struct vault_entry entry; /* as it shall be; its credential is ours, if set */
     bool wants_test;
     struct trial *trial;
-    struct vault_change *change;
+    struct record_change *change;
 };
 
 /* --- an errand ------------------------------------------------------------------------------------ */
@@ -38,7 +39,7 @@ static void errand_free(struct errand *e)
     if (e->trial != NULL)
         trial_cancel(e->trial);
     if (e->change != NULL)
-        vault_change_cancel(e->change);
+        record_change_cancel(e->change);
     secret_fini(&e->entry.credential);
     arena_fini(&e->arena);
     free(e);
@@ -83,24 +84,30 @@ static void write_tested(struct json_out *o, const struct errand *e)
 
 /* --- what went wrong ------------------------------------------------------------------------------ */
 
-static void give_up(struct errand *e, enum fault_kind kind, const char *param, const char *text)
+static void give_up(struct errand *e, const struct fault *why)
 {
-    struct fault why = byok_fault(kind, param, text);
     struct exchange *x = e->x;
     errand_free(e);
-    exchange_fail(x, &why);
+    exchange_fail(x, why);
+}
+
+static void give_up_with(struct errand *e, enum fault_kind kind, const char *param,
+                         const char *text)
+{
+    struct fault why = byok_fault(kind, param, text);
+    give_up(e, &why);
 }
 
 static void give_up_for(struct errand *e, enum record_outcome outcome)
 {
     if (outcome == RECORD_ABSENT)
-        give_up(e, FAULT_NOT_FOUND, NULL, "no credential has this id");
+        give_up_with(e, FAULT_NOT_FOUND, NULL, "no credential has this id");
     else if (outcome == RECORD_FULL)
-        give_up(e, FAULT_INVALID_REQUEST, NULL,
-                "there are as many credentials as are kept (1000); delete some first");
+        give_up_with(e, FAULT_INVALID_REQUEST, NULL,
+                     "there are as many credentials as are kept (1000); delete some first");
     else
-        give_up(e, FAULT_OVERLOADED, NULL,
-                "the store did not answer: whether it was changed is unknown, list to see");
+        give_up_with(e, FAULT_OVERLOADED, NULL,
+                     "the store did not answer: whether it was changed is unknown, list to see");
 }
 
 /* --- the last step -------------------------------------------------------------------------------- */
@@ -152,7 +159,7 @@ static void on_tried(void *arg, const struct trial_result *r)
     }
     snprintf(text, sizeof text,
              "its test failed, so nothing was stored: %s (\"test\": false skips it)", r->error);
-    give_up(e, FAULT_INVALID_REQUEST, "credential", text);
+    give_up_with(e, FAULT_INVALID_REQUEST, "credential", text);
 }
 
 static void try_entry(struct errand *e)
@@ -163,57 +170,23 @@ static void try_entry(struct errand *e)
 
 /* --- what is asked -------------------------------------------------------------------------------- */
 
-struct problem {
-    const char *param;
-    char text[300];
-};
-
-static bool refuse(struct problem *p, const char *param, const char *text)
-{
-    p->param = param;
-    snprintf(p->text, sizeof p->text, "%s", text);
-    return false;
-}
-
 static const char *keep(struct errand *e, yyjson_val *text)
 {
     return (const char *)arena_keep(&e->arena, span_of(yyjson_get_str(text), yyjson_get_len(text)))
         .at;
 }
 
-static bool take_bool(yyjson_val *root, const char *name, bool *out, struct problem *p)
+static bool is_key(const struct gateway *g, const char *name)
 {
-    yyjson_val *v = yyjson_obj_get(root, name);
-    if (v == NULL)
-        return true;
-    if (!yyjson_is_bool(v))
-        return refuse(p, name, "true or false was expected");
-    *out = yyjson_get_bool(v);
-    return true;
-}
-
-static bool take_label(struct errand *e, yyjson_val *root, struct problem *p)
-{
-    yyjson_val *v = yyjson_obj_get(root, "label");
-    if (v == NULL)
-        return true;
-    if (!yyjson_is_str(v) || yyjson_get_len(v) > LABEL_MAX ||
-        strlen(yyjson_get_str(v)) != yyjson_get_len(v))
-        return refuse(p, "label", "text of at most 200 bytes was expected");
-    e->entry.label = keep(e, v);
-    return true;
-}
-
-static bool is_key(const struct snapshot *s, const char *name)
-{
+    const struct snapshot *s = g->now->snapshot;
     for (unsigned i = 0; i < s->nkeys; i++) {
         if (strcmp(s->keys[i].name, name) == 0)
             return true;
     }
-    return false;
+    return managed_keys_find(g->keys, span_text(name)) != NULL;
 }
 
-static bool take_keys(struct errand *e, yyjson_val *root, struct problem *p)
+static bool take_keys(struct errand *e, yyjson_val *root, struct fault *why)
 {
     yyjson_val *list = yyjson_obj_get(root, "keys"), *v;
     size_t i, max;
@@ -224,51 +197,52 @@ static bool take_keys(struct errand *e, yyjson_val *root, struct problem *p)
         return true;
     if (!yyjson_is_arr(list) || yyjson_arr_size(list) == 0 ||
         yyjson_arr_size(list) > VAULT_KEYS_MAX)
-        return refuse(p, "keys", "1 to 64 names of keys were expected, or null for everybody");
+        return field_refuse(why, "keys",
+                            "1 to 64 names of keys were expected, or null for everybody");
     e->entry.keys.at = ARENA_ARRAY(&e->arena, const char *, yyjson_arr_size(list));
     yyjson_arr_foreach(list, i, max, v)
     {
-        if (!yyjson_is_str(v) || !is_key(e->gateway->now->snapshot, yyjson_get_str(v)))
-            return refuse(p, "keys", "there is no key of this name in the configuration");
+        if (!yyjson_is_str(v) || !is_key(e->gateway, yyjson_get_str(v)))
+            return field_refuse(
+                why, "keys",
+                "neither the name of a key of the configuration nor the id of another");
         e->entry.keys.at[e->entry.keys.n++] = keep(e, v);
     }
     return true;
 }
 
-static bool take_provider(struct errand *e, yyjson_val *root, struct problem *p)
+static bool take_provider(struct errand *e, yyjson_val *root, struct fault *why)
 {
     yyjson_val *v = yyjson_obj_get(root, "provider");
     if (!yyjson_is_str(v))
-        return refuse(p, "provider", "is missing: the name of a configured provider");
+        return field_refuse(why, "provider", "is missing: the name of a configured provider");
     e->entry.provider = keep(e, v);
     if (byok_provider(e->gateway->now->snapshot, e->entry.provider) != NULL)
         return true;
-    p->param = "provider";
-    snprintf(p->text, sizeof p->text, "no provider named \"%.80s\" is configured",
-             e->entry.provider);
-    return false;
+    return field_refuse(why, "provider", "no provider named \"%.80s\" is configured",
+                        e->entry.provider);
 }
 
 /* Does the provider take it in this form? */
-static bool check_credential(struct errand *e, struct problem *p)
+static bool check_credential(struct errand *e, struct fault *why)
 {
     const struct provider_options *o = byok_provider(e->gateway->now->snapshot, e->entry.provider);
     struct own_provider made;
     char masked[16];
     if (o == NULL)
-        return refuse(p, "provider", "its provider is not configured any more");
+        return field_refuse(why, "provider", "its provider is not configured any more");
     struct span credential = secret_reveal(&e->entry.credential);
     const char *problem = own_provider_init(&made, o, credential, OWN_MANAGED);
     own_provider_fini(&made);
     if (problem != NULL)
-        return refuse(p, "credential", problem);
+        return field_refuse(why, "credential", "%s", problem);
     own_credential_mask(credential, masked);
     e->entry.masked = (const char *)arena_keep(&e->arena, span_text(masked)).at;
     e->entry.test = (struct vault_test){0}; /* that was of another one */
     return true;
 }
 
-static bool take_credential(struct errand *e, yyjson_val *root, struct problem *p)
+static bool take_credential(struct errand *e, yyjson_val *root, struct fault *why)
 {
     yyjson_val *v = yyjson_obj_get(root, "credential");
     size_t len = yyjson_get_len(v);
@@ -277,7 +251,7 @@ static bool take_credential(struct errand *e, yyjson_val *root, struct problem *
     if (v == NULL && e->job == JOB_CHANGE)
         return true;
     if (!yyjson_is_str(v) && !yyjson_is_obj(v))
-        return refuse(p, "credential", "a string or an object was expected");
+        return field_refuse(why, "credential", "a string or an object was expected");
     if (yyjson_is_obj(v))
         written = yyjson_val_write(v, YYJSON_WRITE_NOFLAG, &len);
     secret_fini(&e->entry.credential);
@@ -287,19 +261,22 @@ static bool take_credential(struct errand *e, yyjson_val *root, struct problem *
         explicit_bzero(written, len);
     free(written);
     e->wants_test = true;
-    return rc < 0 ? refuse(p, "credential", "out of memory") : check_credential(e, p);
+    return rc < 0 ? field_refuse(why, "credential", "out of memory") : check_credential(e, why);
 }
 
-static bool take_body(struct errand *e, struct span body, struct problem *p)
+static bool take_body(struct errand *e, struct span body, struct fault *why)
 {
     struct secret_json json = secret_json_read(body);
-    bool is_taken = yyjson_is_obj(json.root) || refuse(p, NULL, "a JSON object was expected");
+    bool is_taken = yyjson_is_obj(json.root) ||
+                    field_refuse(why, NULL, "a JSON object was expected");
     if (is_taken && e->job == JOB_ADD)
-        is_taken = take_provider(e, json.root, p);
-    is_taken = is_taken && take_credential(e, json.root, p) && take_label(e, json.root, p) &&
-               take_bool(json.root, "enabled", &e->entry.enabled, p) && take_keys(e, json.root, p);
+        is_taken = take_provider(e, json.root, why);
+    is_taken = is_taken && take_credential(e, json.root, why) &&
+               field_text(&e->arena, json.root, "label", LABEL_MAX, &e->entry.label, why) &&
+               field_bool(json.root, "enabled", &e->entry.enabled, why) &&
+               take_keys(e, json.root, why);
     bool is_new = e->wants_test;
-    is_taken = is_taken && take_bool(json.root, "test", &e->wants_test, p);
+    is_taken = is_taken && field_bool(json.root, "test", &e->wants_test, why);
     e->wants_test = e->wants_test && is_new;
     secret_json_fini(&json);
     return is_taken;
@@ -321,9 +298,9 @@ static struct errand *errand_new(struct exchange *x, enum job job)
 
 static void take_and_store(struct errand *e, struct span body)
 {
-    struct problem p = {0};
-    if (!take_body(e, body, &p))
-        give_up(e, FAULT_INVALID_REQUEST, p.param, p.text);
+    struct fault why;
+    if (!take_body(e, body, &why))
+        give_up(e, &why);
     else if (e->wants_test)
         try_entry(e);
     else
@@ -412,7 +389,7 @@ static void test(struct exchange *x, struct span body)
     if (secret_is_set(&e->entry.credential))
         try_entry(e);
     else
-        give_up(
+        give_up_with(
             e, FAULT_INVALID_REQUEST, NULL,
             "secrets.master_key does not open this credential: replace it, or bring the key back");
 }

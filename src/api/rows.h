@@ -53,6 +53,9 @@ void byok_list(const struct row *row, const struct call *call);
 extern const struct exchange_kind byok_add, byok_change, byok_remove, byok_test;
 
 extern const struct exchange_kind account_balance, account_quota, account_topup, account_credit;
+void keys_list(const struct row *row, const struct call *call);
+void keys_one(const struct row *row, const struct call *call);
+extern const struct exchange_kind key_add, key_change, key_rotate, key_remove;
 
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);

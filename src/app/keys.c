@@ -1,8 +1,8 @@
 #include "cli.h"
-#include "minted_key.h"
 #include "terminal.h"
 #include "verbs.h"
 
+#include "sluice/admit/minted_key.h"
 #include "sluice/base/digest.h"
 #include "sluice/config/pipeline.h"
 
@@ -147,7 +147,7 @@ int verb_keys_create(int argc, char **argv)
     if (!write_scope(&cli, scope, sizeof scope))
         return EXIT_USAGE;
     char key[MINTED_KEY_SIZE], hex[2 * SHA256_BYTES + 1];
-    minted_key_make(key);
+    minted_key_make(MINTED_KEY_PREFIX, key);
     hash_text(span_text(key), hex);
     fprintf(stderr,
             "This key is shown once. It works when its hash is in the configuration:\n\n"

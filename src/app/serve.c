@@ -29,8 +29,10 @@ static bool is_ready(void *arg, struct buf *detail)
     const struct process *p = arg;
     const char *store_detail = NULL;
     bool serving = p->state == PROCESS_SERVING;
-    bool store = store_usable(p->gateway.store, &store_detail) &&
-                 vault_is_settled(p->gateway.vault); /* or callers would pay with our credentials */
+    bool store =
+        store_usable(p->gateway.store, &store_detail) &&
+        vault_is_settled(p->gateway.vault) && /* or callers would pay with our credentials */
+        managed_keys_are_settled(p->gateway.keys);
     if (buf_addf(detail, "{\"config\":true,\"listeners\":%s,\"draining\":%s,\"store\":%s}",
                  p->state != PROCESS_STARTING ? "true" : "false",
                  p->state == PROCESS_DRAINING ? "true" : "false", store ? "true" : "false") < 0)
@@ -189,6 +191,8 @@ static int gateway_start(struct process *p, struct snapshot *s)
         return -1;
     g->store = store_open(p->loop, &s->store, g->metrics, &why);
     if (g->store != NULL)
+        g->keys = managed_keys_new(p->loop, store_records(g->store));
+    if (g->store != NULL)
         g->vault = vault_new(p->loop, store_records(g->store), on_vault, g);
     if (g->store != NULL && reload_install(p, s, &why) == 0) {
         g->sharing = sharing_open(g);
@@ -210,6 +214,8 @@ static void gateway_stop(struct process *p)
     recording_install(g, NULL);
     vault_free(g->vault);
     g->vault = NULL;
+    managed_keys_free(g->keys);
+    g->keys = NULL;
     if (g->store != NULL)
         store_close(g->store);
     deadline_clear(&g->log_flush);

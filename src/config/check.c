@@ -314,6 +314,7 @@ void root_finish(struct reader *r, const struct node *n, void *at)
     resolve_references(r);
     check_listeners(r, n);
     check_auth(r, n);
+    plans_check(r, n);
     check_byok(r, n);
     if (s->nkeys > 0)
         check_same_keys(r, node_get(n, "keys"));

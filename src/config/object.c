@@ -209,6 +209,7 @@ void key_finish(struct reader *r, const struct node *n, void *at)
                      has_secret ? "both secret and hash (keep one)"
                                 : "neither secret nor hash (write secret: { env: NAME }, or "
                                   "hash: with what `sluice keys hash` prints)");
+    digest_hex(k->sha256, SHA256_BYTES / 2, k->id);
     check_scope(r, n, k);
     refer_models(r, node_get(n, "models"), k);
     if (k->models.n == 0) {

@@ -610,8 +610,13 @@ static const struct option root_rows[] = {
      .object = &model_object, .doc = "What callers may name."},
     {"account", &type_group, MEMBER(struct snapshot, account), .object = &account_object,
      .doc = "Whose gateway this is."},
+    {"plans", &type_map, MEMBER(struct snapshot, plans), COUNT(struct snapshot, nplans),
+     .object = &plan_object, .doc = "What a subscription includes."},
     {"keys", &type_list, MEMBER(struct snapshot, keys), COUNT(struct snapshot, nkeys),
      .object = &key_object, .may_be_empty = true, .doc = "Who may call."},
+    {"key_prefix", &type_text, MEMBER(struct snapshot, key_prefix), .fallback = "sl_live_",
+     .doc = "What keys begin with that `POST /v1/keys` makes: 2 to 24 letters, digits, dashes and "
+            "underscores."},
     {"byok", &type_own_credentials, MEMBER(struct snapshot, byok), COUNT(struct snapshot, nbyok),
      .doc = "The same as a key's `byok`, for everybody's requests: asked before the provider's own "
             "credential."},

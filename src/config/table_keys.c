@@ -52,7 +52,7 @@ static const struct option key_rows[] = {
      .fallback = "workspace",
      .doc =
          "What it is for: `workspace` calls models, `pipeline` calls one of them, `admin` manages "
-         "(`/v1/byok`) and calls none."},
+         "(`/v1/keys`, `/v1/byok`) and calls none."},
     {"pipeline", &type_text, MEMBER(struct key_options, pipeline),
      .doc =
          "With `scope: pipeline`: the model or alias it calls, whose name may stand in a path: 3 to "
@@ -71,6 +71,8 @@ static const struct option key_rows[] = {
      COUNT(struct key_options, nbyok),
      .doc = "Credentials of its own, by provider: `{ openai: { env: TEAM_KEY } }`. Its requests go "
             "out with those first; [routing.md](routing.md#own-credentials) has the forms."},
+    {"plan", &type_text, MEMBER(struct key_options, plan),
+     .doc = "Whose limits it has. Left out: the account's."},
 };
 const struct object key_object = {"keys[]", "Who may call.", ROWS(key_rows),
                                   .size = sizeof(struct key_options), .finish = key_finish};
@@ -84,10 +86,36 @@ static const struct option topup_fee_rows[] = {
 static const struct object topup_fee_object = {"account.topup_fee", "Rounded up to whole cents.",
                                                ROWS(topup_fee_rows),
                                                .size = sizeof(struct account_options)};
+static const struct option plan_rows[] = {
+    {"access", &type_bool, MEMBER(struct plan_options, has_access), .fallback = "true",
+     .doc = "`false`: every call is answered 403 `plan_required`."},
+    {"rpm", &type_number, MEMBER(struct plan_options, rpm), .min = 1,
+     .doc = "Requests a minute of a key that has no limit of its own. Left out: as many as "
+            "`ceiling` allows."},
+    {"ceiling", &type_number, MEMBER(struct plan_options, rpm_ceiling), .min = 1,
+     .doc = "Requests a minute that no key goes beyond, whatever its own limit says. Left out: "
+            "none."},
+    {"tasks", &type_number, MEMBER(struct plan_options, tasks), .min = 1,
+     .doc = "Pictures, sounds and batches under way at the same time, of all keys together. Left "
+            "out: any number."},
+};
+const struct object plan_object = {
+    "plans",
+    "What a subscription includes. Four are built in: `starter` (no access), `pro` (500 requests a "
+    "minute, 1000 at most, 10 tasks), `team` (5000, 10000, 50) and `enterprise` (50000, 100000, "
+    "200). A plan with one of these names changes what it says and keeps the rest. Without "
+    "`account.plan` nobody has a plan.",
+    ROWS(plan_rows),
+    .size = sizeof(struct plan_options),
+    .begin = plan_begin,
+    .finish = plan_finish};
 
 static const struct option account_rows[] = {
     {"name", &type_text, MEMBER(struct account_options, name), .fallback = "default",
      .doc = "What it is called."},
+    {"plan", &type_text, MEMBER(struct account_options, plan),
+     .doc = "The plan of all keys that name no other: `pro`, or one of `plans`. Looked at with "
+            "every request."},
     {"prepaid", &type_bool, MEMBER(struct account_options, is_prepaid), .fallback = "false",
      .doc = "`true`: requests are refused once what was credited (`sluice credit`) is spent."},
     {"discount_rate", &type_share, MEMBER(struct account_options, discount_ppm), .fallback = "1",

@@ -4,6 +4,8 @@
 
 #include "sluice/admit/limits.h"
 
+#include "sluice/config/plans.h"
+
 #include <stdio.h>
 
 /* --- who is it ------------------------------------------------------------------------------- */
@@ -15,10 +17,24 @@ static void fail_key(struct exchange *x, enum key_verdict verdict)
         [KEY_UNKNOWN] = "this API key is not known here",
         [KEY_EXPIRED] = "this API key has expired",
         [KEY_DISABLED] = "this API key is disabled",
+        [KEY_UNSURE] = "which keys there are is not known yet: the store has not answered",
     };
-    struct fault why = {.kind = FAULT_INVALID_API_KEY};
+    struct fault why = {.kind = verdict == KEY_UNSURE ? FAULT_OVERLOADED : FAULT_INVALID_API_KEY};
     snprintf(why.message, sizeof why.message, "%s", messages[verdict]);
     exchange_fail(x, &why);
+}
+
+/* Looked at anew with every request: another plan counts at once (contract 0.3). */
+static bool check_plan(struct exchange *x)
+{
+    const struct plan_options *plan = plan_of_key(x->deployment->snapshot, x->key);
+    struct fault why = {.kind = FAULT_PLAN_REQUIRED};
+    if (plan == NULL || plan->has_access)
+        return true;
+    snprintf(why.message, sizeof why.message,
+             "the plan %s does not include the API: another plan is needed", plan->name);
+    exchange_fail(x, &why);
+    return false;
 }
 
 bool exchange_authenticate(struct exchange *x, const struct http_head *head)
@@ -28,28 +44,28 @@ bool exchange_authenticate(struct exchange *x, const struct http_head *head)
     struct span presented = key_from_authorization(head_get(head, FIELD_AUTHORIZATION));
     if (presented.len == 0)
         presented = head_get(head, FIELD_X_API_KEY);
-    const struct key_options *key;
+    struct known_key found;
     enum key_verdict verdict = keyring_find(x->deployment->keyring, presented, x->opened_unix_ms,
-                                            &key);
-    x->key = key;
+                                            &found);
+    x->key = found.key;
+    x->managed_key = found.managed;
     if (verdict == KEY_ACCEPTED)
-        return true;
+        return check_plan(x);
     fail_key(x, verdict);
     return false;
 }
 
 /* --- whom it is asked of ------------------------------------------------------------------------- */
 
-const struct plan_limits *exchange_plan_limits(const struct exchange *x)
+const struct plan_options *exchange_plan(const struct exchange *x)
 {
-    (void)x; /* nobody has one yet */
-    return NULL;
+    return plan_of_key(x->deployment->snapshot, x->key);
 }
 
 /* Of a request that is not counted. Memory tells at once what is left; no answer waits for Redis to. */
 static void look_at_rate(const struct exchange *x, struct rate_told *out)
 {
-    const struct ledger_scope key = limits_of_key(x->key, exchange_plan_limits(x));
+    const struct ledger_scope key = limits_of_key(x->key, exchange_plan(x));
     const char *name = key.name;
     struct look_answer seen;
     struct look_call *call;
@@ -72,7 +88,7 @@ struct rate_told admission_rate(const struct exchange *x)
     struct rate_told told = {.limit = m->limit,
                              .remaining = m->remaining,
                              .knows_remaining = true,
-                             .tier = limits_tier(exchange_plan_limits(x))};
+                             .tier = limits_tier(exchange_plan(x))};
     if (m->has_answer)
         return told;
     told.knows_remaining = false;
@@ -89,7 +105,7 @@ static bool is_nobodys_business(const struct exchange *x)
 /* Without a key nobody but the account is left, where there is anything to ask of it. */
 static void add_scopes(const struct exchange *x, struct admit_query *q)
 {
-    const struct plan_limits *plan = exchange_plan_limits(x);
+    const struct plan_options *plan = exchange_plan(x);
     const struct ledger_scope account = limits_of_account(&x->deployment->snapshot->account, plan);
     if (x->key != NULL)
         q->scopes[q->nscopes++] = limits_of_key(x->key, plan);

@@ -2,6 +2,8 @@
 
 #include "explaining.h"
 
+#include "sluice/config/plans.h"
+
 #include <assert.h>
 #include <stdio.h>
 

@@ -18,20 +18,21 @@ static int start_provider(struct provider_runtime *p, struct gateway *g,
     return provider_runtime_start(p, g, why);
 }
 
-static const struct key_options *key_named(const struct snapshot *s, const char *name)
+/* Keys of the file go by their names, others by their ids. */
+static const char *key_id(const struct snapshot *s, const char *name)
 {
     for (unsigned i = 0; i < s->nkeys; i++) {
         if (strcmp(s->keys[i].name, name) == 0)
-            return &s->keys[i];
+            return s->keys[i].id;
     }
-    return NULL;
+    return name;
 }
 
 static void add_for(struct own_keys *k, unsigned provider, const struct vault_entry *e,
-                    const struct key_options *key)
+                    const char *key_id)
 {
     const char *problem = own_keys_add(k, provider, secret_reveal(&e->credential), OWN_MANAGED,
-                                       key);
+                                       key_id);
     if (problem != NULL)
         log_warn("credential unusable", "id=%s provider=%s problem=\"%s\"", e->id, e->provider,
                  problem);
@@ -47,11 +48,8 @@ static void add_entry(struct own_keys *k, const struct deployment *d, const stru
         return;
     if (e->keys.n == 0)
         add_for(k, provider, e, NULL);
-    for (unsigned i = 0; i < e->keys.n; i++) {
-        const struct key_options *key = key_named(s, e->keys.at[i]);
-        if (key != NULL)
-            add_for(k, provider, e, key);
-    }
+    for (unsigned i = 0; i < e->keys.n; i++)
+        add_for(k, provider, e, key_id(s, e->keys.at[i]));
 }
 
 /* The configuration's first, then the newest. */
@@ -97,7 +95,7 @@ struct deployment *deployment_new(struct gateway *g, struct snapshot *s,
     d->snapshot = snapshot_ref(s);
     d->catalog = catalog_new(s);
     attempts_init(d);
-    d->keyring = keyring_new(s);
+    d->keyring = keyring_new(s, g->keys);
     d->health = health_table_new(d->catalog, s, before != NULL ? before->health : NULL);
     d->providers = xcalloc(s->nproviders + 1, sizeof *d->providers);
     const struct tls_client_config fetching = {.ca_file = s->server.fetch.ca};

@@ -288,6 +288,7 @@ static void free_later(struct later *later)
     let_go_of_body(x);
     remote_media_unref(x->media);
     own_keys_unref(x->own_keys);
+    managed_key_unref(x->managed_key);
     deployment_unref(x->deployment);
     arena_fini(&x->sending);
     arena_fini(&x->arena);

@@ -195,6 +195,7 @@ struct exchange {
 
     struct reading *reading; /* of the body, while that is on another thread */
     const struct key_options *key;
+    struct managed_key *managed_key;     /* whose version `key` is; NULL: the snapshot's */
     struct conversation_id conversation; /* where somebody could stay with it */
     struct sticky sticky;
     struct admission admission;

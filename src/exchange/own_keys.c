@@ -23,7 +23,7 @@ struct own_key {
 
 /* What one key of the gateway has, or everybody: by provider. */
 struct bunch {
-    const struct key_options *key;
+    unsigned n;
     struct own_key *of_provider[];
 };
 
@@ -32,8 +32,9 @@ struct own_keys {
     struct deployment *deployment; /* which holds us */
     const struct own_keys *before; /* until complete */
     struct bunch *everybody;       /* NULL: nothing is for everybody */
-    struct map of_key;             /* SHA-256 of the gateway's key → bunch */
-    struct map known;              /* digest → own key */
+    struct map of_key;             /* id of the gateway's key → bunch */
+    struct arena ids;
+    struct map known; /* digest → own key */
 };
 
 /* --- one ------------------------------------------------------------------------------------------ */
@@ -114,33 +115,33 @@ bool own_key_is_open(const struct own_key *o, const struct target *t)
 
 /* --- all of them ---------------------------------------------------------------------------------- */
 
-static struct bunch *bunch_new(const struct own_keys *k, const struct key_options *key)
+static struct bunch *bunch_new(const struct own_keys *k)
 {
     unsigned n = k->deployment->snapshot->nproviders;
     struct bunch *r = xcalloc(1, sizeof *r + n * sizeof *r->of_provider);
-    r->key = key;
+    r->n = n;
     return r;
 }
 
-static void bunch_free(const struct own_keys *k, struct bunch *r)
+static void bunch_free(struct bunch *r)
 {
-    for (unsigned i = 0; r != NULL && i < k->deployment->snapshot->nproviders; i++)
+    for (unsigned i = 0; r != NULL && i < r->n; i++)
         own_key_unref(r->of_provider[i]);
     free(r);
 }
 
-static struct bunch *bunch_for(struct own_keys *k, const struct key_options *key)
+static struct bunch *bunch_for(struct own_keys *k, const char *key_id)
 {
-    if (key == NULL && k->everybody == NULL)
-        k->everybody = bunch_new(k, NULL);
-    if (key == NULL)
+    if (key_id == NULL && k->everybody == NULL)
+        k->everybody = bunch_new(k);
+    if (key_id == NULL)
         return k->everybody;
-    struct span name = span_of(key->sha256, sizeof key->sha256);
-    struct bunch *r = map_get(&k->of_key, name);
+    struct bunch *r = map_get(&k->of_key, span_text(key_id));
     if (r == NULL) {
-        r = bunch_new(k, key);
-        if (map_put(&k->of_key, name, r) < 0)
-            abort(); /* as large as the configuration */
+        r = bunch_new(k);
+        /* a copy, for managed keys come and go */
+        if (map_put(&k->of_key, arena_keep(&k->ids, span_text(key_id)), r) < 0)
+            abort(); /* bounded by configuration and vault */
     }
     return r;
 }
@@ -177,10 +178,10 @@ static struct own_key *obtain(struct own_keys *k, unsigned provider, struct span
 }
 
 const char *own_keys_add(struct own_keys *k, unsigned provider, struct span credential,
-                         enum own_trust trust, const struct key_options *key)
+                         enum own_trust trust, const char *key_id)
 {
     const char *problem = NULL;
-    struct bunch *r = bunch_for(k, key);
+    struct bunch *r = bunch_for(k, key_id);
     if (r->of_provider[provider] == NULL) /* else behind one that was there first */
         r->of_provider[provider] = obtain(k, provider, credential, trust, &problem);
     return problem;
@@ -191,7 +192,7 @@ static void add_configured(struct own_keys *k, const struct byok_options *list, 
 {
     for (unsigned i = 0; i < n; i++) {
         const char *problem = own_keys_add(k, list[i].provider, secret_reveal(&list[i].credential),
-                                           OWN_CONFIGURED, key);
+                                           OWN_CONFIGURED, key != NULL ? key->id : NULL);
         if (problem != NULL)
             log_warn("credential unusable", "provider=%s key=\"%s\" problem=\"%s\"",
                      list[i].provider_name, key != NULL ? key->name : "*", problem);
@@ -203,6 +204,7 @@ struct own_keys *own_keys_for_one(struct deployment *d)
     struct own_keys *k = xcalloc(1, sizeof *k);
     k->refs = 1;
     k->deployment = d;
+    arena_init(&k->ids, NULL, 256);
     return k;
 }
 
@@ -225,7 +227,7 @@ void own_keys_complete(struct own_keys *k)
     if (k->everybody == NULL)
         return;
     for (struct bunch *r; (r = map_next(&k->of_key, &cursor)) != NULL;) {
-        for (unsigned i = 0; i < k->deployment->snapshot->nproviders; i++) {
+        for (unsigned i = 0; i < r->n; i++) {
             if (r->of_provider[i] == NULL && k->everybody->of_provider[i] != NULL)
                 r->of_provider[i] = own_key_ref(k->everybody->of_provider[i]);
         }
@@ -244,10 +246,11 @@ void own_keys_unref(struct own_keys *k)
     if (k == NULL || --k->refs > 0)
         return;
     for (struct bunch *r; (r = map_next(&k->of_key, &cursor)) != NULL;)
-        bunch_free(k, r);
+        bunch_free(r);
     map_fini(&k->of_key);
     map_fini(&k->known);
-    bunch_free(k, k->everybody);
+    arena_fini(&k->ids);
+    bunch_free(k->everybody);
     free(k);
 }
 
@@ -255,7 +258,7 @@ struct own_key *const *own_keys_of(const struct own_keys *k, const struct key_op
 {
     const struct bunch *r = NULL;
     if (key != NULL)
-        r = map_get(&k->of_key, span_of(key->sha256, sizeof key->sha256));
+        r = map_get(&k->of_key, span_text(key->id));
     if (r == NULL)
         r = k->everybody;
     return r == NULL ? NULL : r->of_provider;

@@ -19,9 +19,9 @@ struct own_keys;
 struct own_keys *own_keys_new(struct deployment *d, const struct own_keys *before);
 /* With nothing yet. */
 struct own_keys *own_keys_for_one(struct deployment *d);
-/* NULL, or a phrase that says why it cannot be used. `key` NULL: for everybody. */
+/* NULL, or a phrase that says why it cannot be used. `key_id` NULL: for everybody. */
 const char *own_keys_add(struct own_keys *k, unsigned provider, struct span credential,
-                         enum own_trust trust, const struct key_options *key);
+                         enum own_trust trust, const char *key_id);
 void own_keys_complete(struct own_keys *k);
 struct own_keys *own_keys_ref(struct own_keys *k);
 void own_keys_unref(struct own_keys *k); /* NULL is fine */

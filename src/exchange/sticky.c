@@ -13,7 +13,7 @@ static void make_key(struct exchange *x)
     char hex[2 * 16 + 1];
     memset(parts, 0, sizeof parts);
     if (x->key != NULL)
-        memcpy(parts[0], x->key->sha256, SHA256_BYTES);
+        digest_sha256(span_text(x->key->id), parts[0]);
     digest_sha256(x->request->model, parts[1]);
     memcpy(parts[2], x->conversation.digest, SHA256_BYTES);
     digest_sha256(span_of(&parts[0][0], sizeof parts), digest);

@@ -19,7 +19,7 @@ static struct keyring *ring(void)
     static struct snapshot snapshot = {.keys = keys, .nkeys = ROWS(keys)};
     for (unsigned i = 0; i < ROWS(keys); i++)
         digest_sha256(span_text(secrets[i]), keys[i].sha256);
-    return keyring_new(&snapshot);
+    return keyring_new(&snapshot, NULL);
 }
 
 static void a_key_is_found_by_what_the_client_presents(void **state)
@@ -44,12 +44,12 @@ static void a_key_is_found_by_what_the_client_presents(void **state)
     };
     struct keyring *k = ring();
     for (unsigned i = 0; i < ROWS(rows); i++) {
-        const struct key_options *found = &keys[0];
+        struct known_key found = {.key = &keys[0]};
         assert_row(i,
                    keyring_find(k, span_text(rows[i].presented), NOW, &found) == rows[i].verdict);
-        assert_row(i, (found == NULL) == (rows[i].name == NULL));
-        if (found != NULL)
-            assert_row(i, strcmp(found->name, rows[i].name) == 0);
+        assert_row(i, (found.key == NULL) == (rows[i].name == NULL));
+        if (found.key != NULL)
+            assert_row(i, strcmp(found.key->name, rows[i].name) == 0);
     }
     keyring_free(k);
     keyring_free(NULL);
@@ -60,13 +60,13 @@ static void a_key_that_was_accepted_is_looked_at_again(void **state)
 {
     (void)state;
     struct keyring *k = ring();
-    const struct key_options *found;
+    struct known_key found;
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(keyring_find(k, SPAN_LIT("sl_still"), NOW, &found), KEY_ACCEPTED);
     assert_int_equal(keyring_find(k, SPAN_LIT("sl_still"), NOW + 1, &found), KEY_EXPIRED);
-    assert_string_equal(found->name, "still");
+    assert_string_equal(found.key->name, "still");
     assert_int_equal(keyring_find(k, SPAN_LIT("sl_stil"), NOW, &found), KEY_UNKNOWN);
-    assert_null(found);
+    assert_null(found.key);
     keyring_free(k);
 }
 
@@ -83,12 +83,12 @@ static void many_keys_are_not_mistaken_for_each_other(void **state)
         many[i] = (struct key_options){.name = names[i], .enabled = true};
         digest_sha256(span_text(names[i]), many[i].sha256);
     }
-    struct keyring *k = keyring_new(&snapshot);
+    struct keyring *k = keyring_new(&snapshot, NULL);
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < MANY; i++) {
-            const struct key_options *found;
+            struct known_key found;
             assert_row(i, keyring_find(k, span_text(names[i]), NOW, &found) == KEY_ACCEPTED);
-            assert_row(i, found == &many[i]);
+            assert_row(i, found.key == &many[i]);
         }
     }
     keyring_free(k);
@@ -99,10 +99,10 @@ static void half_a_digest_is_not_enough(void **state)
 {
     (void)state;
     struct keyring *k = ring();
-    const struct key_options *found;
+    struct known_key found;
     keys[0].sha256[SHA256_BYTES - 1] ^= 1;
     assert_int_equal(keyring_find(k, SPAN_LIT("sl_good"), NOW, &found), KEY_UNKNOWN);
-    assert_null(found);
+    assert_null(found.key);
     keyring_free(k);
 }
 

@@ -7,10 +7,9 @@
 #ifndef SLUICE_ADMIT_VAULT_H
 #define SLUICE_ADMIT_VAULT_H
 
+#include "sluice/admit/record_table.h"
 #include "sluice/base/arena.h"
 #include "sluice/config/snapshot.h"
-#include "sluice/net/loop.h"
-#include "sluice/store/records.h"
 
 enum { VAULT_RECORDS_MAX = 1000, VAULT_ID_BYTES = 32, VAULT_KEYS_MAX = 64 };
 
@@ -54,13 +53,10 @@ unsigned vault_count(const struct vault *v);
 const struct vault_entry *vault_at(const struct vault *v, unsigned i);
 const struct vault_entry *vault_find(const struct vault *v, struct span id); /* or NULL */
 
-/* A change; answered once the table shows it, unless cancelled. */
-struct vault_change;
-typedef void (*vault_fn)(void *arg, enum record_outcome outcome);
 /* `e` is copied. Its credential is sealed; unset: what is in `sealed` stays. */
-struct vault_change *vault_put(struct vault *v, const struct vault_entry *e, vault_fn done,
-                               void *arg);
-struct vault_change *vault_delete(struct vault *v, const char *id, vault_fn done, void *arg);
-void vault_change_cancel(struct vault_change *c);
+struct record_change *vault_put(struct vault *v, const struct vault_entry *e, record_change_fn done,
+                                void *arg);
+struct record_change *vault_delete(struct vault *v, const char *id, record_change_fn done,
+                                   void *arg);
 
 #endif

@@ -70,6 +70,9 @@ enum fault_kind {
     FAULT_UPSTREAM_CREDENTIAL, /* the gateway's own is refused: no business of the client's */
     FAULT_UPSTREAM_QUOTA,      /* the gateway's own account is used up: likewise */
     FAULT_INVALID_CURSOR,      /* of a list that comes in pages */
+    FAULT_PLAN_REQUIRED,       /* the subscription does not include it */
+    FAULT_ABOVE_CEILING,       /* more than the subscription allows any key */
+    FAULT_STATE_CONFLICT,      /* not of what it is about, as that is now */
 };
 
 struct fault {

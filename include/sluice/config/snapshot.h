@@ -209,8 +209,20 @@ struct budget_options {
 };
 enum { BUDGET_USD = 1 };
 
+/* What a subscription includes (contract 0.3). Of each number 0 means: no such limit. */
+struct plan_options {
+    const char *name;
+    bool has_access; /* false: none of its keys may call */
+    unsigned rpm;    /* requests a minute of a key that has no limit of its own */
+    unsigned rpm_ceiling;
+    unsigned tasks; /* at the same time, of all keys together */
+};
+
+enum { KEY_ID_SIZE = 40 }; /* "key:" before it makes the name of its counters: 48 bytes at most */
+
 struct key_options {
     const char *name;
+    char id[KEY_ID_SIZE]; /* stays, whatever else is changed; of the file's: from the digest */
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */
     enum key_scope scope;
     const char *pipeline;    /* SCOPE_PIPELINE: a model or an alias; else NULL */
@@ -221,11 +233,13 @@ struct key_options {
     bool enabled;
     struct byok_options *byok; /* for its requests alone */
     unsigned nbyok;
+    const char *plan; /* NULL: the account's */
 };
 
 /* What all keys share (contract: the workspace). */
 struct account_options {
     const char *name;
+    const char *plan;      /* NULL: none, keys have what limits they have */
     bool is_prepaid;       /* its balance may not go below 0 */
     unsigned discount_ppm; /* what a cost is multiplied by: 1000000 is none */
     struct budget_options budget;
@@ -325,8 +339,11 @@ struct snapshot {
     struct model_options *models;
     unsigned nmodels;
     struct account_options account;
+    struct plan_options *plans; /* those of the file: plans.h knows the built-in ones, too */
+    unsigned nplans;
     struct key_options *keys;
     unsigned nkeys;
+    const char *key_prefix; /* of keys that are made here */
     bool auth_required;
     struct byok_options *byok; /* for everybody's requests */
     unsigned nbyok;

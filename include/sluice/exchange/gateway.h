@@ -48,8 +48,9 @@ struct gateway {
     struct loop *loop;
     struct server_shared http;
     struct store *store;
-    struct sharing *sharing; /* of statistics with other replicas; NULL: there are none */
-    struct vault *vault;     /* credentials that callers brought; NULL: nobody manages any */
+    struct sharing *sharing;   /* of statistics with other replicas; NULL: there are none */
+    struct vault *vault;       /* credentials that callers brought; NULL: nobody manages any */
+    struct managed_keys *keys; /* beside those of the configuration; NULL: there are none */
     struct metric_registry *metrics;
     struct instruments instruments;
     struct log_sink *access_log; /* NULL: off */

@@ -1,11 +1,10 @@
-#include "minted_key.h"
+#include "sluice/admit/minted_key.h"
 
 #include "sluice/base/rng.h"
 
-enum { RANDOM_LEN = 22, CHECK_LEN = 6, BASE = 62 };
+enum { BODY_LEN = 30, RANDOM_LEN = 22, CHECK_LEN = 6, BASE = 62 };
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-static const char prefix[] = "sl_live_";
 
 /* Bytes at or above the largest multiple of 62 are drawn again: every digit is equally likely. */
 static char random_digit(void)
@@ -36,11 +35,12 @@ static void write_check(struct span key, char out[CHECK_LEN])
         out[i] = digits[crc % BASE];
 }
 
-void minted_key_make(char out[MINTED_KEY_SIZE])
+void minted_key_make(const char *prefix, char out[MINTED_KEY_SIZE])
 {
-    size_t len = sizeof prefix - 1;
+    size_t len = strlen(prefix);
+    size_t until = len + RANDOM_LEN > BODY_LEN ? len + RANDOM_LEN : BODY_LEN;
     memcpy(out, prefix, len);
-    for (int i = 0; i < RANDOM_LEN; i++)
+    while (len < until)
         out[len++] = random_digit();
     write_check(span_of(out, len), out + len);
     out[len + CHECK_LEN] = '\0';
@@ -49,9 +49,9 @@ void minted_key_make(char out[MINTED_KEY_SIZE])
 bool minted_key_is_mistyped(struct span key)
 {
     char check[CHECK_LEN];
-    if (!span_starts(key, span_text(prefix)))
+    if (!span_starts(key, SPAN_LIT(MINTED_KEY_PREFIX)))
         return false;
-    if (key.len != MINTED_KEY_SIZE - 1)
+    if (key.len != BODY_LEN + CHECK_LEN)
         return true;
     write_check(span_sub(key, 0, key.len - CHECK_LEN), check);
     return !span_eq(span_skip(key, key.len - CHECK_LEN), span_of(check, sizeof check));
