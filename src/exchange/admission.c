@@ -90,7 +90,11 @@ void admission_ask(struct exchange *x, void (*done)(struct exchange *x))
 
 void admission_cancel(struct exchange *x)
 {
-    if (x->admission.call != NULL)
-        store_cancel(x->admission.call);
-    x->admission.call = NULL;
+    struct admission *m = &x->admission;
+    if (m->call != NULL)
+        store_cancel(m->call);
+    m->call = NULL;
+    store_settle(x->gateway->store,
+                 &(struct settle_query){.hold = m->answer.hold, .now_unix_ms = clock_unix_ms()});
+    m->answer.hold.nscopes = 0;
 }
