@@ -303,7 +303,7 @@ def test_credit_is_given_once_an_id(paid, store):
     again = credit(gw, "12.34", idempotency_key="invoice 7")
     assert again["repeated"] is True and again["credit_balance"] == Decimal("12.34")
     assert credit(gw, "-2.345", idempotency_key="x" * 255)["credit_balance"] == Decimal("9.995")
-    assert credit(gw, 0.000000000001)["credit_balance"] == Decimal("9.995000000001")
+    assert credit(gw, "0.000000000001")["credit_balance"] == Decimal("9.995000000001")
     assert balance(gw)["credit_balance"] == Decimal("9.995000000001")
     assert gw.log().count("account credited") == 3 and "invoice 7" in gw.log()
 
