@@ -180,7 +180,9 @@ static int read_words(struct reading *r)
     int rc = 0;
     for (r->at = 1; r->at < r->argc && rc == 0; r->at++) {
         char *word = r->argv[r->at];
-        if (only_arguments || word[0] != '-' || word[1] == '\0')
+        bool is_amount = word[0] == '-' && word[1] >= '0' &&
+                         word[1] <= '9'; /* no letter is a digit */
+        if (only_arguments || word[0] != '-' || word[1] == '\0' || is_amount)
             r->cli->args[r->cli->nargs++] = word; /* never ahead of the word being read */
         else if (strcmp(word, "--") == 0)
             only_arguments = true;

@@ -65,6 +65,11 @@ static const struct cli_option live = {"live", 0, NULL, NULL,
                                        "ask whether it runs, not whether it is ready"};
 static const struct cli_option system_text = {"system", 's', "TEXT", NULL,
                                               "what the model is told beforehand"};
+static const struct cli_option credit_note = {"note", 0, "TEXT", NULL,
+                                              "what the gateway's log says of it"};
+static const struct cli_option credit_id = {
+    "id", 0, "ID", NULL,
+    "credit once under this id, however often it is asked; otherwise a new one"};
 static const struct cli_option quiet = {"quiet", 'q', NULL, NULL, "no line of figures at the end"};
 
 const struct verb verbs[] = {
@@ -235,6 +240,22 @@ const struct verb verbs[] = {
             "there; 77: the key is not accepted.",
         .options = {&url, &ca, &system_text, &quiet},
         .run = verb_chat,
+    },
+    {
+        .name = "credit",
+        .arguments = "AMOUNT",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Credits the account of a running gateway with US dollars.",
+        .examples = "sluice credit 50 --note \"invoice 7\"\tprints the new balance\n"
+                    "sluice credit -12.50\ttakes some away again\n"
+                    "sluice credit 50 --id invoice-7\tonce, however often it is run\n",
+        .details =
+            "Where `account.prepaid` is set, requests are refused once the credit is spent. The "
+            "admin token is taken from $SLUICE_ADMIN_TOKEN, or the key of an admin from "
+            "$SLUICE_API_KEY.",
+        .options = {&url, &ca, &credit_note, &credit_id, &json},
+        .run = verb_credit,
     },
     {
         .name = "status",

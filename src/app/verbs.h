@@ -19,6 +19,7 @@ int verb_import_litellm(int argc, char **argv);
 int verb_route_explain(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_chat(int argc, char **argv);
+int verb_credit(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_healthcheck(int argc, char **argv);
 int verb_completion(int argc, char **argv);

@@ -5,8 +5,8 @@
  */
 #include "redis.h"
 
-#include "admit_script.h"
 #include "decimal.h"
+#include "ledger_script.h"
 #include "owner.h"
 #include "sluice/base/arena.h"
 #include "sluice/base/rng.h"
@@ -18,10 +18,9 @@
 #include <stdlib.h>
 
 enum { DIAL_TIMEOUT_MS = 2000, GREETING_TIMEOUT_MS = 1000 };
-enum { BEAT_MS = 5000 };
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 5000 };
 enum { PREFIX_MAX_BYTES = 128, KEY_BYTES = PREFIX_MAX_BYTES + 8 + STORE_KEY_MAX_BYTES };
-enum { SHA1_HEX = 40 };
+enum { SHA1_HEX = 40, INSTANCE_BYTES = 17, PEERS_MAX = 1000 };
 
 enum redis_state { REDIS_AWAY, REDIS_DIALING, REDIS_GREETING, REDIS_READY, REDIS_STATES };
 
@@ -48,7 +47,11 @@ struct redis {
     struct rng rng;
     char sha1[SHA1_HEX + 1]; /* of the script, as Redis told; "" when it would not */
     bool complained;         /* about an error reply on this connection */
-    struct link_call sign_in, select, set_name, load, probe, ping, put;
+    char instance[INSTANCE_BYTES], before[INSTANCE_BYTES]; /* on this connection, on the last one */
+    struct peers peers;
+    struct link_call sign_in, select, set_name, load, probe, put;
+    struct redis_eval beating;
+    bool is_beating; /* under way */
     struct later freed;
 };
 
@@ -167,9 +170,28 @@ static void on_loaded(struct link_call *c, const redisReply *reply)
         memcpy(r->sha1, reply->str, SHA1_HEX + 1);
 }
 
+static bool read_peers(const redisReply *reply, struct peers *peers, bool *was_alive)
+{
+    long long n[3];
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+        return false;
+    for (unsigned i = 0; i < 3; i++) {
+        n[i] = reply->element[i]->integer;
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER || n[i] < 0 || n[i] > PEERS_MAX)
+            return false;
+    }
+    *was_alive = n[2] == 1;
+    if (n[0] <= n[1])
+        return false;
+    *peers = (struct peers){(unsigned)n[0], (unsigned)n[1]};
+    return true;
+}
+
 static void on_probed(struct link_call *c, const redisReply *reply)
 {
     struct redis *r = OWNER(struct redis, probe, c);
+    bool was_alive;
 
     if (reply == NULL) {
         if (link_is_open(r->link))
@@ -180,30 +202,14 @@ static void on_probed(struct link_call *c, const redisReply *reply)
         greeting_refused(r, "counting", reply);
         return;
     }
+    if (!read_peers(reply, &r->peers, &was_alive)) {
+        go_away(r, "it does not count as a Redis does");
+        return;
+    }
     become(r, REDIS_READY);
     r->failures = 0;
-    deadline_set(&r->beat, BEAT_MS);
+    deadline_set(&r->beat, LEDGER_BEAT_MS);
     r->events->up(r->owner);
-}
-
-/* A PING now and then, so that neither Redis nor a box in between closes a quiet connection, and so that
- * a dead one is noticed before a request has to find out. The link does the noticing. */
-static void on_beat(struct deadline *d)
-{
-    static const struct span ping[] = {{(const uint8_t *)"PING", 4}};
-    struct redis *r = OWNER(struct redis, beat, d);
-
-    (void)link_send(r->link, ping, 1, &r->ping,
-                    r->options->timeout_ms); /* full: not quiet at all */
-    deadline_set(&r->beat, BEAT_MS);
-}
-
-static void on_pinged(struct link_call *c, const redisReply *reply)
-{
-    struct redis *r = OWNER(struct redis, ping, c);
-
-    if (reply == NULL && link_is_open(r->link))
-        deadline_set(&r->beat, 1); /* late: ask again at once */
 }
 
 /* out: prefix, kind, name. Its parts are bounded, see KEY_BYTES. */
@@ -214,15 +220,11 @@ static struct span key_of(const struct redis *r, struct span kind, struct span n
     size_t n = 0;
 
     for (unsigned i = 0; i < 3; i++) {
-        memcpy(out + n, parts[i].at, parts[i].len);
+        if (parts[i].len > 0)
+            memcpy(out + n, parts[i].at, parts[i].len);
         n += parts[i].len;
     }
     return span_of(out, n);
-}
-
-static struct span rate_key(const struct redis *r, const char *scope, char out[KEY_BYTES])
-{
-    return key_of(r, SPAN_LIT("rate:"), span_of(scope, strlen(scope)), out);
 }
 
 static struct span value_key(const struct redis *r, struct span key, char out[KEY_BYTES])
@@ -252,23 +254,25 @@ static bool greet(struct redis *r)
     struct decimal database;
     const struct span select[] = {SPAN_LIT("SELECT"), decimal(o->database, &database)};
     const struct span set_name[] = {SPAN_LIT("CLIENT"), SPAN_LIT("SETNAME"), SPAN_LIT("sluice")};
-    const struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(admit_script)};
-    const struct span zero = SPAN_LIT("0");
+    const struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(ledger_script)};
     const struct span probe[] = {
-        SPAN_LIT("EVAL"),
-        span_text(admit_script),
-        SPAN_LIT("1"),
-        rate_key(r, "probe", key),
-        zero,
-        zero,
-        zero,
-        zero,
+        SPAN_LIT("EVAL"),     span_text(ledger_script),
+        SPAN_LIT("1"),        key_of(r, SPAN_LIT("alive"), SPAN_NONE, key),
+        SPAN_LIT("beat"),     span_text(r->instance),
+        span_text(r->before),
     };
     unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
 
     return sign_in(r, ms) && (o->database == 0 || link_send(r->link, select, 2, &r->select, ms)) &&
            link_send(r->link, set_name, 3, &r->set_name, ms) &&
-           link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 8, &r->probe, ms);
+           link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 7, &r->probe, ms);
+}
+
+/* What was held on the last connection is told anew on this one, so there it is dead. */
+static void new_instance(struct redis *r)
+{
+    memcpy(r->before, r->instance, INSTANCE_BYTES);
+    snprintf(r->instance, INSTANCE_BYTES, "%016llx", (unsigned long long)rng_next(&r->rng));
 }
 
 static void on_open(void *owner)
@@ -277,6 +281,8 @@ static void on_open(void *owner)
 
     become(r, REDIS_GREETING);
     r->complained = false;
+    r->is_beating = false;
+    new_instance(r);
     if (!greet(r))
         go_away(r, "out of memory");
 }
@@ -305,82 +311,112 @@ static void on_retry(struct deadline *d)
 
 /* ── counting ────────────────────────────────────────────────────────────────────────────────── */
 
+bool redis_is_ready(const struct redis *r)
+{
+    return r->state == REDIS_READY;
+}
+
 bool redis_takes(const struct redis *r)
 {
-    return r->state == REDIS_READY && link_takes(r->link);
+    return redis_is_ready(r) && link_takes(r->link);
 }
 
-static bool send_admit(struct redis *r, struct redis_admit *a)
+static void on_evaluated(struct link_call *c, const redisReply *reply)
 {
-    uint64_t now_ms = loop_now_ms(r->loop);
-    char key[KEY_BYTES];
-    struct decimal now, rpm, owed_now, owed_before;
-    const struct span words[] = {
-        a->whole_script ? SPAN_LIT("EVAL") : SPAN_LIT("EVALSHA"),
-        a->whole_script ? span_text(admit_script) : span_of(r->sha1, SHA1_HEX),
-        SPAN_LIT("1"),
-        rate_key(r, a->scope, key),
-        decimal(a->now_unix_ms, &now),
-        decimal(a->rpm, &rpm),
-        decimal((uint64_t)a->owed.now, &owed_now),
-        decimal((uint64_t)a->owed.before, &owed_before),
-    };
-
-    return a->due_ms > now_ms &&
-           link_send(r->link, words, 8, &a->call, (unsigned)(a->due_ms - now_ms));
-}
-
-static bool read_window(const redisReply *reply, bool *allowed, struct window *seen)
-{
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4)
-        return false;
-    for (unsigned i = 0; i < 4; i++) {
-        const redisReply *n = reply->element[i];
-        if (n->type != REDIS_REPLY_INTEGER || n->integer < 0)
-            return false;
-    }
-    *allowed = reply->element[0]->integer == 1;
-    seen->minute = (uint64_t)reply->element[1]->integer;
-    seen->now = reply->element[2]->integer;
-    seen->before = reply->element[3]->integer;
-    return true;
-}
-
-static void on_admit(struct link_call *c, const redisReply *reply)
-{
-    struct redis_admit *a = OWNER(struct redis_admit, call, c);
-    struct redis *r = a->redis;
+    struct redis_eval *e = OWNER(struct redis_eval, call, c);
+    struct redis *r = e->redis;
     const struct refusal *refusal = reply == NULL ? NULL : refusal_of(reply);
-    struct window seen = {0};
-    bool allowed = false;
 
-    if (refusal != NULL && strcmp(refusal->word, "NOSCRIPT") == 0 && !a->whole_script) {
-        a->whole_script = true; /* Redis was restarted or flushed; this loads it again */
-        if (send_admit(r, a))
+    if (refusal != NULL && strcmp(refusal->word, "NOSCRIPT") == 0 && !e->whole_script) {
+        e->whole_script = true; /* Redis was restarted or flushed; this loads it again */
+        if (e->send(e))
             return;
     }
-    if (reply != NULL && refusal == NULL && read_window(reply, &allowed, &seen)) {
-        a->done(a, allowed, &seen);
-        return;
-    }
-    a->unheard = reply == NULL;
-    a->done(a, false, NULL); /* the caller may close us in there: the state tells */
+    e->is_refused = refusal != NULL;
+    e->done(e, refusal == NULL ? reply : NULL); /* it may close us in there: the state tells */
     if (refusal != NULL && r->state == REDIS_READY)
         complain(r, refusal);
 }
 
-bool redis_admit(struct redis *r, struct redis_admit *a)
+static void on_evaluated_late(struct link_call *c)
 {
-    a->redis = r;
-    a->call.done = on_admit;
-    a->whole_script = r->sha1[0] == '\0';
-    a->due_ms = loop_now_ms(r->loop) + r->options->timeout_ms;
-    return redis_takes(r) && send_admit(r, a);
+    struct redis_eval *e = OWNER(struct redis_eval, call, c);
+
+    e->late(e);
 }
 
-void redis_admit_cancel(struct redis_admit *a)
+bool redis_eval(struct redis *r, struct redis_eval *e, const char *operation,
+                const struct span *keys, unsigned nkeys, const struct span *args, unsigned nargs)
 {
-    link_forget(a->redis->link, &a->call);
+    struct span words[3 + REDIS_EVAL_KEYS_MAX + 2 + REDIS_EVAL_ARGS_MAX];
+    struct decimal count;
+    unsigned n = 0;
+    bool whole = e->whole_script || r->sha1[0] == '\0';
+
+    assert(nkeys <= REDIS_EVAL_KEYS_MAX && nargs <= REDIS_EVAL_ARGS_MAX);
+    if (!redis_takes(r))
+        return false;
+    e->redis = r;
+    e->call.done = on_evaluated;
+    e->call.late = e->late != NULL ? on_evaluated_late : NULL;
+    words[n++] = whole ? SPAN_LIT("EVAL") : SPAN_LIT("EVALSHA");
+    words[n++] = whole ? span_text(ledger_script) : span_of(r->sha1, SHA1_HEX);
+    words[n++] = decimal(nkeys, &count);
+    for (unsigned i = 0; i < nkeys; i++)
+        words[n++] = keys[i];
+    words[n++] = span_text(operation);
+    words[n++] = span_text(r->instance);
+    for (unsigned i = 0; i < nargs; i++)
+        words[n++] = args[i];
+    return link_send(r->link, words, n, &e->call, r->options->timeout_ms);
+}
+
+void redis_eval_cancel(struct redis_eval *e)
+{
+    if (e->redis->link != NULL)
+        link_forget(e->redis->link, &e->call);
+}
+
+struct peers redis_peers(const struct redis *r)
+{
+    return r->peers;
+}
+
+static bool send_beat(struct redis_eval *e)
+{
+    struct redis *r = OWNER(struct redis, beating, e);
+    char key[KEY_BYTES];
+    const struct span keys[] = {key_of(r, SPAN_LIT("alive"), SPAN_NONE, key)};
+    const struct span args[] = {SPAN_NONE};
+
+    return redis_eval(r, e, "beat", keys, 1, args, 1);
+}
+
+/* So that neither Redis nor a box in between closes a quiet connection, that a dead one is noticed
+ * before a request has to find out (the link does the noticing), and that the others know of us. */
+static void on_beat(struct deadline *d)
+{
+    struct redis *r = OWNER(struct redis, beat, d);
+
+    if (!r->is_beating)
+        r->is_beating = send_beat(&r->beating); /* not taken: not quiet at all */
+    deadline_set(&r->beat, LEDGER_BEAT_MS);
+}
+
+/* Whoever was silent for so long that the others took what it holds for abandoned comes back as one who
+ * was away. */
+static void on_beaten(struct redis_eval *e, const redisReply *reply)
+{
+    struct redis *r = OWNER(struct redis, beating, e);
+    bool was_alive = true;
+
+    r->is_beating = false;
+    if (reply != NULL)
+        (void)read_peers(reply, &r->peers, &was_alive);
+    if (reply == NULL && r->link != NULL && link_is_open(r->link))
+        deadline_set(&r->beat, 1); /* late: ask again at once */
+    else if (!was_alive && r->state == REDIS_READY)
+        link_fail(r->link, "it took this process for dead");
 }
 
 /* ── remembering ─────────────────────────────────────────────────────────────────────────────── */
@@ -595,7 +631,9 @@ struct redis *redis_open(struct loop *l, const struct store_options *options,
     r->set_name.done = on_name_set;
     r->load.done = on_loaded;
     r->probe.done = on_probed;
-    r->ping.done = on_pinged;
+    r->beating.send = send_beat;
+    r->beating.done = on_beaten;
+    r->peers = (struct peers){.n = 1};
     r->put.done = on_put;
     rng_secret_bytes(&seed, sizeof(seed));
     rng_seed(&r->rng, seed);

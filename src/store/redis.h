@@ -1,7 +1,8 @@
 /* redis.h: counting and remembering in a Redis, and keeping in touch with it.
  *
  * A connection is of use once the store's whole work has been tried on it: signed in, database
- * selected, the counting script run on a key of its own. So a replica that is read only, one out of
+ * selected, the ledger's script run once: it tells the others that this process is there, and is told
+ * again every two seconds. So a replica that is read only, one out of
  * memory, one still loading or one that wants a password is away like one that does not listen, and
  * the reason is named once. While it is away it is tried again after 25 ms to 5 s (exponential, with
  * jitter).
@@ -10,9 +11,8 @@
 #ifndef SLUICE_STORE_REDIS_H
 #define SLUICE_STORE_REDIS_H
 
+#include "book.h"
 #include "redis_link.h"
-#include "sluice/store/store.h"
-#include "window.h"
 
 struct redis;
 
@@ -28,24 +28,33 @@ struct redis *redis_open(struct loop *l, const struct store_options *options,
                          const struct redis_events *events, void *owner, struct err *why);
 void redis_close(struct redis *r); /* silent; waiting calls are forgotten. NULL is fine */
 
-/* Connected, and with room for another call. */
-bool redis_takes(const struct redis *r);
+bool redis_is_ready(const struct redis *r); /* connected */
+bool redis_takes(const struct redis *r);    /* and with room for another call */
 
-struct redis_admit {
+/* --- the ledger's script (ledger_script.h) --------------------------------------------------------- */
+
+struct redisReply;
+
+/* One call of it; embedded. */
+struct redis_eval {
     struct redis *redis;
-    const char *scope; /* borrowed */
-    unsigned rpm;
-    uint64_t now_unix_ms;
-    struct window owed; /* admitted without Redis, in the minute of the query and the one before */
-    /* `seen` is the shared window after the decision; NULL: Redis did not decide. */
-    void (*done)(struct redis_admit *a, bool allowed, const struct window *seen);
-    bool unheard; /* in `done` without `seen`: no answer at all, it may have been counted */
+    bool (*send)(
+        struct redis_eval *e); /* says redis_eval once more: Redis had forgotten the script */
+    /* NULL: `done` comes without a reply. Otherwise it is still to come: what was done has to be known. */
+    void (*late)(struct redis_eval *e);
+    /* NULL: refused with an error; or late, or lost with the connection: then it may have been done. */
+    void (*done)(struct redis_eval *e, const struct redisReply *reply);
+    bool is_refused;
     struct link_call call; /* from here on private */
-    uint64_t due_ms;
     bool whole_script;
 };
-bool redis_admit(struct redis *r, struct redis_admit *a);
-void redis_admit_cancel(struct redis_admit *a);
+enum { REDIS_EVAL_KEYS_MAX = 1 + 2 * LEDGER_LOOK_MAX, REDIS_EVAL_ARGS_MAX = 40 };
+bool redis_eval(struct redis *r, struct redis_eval *e, const char *operation,
+                const struct span *keys, unsigned nkeys, const struct span *args, unsigned nargs);
+void redis_eval_cancel(struct redis_eval *e); /* no upcall any more */
+
+/* How many processes count on this Redis, as far as it is known, and which of them this one is. */
+struct peers redis_peers(const struct redis *r);
 
 struct redis_get {
     struct redis *redis;
@@ -68,8 +77,6 @@ bool redis_tell(struct redis *r, struct span channel, struct span note, uint64_t
 bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms);
 
 /* --- whatever else ------------------------------------------------------------------------------ */
-
-struct redisReply;
 
 /* Any command. A refusal is complained about and comes as silence does: with `reply` NULL. */
 struct redis_call {

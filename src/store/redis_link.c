@@ -258,6 +258,14 @@ static const struct stream_events stream_events = {on_data, on_writable, on_clos
 
 /* ── being late ──────────────────────────────────────────────────────────────────────────────── */
 
+static void answer_in_time(struct slot *s)
+{
+    if (s->call != NULL && s->call->late != NULL)
+        s->call->late(s->call);
+    else
+        answer(s, NULL);
+}
+
 /* Answers those whose time is over, and returns when the next one's will be. Callers that answer may
  * send again: that only lengthens the ring. */
 static uint64_t answer_late(struct link *k, bool *any)
@@ -269,7 +277,7 @@ static uint64_t answer_late(struct link *k, bool *any)
         if (s->due_ms <= now_ms) {
             s->due_ms = NEVER;
             *any = true;
-            answer(s, NULL);
+            answer_in_time(s);
         } else if (s->due_ms < next) {
             next = s->due_ms;
         }

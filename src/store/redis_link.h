@@ -5,7 +5,7 @@
  *
  * Writing   commands of one loop turn leave in one write.
  * Late      a reply that is not there in time answers its call with NULL; when it comes after all it is
- *           dropped. Two rounds of late calls without any reply between them are a loss: the peer
+ *           dropped, unless the call wants to hear it even then. Two rounds of late calls without any reply between them are a loss: the peer
  *           hangs, and nobody shall wait for it again.
  * Lost      (peer closed, hangs, or does not speak RESP) first every waiting call gets NULL, then
  *           `lost` is called, once. After that, as after link_close, there are no upcalls. */
@@ -21,6 +21,9 @@ struct link;
 struct link_call {
     /* `reply` is borrowed until return; NULL: it is late, or the link is lost. */
     void (*done)(struct link_call *c, const struct redisReply *reply);
+    /* Or NULL. Called instead of `done` when it is late; then `done` comes with the reply after all, or
+     * with NULL when the link is lost. */
+    void (*late)(struct link_call *c);
     unsigned slot; /* the link's */
 };
 

@@ -42,7 +42,7 @@ struct store {
     struct waiting *waiting;
     enum presence presence; /* of Redis */
     uint64_t lost_ms;
-    bool disk_failing;
+    bool disk_failing, closing;
     struct later freed;
 };
 
@@ -300,6 +300,12 @@ enum store_answer store_hear(struct store *s, struct span channel, const struct 
 
 static void on_up(void *owner)
 {
+    ledger_up(((struct store *)owner)->ledger);
+}
+
+/* Connected, and the counts of both sides agree. */
+static void on_counting(void *owner)
+{
     struct store *s = owner;
 
     if (s->presence == STORE_AWAY)
@@ -315,6 +321,9 @@ static void on_down(void *owner, const char *reason)
 {
     struct store *s = owner;
 
+    ledger_down(s->ledger);
+    if (s->closing)
+        return;
     if (s->presence == STORE_AWAY) {
         log_debug("store still lost", "url=%s reason=\"%s\"", s->options.url, reason);
         return;
@@ -399,6 +408,7 @@ static void on_freed(struct later *later)
     struct store *s = OWNER(struct store, freed, later);
 
     embedded_free(s->memory);
+    ledger_free(s->ledger);
     options_free(&s->options);
     free(s);
 }
@@ -440,7 +450,7 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         return NULL;
     }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
-    s->ledger = ledger_new(l, &s->options, s->redis, s->errors);
+    s->ledger = ledger_new(l, &s->options, s->redis, metrics, s->errors, on_counting, s);
     return s;
 }
 
@@ -454,17 +464,24 @@ struct ledger *store_ledger(struct store *s)
     return s->ledger;
 }
 
-void store_close(struct store *s)
+static void on_ledger_closed(void *owner)
 {
-    if (s == NULL)
-        return;
-    while (s->waiting != NULL)
-        s->waiting->drop(s->waiting);
-    records_free(s->records);
-    ledger_free(s->ledger);
+    struct store *s = owner;
+
     redis_close(s->redis); /* neither calls up any more: they may end after us */
     disk_close(s->disk);
     loop_later(s->loop, &s->freed);
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL || s->closing)
+        return;
+    s->closing = true;
+    while (s->waiting != NULL)
+        s->waiting->drop(s->waiting);
+    records_free(s->records);
+    ledger_close(s->ledger, on_ledger_closed);
 }
 
 bool store_usable(const struct store *s, const char **detail)

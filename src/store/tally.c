@@ -20,19 +20,18 @@ void tallies_fini(struct tallies *t)
     lru_fini(&t->by_name);
 }
 
-/* Nothing of it would be missed: its window is empty, nothing runs, and no money was ever counted. */
+/* Nothing of it would be missed: its window is empty, and nothing was ever settled or credited. */
 static bool is_blank(const struct tally *one, uint64_t now_unix_ms)
 {
-    uint64_t minute = now_unix_ms / WINDOW_MS;
     const struct sums *s = &one->book.sums;
 
-    return one->book.requests.minute + 2 <= minute && held_is_nothing(&one->book.held) &&
-           s->spent_pd == 0 && s->credited_pd == 0 && s->withdrawn_pd == 0;
+    return one->book.requests.minute + 2 <= now_unix_ms / WINDOW_MS && s->last_used_unix_ms == 0 &&
+           s->credited_pd == 0 && s->withdrawn_pd == 0;
 }
 
 static bool is_needed(const struct tally *one)
 {
-    return ring_holds(&one->untold) || !held_is_nothing(&one->mine.held);
+    return ring_holds(&one->queued) || one->is_telling || !held_is_nothing(&one->own);
 }
 
 static void make_room(struct tallies *t, uint64_t now_unix_ms)
@@ -71,4 +70,27 @@ struct tally *tally_of(struct tallies *t, const char *name, uint64_t now_unix_ms
     if (lru_add(&t->by_name, &one->node) < 0)
         abort();
     return one;
+}
+
+struct tally *tallies_next(const struct tallies *t, const struct tally *one)
+{
+    return (struct tally *)(one == NULL ? t->by_name.oldest : one->node.newer);
+}
+
+void tally_follow(struct tally *t, const struct book *all, const struct held *own)
+{
+    t->book = *all;
+    t->own_in_book = *own;
+}
+
+struct book tally_mine(const struct tally *t)
+{
+    struct book mine = t->telling;
+
+    window_merge(&mine.requests, &t->untold.requests);
+    window_merge(&mine.tokens, &t->untold.tokens);
+    sums_add(&mine.sums, &t->untold.sums);
+    mine.held = t->own;
+    held_take(&mine.held, &t->own_in_book);
+    return mine;
 }

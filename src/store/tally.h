@@ -1,9 +1,11 @@
 /* tally.h: the books this process keeps, by the name of the scope.
  *
- * Without Redis a tally's book is the truth. Beside one, the book is what Redis said last, and `mine` what
- * this process did that Redis does not know yet.
+ * Without Redis a tally's book is the truth. Beside one, the book is what Redis said last, and the tally
+ * also knows what this process did that Redis does not know yet: `untold`, and `telling`, which is on its
+ * way (teller.h).
  *
- * Bounded: beyond TALLIES_MAX the one used longest ago makes room, unless it still has to be told. */
+ * Bounded: beyond TALLIES_MAX the one used longest ago makes room, unless something of it has to be told,
+ * or runs. */
 #ifndef SLUICE_STORE_TALLY_H
 #define SLUICE_STORE_TALLY_H
 
@@ -16,8 +18,12 @@ enum { TALLIES_MAX = 64 * 1024 };
 struct tally {
     struct lru_node node; /* first: a node is its tally */
     struct book book;
-    struct book mine;
-    struct ring untold; /* in a queue of those that have something to tell */
+    struct held own;         /* held by requests of this process */
+    struct held own_in_book; /* as much of it as the book knows */
+    struct book untold, telling;
+    struct ring queued; /* among those with something to tell */
+    bool is_telling;
+    bool is_anew; /* Redis has to be told what it said itself: it may have forgotten */
     char name[LEDGER_SCOPE_BYTES];
 };
 
@@ -27,9 +33,16 @@ struct tallies {
 
 void tallies_fini(struct tallies *t);
 
-/* Made when there is none. Valid until the next call of this. */
+/* Made when there is none. Valid as long as no more than TALLIES_MAX / 2 others are asked for. */
 struct tally *tally_of(struct tallies *t, const char *name, uint64_t now_unix_ms);
 /* NULL when there is none. */
 struct tally *tally_find(struct tallies *t, const char *name);
+/* All of them, one after the other: NULL begins, NULL ends. */
+struct tally *tallies_next(const struct tallies *t, const struct tally *one);
+
+/* Beside Redis: what it said. */
+void tally_follow(struct tally *t, const struct book *all, const struct held *own);
+/* What this process did beyond what the book knows. */
+struct book tally_mine(const struct tally *t);
 
 #endif

@@ -91,10 +91,32 @@ static void parts_of_messages_are_seen(void **state)
     }
 }
 
+static void several_answers_may_be_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        uint64_t answers;
+    } rows[] = {
+        {"{\"n\":null}", 0}, {"{\"n\":\"3\"}", 0},   {"{\"n\":-3}", 0},
+        {"{\"n\":1.5}", 0},  {"{\"N\":3}", 0},       {"{\"n\":3}", 3},
+        {"{\"n\":0}", 0},    {"{\"\\u006e\":3}", 3}, {"{\"n\":18446744073709551616}", 0},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct asked a = {0};
+        struct json_walk w;
+        json_walk_init(&w, span_text(rows[i].body));
+        while (json_walk_next(&w))
+            assert_row(i, asked_note(&a, w.key, w.value, w.kind) == 0);
+        assert_row(i, a.answers == rows[i].answers);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_are_used_when_they_mean_something),
+        cmocka_unit_test(several_answers_may_be_asked_for),
         cmocka_unit_test(parts_of_messages_are_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

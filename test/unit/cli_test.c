@@ -57,6 +57,10 @@ static void command_lines_are_accepted_or_explained(void **state)
         {"chat", "model -q text -s system", NULL},
         {"chat", "-- -model --text", NULL},
         {"chat", "model -", NULL},
+        {"credit", "-12.50 --json", NULL},
+        {"credit", "", "sluice credit AMOUNT"},
+        {"credit", "-x", "no option -x"},
+        {"credit", "5 --id", "needs a value"},
         {"completion", "zsh", NULL},
         {"chat", "-h", NULL}, /* help needs no argument */
     };

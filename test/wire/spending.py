@@ -64,7 +64,8 @@ def assert_refused(answer: raw.Response, door: str, status: int, kind: str) -> s
     assert body["error"]["code"] == status and body["error"]["reason"] == kind.upper(), body
     assert body["request_id"] == answer.headers["x-request-id"]
     if status == 429:
-        assert 1 <= int(answer.headers["retry-after"]) <= 60, answer.head
+        # What was taken in this minute leaves the window in the course of the next.
+        assert 1 <= int(answer.headers["retry-after"]) <= 120, answer.head
     else:
         assert answer.headers["x-should-retry"] == "false", answer.head
         assert "retry-after" not in answer.headers

@@ -9,10 +9,12 @@ from decimal import Decimal
 import pytest
 
 import raw
-from gateway import CANARY
+from free_port import free_port
+from gateway import CANARY, environment, run
 from promises import assert_envelope
 from redis_server import RedisServer
 from spending import DOORS, ask_bytes, assert_refused, spending
+from test_openapi import check
 from upstream import until
 
 KEY, ADMIN, BOT = "sk-money-key-0001", "sk-money-admin-01", "sk-money-bot-0001"
@@ -65,6 +67,7 @@ def post(gw, path: str, body, key: str | None = ADMIN) -> raw.Response:
 def credit(gw, amount, **more) -> dict:
     answer = post(gw, "/v1/account/credit", {"amount_usd": amount} | more)
     assert answer.status == 200, answer.body
+    check(gw.get("/v1/openapi.json").json, "Credit", answer.json)
     return exactly(answer)
 
 
@@ -227,6 +230,7 @@ def test_a_budget_ends_and_says_when_it_begins_again(paid, store, upstream, scop
     assert said.startswith(f"{whose} budget of $0.003 ")
     assert "does not renew" in said if period == "total" else renewal(period) in said
     told = exactly(gw.get("/v1/quota", key=KEY))
+    check(gw.get("/v1/openapi.json").json, "Quota", gw.get("/v1/quota", key=KEY).json)
     told = told if scope == "key" else told["account"]
     assert told["budget"] == {"usd": Decimal("0.003"), "period": period,
                               "spent": Decimal("0.0026"), "reserved": 0,
@@ -299,7 +303,7 @@ def test_credit_is_given_once_an_id(paid, store):
     again = credit(gw, "12.34", idempotency_key="invoice 7")
     assert again["repeated"] is True and again["credit_balance"] == Decimal("12.34")
     assert credit(gw, "-2.345", idempotency_key="x" * 255)["credit_balance"] == Decimal("9.995")
-    assert credit(gw, 0.000000000001)["credit_balance"] == Decimal("9.995000000001")
+    assert credit(gw, "0.000000000001")["credit_balance"] == Decimal("9.995000000001")
     assert balance(gw)["credit_balance"] == Decimal("9.995000000001")
     assert gw.log().count("account credited") == 3 and "invoice 7" in gw.log()
 
@@ -367,6 +371,7 @@ def test_topup_says_where_to_pay_and_how_much(paid):
     url = "https://pay.example.org/{account}?a={amount}&f={fee}&t={total}&id={id}"
     gw, _ = paid(spending(1, 1), account={"name": "Team A", "topup_url": url})
     answer = post(gw, "/v1/account/topup", {"amount_usd": 50, "idempotency_key": "a&b"}, KEY)
+    check(gw.get("/v1/openapi.json").json, "Topup", answer.json)
     assert exactly(answer) == {
         "checkout_url": "https://pay.example.org/Team%20A?a=50&f=2.85&t=52.85&id=a%26b",
         "amount_usd": 50, "fee_usd": Decimal("2.85"), "total_usd": Decimal("52.85")}
@@ -388,6 +393,55 @@ def test_quota_of_nobody_in_particular_is_the_accounts(start):
     assert told["concurrent_tasks"] == {"limit": 2, "used": 0}
     assert told["assets"] == {"limit": 1000, "used": 0} and told["plan"] is None
     assert "budget" not in told
+
+
+# The command line.
+
+def command(gw, *args: str, key: str = ADMIN, **env: str):
+    return run("credit", *args, env=environment(SLUICE_BASE_URL=gw.base_url, SLUICE_API_KEY=key,
+                                                **env))
+
+
+def test_sluice_credit_prints_the_new_balance(paid):
+    gw, _ = paid(spending(1, 1))
+    assert command(gw, "12.50", "--note", "invoice 7").stdout == "balance  $12.5\n"
+    assert command(gw, "-2.505", "--id", "seven").stdout == "balance  $9.995\n"
+    again = command(gw, "--id", "seven", "--", "-2.505")
+    assert again.returncode == 0 and again.stdout == "balance  $9.995\n"
+    assert "credited before under the id seven" in again.stderr
+    told = json.loads(command(gw, "1", "--json").stdout)
+    assert told["credit_balance"] == 10.995 and len(told["idempotency_key"]) == 32
+    assert 'note=\\"invoice 7\\"' in gw.log()
+
+
+@pytest.mark.parametrize("args,key,code,says", [
+    ((), ADMIN, 2, "something is missing"), (("ten",), ADMIN, 2, "is no amount"),
+    (("0",), ADMIN, 2, "is no amount"), (("1e3",), ADMIN, 2, "is no amount"),
+    (("1000001",), ADMIN, 2, "a million dollars"), (("5", "6"), ADMIN, 2, "one argument too many"),
+    (("5", "--id", "x" * 256), ADMIN, 2, "longer than 255 bytes"),
+    (("5", "--note", "x" * 201), ADMIN, 2, '"note" must be text'),
+    (("5",), KEY, 77, "may not manage"), (("5",), "wrong", 77, "not known here")])
+def test_sluice_credit_explains_what_went_wrong(paid, args, key, code, says):
+    gw, _ = paid(spending(1, 1))
+    done = command(gw, *args, key=key)
+    assert done.returncode == code and says in done.stderr, done.stderr
+    assert done.stdout == "" and balance(gw)["credit_balance"] == 0
+
+
+def test_sluice_credit_can_be_repeated_when_nobody_answered():
+    done = run("credit", "5", "--id", "mine",
+               env=environment(SLUICE_BASE_URL=f"http://127.0.0.1:{free_port()}/v1"))
+    assert done.returncode == 69 and "Again with --id mine" in done.stderr
+
+
+def test_the_admin_token_credits_through_an_admin_listener(start):
+    port = free_port()
+    gw = start(keys=keys()[:2], admin={"token": "the-admin-token"}, listeners=[
+        {"address": f"127.0.0.1:{port}", "serves": ["admin", "health"]}], port=port)
+    env = {"SLUICE_BASE_URL": gw.base_url, "SLUICE_ADMIN_TOKEN": "the-admin-token"}
+    assert run("credit", "5", env=environment(**env)).stdout == "balance  $5\n"
+    assert gw.get("/v1/quota", key="the-admin-token").json["balance"] == 5
+    assert_envelope(gw.get("/v1/balance", key=KEY), 401, "invalid_api_key")
 
 
 # One round trip.

@@ -95,6 +95,8 @@ def test_answers_are_what_the_document_says(document, gateway):
     check(document, "Model", gateway.get("/v1/models/good").json)
     check(document, "EndpointList", gateway.get("/v1/models/good/endpoints").json)
     check(document, "ProviderList", gateway.get("/v1/providers").json)
+    check(document, "Balance", gateway.get("/v1/balance").json)
+    check(document, "Quota", gateway.get("/v1/quota").json)
     with pytest.raises(jsonschema.ValidationError):
         check(document, "ChatRequest", {"model": "x"})
 

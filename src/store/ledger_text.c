@@ -1,0 +1,197 @@
+#include "ledger_text.h"
+
+#include "decimal.h"
+
+#define PICO UINT64_C(1000000000000)
+enum { BOOK_NUMBERS = 30 };
+
+/* ── writing ─────────────────────────────────────────────────────────────────────────────────── */
+
+struct writing {
+    char *at;
+    size_t n;
+};
+
+static void write_sign(struct writing *w)
+{
+    w->at[w->n++] = '-';
+}
+
+static void write_digits(struct writing *w, uint64_t number)
+{
+    struct decimal room;
+    struct span digits = decimal(number, &room);
+
+    memcpy(w->at + w->n, digits.at, digits.len);
+    w->n += digits.len;
+    w->at[w->n++] = ' ';
+}
+
+static void write_signed(struct writing *w, int64_t number)
+{
+    if (number < 0)
+        write_sign(w);
+    write_digits(w, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+}
+
+static void write_money(struct writing *w, uint64_t pd)
+{
+    write_digits(w, pd / PICO);
+    write_digits(w, pd % PICO);
+}
+
+/* Both halves have the sign. */
+static void write_signed_money(struct writing *w, int64_t pd)
+{
+    uint64_t amount = pd < 0 ? 0 - (uint64_t)pd : (uint64_t)pd;
+
+    if (pd < 0)
+        write_sign(w);
+    write_digits(w, amount / PICO);
+    if (pd < 0)
+        write_sign(w);
+    write_digits(w, amount % PICO);
+}
+
+static void write_window(struct writing *w, const struct window *window)
+{
+    write_digits(w, window->minute);
+    write_signed(w, window->now);
+    write_signed(w, window->before);
+}
+
+static void write_sums(struct writing *w, const struct sums *s)
+{
+    write_money(w, s->spent_pd);
+    for (unsigned p = 0; p < CALENDAR_PERIODS; p++) {
+        write_digits(w, s->spent_in[p].period);
+        write_money(w, s->spent_in[p].pd);
+    }
+    write_money(w, s->credited_pd);
+    write_money(w, s->withdrawn_pd);
+    write_digits(w, s->last_used_unix_ms);
+}
+
+static struct span written(const struct writing *w)
+{
+    return span_of(w->at, w->n - 1); /* without the last blank */
+}
+
+struct span text_of_query(const struct admit_query *q, struct figures *room)
+{
+    struct writing w = {room->text, 0};
+
+    write_digits(&w, q->now_unix_ms);
+    write_digits(&w, q->tokens);
+    write_money(&w, q->cost_pd);
+    write_digits(&w, q->is_task);
+    for (unsigned p = 0; p < CALENDAR_PERIODS; p++)
+        write_digits(&w, period_of((enum budget_period)p, q->now_unix_ms));
+    return written(&w);
+}
+
+struct span text_of_limits(const struct ledger_scope *s, struct figures *room)
+{
+    struct writing w = {room->text, 0};
+
+    write_digits(&w, s->rpm);
+    write_digits(&w, s->tpm);
+    write_digits(&w, s->concurrency);
+    write_digits(&w, s->tasks);
+    write_digits(&w, s->has_budget ? (uint64_t)s->period + 1 : 0);
+    write_money(&w, s->budget_pd);
+    write_digits(&w, s->is_prepaid);
+    return written(&w);
+}
+
+struct span text_of_change(const struct book *change, struct figures *room)
+{
+    struct writing w = {room->text, 0};
+
+    write_window(&w, &change->requests);
+    write_window(&w, &change->tokens);
+    write_signed(&w, change->held.live);
+    write_signed(&w, change->held.tasks);
+    write_signed_money(&w, change->held.reserved_pd);
+    write_sums(&w, &change->sums);
+    return written(&w);
+}
+
+struct span text_of_seen(const struct book *seen, struct figures *room)
+{
+    struct writing w = {room->text, 0};
+
+    write_sums(&w, &seen->sums);
+    write_window(&w, &seen->requests);
+    write_window(&w, &seen->tokens);
+    return written(&w);
+}
+
+struct span text_of_credit(int64_t pd, struct figures *room)
+{
+    struct writing w = {room->text, 0};
+
+    write_signed(&w, pd < 0 ? -1 : 1);
+    write_money(&w, pd < 0 ? 0 - (uint64_t)pd : (uint64_t)pd);
+    return written(&w);
+}
+
+/* ── reading ─────────────────────────────────────────────────────────────────────────────────── */
+
+static bool read_numbers(struct span text, uint64_t *numbers, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (!span_to_u64(span_cut(&text, ' '), &numbers[i]))
+            return false;
+    }
+    return text.at == NULL;
+}
+
+static int64_t signed_of(uint64_t n)
+{
+    return n < INT64_MAX ? (int64_t)n : INT64_MAX;
+}
+
+static uint64_t money_of(const uint64_t *two)
+{
+    if (two[0] > UINT64_MAX / PICO)
+        return UINT64_MAX;
+    return pd_add(two[0] * PICO, two[1]);
+}
+
+static int64_t count_of(uint64_t n)
+{
+    return n < WINDOW_COUNT_MAX ? (int64_t)n : WINDOW_COUNT_MAX;
+}
+
+static struct window window_of(const uint64_t *three)
+{
+    return (struct window){three[0], count_of(three[1]), count_of(three[2])};
+}
+
+static struct held held_of(const uint64_t *four)
+{
+    return (struct held){signed_of(four[0]), signed_of(four[1]), signed_of(money_of(four + 2))};
+}
+
+bool text_read_book(struct span text, struct book *all, struct held *own)
+{
+    uint64_t n[BOOK_NUMBERS];
+    struct sums *s = &all->sums;
+
+    if (!read_numbers(text, n, BOOK_NUMBERS))
+        return false;
+    all->requests = window_of(n);
+    all->tokens = window_of(n + 3);
+    all->held = held_of(n + 6);
+    *own = held_of(n + 10);
+    s->spent_pd = money_of(n + 14);
+    for (unsigned p = 0; p < CALENDAR_PERIODS; p++) {
+        const uint64_t *three = n + 16 + 3 * p;
+        s->spent_in[p] = (struct spent_in){three[0], money_of(three + 1)};
+    }
+    s->credited_pd = money_of(n + 25);
+    s->withdrawn_pd = money_of(n + 27);
+    s->last_used_unix_ms = n[29];
+    return true;
+}

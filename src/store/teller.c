@@ -1,0 +1,224 @@
+#include "teller.h"
+
+#include "decimal.h"
+#include "ledger_text.h"
+#include "owner.h"
+#include "sluice/base/rng.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+
+/* When Redis refused what it was told, or the pipeline is full. */
+enum { AGAIN_MS = 200 };
+
+static void send_soon(struct teller *t)
+{
+    if (!t->is_sending && !deadline_armed(&t->again))
+        loop_later(t->loop, &t->flush);
+}
+
+static void count_waiting(struct teller *t, const struct tally *one, int by)
+{
+    if (!ring_holds(&one->queued) && !one->is_telling)
+        t->waiting = (unsigned)((int)t->waiting + by);
+}
+
+void teller_add(struct teller *t, struct tally *one)
+{
+    if (!ring_holds(&one->queued)) {
+        count_waiting(t, one, 1);
+        ring_add(&t->queue, &one->queued);
+    }
+    send_soon(t);
+}
+
+/* ── a batch ─────────────────────────────────────────────────────────────────────────────────── */
+
+static void take_batch(struct teller *t)
+{
+    while (t->nbatch < TELLER_BATCH_MAX && !ring_is_empty(&t->queue)) {
+        struct tally *one = OWNER(struct tally, queued, t->queue.next);
+        ring_remove(&one->queued);
+        one->is_telling = true;
+        one->telling = one->untold;
+        one->untold = (struct book){0};
+        t->batch[t->nbatch++] = one;
+    }
+    t->number++;
+}
+
+struct telling {
+    char names[2 * TELLER_BATCH_MAX + 1][REDIS_NAME_BYTES];
+    struct figures changes[TELLER_BATCH_MAX], seen[TELLER_BATCH_MAX];
+    struct span keys[2 * TELLER_BATCH_MAX + 1], args[2 * TELLER_BATCH_MAX + 1];
+};
+
+static bool send_batch(struct redis_eval *e)
+{
+    struct teller *t = OWNER(struct teller, eval, e);
+    struct redis *r = t->redis;
+    struct telling w;
+    struct decimal number;
+    unsigned n = 1;
+
+    w.keys[0] = redis_name(r, SPAN_LIT("seq:"), span_text(t->process), w.names[0]);
+    w.args[0] = decimal(t->number, &number);
+    for (unsigned i = 0; i < t->nbatch; i++) {
+        const struct tally *one = t->batch[i];
+        struct span name = span_text(one->name);
+        w.keys[n] = redis_name(r, SPAN_LIT("rate:"), name, w.names[n]);
+        w.args[n] = text_of_change(&one->telling, &w.changes[i]);
+        n++;
+        w.keys[n] = redis_name(r, SPAN_LIT("sum:"), name, w.names[n]);
+        w.args[n] = one->is_anew ? text_of_seen(&one->book, &w.seen[i]) : SPAN_NONE;
+        n++;
+    }
+    return redis_eval(r, e, "tell", w.keys, n, w.args, n);
+}
+
+static void send_next(struct teller *t)
+{
+    if (t->is_sending || !redis_is_ready(t->redis))
+        return;
+    if (t->nbatch == 0 && ring_is_empty(&t->queue))
+        return;
+    if (t->nbatch == 0)
+        take_batch(t);
+    t->eval.whole_script = false;
+    t->is_sending = send_batch(&t->eval);
+    if (!t->is_sending)
+        deadline_set(&t->again, AGAIN_MS);
+}
+
+static void on_flush(struct later *later)
+{
+    send_next(OWNER(struct teller, flush, later));
+}
+
+static void on_again(struct deadline *d)
+{
+    send_next(OWNER(struct teller, again, d));
+}
+
+/* ── what became of it ───────────────────────────────────────────────────────────────────────── */
+
+static void end_one(struct teller *t, struct tally *one)
+{
+    one->telling = (struct book){0};
+    one->is_telling = false;
+    t->nanew -= one->is_anew;
+    one->is_anew = false;
+    count_waiting(t, one, -1);
+}
+
+static bool read_told(struct teller *t, const redisReply *reply)
+{
+    struct book all[TELLER_BATCH_MAX];
+    struct held own[TELLER_BATCH_MAX];
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != t->nbatch)
+        return false;
+    for (unsigned i = 0; i < t->nbatch; i++) {
+        const redisReply *text = reply->element[i];
+        if (text->type != REDIS_REPLY_STRING ||
+            !text_read_book(span_of(text->str, text->len), &all[i], &own[i]))
+            return false;
+    }
+    for (unsigned i = 0; i < t->nbatch; i++) {
+        tally_follow(t->batch[i], &all[i], &own[i]);
+        end_one(t, t->batch[i]);
+    }
+    t->nbatch = 0;
+    return true;
+}
+
+static void on_told(struct redis_eval *e, const redisReply *reply)
+{
+    struct teller *t = OWNER(struct teller, eval, e);
+
+    t->is_sending = false;
+    if (reply == NULL || !read_told(t, reply)) {
+        deadline_set(&t->again, AGAIN_MS); /* if the connection is lost: teller_up */
+        return;
+    }
+    if (!ring_is_empty(&t->queue))
+        send_next(t);
+    if (t->nanew == 0 && !t->is_ready) {
+        t->is_ready = true;
+        t->ready(t->owner);
+    }
+    if (t->waiting == 0)
+        t->told(t->owner);
+}
+
+static void on_late(struct redis_eval *e)
+{
+    (void)e; /* the reply, or the end of the connection, will come */
+}
+
+/* ── coming and going ────────────────────────────────────────────────────────────────────────── */
+
+static bool is_worth_telling(const struct tally *one, uint64_t now_unix_ms)
+{
+    const struct sums *s = &one->book.sums;
+
+    return one->book.requests.minute + 2 > now_unix_ms / WINDOW_MS || s->last_used_unix_ms > 0 ||
+           s->credited_pd > 0 || s->withdrawn_pd > 0 || ring_holds(&one->queued) ||
+           one->is_telling || !held_is_nothing(&one->own);
+}
+
+/* What requests hold was held by another instance (ledger_script.h) and dies with it. */
+static void tell_anew(struct teller *t, struct tally *one)
+{
+    one->telling.held = (struct held){0};
+    one->untold.held = one->own;
+    one->own_in_book = (struct held){0};
+    t->nanew += !one->is_anew;
+    one->is_anew = true;
+    teller_add(t, one);
+}
+
+void teller_up(struct teller *t, uint64_t now_unix_ms)
+{
+    for (struct tally *one = tallies_next(t->tallies, NULL); one != NULL;
+         one = tallies_next(t->tallies, one)) {
+        if (is_worth_telling(one, now_unix_ms))
+            tell_anew(t, one);
+    }
+    deadline_clear(&t->again);
+    t->is_ready = t->nanew == 0;
+    send_next(t);
+    if (t->is_ready)
+        t->ready(t->owner);
+}
+
+void teller_down(struct teller *t)
+{
+    t->is_ready = false;
+    deadline_clear(&t->again);
+}
+
+void teller_init(struct teller *t, struct loop *l, struct redis *r, struct tallies *tallies)
+{
+    uint64_t random[1];
+
+    rng_secret_bytes(random, sizeof(random));
+    snprintf(t->process, sizeof(t->process), "%016llx", (unsigned long long)random[0]);
+    t->loop = l;
+    t->redis = r;
+    t->tallies = tallies;
+    t->flush.run = on_flush;
+    t->eval.send = send_batch;
+    t->eval.late = on_late;
+    t->eval.done = on_told;
+    ring_init(&t->queue);
+    deadline_init(&t->again, l, on_again);
+}
+
+void teller_fini(struct teller *t)
+{
+    if (t->is_sending)
+        redis_eval_cancel(&t->eval);
+    t->is_sending = false;
+    deadline_clear(&t->again);
+}
