@@ -303,6 +303,8 @@ struct record_table *record_table_new(struct loop *l, struct records *records,
     t->records = records;
     t->reader = reader;
     t->owner = owner;
+    t->at = xcalloc(1, sizeof(struct record_entry *));
+    t->is_loaded = records_are_memory(records); /* there is nothing yet, and that is known */
     t->watch = (struct record_watch){.kind = reader->kind, .changed = on_watch};
     deadline_init(&t->retry, l, on_retry);
     return t;
