@@ -316,8 +316,11 @@ void record_table_free(struct record_table *t)
         return;
     record_watch_stop(&t->watch);
     deadline_clear(&t->retry);
-    while (t->changes != NULL)
-        record_change_cancel(t->changes);
+    for (struct record_change *c = t->changes, *next; c != NULL; c = next) {
+        next = c->next;
+        record_call_cancel(c->call);
+        free(c);
+    }
     if (t->listing != NULL)
         record_call_cancel(t->listing);
     for (unsigned i = 0; i < t->n; i++)

@@ -202,7 +202,7 @@ int key_calls_create(const struct cli *cli, const char *name)
 static bool read_seconds(const char *text, uint64_t *out)
 {
     static const struct {
-        char letter;
+        uint8_t letter;
         unsigned seconds;
     } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
     struct span digits = span_text(text);
