@@ -303,6 +303,8 @@ struct record_table *record_table_new(struct loop *l, struct records *records,
     t->records = records;
     t->reader = reader;
     t->owner = owner;
+    t->at = xcalloc(1, sizeof(struct record_entry *));
+    t->is_loaded = records_are_memory(records); /* there is nothing yet, and that is known */
     t->watch = (struct record_watch){.kind = reader->kind, .changed = on_watch};
     deadline_init(&t->retry, l, on_retry);
     return t;
@@ -314,8 +316,11 @@ void record_table_free(struct record_table *t)
         return;
     record_watch_stop(&t->watch);
     deadline_clear(&t->retry);
-    while (t->changes != NULL)
-        record_change_cancel(t->changes);
+    for (struct record_change *c = t->changes, *next; c != NULL; c = next) {
+        next = c->next;
+        record_call_cancel(c->call);
+        free(c);
+    }
     if (t->listing != NULL)
         record_call_cancel(t->listing);
     for (unsigned i = 0; i < t->n; i++)

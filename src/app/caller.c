@@ -3,6 +3,7 @@
 #include "terminal.h"
 
 #include "sluice/base/arena.h"
+#include "sluice/format/json_scan.h"
 #include "sluice/http/pool.h"
 #include "sluice/net/timer.h"
 
@@ -239,6 +240,17 @@ bool caller_key(const char *variable, const char **key)
         return false;
     }
     return true;
+}
+
+const char *caller_text(struct span value, char *out, size_t size)
+{
+    long len = json_string(value, out, size - 1);
+    out[len < 0 ? 0 : len] = '\0';
+    for (char *c = out; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    }
+    return out;
 }
 
 int caller_exit_code(unsigned status)

@@ -55,6 +55,10 @@ enum call_end caller_fetch(struct caller *c, const struct caller_request *r, uns
  * it has bytes that no header may carry, which has then been said. */
 bool caller_key(const char *variable, const char **key);
 
+/* What a JSON string of an answer says, "" when it is none or does not fit; `out`. What a terminal would
+ * obey is blank in it. */
+const char *caller_text(struct span value, char *out, size_t size);
+
 /* The exit code for an answer with this status that is not a success. */
 int caller_exit_code(unsigned status);
 

@@ -1,4 +1,5 @@
 #include "cli.h"
+#include "key_calls.h"
 #include "terminal.h"
 #include "verbs.h"
 
@@ -131,20 +132,26 @@ static bool write_scope(const struct cli *cli, char *out, size_t size)
     return true;
 }
 
-int verb_keys_create(int argc, char **argv)
+static bool needs_gateway(const struct cli *cli)
 {
-    struct cli cli;
-    if (!cli_parse(&cli, "keys create", argc, argv))
-        return cli.status;
-    const char *name = cli_text(&cli, "name");
-    if (name == NULL)
-        name = "default";
-    if (!is_name(name)) {
-        terminal_error("a name has up to 64 letters, digits, dots, dashes and underscores");
-        return EXIT_USAGE;
+    static const char *const options[] = {"rate-limit", "models", "expires", "budget",
+                                          "budget-period"};
+    for (unsigned i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (cli_text(cli, options[i]) == NULL)
+            continue;
+        terminal_error("--%s is for a key that a gateway makes: name it with --url, or write it "
+                       "into the file beside the printed lines",
+                       options[i]);
+        return true;
     }
+    return false;
+}
+
+/* Nobody is asked. */
+static int create_here(const struct cli *cli, const char *name)
+{
     char scope[128];
-    if (!write_scope(&cli, scope, sizeof scope))
+    if (needs_gateway(cli) || !write_scope(cli, scope, sizeof scope))
         return EXIT_USAGE;
     char key[MINTED_KEY_SIZE], hex[2 * SHA256_BYTES + 1];
     minted_key_make(MINTED_KEY_PREFIX, key);
@@ -159,4 +166,21 @@ int verb_keys_create(int argc, char **argv)
     puts(key);
     explicit_bzero(key, sizeof key);
     return terminal_finish();
+}
+
+int verb_keys_create(int argc, char **argv)
+{
+    struct cli cli;
+    if (!cli_parse(&cli, "keys create", argc, argv))
+        return cli.status;
+    const char *name = cli_text(&cli, "name");
+    if (name == NULL)
+        name = "default";
+    if (!is_name(name)) {
+        terminal_error("a name has up to 64 letters, digits, dots, dashes and underscores");
+        return EXIT_USAGE;
+    }
+    if (cli_text(&cli, "url") == NULL || cli_flag(&cli, "offline"))
+        return create_here(&cli, name);
+    return key_calls_create(&cli, name);
 }

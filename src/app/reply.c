@@ -26,13 +26,6 @@ void reply_fini(struct reply *r)
 
 /* ── members ─────────────────────────────────────────────────────────────────────────────────── */
 
-/* A short text; "" when it is none or does not fit. */
-static void copy_text(struct span value, char *out, size_t size)
-{
-    long len = json_string(value, out, size - 1);
-    out[len < 0 ? 0 : len] = '\0';
-}
-
 static struct span first_choice(struct span data)
 {
     struct span choice = SPAN_NONE;
@@ -47,11 +40,8 @@ static void note_problem(struct reply *r, struct span error)
     char message[512];
     if (r->problem[0] != '\0')
         return;
-    copy_text(error.len > 0 && error.at[0] == '"' ? error : json_find(error, "message"), message,
-              sizeof message);
-    for (char *c = message; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' '; /* it goes to a terminal, and came from anywhere */
+    caller_text(error.len > 0 && error.at[0] == '"' ? error : json_find(error, "message"), message,
+                sizeof message);
     snprintf(r->problem, sizeof r->problem, "%s",
              message[0] != '\0' ? message : "an error without a message");
 }
@@ -197,7 +187,7 @@ static int refuse(struct reply *r)
 {
     struct span body = buf_span(&r->body), error = json_find(body, "error");
     char type[64];
-    copy_text(json_find(error, "type"), type, sizeof type);
+    caller_text(json_find(error, "type"), type, sizeof type);
     note_problem(r, error);
     if (error.len == 0)
         terminal_error("the answer is %u %s, and not from sluice%s", r->status,

@@ -121,18 +121,10 @@ static int explain_here(const struct cli *cli, struct span body, struct buf *out
 
 /* ── or there ────────────────────────────────────────────────────────────────────────────────── */
 
-/* Decoded; cut where it does not fit. */
-static const char *text(struct span value, char *out, size_t size)
-{
-    long len = json_string(value, out, size - 1);
-    out[len < 0 ? 0 : len] = '\0';
-    return out;
-}
-
 static int refuse(unsigned status, struct span answer)
 {
     char message[700];
-    text(json_find(json_find(answer, "error"), "message"), message, sizeof message);
+    caller_text(json_find(json_find(answer, "error"), "message"), message, sizeof message);
     if (message[0] != '\0')
         terminal_error("%s (%u)", message, status);
     else
@@ -206,8 +198,8 @@ static void add_names(struct buf *out, struct span entry, const struct widths *w
 {
     char endpoint[300], model[300];
     must(buf_addf(out, "%-*s  %-*s", w->endpoint,
-                  text(json_find(entry, "endpoint"), endpoint, sizeof endpoint), w->model,
-                  text(json_find(entry, "model"), model, sizeof model)));
+                  caller_text(json_find(entry, "endpoint"), endpoint, sizeof endpoint), w->model,
+                  caller_text(json_find(entry, "model"), model, sizeof model)));
 }
 
 static void add_missing(struct buf *out, struct span missing)
@@ -216,7 +208,7 @@ static void add_missing(struct buf *out, struct span missing)
     const char *between = ": ";
     struct span element;
     for (size_t cursor = 0; json_each(missing, &cursor, &element); between = ", ")
-        must(buf_addf(out, "%s%s", between, text(element, word, sizeof word)));
+        must(buf_addf(out, "%s%s", between, caller_text(element, word, sizeof word)));
 }
 
 static void add_planned(struct buf *out, struct span entry, unsigned number, const struct widths *w)
@@ -229,7 +221,7 @@ static void add_planned(struct buf *out, struct span entry, unsigned number, con
     add_figure(out, json_find(json_find(entry, "tokens_per_s"), "p50"), 9);
     add_rounded(out, json_find(entry, "reliability"), 100, 6);
     add_rounded(out, json_find(entry, "score"), 1, 6);
-    must(buf_addf(out, "  %s%s\n", text(json_find(entry, "reason"), reason, sizeof reason),
+    must(buf_addf(out, "  %s%s\n", caller_text(json_find(entry, "reason"), reason, sizeof reason),
                   json_is_true(json_find(entry, "own_key")) ? ", with your own key" : ""));
 }
 
@@ -238,7 +230,7 @@ static void add_dropped(struct buf *out, struct span entry, const struct widths 
     char reason[200];
     must(buf_add_text(out, " -  "));
     add_names(out, entry, w);
-    must(buf_addf(out, "  %s", text(json_find(entry, "reason"), reason, sizeof reason)));
+    must(buf_addf(out, "  %s", caller_text(json_find(entry, "reason"), reason, sizeof reason)));
     add_missing(out, json_find(entry, "missing"));
     must(buf_add_byte(out, '\n'));
 }
@@ -271,7 +263,7 @@ static int tell_error(struct span error)
     if (error.len == 0)
         return EXIT_OK;
     terminal_error("such a request is answered %.*s: %s", SPAN_FMT(json_find(error, "status")),
-                   text(json_find(error, "message"), message, sizeof message));
+                   caller_text(json_find(error, "message"), message, sizeof message));
     return EXIT_FAILED;
 }
 

@@ -6,19 +6,11 @@
 
 enum { TIMEOUT_MS = 10000 };
 
-/* A name of the gateway's own; longer ones are cut. */
-static const char *text(struct span value, char *out, size_t size)
-{
-    long len = json_string(value, out, size - 1);
-    out[len < 0 ? 0 : len] = '\0';
-    return out;
-}
-
 static void print_provider(struct span provider)
 {
     char name[128];
     struct span connections = json_find(provider, "connections");
-    printf("  %-20s", text(json_find(provider, "name"), name, sizeof name));
+    printf("  %-20s", caller_text(json_find(provider, "name"), name, sizeof name));
     if (connections.len > 0)
         printf(" %.*s busy, %.*s idle, %.*s connecting, %.*s waiting",
                SPAN_FMT(json_find(connections, "busy")), SPAN_FMT(json_find(connections, "idle")),
@@ -33,7 +25,7 @@ static void print_status(struct span status)
 {
     char hash[80], name[64], detail[256];
     struct span config = json_find(status, "config"), store = json_find(status, "store");
-    text(json_find(config, "hash"), hash, sizeof hash);
+    caller_text(json_find(config, "hash"), hash, sizeof hash);
     printf("configuration  generation %.*s, %.12s\n", SPAN_FMT(json_find(config, "generation")),
            hash);
     printf("requests       %.*s running, %.*s of them streams, over %.*s connections%s\n",
@@ -41,10 +33,11 @@ static void print_status(struct span status)
            SPAN_FMT(json_find(status, "client_connections")),
            json_is_true(json_find(status, "draining")) ? "; draining" : "");
     bool usable = json_is_true(json_find(store, "usable"));
-    printf("store          %s, %s%s%s%s\n", text(json_find(store, "name"), name, sizeof name),
+    printf("store          %s, %s%s%s%s\n",
+           caller_text(json_find(store, "name"), name, sizeof name),
            terminal_style(stdout, usable ? STYLE_GREEN : STYLE_RED),
            usable ? "usable" : "not usable ", terminal_style(stdout, STYLE_NONE),
-           text(json_find(store, "detail"), detail, sizeof detail));
+           caller_text(json_find(store, "detail"), detail, sizeof detail));
     printf("providers\n");
     struct span providers = json_find(status, "providers"), provider;
     for (size_t cursor = 0; json_each(providers, &cursor, &provider);)

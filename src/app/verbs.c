@@ -32,6 +32,22 @@ static const struct cli_option key_pipeline = {
     "pipeline", 0, "NAME", NULL, "for a key that calls this model or alias and nothing else"};
 static const struct cli_option key_admin = {"admin", 0, NULL, NULL,
                                             "for a key that manages, and calls no models"};
+static const struct cli_option key_url = {
+    "url", 0, "URL", "SLUICE_BASE_URL",
+    "the gateway that makes the key, and keeps it; otherwise lines for a file are printed"};
+static const struct cli_option key_offline = {"offline", 0, NULL, NULL,
+                                              "lines for a file, although a gateway is named"};
+static const struct cli_option key_rate = {"rate-limit", 0, "N", NULL, "requests a minute"};
+static const struct cli_option key_models = {"models", 0, "NAMES", NULL,
+                                             "the models it may call, with commas between"};
+static const struct cli_option key_expires = {"expires", 0, "TIME", NULL,
+                                              "when it ends: 2030-12-31, 2030-12-31T18:00:00Z"};
+static const struct cli_option key_budget = {"budget", 0, "USD", NULL, "what it may spend"};
+static const struct cli_option key_period = {
+    "budget-period", 0, "PERIOD", NULL, "in a day, week, month, or in total; otherwise a month"};
+static const struct cli_option key_overlap = {
+    "overlap", 0, "TIME", NULL,
+    "how long the replaced secret works on: 30s, 15m, 24h; otherwise not at all"};
 static const struct cli_option strict = {"strict", 0, NULL, NULL, "warnings are errors"};
 
 static const struct cli_option one_provider = {"provider", 'p', "NAME", NULL,
@@ -134,12 +150,62 @@ const struct verb verbs[] = {
         .name = "keys create",
         .arguments = "",
         .summary = "Makes up a client key and prints it, once.",
-        .examples = "sluice keys create -n ci\tthe lines for the file are on stderr\n"
-                    "KEY=$(sluice keys create -n ci)\tthe key, and nothing else, in a variable\n"
-                    "sluice keys create -n bot --pipeline my-bot\tfor one model\n",
-        .details = "The gateway knows a key by its hash: put the printed lines into the file.",
-        .options = {&key_name, &key_pipeline, &key_admin},
+        .examples =
+            "sluice keys create -n ci\tthe lines for the file are on stderr\n"
+            "sluice keys create -n ci --url http://127.0.0.1:4000/v1\tat a running gateway\n"
+            "KEY=$(sluice keys create -n ci)\tthe key, and nothing else, in a variable\n"
+            "sluice keys create -n bot --pipeline my-bot\tfor one model\n"
+            "sluice keys create -n job --rate-limit 60 --expires 2030-12-31 --url $URL\twith "
+            "limits\n",
+        .details = "A gateway that is named by --url or $SLUICE_BASE_URL makes the key and keeps "
+                   "its hash; it asks for $SLUICE_ADMIN_TOKEN (a listener that serves `admin`) or "
+                   "for $SLUICE_API_KEY (a key with `scope: admin`). Otherwise put the printed "
+                   "lines into the file.",
+        .options = {&key_name, &key_pipeline, &key_admin, &key_rate, &key_models, &key_expires,
+                    &key_budget, &key_period, &key_url, &key_offline, &ca, &json},
         .run = verb_keys_create,
+    },
+    {
+        .name = "keys list",
+        .arguments = "",
+        .summary = "Lists the keys of a running gateway, masked.",
+        .examples = "sluice keys list\tthe newest first, those of the file last\n"
+                    "sluice keys list --json | jq -r '.data[].id'\ttheir ids\n",
+        .details = "Asks as keys create does.",
+        .options = {&url, &ca, &json},
+        .run = verb_keys_list,
+    },
+    {
+        .name = "keys show",
+        .arguments = "ID",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Tells what a key of a running gateway may do.",
+        .examples = "sluice keys show key_0199…\tlimits, models, when it was used\n",
+        .options = {&url, &ca, &json},
+        .run = verb_keys_show,
+    },
+    {
+        .name = "keys rotate",
+        .arguments = "ID",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Gives a key another secret and prints that, once.",
+        .examples = "sluice keys rotate key_0199… --overlap 24h\tthe old one works for a day\n"
+                    "sluice keys rotate key_0199…\tit leaked: none but the new one works\n",
+        .details = "Its id, limits and counters stay.",
+        .options = {&key_overlap, &url, &ca, &json},
+        .run = verb_keys_rotate,
+    },
+    {
+        .name = "keys revoke",
+        .arguments = "ID",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Ends a key, at once and for good.",
+        .examples = "sluice keys revoke key_0199…\tits next request gets a 401\n",
+        .options = {&url, &ca, &json},
+        .run = verb_keys_revoke,
     },
     {
         .name = "keys hash",

@@ -188,7 +188,7 @@ static bool is_overdue(const struct health *h, uint64_t waited_us, bool is_strea
     if (waited_us < LATE_US)
         return false;
     return h->circuit.is_open ||
-           (known->samples >= SAMPLES && (double)waited_us > TIMES * known->at[P99] * 1e6);
+           (known->samples >= SAMPLES && (double)waited_us > (double)TIMES * known->at[P99] * 1e6);
 }
 
 void health_given_up(struct health *h, uint64_t waited_us, bool is_stream)

@@ -104,6 +104,11 @@ static void answer(struct record_call *c, enum record_outcome outcome,
 
 /* --- in memory ------------------------------------------------------------------------------------ */
 
+bool records_are_memory(const struct records *r)
+{
+    return r->disk == NULL && r->redis == NULL;
+}
+
 static struct record_set *shelf_of(struct records *r, const char *kind)
 {
     for (unsigned i = 0; i < KINDS_MAX; i++) {
@@ -232,7 +237,7 @@ static struct record_call *start(struct records *r, enum record_op op, const cha
         memcpy(c->bytes + id.len, value.at, value.len);
     *r->calls_end = c;
     r->calls_end = &c->next;
-    bool is_near = r->disk == NULL && r->redis == NULL;
+    bool is_near = records_are_memory(r);
     if (!fits || (op != RECORD_LIST && id.len == 0))
         c->outcome = op == RECORD_PUT ? RECORD_FULL : RECORD_ABSENT;
     else if (!is_near && !send_call(c))

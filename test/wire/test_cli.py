@@ -25,7 +25,7 @@ from provider import compact, event
 from upstream import Upstream
 
 VERBS = ["serve", "check", "config init", "config show", "config schema", "config reference",
-         "keys create", "keys hash", "models", "catalog import",
+         "keys create", "keys list", "keys show", "keys rotate", "keys revoke", "keys hash", "models", "catalog import",
          "import litellm", "chat", "credit", "status", "healthcheck", "completion",
          "version"]
 
@@ -440,6 +440,120 @@ def test_created_key_works_with_the_printed_lines(start, tmp_path):
     gw = start(keys=[{"name": "ci", "hash": digest, "models": ["*"]}])
     assert gw.chat("good", key=made.stdout.strip()).status == 200
     assert run("keys", "create", "-n", "two words").returncode == 2
+
+
+def keys(gw, *args: str, key: str | None = "sk-admin", **env: str):
+    more = {"SLUICE_BASE_URL": gw.base_url} | ({"SLUICE_API_KEY": key} if key else {}) | env
+    return run("keys", *args, env=environment(**more))
+
+
+@pytest.fixture
+def keeper(start):
+    return start(keys=[{"name": "dev", "secret": raw.KEY},
+                       {"name": "boss", "secret": "sk-admin", "scope": "admin"}])
+
+
+def test_key_is_made_at_the_gateway_that_is_named(keeper):
+    made = keys(keeper, "create", "-n", "ci", "--rate-limit", "7", "--models", "good,echo",
+                "--expires", "2099-12-31", "--budget", "12.50", "--budget-period", "week")
+    assert made.returncode == 0, made.stderr
+    key, (identity,) = made.stdout.strip(), re.findall(r"key_[0-9a-f]{32}", made.stderr)
+    assert re.fullmatch(r"sl_live_[0-9A-Za-z]{28}", key) and key not in made.stderr
+    answer = keeper.chat("good", key=key)
+    assert answer.status == 200 and answer.headers["x-ratelimit-limit"] == "7"
+
+    shown = json.loads(keys(keeper, "show", identity, "--json").stdout)
+    assert [shown[k] for k in ("rate_limit", "models", "expires_at", "budget_usd",
+                               "budget_period")] == \
+        [7, ["good", "echo"], "2099-12-31T00:00:00Z", 12.5, "week"]
+    plain = keys(keeper, "show", identity).stdout
+    assert re.search(r"^rate_limit +7$", plain, re.M) and "pipeline_id" not in plain
+
+    listed = keys(keeper, "list")
+    assert listed.returncode == 0 and key not in listed.stdout
+    rows = listed.stdout.splitlines()
+    assert rows[0].split()[:2] == ["ID", "NAME"] and len(rows) == 4
+    assert rows[1].startswith(identity) and f"{key[:12]}..{key[-4:]}" in rows[1]
+    assert "in the file" in rows[2] and "in the file" in rows[3]
+    assert [k["name"] for k in json.loads(keys(keeper, "list", "--json").stdout)["data"]] == \
+        ["ci", "dev", "boss"]
+
+    rotated = keys(keeper, "rotate", identity, "--overlap", "10m")
+    assert rotated.returncode == 0 and "works until" in rotated.stderr
+    for secret in (key, rotated.stdout.strip()):
+        assert keeper.chat("good", key=secret).status == 200
+    assert keys(keeper, "rotate", identity).returncode == 0
+    assert keeper.chat("good", key=rotated.stdout.strip()).status == 401
+
+    last = json.loads(keys(keeper, "rotate", identity, "--json").stdout)
+    assert keeper.chat("good", key=last["key"]).status == 200
+    gone = keys(keeper, "revoke", identity)
+    assert gone.returncode == 0 and gone.stdout == "" and identity in gone.stderr
+    assert keeper.chat("good", key=last["key"]).status == 401
+
+
+def test_list_of_keys_is_whole(keeper):
+    for n in range(105):
+        body = json.dumps({"name": f"k{n}"}).encode()
+        assert keeper.ask(raw.request_bytes("POST", "/v1/keys", body,
+                                            key="sk-admin")).status == 201
+    told = json.loads(keys(keeper, "list", "--json").stdout)["data"]
+    assert [k["name"] for k in told] == [f"k{n}" for n in range(104, -1, -1)] + ["dev", "boss"]
+
+
+def test_key_for_one_pipeline_or_for_managing(start):
+    gw = start(keys=[{"name": "boss", "secret": "sk-admin", "scope": "admin"}],
+               models={"my-bot": {"provider": "up", "upstream_model": "good"}})
+    made = json.loads(keys(gw, "create", "--pipeline", "my-bot", "--json").stdout)
+    assert (made["name"], made["scope"], made["pipeline_id"]) == ("default", "pipeline", "my-bot")
+    boss = keys(gw, "create", "--admin").stdout.strip()
+    assert keys(gw, "list", key=boss).returncode == 0
+
+
+def test_admin_token_is_taken_before_a_key(start):
+    api, admin = free_port(), free_port()
+    gw = start(port=api, admin={"token": "admin-token-x"}, listeners=[
+        {"name": "api", "address": f"127.0.0.1:{api}", "serves": ["api", "health"]},
+        {"name": "admin", "address": f"127.0.0.1:{admin}", "serves": ["admin"]}])
+    done = keys(gw, "list", "--url", f"http://127.0.0.1:{admin}", key="sk-other",
+                SLUICE_ADMIN_TOKEN="admin-token-x")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("args,code,says", [
+    (("show", "key_nobody"), 1, "no key has this id"),
+    (("revoke", "key_nobody"), 1, "no key has this id"),
+    (("revoke", "../models"), 2, "not the id"),
+    (("revoke",), 2, "ID"),
+    (("rotate", "key_x", "--overlap", "2d"), 2, "at most a day"),
+    (("rotate", "key_x", "--overlap", "soon"), 2, "at most a day"),
+    (("create", "--models", "nobody"), 2, "no model is named"),
+    (("create", "--models", ""), 2, "needs a value"),
+    (("create", "--expires", "tomorrow"), 2, "write a date"),
+    (("create", "--rate-limit", "many"), 2, "number of requests"),
+    (("create", "--rate-limit", "0"), 2, "from 1"),
+    (("create", "--budget", "much"), 2, "US dollars"),
+    (("create", "--admin", "--pipeline", "x"), 2, "not for both"),
+])
+def test_what_is_wrong_about_a_key_is_said(keeper, args, code, says):
+    done = keys(keeper, *args)
+    assert done.returncode == code and says in done.stderr and done.stdout == "", done.stderr
+
+
+def test_gateway_that_refuses_or_is_not_there(keeper):
+    for key in (None, "sk-wrong", raw.KEY):
+        done = keys(keeper, "list", key=key)
+        assert done.returncode == 77 and "scope: admin" in done.stderr
+    done = keys(keeper, "list", "--url", f"http://127.0.0.1:{free_port()}/v1")
+    assert done.returncode == 69
+
+
+def test_without_a_gateway_keys_are_lines_for_the_file(keeper):
+    done = keys(keeper, "create", "--offline")
+    assert done.returncode == 0 and "hash:" in done.stderr
+    assert keeper.chat("good", key=done.stdout.strip()).status == 401
+    done = run("keys", "create", "--rate-limit", "5")
+    assert done.returncode == 2 and "--url" in done.stderr
 
 
 # chat: what goes wrong.

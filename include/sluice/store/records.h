@@ -24,6 +24,8 @@ enum {
 struct store;
 struct records;
 struct records *store_records(struct store *s); /* the store's own: as long as that */
+/* Is there nothing but what this process has put? */
+bool records_are_memory(const struct records *r);
 
 struct store_record {
     struct span id, value;
