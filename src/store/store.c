@@ -8,11 +8,13 @@
  *           sqlite           embedded.c, else disk.c; written to both
  *           redis            redis.c; away: embedded.c (what was put while away), or nothing
  *   records                    records.c, from the same backends; away: nothing
+ *   history                    history.c, likewise; away: what is new waits
  */
 #include "sluice/store/store.h"
 
 #include "disk.h"
 #include "embedded.h"
+#include "history_priv.h"
 #include "owner.h"
 #include "records_priv.h"
 #include "redis.h"
@@ -38,6 +40,7 @@ struct store {
     struct redis *redis; /* STORE_REDIS, else NULL */
     struct metric_series *errors;
     struct records *records;
+    struct history *history;
     struct waiting *waiting;
     enum presence presence; /* of Redis */
     uint64_t lost_ms;
@@ -557,8 +560,20 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         on_freed(&s->freed);
         return NULL;
     }
+    s->history = history_new(l, s->disk != NULL ? s->options.path : NULL, s->redis, metrics, why);
+    if (s->history == NULL) {
+        redis_close(s->redis);
+        disk_close(s->disk);
+        loop_later(l, &s->freed);
+        return NULL;
+    }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
     return s;
+}
+
+struct history *store_history(struct store *s)
+{
+    return s->history;
 }
 
 struct records *store_records(struct store *s)
@@ -573,6 +588,7 @@ void store_close(struct store *s)
     while (s->waiting != NULL)
         s->waiting->drop(s->waiting);
     records_free(s->records);
+    history_free(s->history);
     redis_close(s->redis); /* neither calls up any more: they may end after us */
     disk_close(s->disk);
     loop_later(s->loop, &s->freed);
