@@ -51,6 +51,12 @@ struct exchange *call_open(const struct row *row, const struct call *call);
 void byok_list(const struct row *row, const struct call *call);
 extern const struct exchange_kind byok_add, byok_change, byok_remove, byok_test;
 
+void logs_list(const struct row *row, const struct call *call);
+void logs_one(const struct row *row, const struct call *call);
+void logs_export(const struct row *row, const struct call *call);
+void activity_show(const struct row *row, const struct call *call);
+void activity_export(const struct row *row, const struct call *call);
+
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);
 void models_endpoints(const struct row *row, const struct call *call);
