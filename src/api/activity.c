@@ -173,7 +173,8 @@ static bool read_range(struct adding *a, struct span query, struct fault *why)
         return false;
     *why = (struct fault){.kind = FAULT_INVALID_REQUEST};
     int interval = log_query_word(query, "interval", intervals, 3, 1, &a->arena, why);
-    int group = interval < 0 ? -1 : log_query_word(query, "group_by", groups, 5, -1, &a->arena, why);
+    int group = interval < 0 ? -1
+                             : log_query_word(query, "group_by", groups, 5, -1, &a->arena, why);
     if (interval < 0 || (group < 0 && why->param != NULL))
         return false;
     if (a->query.until_unix_ms > now) /* what has not been yet would make rates too small */

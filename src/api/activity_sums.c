@@ -171,8 +171,8 @@ static bool add_error(struct activity_sums *s, const struct history_record *r)
 static enum activity_result add_one(struct activity_sums *s, const struct history_record *r)
 {
     const struct activity_range *range = &s->range;
-    uint32_t step = (uint32_t)(r->time_unix_ms / range->step_ms -
-                               range->from_unix_ms / range->step_ms);
+    uint32_t step =
+        (uint32_t)(r->time_unix_ms / range->step_ms - range->from_unix_ms / range->step_ms);
     struct part *group = part_of(s, &s->groups, group_of(range->by, r));
     struct part *model = part_of(s, &s->models, r->text[HISTORY_MODEL]);
     struct cell *cell = group != NULL ? cell_of(s, step, group->number) : NULL;
@@ -336,8 +336,8 @@ static void write_item(struct json_out *o, const struct activity_sums *a, uint64
         write_name(o, a->groups.at[cell->group]->name);
         json_out_lit(o, ",");
     }
-    write_sums(o, a, cell != NULL ? &cell->sums : &nothing, cell != NULL ? cell->number : UINT32_MAX,
-               covered_ms(&a->range, step));
+    write_sums(o, a, cell != NULL ? &cell->sums : &nothing,
+               cell != NULL ? cell->number : UINT32_MAX, covered_ms(&a->range, step));
     json_out_lit(o, "}");
 }
 
@@ -518,8 +518,8 @@ static void write_csv_quantiles(struct json_out *o, const struct digest *d, uint
 static void write_line(struct json_out *o, const struct activity_sums *a, const struct cell *c)
 {
     const struct sums *s = &c->sums;
-    const uint64_t counts[] = {s->requests,        s->succeeded, s->input, s->output,
-                               s->input + s->output, s->cached};
+    const uint64_t counts[] = {s->requests, s->succeeded,         s->input,
+                               s->output,   s->input + s->output, s->cached};
     uint64_t over_ms = covered_ms(&a->range, c->step);
     write_time(o, &a->range, c->step);
     if (a->range.by != GROUP_BY_NOTHING) {
@@ -549,9 +549,10 @@ void activity_sums_write_csv(struct activity_sums *a, struct json_out *o)
         json_out_lit(o, ",");
         json_out_span(o, span_text(group_names[a->range.by]));
     }
-    json_out_lit(o, ",requests,succeeded,input_tokens,output_tokens,total_tokens,cached_tokens,spend,"
-                    "latency_avg_ms,latency_p50_ms,latency_p90_ms,latency_p95_ms,latency_p99_ms,"
-                    "ttft_avg_ms,ttft_p50_ms,ttft_p90_ms,ttft_p95_ms,ttft_p99_ms,tpm,rpm\r\n");
+    json_out_lit(o,
+                 ",requests,succeeded,input_tokens,output_tokens,total_tokens,cached_tokens,spend,"
+                 "latency_avg_ms,latency_p50_ms,latency_p90_ms,latency_p95_ms,latency_p99_ms,"
+                 "ttft_avg_ms,ttft_p50_ms,ttft_p90_ms,ttft_p95_ms,ttft_p99_ms,tpm,rpm\r\n");
     for (unsigned i = 0; i < a->ncells; i++)
         write_line(o, a, a->cells[i]);
 }

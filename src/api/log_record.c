@@ -131,8 +131,8 @@ static void write_plain(struct json_out *o, const struct column *c, const struct
         write_id(o, r);
         break;
     case STATUS:
-        json_out_span(o, span_text(history_status_name(
-                             (enum history_status)r->number[HISTORY_STATUS])));
+        json_out_span(
+            o, span_text(history_status_name((enum history_status)r->number[HISTORY_STATUS])));
         break;
     case NUMBER:
         json_out_u64(o, r->number[c->which]);
@@ -154,8 +154,8 @@ static void write_plain(struct json_out *o, const struct column *c, const struct
         write_savings(o, r);
         break;
     case FLAG:
-        json_out_span(o, r->number[HISTORY_FLAGS] & c->which ? SPAN_LIT("true")
-                                                             : SPAN_LIT("false"));
+        json_out_span(o,
+                      r->number[HISTORY_FLAGS] & c->which ? SPAN_LIT("true") : SPAN_LIT("false"));
         break;
     case TEXT:
     case EXTRA:

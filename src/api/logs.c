@@ -184,7 +184,8 @@ static void on_one(void *arg, const struct history_page *page)
         return;
     }
     if (!history_frame_next(&frames, &frame) || !history_frame_read(frame, &r)) {
-        struct fault why = log_fault(FAULT_NOT_FOUND, NULL, "no call with this request_id is known");
+        struct fault why = log_fault(FAULT_NOT_FOUND, NULL,
+                                     "no call with this request_id is known");
         exchange_fail(t->x, &why);
         return;
     }
@@ -202,8 +203,8 @@ void logs_one(const struct row *row, const struct call *call)
     t->query = (struct history_query){
         .until_unix_ms = UINT64_MAX, .filter = {.status = -1}, .has_id = true};
     if (!history_id_read(call->rest, t->query.id)) {
-        struct fault why = log_fault(FAULT_NOT_FOUND, NULL,
-                                     "a request_id is 32 hexadecimal digits, as X-Request-Id has it");
+        struct fault why = log_fault(
+            FAULT_NOT_FOUND, NULL, "a request_id is 32 hexadecimal digits, as X-Request-Id has it");
         exchange_fail(t->x, &why);
         return;
     }
@@ -217,8 +218,7 @@ static void on_step(void *arg, const struct history_page *page);
 static void begin_export(struct telling *t)
 {
     struct json_out o = json_out_to(&t->out);
-    exchange_begin_reply(t->x, 200,
-                         t->is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson");
+    exchange_begin_reply(t->x, 200, t->is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson");
     if (t->is_csv)
         log_record_write_names(&o);
     t->has_begun = true;

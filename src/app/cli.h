@@ -22,7 +22,7 @@ enum {
     EXIT_BAD_CONFIG = 78,  /* service managers should not try again */
 };
 
-enum { CLI_OPTIONS_MAX = 10 };
+enum { CLI_OPTIONS_MAX = 12 };
 
 struct cli_option {
     const char *name;     /* without the dashes */

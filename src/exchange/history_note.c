@@ -29,13 +29,20 @@ static struct span finish_of(struct span native)
     static const struct {
         const char *native, *common;
     } words[] = {
-        {"end_turn", "stop"},         {"stop_sequence", "stop"},
-        {"completed", "stop"},        {"STOP", "stop"},
-        {"max_tokens", "length"},     {"max_output_tokens", "length"},
-        {"incomplete", "length"},     {"MAX_TOKENS", "length"},
-        {"tool_use", "tool_calls"},   {"function_call", "tool_calls"},
-        {"refusal", "content_filter"}, {"SAFETY", "content_filter"},
-        {"guardrail_intervened", "content_filter"}, {"failed", "error"},
+        {"end_turn", "stop"},
+        {"stop_sequence", "stop"},
+        {"completed", "stop"},
+        {"STOP", "stop"},
+        {"max_tokens", "length"},
+        {"max_output_tokens", "length"},
+        {"incomplete", "length"},
+        {"MAX_TOKENS", "length"},
+        {"tool_use", "tool_calls"},
+        {"function_call", "tool_calls"},
+        {"refusal", "content_filter"},
+        {"SAFETY", "content_filter"},
+        {"guardrail_intervened", "content_filter"},
+        {"failed", "error"},
     };
     for (unsigned i = 0; native.len > 0 && i < sizeof words / sizeof words[0]; i++) {
         if (span_eq(native, span_text(words[i].native)))

@@ -27,9 +27,20 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS history_by_key ON history (key_id, time_ms, id);"
     "CREATE INDEX IF NOT EXISTS history_by_model ON history (model, time_ms, id);";
 
-enum statement { INSERT, BY_ID, BY_TIME, BY_KEY, BY_MODEL, SWEEP, BEGIN, COMMIT, ROLLBACK, STATEMENTS };
+enum statement {
+    INSERT,
+    BY_ID,
+    BY_TIME,
+    BY_KEY,
+    BY_MODEL,
+    SWEEP,
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    STATEMENTS
+};
 
-#define PAGE(which)                                                                   \
+#define PAGE(which)                                                                        \
     "SELECT frame FROM history WHERE " which "(time_ms, id) < (?1, ?2) AND time_ms >= ?3 " \
     "ORDER BY time_ms DESC, id DESC"
 
@@ -157,8 +168,7 @@ static sqlite3_int64 time_of(uint64_t unix_ms)
 static void bind_page(sqlite3_stmt *s, const struct history_query *q, struct span named)
 {
     bool goes_on = q->has_place && history_place_time(&q->place) < q->until_unix_ms;
-    sqlite3_bind_int64(s, 1,
-                       time_of(goes_on ? history_place_time(&q->place) : q->until_unix_ms));
+    sqlite3_bind_int64(s, 1, time_of(goes_on ? history_place_time(&q->place) : q->until_unix_ms));
     bind_bytes(s, 2, goes_on ? q->place.at + 8 : (const uint8_t *)"",
                goes_on ? HISTORY_ID_BYTES : 0); /* nothing comes before the empty id */
     sqlite3_bind_int64(s, 3, time_of(q->from_unix_ms));

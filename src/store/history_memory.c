@@ -69,9 +69,8 @@ static unsigned most(const struct memory *m)
 static void make_room(struct memory *m)
 {
     uint64_t now = clock_unix_ms();
-    while (m->oldest != NULL &&
-           (m->n - m->oldest->n >= most(m) ||
-            m->oldest->newest_unix_ms + m->limits.retention_ms < now))
+    while (m->oldest != NULL && (m->n - m->oldest->n >= most(m) ||
+                                 m->oldest->newest_unix_ms + m->limits.retention_ms < now))
         drop_oldest(m);
 }
 

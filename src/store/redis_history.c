@@ -21,12 +21,11 @@ enum { PIECE_RECORDS = 64, PIECE_BYTES = 128 * 1024, PAGE_RECORDS = 250 };
 enum { SWEEP_EVERY_MS = 60 * 1000, SWEEP_AGAIN_MS = 50, SWEEP_RECORDS = 500 };
 
 /* ARGV: time, place, id, frame, and so on. */
-static const char write_script[] =
-    "for i = 1, #ARGV, 4 do\n"
-    "  redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 1])\n"
-    "  redis.call('HSET', KEYS[2], ARGV[i + 2], ARGV[i + 3])\n"
-    "end\n"
-    "return #ARGV\n";
+static const char write_script[] = "for i = 1, #ARGV, 4 do\n"
+                                   "  redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 1])\n"
+                                   "  redis.call('HSET', KEYS[2], ARGV[i + 2], ARGV[i + 3])\n"
+                                   "end\n"
+                                   "return #ARGV\n";
 
 /* ARGV: the place to go on behind, its time, how many. Gives the frames in one string, how many places
  * there were, how many of them were looked at, and the last of these. */
@@ -73,8 +72,8 @@ struct redis_history {
     struct redis *redis;
     struct history *history;
     struct history_limits limits;
-    struct buf writing;  /* what has not been answered yet */
-    size_t piece_bytes;  /* of it, under way; 0: nothing is */
+    struct buf writing; /* what has not been answered yet */
+    size_t piece_bytes; /* of it, under way; 0: nothing is */
     struct redis_call write, sweeping;
     bool is_sweeping;
     struct deadline again, sweep;

@@ -42,10 +42,10 @@ struct history_query {
 };
 
 struct history_page {
-    bool is_lost;               /* the store did not answer */
-    struct span frames;         /* newest first; borrowed until `done` returns */
-    unsigned n;                 /* how many */
-    bool has_more;              /* ask again, with `next` as place */
+    bool is_lost;       /* the store did not answer */
+    struct span frames; /* newest first; borrowed until `done` returns */
+    unsigned n;         /* how many */
+    bool has_more;      /* ask again, with `next` as place */
     struct history_place next;
 };
 
