@@ -15,6 +15,7 @@ import history_frames
 import raw
 from promises import assert_envelope
 from test_logs import ADMIN, FRESH_S, chat, configuration, connected, file_of, filed, gateway, store  # noqa: F401
+from test_openapi import check
 from upstream import until
 
 DAY_MS = 24 * 3600 * 1000
@@ -187,3 +188,15 @@ def test_loop_is_not_held_up(filed, tmp_path):
     assert activity(filed, window(NOON_MS - DAY_MS // 2, NOON_MS + 1) + "&group_by=model")["totals"]["requests"] \
         == 100_000
     assert filed.metric("sluice_eventloop_lag_seconds") < 0.02
+
+
+def test_answers_are_what_the_document_says(filed):
+    document = filed.get("/v1/openapi.json", key=None).json
+    for model in ("good", "nobody"):
+        chat(filed, model)
+    until(lambda: activity(filed)["totals"]["requests"] == 2, FRESH_S, "the calls")
+    check(document, "Activity", get(filed, "?group_by=key").json)
+    check(document, "Activity", get(filed).json)
+    listed = filed.get("/v1/logs", key=ADMIN).json
+    check(document, "LogList", listed)
+    check(document, "LogRecord", filed.get("/v1/logs/" + listed["data"][0]["request_id"], key=ADMIN).json)

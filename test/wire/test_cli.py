@@ -26,7 +26,7 @@ from upstream import Upstream
 
 VERBS = ["serve", "check", "config init", "config show", "config schema", "config reference",
          "keys create", "keys hash", "models", "catalog import",
-         "import litellm", "chat", "status", "healthcheck", "completion",
+         "import litellm", "chat", "status", "usage", "logs", "audit", "healthcheck", "completion",
          "version"]
 
 
