@@ -3,7 +3,7 @@
 #include "manage.h"
 #include "page.h"
 
-#include "sluice/base/moment.h"
+#include "sluice/base/timestamp.h"
 
 #include <stdio.h>
 
@@ -15,8 +15,8 @@ static const char LIST[] = "byok";
 
 static void write_time(struct json_out *o, uint64_t unix_ms)
 {
-    char text[MOMENT_SIZE];
-    json_out_bytes(o, moment_write(unix_ms, text));
+    char text[TIMESTAMP_BYTES];
+    json_out_bytes(o, timestamp_write_s(unix_ms, text));
 }
 
 void byok_write_test(struct json_out *o, const struct vault_test *t)

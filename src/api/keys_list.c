@@ -4,7 +4,7 @@
 #include "page.h"
 
 #include "sluice/base/dollars.h"
-#include "sluice/base/moment.h"
+#include "sluice/base/timestamp.h"
 #include "sluice/config/plans.h"
 
 #include <stdio.h>
@@ -44,12 +44,12 @@ static void write_count(struct json_out *o, const char *name, uint64_t n)
 
 static void write_moment(struct json_out *o, const char *name, uint64_t unix_ms)
 {
-    char text[MOMENT_SIZE];
+    char text[TIMESTAMP_BYTES];
     write_name(o, name);
     if (unix_ms == 0)
         json_out_lit(o, "null");
     else
-        json_out_bytes(o, moment_write(unix_ms, text));
+        json_out_bytes(o, timestamp_write_s(unix_ms, text));
 }
 
 static void write_models(struct json_out *o, const struct text_list *models)

@@ -56,6 +56,11 @@ extern const struct exchange_kind account_balance, account_quota, account_topup,
 void keys_list(const struct row *row, const struct call *call);
 void keys_one(const struct row *row, const struct call *call);
 extern const struct exchange_kind key_add, key_change, key_rotate, key_remove;
+void logs_list(const struct row *row, const struct call *call);
+void logs_one(const struct row *row, const struct call *call);
+void logs_export(const struct row *row, const struct call *call);
+void activity_show(const struct row *row, const struct call *call);
+void activity_export(const struct row *row, const struct call *call);
 
 void models_list(const struct row *row, const struct call *call);
 void models_one(const struct row *row, const struct call *call);

@@ -27,6 +27,8 @@ static const struct exchange_kind transcriptions = {.api = API_TRANSCRIPTIONS,
 static const struct exchange_kind translations = {.api = API_TRANSLATIONS, .label = "translations"};
 static const struct exchange_kind models = {.api = API_OTHER, .label = "models"};
 static const struct exchange_kind providers = {.api = API_OTHER, .label = "providers"};
+static const struct exchange_kind logs = {.api = API_OTHER, .label = "logs"};
+static const struct exchange_kind activity = {.api = API_OTHER, .label = "activity"};
 static const struct exchange_kind nothing = {.api = API_OTHER, .label = "none"};
 
 /* Health is offered on api listeners too, so that one port is enough. */
@@ -107,6 +109,17 @@ static const struct row rows[] = {
      "Tells where to pay for more credit", "TopupRequest", "Topup", .tells_of_account = true},
     {METHOD_POST, "/v1/account/credit", MANAGES, &account_credit, NULL,
      "Credits the account, or takes credit away", "CreditRequest", "Credit", .manages = true},
+    {METHOD_GET, "/v1/logs/export", MANAGES, &logs, logs_export,
+     "Streams all records of calls, as JSON lines or CSV", NULL, "application/x-ndjson",
+     .manages = true},
+    {METHOD_GET, "/v1/logs/*", MANAGES, &logs, logs_one, "Tells what became of a call", NULL,
+     "LogRecord", .manages = true},
+    {METHOD_GET, "/v1/logs", MANAGES, &logs, logs_list, "Lists the records of calls, newest first",
+     NULL, "LogList", .manages = true},
+    {METHOD_GET, "/v1/activity/export", MANAGES, &activity, activity_export,
+     "The same figures, as CSV", NULL, "text/csv", .manages = true},
+    {METHOD_GET, "/v1/activity", MANAGES, &activity, activity_show,
+     "Adds calls up over time: tokens, spend, latency, errors", NULL, "Activity", .manages = true},
     {METHOD_GET, "/healthz", PROBES, NULL, operate_live, "Does the process turn?"},
     {METHOD_GET, "/livez", PROBES, NULL, operate_live, "Does the process turn?"},
     {METHOD_GET, "/readyz", PROBES, NULL, operate_ready, "Does it serve?"},

@@ -1,19 +1,39 @@
 #include "process.h"
 
 #include "sluice/base/log.h"
+#include "sluice/store/history.h"
 
 #include <stdio.h>
 
 /* SIGTERM: not ready at once → keep accepting for drain.delay → close the listeners → answers run until
- * drain.timeout, then end with an in-band error → flush, exit 0. */
+ * drain.timeout, then end with an in-band error → the last records of calls are written, exit 0. */
 
-enum { TICK_MS = 25 };
+enum { TICK_MS = 25, FLUSH_MAX_MS = 1000 };
 
 static void stop(struct process *p)
 {
     p->state = PROCESS_STOPPED;
     deadline_clear(&p->drain);
     loop_stop(p->loop);
+}
+
+/* A store that does not take them in time goes without. */
+static void on_flush(struct deadline *d)
+{
+    struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
+    bool is_late = loop_now_ms(p->loop) >= p->drain_until_ms;
+    if (history_flush(store_history(p->gateway.store)) || is_late)
+        stop(p);
+    else
+        deadline_set(&p->drain, TICK_MS);
+}
+
+static void finish(struct process *p)
+{
+    deadline_clear(&p->drain);
+    deadline_init(&p->drain, p->loop, on_flush);
+    p->drain_until_ms = loop_now_ms(p->loop) + FLUSH_MAX_MS;
+    on_flush(&p->drain);
 }
 
 static bool all_quiet(const struct process *p)
@@ -25,7 +45,7 @@ static void on_tick(struct deadline *d)
 {
     struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
     if (all_quiet(p)) {
-        stop(p);
+        finish(p);
         return;
     }
     if (loop_now_ms(p->loop) < p->drain_until_ms) {
@@ -36,7 +56,7 @@ static void on_tick(struct deadline *d)
     snprintf(why.message, sizeof why.message, "the gateway is shutting down; try again");
     log_warn("drain limit reached", "requests=%u", p->gateway.inflight);
     exchange_fail_all(&p->gateway, &why);
-    stop(p);
+    finish(p);
 }
 
 static void on_delay_over(struct deadline *d)

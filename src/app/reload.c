@@ -2,6 +2,7 @@
 
 #include "sluice/base/log.h"
 #include "sluice/exchange/recording.h"
+#include "sluice/store/history.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ int reload_install(struct process *p, struct snapshot *s, struct err *why)
         return -1;
     }
     recording_install(g, journal);
+    history_use(store_history(g->store), &s->history);
     log_follow(&s->observability);
     s->generation = ++p->generation;
     deployment_unref(g->now);

@@ -88,6 +88,25 @@ static const struct cli_option credit_id = {
     "credit once under this id, however often it is asked; otherwise a new one"};
 static const struct cli_option quiet = {"quiet", 'q', NULL, NULL, "no line of figures at the end"};
 
+static const struct cli_option follow = {"follow", 'f', NULL, NULL, "and whatever comes, until ^C"};
+static const struct cli_option since = {"since", 0, "TIME", NULL,
+                                        "how far back: 90m, 36h, 7d, or a date: 2026-01-31"};
+static const struct cli_option of_model = {"model", 0, "NAME", NULL, "only calls of this model"};
+static const struct cli_option of_provider = {"provider", 'p', "NAME", NULL,
+                                              "only calls this provider got"};
+static const struct cli_option of_key = {"key", 0, "NAME", NULL, "only calls with this key"};
+static const struct cli_option of_status = {
+    "status", 0, "WORD", NULL, "only those that ended so: success, failure, timeout, cancelled"};
+static const struct cli_option limit = {"limit", 'n', "N", NULL,
+                                        "how many; otherwise the last 20, or all since then"};
+static const struct cli_option by = {
+    "by", 0, "WORD", NULL,
+    "one row for each model (as otherwise), key, provider, status, error_type"};
+static const struct cli_option tolerance = {
+    "tolerance", 0, "SHARE", NULL, "differences that are none: 0.5%, or 0.005; otherwise 0"};
+static const struct cli_option records_file = {
+    "records", 0, "FILE", NULL, "our side from an export (/v1/logs/export), instead of a gateway"};
+
 const struct verb verbs[] = {
     {
         .name = "serve",
@@ -333,6 +352,48 @@ const struct verb verbs[] = {
                    "taken from $SLUICE_ADMIN_TOKEN.",
         .options = {&url, &ca, &json},
         .run = verb_status,
+    },
+    {
+        .name = "usage",
+        .arguments = "",
+        .summary = "Adds up what was used: calls, tokens, dollars, by model or key, over time.",
+        .examples = "sluice usage\tthe last day, by model\n"
+                    "sluice usage --since 7d --by key\ta week, by key\n"
+                    "sluice usage --json | jq .totals.spend\tone number\n",
+        .details = "Asks a running gateway, as whoever manages: $SLUICE_ADMIN_TOKEN, or "
+                   "$SLUICE_API_KEY of a key with scope: admin.",
+        .options = {&since, &by, &of_model, &of_provider, &of_key, &url, &ca, &json},
+        .run = verb_usage,
+    },
+    {
+        .name = "logs",
+        .arguments = "",
+        .summary = "Shows the records of calls, the newest at the bottom.",
+        .examples = "sluice logs\tthe last 20\n"
+                    "sluice logs -f --status failure\twhat goes wrong from now on, too\n"
+                    "sluice logs --since 1h --json | jq -r .request_id\tfor programs, one a line\n",
+        .details = "Asks a running gateway, as whoever manages: $SLUICE_ADMIN_TOKEN, or "
+                   "$SLUICE_API_KEY of a key with scope: admin.",
+        .options = {&follow, &since, &limit, &of_model, &of_provider, &of_key, &of_status, &url,
+                    &ca, &json},
+        .run = verb_logs,
+    },
+    {
+        .name = "audit",
+        .arguments = "FILE",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .summary = "Compares our records with a provider's own account of usage or costs.",
+        .examples =
+            "sluice audit openai-usage.csv -p openai\tper model and day, tokens and dollars\n"
+            "sluice audit cost_report.json -p anthropic --tolerance 0.5%\twhat rounding may cost\n"
+            "sluice audit usage.json --records logs.jsonl\twithout a gateway\n",
+        .details =
+            "FILE is what OpenAI's and Anthropic's consoles export as CSV, or their usage and cost "
+            "APIs answer as JSON. Calls on callers' own credentials are left out: they are on "
+            "another bill. Exit code 1: something differs beyond --tolerance.",
+        .options = {&of_provider, &tolerance, &records_file, &url, &ca, &json},
+        .run = verb_audit,
     },
     {
         .name = "healthcheck",

@@ -4,7 +4,7 @@
 #include "value.h"
 
 #include "sluice/base/dollars.h"
-#include "sluice/base/moment.h"
+#include "sluice/base/timestamp.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -319,7 +319,7 @@ const struct option_type type_patience = {"duration, or `p50` to `p99`", parse_p
 
 static int parse_time(const struct option *o, struct span text, void *at, struct err *why)
 {
-    return parse_with(o, text, at, why, moment_parse, format_number);
+    return parse_with(o, text, at, why, timestamp_read, format_number);
 }
 
 static int write_time(const struct writer *w, const struct option *o, const void *at)
@@ -327,8 +327,8 @@ static int write_time(const struct writer *w, const struct option *o, const void
     uint64_t ms = member_get(at, o->size);
     if (ms == 0)
         return 0;
-    char text[MOMENT_SIZE];
-    return buf_addf(w->out, "\"%.*s\"", SPAN_FMT(moment_write(ms, text)));
+    char text[TIMESTAMP_BYTES];
+    return buf_addf(w->out, "\"%.*s\"", SPAN_FMT(timestamp_write_s(ms, text)));
 }
 
 static int schema_time(const struct option *o, struct buf *out)

@@ -547,6 +547,22 @@ static const struct object store_object = {
     "store", "Where counters and keys live. `memory:` needs nothing and forgets at exit.",
     ROWS(store_rows), .size = sizeof(struct store_options), .finish = store_finish};
 
+static const struct option history_rows[] = {
+    {"enabled", &type_bool, MEMBER(struct history_options, enabled), .fallback = "true",
+     .doc = "Off, nothing is kept; what was kept before stays until it is too old."},
+    {"retention", &type_duration, MEMBER(struct history_options, retention_ms), .fallback = "90d",
+     .min = 1000, .max = 3660ull * DAY_MS, .doc = "How long a record is kept."},
+    {"max_records", &type_number, MEMBER(struct history_options, max_records),
+     .fallback = "1000000", .min = 100, .max = 1000000000,
+     .doc = "The oldest go when Redis holds more: a record takes about half a kilobyte there. In "
+            "memory 10000 are the most; an SQLite file has no such limit."},
+};
+static const struct object history_object = {
+    "history",
+    "What was asked of the gateway, and what became of it, call by call: [logs.md](logs.md). Kept "
+    "where `store` says; never a word of a prompt or an answer.",
+    ROWS(history_rows), .size = sizeof(struct history_options)};
+
 static const struct word level_words[] = {
     {"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARN}, {"error", LOG_ERROR}, {0}};
 static const struct word format_words[] = {
@@ -627,6 +643,8 @@ static const struct option root_rows[] = {
     {"secrets", &type_group, .object = &secrets_object, .doc = "What encrypts what is kept."},
     {"store", &type_group, MEMBER(struct snapshot, store), .object = &store_object,
      .doc = "Where counters and keys live."},
+    {"history", &type_group, MEMBER(struct snapshot, history), .object = &history_object,
+     .doc = "Records of calls."},
     {"observability", &type_group, MEMBER(struct snapshot, observability),
      .object = &observability_object, .doc = "Logs and traces."},
 };

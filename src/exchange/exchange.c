@@ -42,6 +42,10 @@ static void on_sink_writable(void *owner)
     struct exchange *x = owner;
     if (x->state == EXCHANGE_ENDED)
         return;
+    if (x->hook != NULL && x->hook->writable != NULL) {
+        x->hook->writable(x->hook);
+        return;
+    }
     attempt_resume(x->attempt);
     if (x->rival != NULL) /* a comment of its may have met a slow client */
         attempt_resume(x->rival);
@@ -532,6 +536,23 @@ void exchange_reply(struct exchange *x, unsigned status, const char *content_typ
     become(x, EXCHANGE_ANSWERING);
     exchange_send_head(x, status, content_type, LENGTH_UNKNOWN);
     sink_end(x->sink, &body, 1);
+    exchange_finish(x);
+}
+
+void exchange_begin_reply(struct exchange *x, unsigned status, const char *content_type)
+{
+    become(x, EXCHANGE_ANSWERING);
+    exchange_send_head(x, status, content_type, LENGTH_UNKNOWN);
+}
+
+enum flow exchange_reply_piece(struct exchange *x, struct span piece)
+{
+    return piece.len > 0 ? sink_data(x->sink, &piece, 1) : FLOW_OK;
+}
+
+void exchange_end_reply(struct exchange *x)
+{
+    sink_end(x->sink, NULL, 0);
     exchange_finish(x);
 }
 

@@ -1,5 +1,6 @@
 #include "access_record.h"
 #include "exchange_priv.h"
+#include "history_note.h"
 
 /* After the last byte: what it cost, what the metrics say, and the one record of the request. */
 
@@ -81,4 +82,5 @@ void settle(struct exchange *x)
                            (double)(x->first_write_us - a->head_us) * 1e-6);
     }
     access_record_write(x, duration_us);
+    history_note(x, duration_us);
 }

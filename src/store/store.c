@@ -7,12 +7,14 @@
  *           sqlite           embedded.c, else disk.c; written to both
  *           redis            redis.c; away: embedded.c (what was put while away), or nothing
  *   records                    records.c, from the same backends; away: nothing
+ *   history                    history.c, likewise; away: what is new waits
  */
 #include "sluice/store/store.h"
 
 #include "disk.h"
 #include "embedded.h"
 #include "ledger_priv.h"
+#include "history_priv.h"
 #include "owner.h"
 #include "records_priv.h"
 #include "redis.h"
@@ -39,6 +41,7 @@ struct store {
     struct metric_series *errors;
     struct records *records;
     struct ledger *ledger;
+    struct history *history;
     struct waiting *waiting;
     enum presence presence; /* of Redis */
     uint64_t lost_ms;
@@ -449,9 +452,21 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         on_freed(&s->freed);
         return NULL;
     }
+    s->history = history_new(l, s->disk != NULL ? s->options.path : NULL, s->redis, metrics, why);
+    if (s->history == NULL) {
+        redis_close(s->redis);
+        disk_close(s->disk);
+        loop_later(l, &s->freed);
+        return NULL;
+    }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
     s->ledger = ledger_new(l, &s->options, s->redis, metrics, s->errors, on_counting, s);
     return s;
+}
+
+struct history *store_history(struct store *s)
+{
+    return s->history;
 }
 
 struct records *store_records(struct store *s)
@@ -481,6 +496,7 @@ void store_close(struct store *s)
     while (s->waiting != NULL)
         s->waiting->drop(s->waiting);
     records_free(s->records);
+    history_free(s->history);
     ledger_close(s->ledger, on_ledger_closed);
 }
 

@@ -6,11 +6,13 @@
 static void a_key_has_its_own_rpm_or_its_plans_and_never_more_than_the_ceiling(void **state)
 {
     (void)state;
-    static const struct plan_limits pro = {"pro", 500, 1000, 10}, open = {"open", 0, 0, 0},
-                                    no_usual = {"x", 0, 1000, 0}, no_ceiling = {"y", 500, 0, 0};
+    static const struct plan_options pro = {"pro", true, 500, 1000, 10},
+                                     open = {"open", true, 0, 0, 0},
+                                     no_usual = {"x", true, 0, 1000, 0},
+                                     no_ceiling = {"y", true, 500, 0, 0};
     static const struct {
         unsigned own;
-        const struct plan_limits *plan;
+        const struct plan_options *plan;
         unsigned rpm;
     } rows[] = {
         {0, NULL, 0},
@@ -38,10 +40,10 @@ static void a_key_has_its_own_rpm_or_its_plans_and_never_more_than_the_ceiling(v
 static void a_plans_tasks_are_the_accounts(void **state)
 {
     (void)state;
-    static const struct plan_limits pro = {"pro", 500, 1000, 10};
+    static const struct plan_options pro = {"pro", true, 500, 1000, 10};
     static const struct {
         unsigned own;
-        const struct plan_limits *plan;
+        const struct plan_options *plan;
         unsigned tasks;
     } rows[] = {{0, NULL, 0}, {4, NULL, 4}, {0, &pro, 10}, {4, &pro, 4}, {40, &pro, 10}};
     for (unsigned i = 0; i < ROWS(rows); i++) {
@@ -55,12 +57,11 @@ static void a_plans_tasks_are_the_accounts(void **state)
 static void scopes_have_names_that_say_whose_they_are(void **state)
 {
     (void)state;
-    struct key_options one = {.name = "same", .sha256 = {1, 2, 255}},
-                       two = {.name = "same", .sha256 = {1, 2, 254}};
+    struct key_options one = {.name = "same", .id = "one"}, two = {.name = "same", .id = "two"};
     struct account_options a = {.name = "key:x", .is_prepaid = true};
     struct ledger_scope s = limits_of_key(&one, NULL), t = limits_of_key(&two, NULL),
                         account = limits_of_account(&a, NULL);
-    assert_string_equal(s.name, "key:0102ff00000000000000000000000000");
+    assert_string_equal(s.name, "key:one");
     assert_string_not_equal(s.name, t.name);
     assert_string_equal(account.name, "account");
     assert_true(account.is_prepaid);

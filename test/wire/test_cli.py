@@ -26,7 +26,7 @@ from upstream import Upstream
 
 VERBS = ["serve", "check", "config init", "config show", "config schema", "config reference",
          "keys create", "keys list", "keys show", "keys rotate", "keys revoke", "keys hash", "models", "catalog import",
-         "import litellm", "chat", "credit", "status", "healthcheck", "completion",
+         "import litellm", "chat", "credit", "status", "usage", "logs", "audit", "healthcheck", "completion",
          "version"]
 
 

@@ -275,6 +275,12 @@ struct master_keys {
     unsigned n;
 };
 
+/* What is kept of each call (store/history.h). */
+struct history_options {
+    bool enabled;
+    uint64_t retention_ms, max_records;
+};
+
 struct observability_options {
     enum log_level level;
     enum { LOG_AUTO, LOG_TEXT, LOG_JSON } format;
@@ -350,6 +356,7 @@ struct snapshot {
     struct secret admin_token;
     struct master_keys master_keys;
     struct store_options store;
+    struct history_options history;
     struct routing_options routing;
     struct observability_options observability;
 

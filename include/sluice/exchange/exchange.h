@@ -62,6 +62,12 @@ void exchange_reply(struct exchange *x, unsigned status, const char *content_typ
 /* The same with a document that was just written: `rc` tells whether all of it found room. Frees it. */
 void exchange_reply_made(struct exchange *x, unsigned status, int rc, struct buf *document);
 
+/* An answer of our own that is longer than we want to hold: its head, then pieces. After FLOW_PAUSE the
+ * next one waits for the hook's `writable`. The exchange is gone after the end, or a fault. */
+void exchange_begin_reply(struct exchange *x, unsigned status, const char *content_type);
+enum flow exchange_reply_piece(struct exchange *x, struct span piece);
+void exchange_end_reply(struct exchange *x);
+
 /* Ends it with this fault: as an answer, or inside the stream that has begun. */
 void exchange_fail(struct exchange *x, const struct fault *why);
 
@@ -78,6 +84,7 @@ const char *exchange_look_at(const struct exchange *x, const struct target *t,
 /* Told when the exchange ends, once: for work that goes on elsewhere for its sake. NULL: nobody any more. */
 struct exchange_hook {
     void (*ended)(struct exchange_hook *hook);
+    void (*writable)(struct exchange_hook *hook); /* the client takes more; may be NULL */
 };
 void exchange_on_end(struct exchange *x, struct exchange_hook *hook);
 
