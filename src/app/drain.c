@@ -1,11 +1,12 @@
 #include "process.h"
 
 #include "sluice/base/log.h"
+#include "sluice/exchange/tracing.h"
 
 #include <stdio.h>
 
 /* SIGTERM: not ready at once → keep accepting for drain.delay → close the listeners → answers run until
- * drain.timeout, then end with an in-band error → flush, exit 0. */
+ * drain.timeout, then end with an in-band error → spans and logs leave, exit 0. */
 
 enum { TICK_MS = 25 };
 
@@ -21,22 +22,26 @@ static bool all_quiet(const struct process *p)
     return p->gateway.inflight == 0 && p->gateway.http.connections == 0;
 }
 
-static void on_tick(struct deadline *d)
+static void end_what_runs(struct process *p)
 {
-    struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
-    if (all_quiet(p)) {
-        stop(p);
-        return;
-    }
-    if (loop_now_ms(p->loop) < p->drain_until_ms) {
-        deadline_set(&p->drain, TICK_MS);
-        return;
-    }
     struct fault why = {.kind = FAULT_SHUTTING_DOWN};
+    if (p->gateway.inflight == 0)
+        return;
     snprintf(why.message, sizeof why.message, "the gateway is shutting down; try again");
     log_warn("drain limit reached", "requests=%u", p->gateway.inflight);
     exchange_fail_all(&p->gateway, &why);
-    stop(p);
+}
+
+static void on_tick(struct deadline *d)
+{
+    struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
+    bool is_over = loop_now_ms(p->loop) >= p->drain_until_ms;
+    if (is_over)
+        end_what_runs(p);
+    if ((is_over || all_quiet(p)) && tracing_flush(&p->gateway))
+        stop(p);
+    else
+        deadline_set(&p->drain, TICK_MS);
 }
 
 static void on_delay_over(struct deadline *d)

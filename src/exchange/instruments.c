@@ -109,6 +109,11 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
     i->log_dropped =
         plain(r, METRIC_COUNTER, "sluice_log_dropped_total",
               "Access records and recorded decisions dropped because their reader was too slow.");
+    i->spans_exported = plain(r, METRIC_COUNTER, "sluice_trace_spans_exported_total",
+                              "Spans that the collector has taken.");
+    i->spans_dropped = plain(r, METRIC_COUNTER, "sluice_trace_spans_dropped_total",
+                             "Spans that were left out because the collector took no more, or "
+                             "refused them.");
     i->replicas = plain(r, METRIC_GAUGE, "sluice_replicas",
                         "Other replicas that told of their endpoints in the last minute.");
     i->fields_dropped = plain(r, METRIC_COUNTER, "sluice_dropped_fields_total",

@@ -49,7 +49,7 @@ struct instruments {
     struct metric_series *overhead[3]; /* admit, dispatch, first_write */
     struct metric_series *ratelimit_rejections, *inflight, *streams, *stalls[2], *lag, *log_dropped,
         *fields_dropped, *retry_budget_exhausted, *hedges[2], *hedge_cost; /* hedges: lost, won */
-    struct metric_series *connections, *buffer_bytes, *replicas,
+    struct metric_series *connections, *buffer_bytes, *replicas, *spans_exported, *spans_dropped,
         *continuations[CONTINUATION_OUTCOMES];
     struct map by_route; /* struct route_series by its key */
 };
