@@ -15,7 +15,7 @@
 
 /* Where the next span is written to, until commit; NULL: there is no room, and it is counted. */
 struct buf *span_exporter_room(struct span_exporter *e) __attribute__((warn_unused_result));
-/* It is written; `rc` below 0: not all of it found memory, and it is dropped. */
+/* It is written; `rc` below 0: it found no memory, and is dropped. */
 void span_exporter_commit(struct span_exporter *e, int rc);
 
 #endif

@@ -30,7 +30,7 @@ struct trace {
     bool has_parent;
     bool is_ambiguous; /* there were two traceparents */
     unsigned nnotes;
-    struct trace_note notes[ATTEMPTS_MAX];
+    struct trace_note *notes; /* ATTEMPTS_MAX, once there is one */
 };
 
 /* --- which trace ---------------------------------------------------------------------------------- */
@@ -124,6 +124,8 @@ void trace_attempt_started(struct attempt *a)
     a->span = trace_span_new(&x->gateway->rng);
     if (x->nattempts < 2 || t->span == 0 || t->nnotes == ATTEMPTS_MAX)
         return;
+    if (t->notes == NULL)
+        t->notes = ARENA_ARRAY(&x->arena, struct trace_note, ATTEMPTS_MAX);
     enum trace_event what = event_of(a);
     t->notes[t->nnotes++] = (struct trace_note){
         .what = what,
@@ -239,22 +241,24 @@ void trace_attempt(const struct attempt *a, enum attempt_result result)
         return;
     trace_span_write(a->span, id);
     trace_span_write(t->span, parent);
-    otlp_span_open(&s, into,
-                   &(struct otlp_head){
-                       .trace = t->context.trace,
-                       .id = id,
-                       .parent = parent,
-                       .state = t->state,
-                       .flags = t->context.flags,
-                       .kind = OTLP_CLIENT,
-                       .verb = gen_ai_operation(x->kind->label),
-                       .noun = a->target->upstream_model,
-                       .start_us = unix_us(x, a->started_us),
-                       .end_us = unix_us(x, a->ended_us != 0 ? a->ended_us : clock_us()),
-                   });
-    put_attempt(&s, a, result);
-    bool has_failed = result != RESULT_OK && result != RESULT_CANCELLED;
-    span_exporter_commit(x->gateway->spans, otlp_span_close(&s, has_failed));
+    int rc = otlp_span_open(&s, into,
+                            &(struct otlp_head){
+                                .trace = t->context.trace,
+                                .id = id,
+                                .parent = parent,
+                                .state = t->state,
+                                .flags = t->context.flags,
+                                .kind = OTLP_CLIENT,
+                                .verb = gen_ai_operation(x->kind->label),
+                                .noun = a->target->upstream_model,
+                                .start_us = unix_us(x, a->started_us),
+                                .end_us = unix_us(x, a->ended_us != 0 ? a->ended_us : clock_us()),
+                            });
+    if (rc == 0) {
+        put_attempt(&s, a, result);
+        otlp_span_close(&s, result != RESULT_OK && result != RESULT_CANCELLED);
+    }
+    span_exporter_commit(x->gateway->spans, rc);
 }
 
 /* What went wrong, in a word: of our fault, of the status, or that the client has left. */
@@ -306,7 +310,7 @@ static void put_notes(struct otlp_span *s, const struct exchange *x)
     const struct trace *t = x->trace;
     for (unsigned i = 0; i < t->nnotes; i++) {
         const struct trace_note *n = &t->notes[i];
-        otlp_event(s, names[n->what], unix_us(x, n->at_us));
+        otlp_put_event(s, span_text(names[n->what]), unix_us(x, n->at_us));
         otlp_text(s, "sluice.endpoint", n->to->slug);
         otlp_word(s, "error.type", n->why);
     }
@@ -330,21 +334,24 @@ void trace_settle(const struct exchange *x, uint64_t duration_us)
     if (into == NULL)
         return;
     trace_span_write(t->span, id);
-    otlp_span_open(&s, into,
-                   &(struct otlp_head){
-                       .trace = t->context.trace,
-                       .id = id,
-                       .parent = t->has_parent ? t->context.parent : NULL,
-                       .state = t->state,
-                       .flags = t->context.flags,
-                       .has_remote_parent = t->has_parent,
-                       .kind = OTLP_SERVER,
-                       .verb = http_method_name(x->method),
-                       .noun = span_text(x->kind->label),
-                       .start_us = t->opened_unix_us,
-                       .end_us = t->opened_unix_us + duration_us,
-                   });
-    put_exchange(&s, x);
-    put_notes(&s, x);
-    span_exporter_commit(x->gateway->spans, otlp_span_close(&s, has_failed(x)));
+    int rc = otlp_span_open(&s, into,
+                            &(struct otlp_head){
+                                .trace = t->context.trace,
+                                .id = id,
+                                .parent = t->has_parent ? t->context.parent : NULL,
+                                .state = t->state,
+                                .flags = t->context.flags,
+                                .has_remote_parent = t->has_parent,
+                                .kind = OTLP_SERVER,
+                                .verb = http_method_name(x->method),
+                                .noun = span_text(x->kind->label),
+                                .start_us = t->opened_unix_us,
+                                .end_us = t->opened_unix_us + duration_us,
+                            });
+    if (rc == 0) {
+        put_exchange(&s, x);
+        put_notes(&s, x);
+        otlp_span_close(&s, has_failed(x));
+    }
+    span_exporter_commit(x->gateway->spans, rc);
 }

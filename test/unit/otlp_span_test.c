@@ -37,18 +37,19 @@ static void a_span_has_what_it_was_given_and_no_more(void **state)
     h.parent = "b7ad6b7169203331";
     h.state = SPAN_LIT("a=1");
     h.has_remote_parent = true;
-    otlp_span_open(&s, &out, &h);
+    assert_int_equal(otlp_span_open(&s, &out, &h), 0);
     otlp_word(&s, "none", NULL);
     otlp_text(&s, "empty", SPAN_NONE);
     otlp_u64(&s, "n", UINT64_MAX);
     otlp_bool(&s, "b", false);
     otlp_seconds(&s, "s", 141);
-    otlp_usd(&s, "usd", 19000000);
+    otlp_usd(&s, "usd", 12000000000001);
+    otlp_seconds(&s, "zero", 0);
     otlp_list_of_one(&s, "list", SPAN_LIT("stop"));
     otlp_event(&s, "one", 3);
     otlp_word(&s, "w", "v");
     otlp_event(&s, "two", 4);
-    assert_int_equal(otlp_span_close(&s, true), 0);
+    otlp_span_close(&s, true);
     assert_span(
         buf_span(&out),
         "{\"traceId\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"spanId\":\"00f067aa0ba902b7\","
@@ -57,7 +58,8 @@ static void a_span_has_what_it_was_given_and_no_more(void **state)
         "\"attributes\":[{\"key\":\"n\",\"value\":{\"intValue\":\"18446744073709551615\"}},"
         "{\"key\":\"b\",\"value\":{\"boolValue\":false}},"
         "{\"key\":\"s\",\"value\":{\"doubleValue\":0.000141}},"
-        "{\"key\":\"usd\",\"value\":{\"doubleValue\":0.000019}},"
+        "{\"key\":\"usd\",\"value\":{\"doubleValue\":12.000000000001}},"
+        "{\"key\":\"zero\",\"value\":{\"doubleValue\":0}},"
         "{\"key\":\"list\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"stop\"}]}}}],"
         "\"events\":[{\"timeUnixNano\":\"3000\",\"name\":\"one\",\"attributes\":["
         "{\"key\":\"w\",\"value\":{\"stringValue\":\"v\"}}]},"
@@ -76,10 +78,10 @@ static void texts_of_others_stay_json_and_have_a_size(void **state)
         struct buf out = {0};
         struct otlp_span s;
         struct otlp_head h = head_of(rows[i]);
-        otlp_span_open(&s, &out, &h);
+        assert_int_equal(otlp_span_open(&s, &out, &h), 0);
         otlp_word(&s, "k", rows[i]);
         otlp_list_of_one(&s, "l", span_text(rows[i]));
-        assert_int_equal(otlp_span_close(&s, false), 0);
+        otlp_span_close(&s, false);
         is_json(buf_span(&out));
         assert_true(buf_len(&out) < 3 * 6 * OTLP_TEXT_MAX + 500);
         buf_fini(&out);

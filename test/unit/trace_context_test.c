@@ -123,6 +123,16 @@ static void a_share_is_one_of_the_ids_and_the_same_everywhere(void **state)
     assert_in_range(in, 900, 1100);
 }
 
+static void every_digit_is_written(void **state)
+{
+    (void)state;
+    char out[TRACE_SPAN_LEN];
+    trace_span_write(0x0123456789abcdef, out);
+    assert_span(span_of(out, sizeof out), "0123456789abcdef");
+    trace_span_write(0xfedcba9876543210, out);
+    assert_span(span_of(out, sizeof out), "fedcba9876543210");
+}
+
 static void a_new_trace_has_ids_that_are_traceparents(void **state)
 {
     (void)state;
@@ -144,6 +154,7 @@ int main(void)
         cmocka_unit_test(a_traceparent_comes_apart_and_goes_on),
         cmocka_unit_test(tracestates_are_lists_of_members),
         cmocka_unit_test(a_share_is_one_of_the_ids_and_the_same_everywhere),
+        cmocka_unit_test(every_digit_is_written),
         cmocka_unit_test(a_new_trace_has_ids_that_are_traceparents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
