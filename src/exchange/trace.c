@@ -28,7 +28,7 @@ struct trace {
     bool is_known;           /* to the caller, or to the collector */
     bool goes_on;            /* to providers */
     bool has_parent;
-    bool is_ambiguous; /* there were two traceparents */
+    unsigned nparents; /* traceparents, readable or not: two are none */
     unsigned nnotes;
     struct trace_note *notes; /* ATTEMPTS_MAX, once there is one */
 };
@@ -57,8 +57,7 @@ void trace_note_field(struct exchange *x, const struct http_field *f)
 {
     if (span_ieq(f->name, SPAN_LIT("traceparent"))) {
         struct trace *t = trace_of(x);
-        t->is_ambiguous |= t->has_parent;
-        t->has_parent |= traceparent_parse(span_trim(f->value), &t->context);
+        t->has_parent = ++t->nparents == 1 && traceparent_parse(span_trim(f->value), &t->context);
     } else if (span_ieq(f->name, SPAN_LIT("tracestate"))) {
         add_state(x, f->value);
     }
@@ -81,7 +80,6 @@ void trace_open(struct exchange *x)
 {
     struct trace *t = trace_of(x);
     struct gateway *g = x->gateway;
-    t->has_parent &= !t->is_ambiguous;
     if (!t->has_parent || !tracestate_is_good(t->state))
         t->state = SPAN_NONE;
     t->is_known = t->has_parent;

@@ -305,9 +305,10 @@ def test_what_is_no_traceparent_is_as_good_as_none(gateway, upstream, shared, sa
 
 
 def test_two_traceparents_are_none_and_a_later_version_is_one(gateway, shared):
-    other = traceparent(trace="1" * 32)
-    both = ask(gateway, headers=(("traceparent", traceparent()), ("traceparent", other)))
-    assert trace_of(shared, both).server.parent == ""
+    for pair in ((traceparent(), traceparent(trace="1" * 32)), ("garbage", traceparent()),
+                 (traceparent(), "garbage"), (traceparent(), traceparent())):
+        both = ask(gateway, headers=[("traceparent", each) for each in pair])
+        assert trace_of(shared, both).server.parent == ""
     later = ask(gateway, headers=(("traceparent", traceparent(version="01") + "-what"),))
     assert trace_of(shared, later).server.trace == TRACE
 
