@@ -1,14 +1,15 @@
 #include "process.h"
 
 #include "sluice/base/log.h"
+#include "sluice/exchange/tracing.h"
 #include "sluice/store/history.h"
 
 #include <stdio.h>
 
 /* SIGTERM: not ready at once → keep accepting for drain.delay → close the listeners → answers run until
- * drain.timeout, then end with an in-band error → the last records of calls are written, exit 0. */
+ * drain.timeout, then end with an in-band error → the last records of calls and spans leave, exit 0. */
 
-enum { TICK_MS = 25, FLUSH_MAX_MS = 1000 };
+enum { TICK_MS = 25, FLUSH_MAX_MS = 2000 };
 
 static void stop(struct process *p)
 {
@@ -17,12 +18,14 @@ static void stop(struct process *p)
     loop_stop(p->loop);
 }
 
-/* A store that does not take them in time goes without. */
+/* A store or a collector that does not take them in time goes without. */
 static void on_flush(struct deadline *d)
 {
     struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
     bool is_late = loop_now_ms(p->loop) >= p->drain_until_ms;
-    if (history_flush(store_history(p->gateway.store)) || is_late)
+    bool is_written = history_flush(store_history(p->gateway.store));
+    bool is_sent = tracing_flush(&p->gateway);
+    if ((is_written && is_sent) || is_late)
         stop(p);
     else
         deadline_set(&p->drain, TICK_MS);
@@ -32,7 +35,8 @@ static void finish(struct process *p)
 {
     deadline_clear(&p->drain);
     deadline_init(&p->drain, p->loop, on_flush);
-    p->drain_until_ms = loop_now_ms(p->loop) + FLUSH_MAX_MS;
+    if (p->drain_until_ms < loop_now_ms(p->loop) + FLUSH_MAX_MS)
+        p->drain_until_ms = loop_now_ms(p->loop) + FLUSH_MAX_MS;
     on_flush(&p->drain);
 }
 
@@ -41,22 +45,26 @@ static bool all_quiet(const struct process *p)
     return p->gateway.inflight == 0 && p->gateway.http.connections == 0;
 }
 
-static void on_tick(struct deadline *d)
+static void end_what_runs(struct process *p)
 {
-    struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
-    if (all_quiet(p)) {
-        finish(p);
-        return;
-    }
-    if (loop_now_ms(p->loop) < p->drain_until_ms) {
-        deadline_set(&p->drain, TICK_MS);
-        return;
-    }
     struct fault why = {.kind = FAULT_SHUTTING_DOWN};
+    if (p->gateway.inflight == 0)
+        return;
     snprintf(why.message, sizeof why.message, "the gateway is shutting down; try again");
     log_warn("drain limit reached", "requests=%u", p->gateway.inflight);
     exchange_fail_all(&p->gateway, &why);
-    finish(p);
+}
+
+static void on_tick(struct deadline *d)
+{
+    struct process *p = (struct process *)((char *)d - offsetof(struct process, drain));
+    bool is_over = loop_now_ms(p->loop) >= p->drain_until_ms;
+    if (is_over)
+        end_what_runs(p);
+    if (is_over || all_quiet(p))
+        finish(p);
+    else
+        deadline_set(&p->drain, TICK_MS);
 }
 
 static void on_delay_over(struct deadline *d)

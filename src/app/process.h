@@ -39,7 +39,7 @@ struct process {
     uint64_t drain_until_ms;
     struct metric_series *reload_successful, *hash_info;
     struct metric_family *hash_family;
-    struct metric_series *resident, *cpu, *descriptors;
+    struct metric_series *resident, *virtual_memory, *cpu, *descriptors, *descriptors_max;
     struct metric_family *pools;
     struct endpoint_gauges *endpoint_gauges;
 };

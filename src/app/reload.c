@@ -2,6 +2,7 @@
 
 #include "sluice/base/log.h"
 #include "sluice/exchange/recording.h"
+#include "sluice/exchange/tracing.h"
 #include "sluice/store/history.h"
 
 #include <stdio.h>
@@ -35,16 +36,24 @@ int reload_install(struct process *p, struct snapshot *s, struct err *why)
         deployment_unref(next);
         return -1;
     }
+    struct span_exporter *spans;
+    if (tracing_open(g, &s->observability.tracing, &spans, why) < 0) {
+        recording_discard(g, journal);
+        deployment_unref(next);
+        return -1;
+    }
     if (ports_apply(p, s, why) < 0) {
         struct err ignored = {0};
         if (g->now != NULL && ports_apply(p, g->now->snapshot, &ignored) < 0)
             log_error("listeners could not be restored", "problem=\"%s\"", ignored.text);
         recording_discard(g, journal);
+        tracing_discard(g, spans);
         deployment_unref(next);
         return -1;
     }
     recording_install(g, journal);
     history_use(store_history(g->store), &s->history);
+    tracing_install(g, spans);
     log_follow(&s->observability);
     s->generation = ++p->generation;
     deployment_unref(g->now);

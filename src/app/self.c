@@ -21,7 +21,10 @@ void self_declare(struct process *p)
     struct metric_registry *r = p->gateway.metrics;
     p->resident = declare(r, METRIC_GAUGE, "process_resident_memory_bytes", "Resident memory.");
     p->cpu = declare(r, METRIC_COUNTER, "process_cpu_seconds_total", "User and system CPU time.");
+    p->virtual_memory = declare(r, METRIC_GAUGE, "process_virtual_memory_bytes", "Virtual memory.");
     p->descriptors = declare(r, METRIC_GAUGE, "process_open_fds", "Open file descriptors.");
+    p->descriptors_max = declare(r, METRIC_GAUGE, "process_max_fds",
+                                 "Most file descriptors it may open.");
     metric_set(declare(r, METRIC_GAUGE, "process_start_time_seconds",
                        "When the process started, in unix time."),
                (double)clock_unix_ms() / 1000);
@@ -33,16 +36,23 @@ void self_declare(struct process *p)
     metric_set(metric_series(build, (const char *[]){SLUICE_VERSION}), 1);
 }
 
-static double resident_bytes(void)
+static void measure_memory(struct process *p)
 {
-    unsigned long pages = 0;
+    unsigned long pages = 0, resident = 0;
     FILE *f = fopen("/proc/self/statm", "re");
     if (f == NULL)
-        return 0;
-    if (fscanf(f, "%*u %lu", &pages) != 1)
-        pages = 0;
+        return;
+    if (fscanf(f, "%lu %lu", &pages, &resident) != 2)
+        pages = resident = 0;
     fclose(f);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+    metric_set(p->virtual_memory, (double)pages * (double)sysconf(_SC_PAGESIZE));
+    metric_set(p->resident, (double)resident * (double)sysconf(_SC_PAGESIZE));
+}
+
+static double most_descriptors(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (double)limit.rlim_cur : 0;
 }
 
 static double open_descriptors(void)
@@ -83,12 +93,14 @@ void self_measure(struct process *p)
     double cpu = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
                  (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
     metric_add(p->cpu, cpu - metric_value(p->cpu));
-    metric_set(p->resident, resident_bytes());
+    measure_memory(p);
+    metric_set(p->descriptors_max, most_descriptors());
     metric_set(p->descriptors, open_descriptors());
     metric_set(g->instruments.inflight, g->inflight);
     metric_set(g->instruments.streams, g->streams);
     metric_set(g->instruments.connections, g->http.connections);
-    metric_set(g->instruments.buffer_bytes, (double)g->http.bodies.used_bytes);
+    metric_set(g->instruments.buffer_bytes[BUFFER_BODY], (double)g->http.bodies.used_bytes);
+    metric_set(g->instruments.buffer_bytes[BUFFER_BACKLOG], (double)stream_kept_bytes(p->loop));
     measure_pools(p);
     endpoint_gauges_update(p->endpoint_gauges, g->now);
     metric_set(g->instruments.lag, (double)loop_take_lag_us(p->loop) * 1e-6);

@@ -4,6 +4,7 @@
 #include "sluice/base/log.h"
 #include "sluice/exchange/sharing.h"
 #include "sluice/exchange/recording.h"
+#include "sluice/exchange/tracing.h"
 #include "sluice/net/dial.h"
 
 #include <errno.h>
@@ -187,6 +188,7 @@ static int gateway_start(struct process *p, struct snapshot *s)
     deadline_init(&g->quiet, p->loop, on_quiet);
     rng_secret_bytes(&seed, sizeof seed);
     rng_seed(&g->rng, seed);
+    rng_request_id(&g->rng, clock_unix_ms(), g->instance);
     if (access_log_start(g, &s->observability) < 0)
         return -1;
     g->store = store_open(p->loop, &s->store, g->metrics, &why);
@@ -207,6 +209,7 @@ static void gateway_stop(struct process *p)
     struct gateway *g = &p->gateway;
     struct fault why = {.kind = FAULT_SHUTTING_DOWN};
     exchange_fail_all(g, &why);
+    tracing_install(g, NULL);
     ports_close(p);
     sharing_close(g->sharing);
     deployment_unref(g->now);

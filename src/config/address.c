@@ -260,3 +260,9 @@ const char *address_parse_store(struct arena *a, struct store_options *s)
         return problem;
     return is_unix ? redis_unix(rest, a, s) : redis_tcp(rest, a, s);
 }
+
+bool address_is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
+}

@@ -22,6 +22,9 @@ const char *address_parse_listen(const char *text, struct arena *a, struct liste
  * p->base_url. */
 const char *address_parse_base_url(struct arena *a, struct provider_options *p);
 
+/* A host that only this machine is: what is sent there travels nowhere. */
+bool address_is_loopback(const char *host);
+
 /* memory:, sqlite://path, redis[s]://[user[:password]@]host[:port][/database],
  * redis+unix://[user[:password]@]/path[?db=N]: fills the parts of `s` that come from s->url, and
  * takes the password out of that text. */

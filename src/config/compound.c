@@ -458,6 +458,44 @@ static int schema_headers(const struct option *o, struct buf *out)
 const struct option_type type_headers = {"map of text", NULL, read_headers, write_headers,
                                          schema_headers};
 
+/* The same with values that are nobody's to see, whatever the names sound like. */
+static void read_secret_headers(struct reader *r, const struct option *o, const struct node *n,
+                                void *at)
+{
+    if (n->kind != NODE_MAP) {
+        reader_error(r, n, "a map was expected (write { name: { env: NAME } })");
+        return;
+    }
+    struct secret_header *list = ARENA_ARRAY(r->arena, struct secret_header, n->nentries + 1);
+    for (unsigned i = 0; i < n->nentries; i++) {
+        const struct node_entry *e = &n->entries[i];
+        size_t before = reader_enter(r, e->key);
+        list[i].name = (const char *)arena_keep(r->arena, e->key).at;
+        if (!is_token(e->key))
+            reader_error_entry(r, e, "not the name of a header");
+        else if (is_ours(e->key))
+            reader_error_entry(r, e, "this header is set by sluice itself (leave it out)");
+        else if (reader_secret(r, e->value, &list[i].value, SECRET_LINE, &list[i].value))
+            reader_owns_secret(r, &list[i].value);
+        reader_leave(r, before);
+    }
+    memcpy(at, &list, sizeof(list));
+    memcpy((uint8_t *)at - o->offset + o->count_offset, &n->nentries, sizeof(unsigned));
+}
+
+static int write_secret_header(const struct writer *w, const struct option *o, const void *at)
+{
+    return write_secret(w, o, &((const struct secret_header *)at)->value);
+}
+
+static int write_secret_headers(const struct writer *w, const struct option *o, const void *at)
+{
+    return write_named(w, o, at, sizeof(struct secret_header), write_secret_header);
+}
+
+const struct option_type type_secret_headers = {"map of secrets", NULL, read_secret_headers,
+                                                write_secret_headers, schema_own_credentials};
+
 /* ── how a provider wants its key ────────────────────────────────────────────────────────────── */
 
 /* none | bearer | { header: NAME }. The member is `auth`; auth_header lies in the same struct. */

@@ -251,3 +251,38 @@ void store_finish(struct reader *r, const struct node *n, void *at)
                               "(chmod o-r, or write password: { env: NAME })");
     }
 }
+
+/* ── observability ───────────────────────────────────────────────────────────────────────────── */
+
+/* The base URL, as OpenTelemetry's own exporters want it, or what follows from it (OTLP §OTLP/HTTP). */
+static const char *signal_path(struct arena *a, const char *path)
+{
+    static const char traces[] = "/v1/traces";
+    size_t len = strlen(path), end = sizeof(traces) - 1;
+    if (len >= end && strcmp(path + len - end, traces) == 0)
+        return path;
+    while (len > 0 && path[len - 1] == '/')
+        len--;
+    return arena_printf(a, "%.*s%s", (int)len, path, traces);
+}
+
+void tracing_finish(struct reader *r, const struct node *n, void *at)
+{
+    struct tracing_options *t = at;
+    if (t->otlp == NULL) {
+        if (n != NULL && n->nentries > 0)
+            reader_warning(r, n, "has no effect (there is no otlp)");
+        return;
+    }
+    reader_file(r, n, "ca", &t->ca);
+    const char *problem = url_parse(span_text(t->otlp), r->arena, &t->url);
+    if (problem == NULL && strchr(t->url.target, '?') != NULL)
+        problem = "it has a query, and should have none";
+    if (problem != NULL) {
+        reader_error_in(r, n, "otlp", problem);
+        return;
+    }
+    t->url.target = signal_path(r->arena, t->url.target);
+    if (t->nheaders > 0 && !t->url.https && !address_is_loopback(t->url.host))
+        reader_warning_in(r, n, "otlp", "the headers travel in clear text (use https://)");
+}

@@ -19,6 +19,7 @@ void account_finish(struct reader *r, const struct node *n, void *at);
 void plan_begin(const struct node *n, void *at);
 void plan_finish(struct reader *r, const struct node *n, void *at);
 void key_finish(struct reader *r, const struct node *n, void *at);
+void tracing_finish(struct reader *r, const struct node *n, void *at);
 void store_finish(struct reader *r, const struct node *n, void *at);
 /* Replaces the listeners by one that serves everything a client needs. */
 void snapshot_listen_on(struct reader *r, const struct node *at, const char *address);

@@ -36,8 +36,8 @@ extern const struct option_type type_bool, type_fact, type_number, type_duration
     type_money, type_dollars, type_share, type_percent, type_patience, type_time, type_mode,
     type_word, type_words, type_text, type_texts, type_secret, type_secret_document,
     type_own_credentials, type_master_keys, type_key_secret, type_key_hash, type_headers,
-    type_provider_auth, type_provider_name, type_alias, type_listen, type_group, type_list,
-    type_map;
+    type_secret_headers, type_provider_auth, type_provider_name, type_alias, type_listen,
+    type_group, type_list, type_map;
 
 struct option {
     const char *name;

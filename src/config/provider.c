@@ -192,15 +192,9 @@ static void check_api_version(struct reader *r, const struct node *n,
             "URLs that end in /openai/v1 need no api_version");
 }
 
-static bool is_loopback_host(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "::1") == 0;
-}
-
 static bool is_clear_text(const struct provider_options *p)
 {
-    return !p->https && p->host != NULL && !is_loopback_host(p->host);
+    return !p->https && p->host != NULL && !address_is_loopback(p->host);
 }
 
 void provider_finish(struct reader *r, const struct node *n, void *at)

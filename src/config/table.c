@@ -580,19 +580,33 @@ static const struct object log_object = {"observability.log", "What happens, on 
                                          .size = sizeof(struct observability_options)};
 
 static const struct option tracing_rows[] = {
-    {"otlp", &type_text, MEMBER(struct observability_options, tracing_otlp),
-     .doc = "Where spans are sent: `http://127.0.0.1:4318`."},
+    {"otlp", &type_text, MEMBER(struct tracing_options, otlp),
+     .doc =
+         "The collector, `http://127.0.0.1:4318`: spans are posted to `/v1/traces` there, as JSON. "
+         "Without it there are none."},
+    {"headers", &type_secret_headers, MEMBER(struct tracing_options, headers),
+     COUNT(struct tracing_options, nheaders),
+     .doc = "Sent along: what the collector wants to know its customers by."},
+    {"sample", &type_share, MEMBER(struct tracing_options, sample_ppm), .fallback = "1",
+     .doc = "How many of the requests are traced that no `traceparent` decides about."},
+    {"propagate", &type_bool, MEMBER(struct tracing_options, propagates), .fallback = "true",
+     .doc = "Providers get a `traceparent` of their attempt, and the client's `tracestate`."},
+    {"service", &type_text, MEMBER(struct tracing_options, service), .fallback = "sluice",
+     .doc = "`service.name` of the spans."},
+    {"ca", &type_text, MEMBER(struct tracing_options, ca),
+     .doc = "PEM file with the authorities to trust instead of the system's."},
 };
-static const struct object tracing_object = {"observability.tracing", "OpenTelemetry spans.",
-                                             ROWS(tracing_rows),
-                                             .size = sizeof(struct observability_options)};
+static const struct object tracing_object = {
+    "observability.tracing", "OpenTelemetry spans: [observability.md](observability.md).",
+    ROWS(tracing_rows), .size = sizeof(struct tracing_options), .finish = tracing_finish};
 
 static const struct option observability_rows[] = {
     {"log", &type_group, .object = &log_object, .doc = "The log."},
     {"access_log", &type_text, MEMBER(struct observability_options, access_log),
      .fallback = "stdout", .restart = "observability.access_log",
      .doc = "One JSON line a request: `stdout`, `off`, or a file."},
-    {"tracing", &type_group, .object = &tracing_object, .inert = true, .doc = "Spans."},
+    {"tracing", &type_group, MEMBER(struct observability_options, tracing),
+     .object = &tracing_object, .doc = "Spans."},
 };
 static const struct object observability_object = {
     "observability", "Logs and traces. Metrics are on `/metrics` of listeners that serve them.",

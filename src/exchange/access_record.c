@@ -136,8 +136,9 @@ static void write_json(const struct exchange *x, uint64_t duration_us, struct js
     PUT(r, "\"");
     if (x->client_request_id.len > 0)
         PUT_TEXT(r, ",\"client_request_id\":", x->client_request_id);
-    if (x->trace_id.len > 0)
-        PUT_TEXT(r, ",\"trace_id\":", x->trace_id);
+    const struct span trace = trace_id(x);
+    if (trace.len > 0)
+        PUT_TEXT(r, ",\"trace_id\":", trace);
     if (x->key != NULL)
         PUT_TEXT(r, ",\"key\":", span_text(x->key->name));
     else

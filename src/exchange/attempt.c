@@ -111,6 +111,7 @@ static struct span request_head(const struct attempt *a, struct span fields, str
         a->provider->constant,
         fields,
         own,
+        a->span != 0 ? trace_lines(a) : SPAN_NONE,
         bearer_line(a->bearer),
         SPAN_LIT("Content-Length: "),
         span_of(digits + first, sizeof digits - first),
@@ -476,6 +477,7 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
         .x = x,
         .target = planned->target,
         .unwanted = planned->unwanted,
+        .place = planned->place,
         .own = planned->with_own_key ? x->own[provider] : NULL,
         .provider = &x->deployment->providers[provider],
         .started_us = clock_us(),
@@ -483,6 +485,8 @@ void attempt_start(struct attempt *a, struct exchange *x, const struct planned_a
     };
     if (a->own != NULL)
         a->provider = own_key_provider(a->own);
+    if (x->trace != NULL)
+        trace_attempt_started(a);
     const struct provider_options *o = a->provider->options;
     deadline_init(&a->deadline, x->gateway->loop, on_deadline);
     if (o->total_timeout_ms != 0)

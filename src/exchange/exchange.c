@@ -175,8 +175,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
             add_betas(x, f->value);
         if (id == FIELD_SLUICE && span_ieq(f->name, SPAN_LIT("x-sluice-explain")))
             x->wants_reasons = explaining_is_wanted(f->value, x->wants_reasons);
-        if (id == FIELD_TRACE && f->name.len == 11 && f->value.len >= 55) /* W3C traceparent */
-            x->trace_id = arena_keep(&x->arena, span_sub(f->value, 3, 32));
+        if (id == FIELD_TRACE)
+            trace_note_field(x, f);
         if (text == NULL || !is_forwarded(id) ||
             (connection.len > 0 && connection_names(connection, f->name)))
             continue;
@@ -191,6 +191,8 @@ static void read_head(struct exchange *x, const struct http_head *head)
         at += 2;
     }
     x->forward = span_of(text, at);
+    if (x->trace != NULL || x->gateway->spans != NULL)
+        trace_open(x);
 }
 
 /* A handful of exchanges is kept to be used again: every request takes one. */

@@ -13,6 +13,7 @@
 #include "reading.h"
 #include "remote_media.h"
 #include "sticky.h"
+#include "trace.h"
 #include "translation.h"
 
 #include "sluice/codec/conversation_id.h"
@@ -80,6 +81,7 @@ struct attempt {
     struct exchange *x;
     const struct target *target;
     unsigned unwanted;                 /* parameters it does not take: they are left out */
+    enum place place;                  /* why it is asked now */
     struct own_key *own;               /* the caller's own credential; NULL: the operator's */
     struct provider_runtime *provider; /* with that credential */
     struct health *health;             /* of the target, once somebody is asked; NULL before */
@@ -98,6 +100,7 @@ struct attempt {
     struct translation *translation; /* of the request, when that is not passed on as it is */
     struct deadline deadline;
     uint64_t total_due_ms; /* the provider's total timeout, 0: none */
+    uint64_t span;         /* its id in the trace; 0: there is none */
     uint64_t started_us, sent_us, head_us;
     uint32_t connect_us;
     unsigned status;            /* of the response, 0 before */
@@ -245,9 +248,10 @@ struct exchange {
 
     /* what the record will say */
     char request_id[33];
-    struct span fixed_model; /* by the path, empty: the body names it; arena */
-    struct span subject;     /* what else the path names; arena */
-    struct span client_request_id, trace_id, path; /* arena */
+    struct span fixed_model;             /* by the path, empty: the body names it; arena */
+    struct span subject;                 /* what else the path names; arena */
+    struct span client_request_id, path; /* arena */
+    struct trace *trace;                 /* arena; NULL: it is of no trace */
     enum http_method method;
     uint64_t opened_us, opened_unix_ms, dispatched_us, first_write_us;
     uint64_t bytes_in;

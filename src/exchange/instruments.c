@@ -1,5 +1,7 @@
 #include "sluice/exchange/instruments.h"
 
+#include "gen_ai_metrics.h"
+
 #include "sluice/base/arena.h"
 
 #include <stdio.h>
@@ -15,6 +17,8 @@ struct route_series {
     struct metric_series *duration[2];
     struct metric_series *ttft, *token_seconds, *cost;
     struct metric_series *tokens[TOKEN_TYPES][2];
+    bool has_gen_ai;
+    struct gen_ai_series gen_ai;
 };
 
 static const double seconds[] = {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
@@ -106,8 +110,12 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
     i->stalls[STALL_UPSTREAM] = labelled(stalls, "upstream");
     i->inflight = plain(r, METRIC_GAUGE, "sluice_inflight_requests", "Requests being answered.");
     i->streams = plain(r, METRIC_GAUGE, "sluice_active_streams", "Event streams being relayed.");
-    i->buffer_bytes = plain(r, METRIC_GAUGE, "sluice_stream_buffer_bytes",
-                            "Request bodies held in memory.");
+    struct metric_family *buffers = metric_declare(r, METRIC_GAUGE, "sluice_stream_buffer_bytes",
+                                                   "Bytes held in memory: request bodies, and what "
+                                                   "sockets have not taken yet.",
+                                                   "kind", NO_BUCKETS);
+    i->buffer_bytes[BUFFER_BODY] = labelled(buffers, "body");
+    i->buffer_bytes[BUFFER_BACKLOG] = labelled(buffers, "backlog");
     i->connections = plain(r, METRIC_GAUGE, "sluice_client_connections",
                            "Open client connections.");
     i->lag = plain(r, METRIC_GAUGE, "sluice_eventloop_lag_seconds",
@@ -115,6 +123,11 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
     i->log_dropped =
         plain(r, METRIC_COUNTER, "sluice_log_dropped_total",
               "Access records and recorded decisions dropped because their reader was too slow.");
+    i->spans_exported = plain(r, METRIC_COUNTER, "sluice_trace_spans_exported_total",
+                              "Spans that the collector has taken.");
+    i->spans_dropped = plain(r, METRIC_COUNTER, "sluice_trace_spans_dropped_total",
+                             "Spans that were left out because the collector took no more, or "
+                             "refused them.");
     i->replicas = plain(r, METRIC_GAUGE, "sluice_replicas",
                         "Other replicas that told of their endpoints in the last minute.");
     i->fields_dropped = plain(r, METRIC_COUNTER, "sluice_dropped_fields_total",
@@ -137,6 +150,8 @@ void instruments_init(struct instruments *i, struct metric_registry *r)
     for (unsigned o = 0; o < CONTINUATION_OUTCOMES; o++)
         i->continuations[o] = labelled(continued,
                                        continuation_outcome_name((enum continuation_outcome)o));
+    i->gen_ai = xcalloc(1, sizeof *i->gen_ai);
+    gen_ai_families_init(i->gen_ai, r);
 }
 
 void instruments_fini(struct instruments *i)
@@ -146,6 +161,7 @@ void instruments_fini(struct instruments *i)
     while ((r = map_next(&i->by_route, &cursor)) != NULL)
         free(r);
     map_fini(&i->by_route);
+    free(i->gen_ai);
 }
 
 struct route_series *instruments_route(struct instruments *i, const char *api,
@@ -174,6 +190,9 @@ struct route_series *instruments_route(struct instruments *i, const char *api,
     r->api = r->key;
     r->model = r->key + api_len + 1;
     r->provider = r->key + api_len + model_len + 2;
+    r->has_gen_ai = t != NULL;
+    if (t != NULL)
+        gen_ai_series_init(&r->gen_ai, i->gen_ai, r->api, t->provider, r->model);
     if (map_put(&i->by_route, span_of(r->key, len), r) < 0)
         abort(); /* bounded by the configuration */
     return r;
@@ -224,6 +243,15 @@ void route_series_meter(struct route_series *r, const struct usage *u, const str
     count_tokens(r, 3, u->reasoning, u->source);
     if (c->total_pd > 0)
         metric_add(r->cost, (double)c->total_pd * 1e-12);
+    if (r->has_gen_ai)
+        gen_ai_series_meter(&r->gen_ai, u);
+}
+
+double request_seconds_per_token(const struct request_figures *f)
+{
+    if (f->usage->completion < 2 || f->duration_us <= f->ttft_us)
+        return 0;
+    return (double)(f->duration_us - f->ttft_us) * 1e-6 / (double)(f->usage->completion - 1);
 }
 
 void route_series_record(struct route_series *r, const struct request_figures *f)
@@ -233,10 +261,12 @@ void route_series_record(struct route_series *r, const struct request_figures *f
     count_request(r, f);
     metric_observe(r->duration[f->stream], (double)f->duration_us * 1e-6);
     if (f->ttft_us > 0) {
+        double each = request_seconds_per_token(f);
         metric_observe(r->ttft, (double)f->ttft_us * 1e-6);
-        if (f->usage->completion > 1 && f->duration_us > f->ttft_us)
-            metric_observe(r->token_seconds, (double)(f->duration_us - f->ttft_us) * 1e-6 /
-                                                 (double)(f->usage->completion - 1));
+        if (each > 0)
+            metric_observe(r->token_seconds, each);
     }
+    if (r->has_gen_ai)
+        gen_ai_series_record(&r->gen_ai, r->home->gen_ai, f);
     route_series_meter(r, f->usage, f->cost);
 }

@@ -99,6 +99,8 @@ void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t
     struct exchange *x = a->x;
     if (x->ntried == ATTEMPTS_MAX)
         return;
+    if (x->trace != NULL)
+        trace_attempt(a, result);
     if (x->tried == NULL)
         x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
     x->tried[x->ntried++] = (struct fault_attempt){

@@ -72,6 +72,8 @@ void settle(struct exchange *x)
         .cost = &x->cost,
     };
     route_series_record(instruments_route(i, x->kind->label, target), &figures);
+    if (x->trace != NULL && x->nattempts > x->ntried)
+        trace_attempt(a, a->result);
     continuation_settle(x);
     admission_settle(x);
     if (x->dispatched_us != 0) {
@@ -81,6 +83,8 @@ void settle(struct exchange *x)
             metric_observe(i->overhead[OVERHEAD_FIRST_WRITE],
                            (double)(x->first_write_us - a->head_us) * 1e-6);
     }
+    if (x->trace != NULL)
+        trace_settle(x, duration_us);
     access_record_write(x, duration_us);
     history_note(x, duration_us);
 }

@@ -20,6 +20,7 @@ struct loop {
     void *turn_hook_arg;
     uint64_t turn_began_us; /* 0: nothing has run in this turn yet */
     uint64_t longest_turn_us;
+    size_t kept_bytes; /* of all streams: what their sockets have not taken */
     bool stopping;
     uint8_t *read_buffer;
     uint8_t *plain_in;  /* made with the first TLS stream; see loop_plain_in */

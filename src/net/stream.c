@@ -43,6 +43,7 @@ static void backlog_free(struct stream *s)
 {
     if (s->kept == NULL)
         return;
+    s->loop->kept_bytes -= buf_len(&s->kept->sending) + buf_len(&s->kept->collecting);
     buf_fini(&s->kept->sending);
     buf_fini(&s->kept->collecting);
     free(s->kept);
@@ -213,6 +214,11 @@ void stream_attach(struct stream *s, const struct stream_events *events, void *o
 
 /* ── writing ─────────────────────────────────────────────────────────────────────────────────── */
 
+size_t stream_kept_bytes(const struct loop *l)
+{
+    return l->kept_bytes;
+}
+
 size_t stream_backlog(const struct stream *s)
 {
     if (s->kept == NULL)
@@ -277,6 +283,7 @@ static void send_kept(struct stream *s)
 {
     struct backlog *k = s->kept;
     struct buf spare = k->sending;
+    s->loop->kept_bytes -= buf_len(&spare); /* the socket has them */
     k->sending = k->collecting;
     k->collecting = spare;
     buf_clear(&k->collecting);
@@ -300,6 +307,7 @@ static bool keep(struct stream *s, const struct span *spans, unsigned n, size_t 
     size_t total = 0;
     for (unsigned i = 0; i < n; i++)
         total += spans[i].len;
+    size_t before = buf_len(&s->kept->collecting);
     if (buf_reserve(&s->kept->collecting, total - skip) < 0)
         return false;
     for (unsigned i = 0; i < n; i++) {
@@ -308,6 +316,7 @@ static bool keep(struct stream *s, const struct span *spans, unsigned n, size_t 
         if (buf_add(&s->kept->collecting, rest) < 0)
             return false;
     }
+    s->loop->kept_bytes += buf_len(&s->kept->collecting) - before;
     return true;
 }
 

@@ -171,6 +171,52 @@ static void base_urls_come_apart(void **state)
     }
 }
 
+static void collectors_are_named_by_their_base(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *target, *authority;
+        bool https;
+    } rows[] = {
+        {"http://127.0.0.1:4318", "/v1/traces", "127.0.0.1:4318", false},
+        {"https://otlp.example/", "/v1/traces", "otlp.example", true},
+        {"https://cloud.example/api/public/otel", "/api/public/otel/v1/traces", "cloud.example",
+         true},
+        {"https://cloud.example/otlp//", "/otlp/v1/traces", "cloud.example", true},
+        {"https://cloud.example/x/v1/traces", "/x/v1/traces", "cloud.example", true},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[160];
+        snprintf(text, sizeof(text), "observability: { tracing: { otlp: '%s' } }", rows[i].url);
+        struct loaded l = good(text);
+        const struct tracing_options *t = &l.snap->observability.tracing;
+        assert_row(i, t->url.https == rows[i].https && t->sample_ppm == 1000000);
+        assert_string_equal(t->url.target, rows[i].target);
+        assert_string_equal(t->url.authority, rows[i].authority);
+        loaded_fini(&l);
+    }
+    static const struct bad_row bad[] = {
+        {"observability: { tracing: { otlp: 'localhost:4317' } }",
+         ":1:35: error: observability.tracing.otlp: it begins with neither https:// nor http://"},
+        {"observability: { tracing: { otlp: 'https://u:p@h' } }",
+         ":1:35: error: observability.tracing.otlp: it holds a user name or a password"},
+        {"observability: { tracing: { otlp: 'https://h/?a=b' } }",
+         ":1:35: error: observability.tracing.otlp: it has a query, and should have none"},
+        {"observability: { tracing: { otlp: 'https://h', sample: 2 } }",
+         ":1:56: error: observability.tracing.sample: \"2\" cannot be used here (write a share as a "
+         "decimal from 0 to 1: 0.05)"},
+        {"observability: { tracing: { otlp: 'https://h', headers: { host: x } } }",
+         ":1:59: error: observability.tracing.headers.host: this header is set by sluice itself "
+         "(leave it out)"},
+        {"observability: { tracing: { otlp: 'https://h', headers: { 'a b': x } } }",
+         ":1:59: error: observability.tracing.headers.a b: not the name of a header"},
+        {"observability: { tracing: { otlp: 'https://h', headers: { a: { env: SLUICE_UNSET } } } }",
+         ":1:62: error: observability.tracing.headers.a: environment variable SLUICE_UNSET is not "
+         "set"},
+    };
+    check_bad(bad, ROWS(bad));
+}
+
 static void store_urls_come_apart_without_their_password(void **state)
 {
     (void)state;
@@ -307,9 +353,11 @@ static void risky_files_are_warned_about(void **state)
          ":1:29: warning: providers.p.base_url: the key travels in clear text (use https://)"},
         {"providers: { p: { base_url: 'http://h', api_key: k, auth: none } }",
          ":1:50: warning: providers.p.api_key: is not sent to anybody (auth is none)"},
-        {"observability: { tracing: { otlp: 'http://127.0.0.1:4318' } }",
-         ":1:27: warning: observability.tracing: is read and checked, but this version does not use "
-         "it yet"},
+        {"observability: { tracing: { otlp: 'http://collector:4318', headers: { a: secret-b } } }",
+         ":1:35: warning: observability.tracing.otlp: the headers travel in clear text (use "
+         "https://)"},
+        {"observability: { tracing: { sample: 0.5 } }",
+         ":1:27: warning: observability.tracing: has no effect (there is no otlp)"},
         {"auth: none\nkeys: [{ name: a, secret: s }]",
          ":1:7: warning: auth: is none, so keys are not asked for"},
         {"auth: required", ":1:7: warning: auth: nobody can call: there are no keys (add some "
@@ -614,6 +662,7 @@ int main(void)
         cmocka_unit_test(without_a_file_the_environment_is_enough),
         cmocka_unit_test(listen_replaces_all_listeners),
         cmocka_unit_test(base_urls_come_apart),
+        cmocka_unit_test(collectors_are_named_by_their_base),
         cmocka_unit_test(store_urls_come_apart_without_their_password),
         cmocka_unit_test(variables_are_expanded_after_parsing),
         cmocka_unit_test(secrets_come_from_the_credentials_directory_first),

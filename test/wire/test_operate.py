@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import exposition
 import misbehaviour
 import provider
 import raw
@@ -26,7 +27,10 @@ sluice_ratelimit_rejections_total sluice_inflight_requests sluice_active_streams
 sluice_stream_buffer_bytes sluice_stream_stalls_total sluice_store_errors_total
 sluice_log_dropped_total sluice_config_last_reload_successful sluice_config_hash_info
 sluice_eventloop_lag_seconds sluice_build_info process_resident_memory_bytes
-process_cpu_seconds_total process_open_fds process_start_time_seconds
+process_virtual_memory_bytes process_cpu_seconds_total process_open_fds process_max_fds
+process_start_time_seconds sluice_trace_spans_exported_total sluice_trace_spans_dropped_total
+gen_ai_client_token_usage gen_ai_server_request_duration_seconds
+gen_ai_server_time_to_first_token_seconds gen_ai_server_time_per_output_token_seconds
 """.split()
 
 RECORD = """
@@ -55,23 +59,61 @@ def test_metrics_have_the_promised_names(gateway):
 
 
 def test_metrics_are_valid_prometheus_text(gateway):
+    gateway.chat("good")
+    gateway.chat("no-such-model")
+    with gateway.client() as client:
+        client.stream("good").rest()
     answer = gateway.get("/metrics", key=None)
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    sample = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-z_]+="([^"\\\n]|\\.)*",?)*\})? '
-                        r'(-?[0-9.]+(e[+-]?[0-9]+)?|\+Inf|NaN)$')
-    seen, typed = set(), set()
-    for line in answer.body.decode().splitlines():
-        if line.startswith("# TYPE "):
-            name = line.split(" ")[2]
-            assert name not in typed, f"{name} twice"
-            typed.add(name)
-        elif not line.startswith("#"):
-            assert sample.match(line), line
-            series = line.rpartition(" ")[0]
-            assert series not in seen, f"{series} twice"
-            seen.add(series)
-            family = re.sub(r"_(bucket|sum|count)$", "", series.partition("{")[0])
-            assert family in typed or series.partition("{")[0] in typed, line
+    families = exposition.read(answer.body.decode())
+    assert len(families) > 40 and any(f.kind == "histogram" and f.samples for f in families.values())
+
+
+@pytest.mark.parametrize("text", [
+    "a_total 1\n", "# TYPE a gauge\na 1\n", "# HELP a x\n# TYPE a gauge\na 1\na 1\n",
+    "# HELP a x\n# TYPE a gauge\na 1", "# HELP a x\n# TYPE a counter\na 1\n",
+    '# HELP a x\n# TYPE a gauge\na{b="1",b="2"} 1\n', '# HELP a x\n# TYPE a gauge\na{b="1",} 1\n',
+    "# HELP a x\n# TYPE a gauge\na one\n", "# HELP a x\n# TYPE a gauge\nb 1\n",
+    '# HELP a x\n# TYPE a histogram\na_bucket{le="1"} 2\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n',
+    '# HELP a x\n# TYPE a histogram\na_bucket{le="1"} 1\na_sum 1\na_count 1\n'])
+def test_what_is_no_prometheus_text_would_be_found(text):
+    with pytest.raises(AssertionError):
+        exposition.read(text)
+
+
+def test_the_words_of_opentelemetry_are_beside_our_own(gateway, upstream):
+    def sample(name, **labels):
+        return gateway.metric(name, **labels)
+    chat = {"gen_ai_operation_name": "chat", "gen_ai_provider_name": "openai",
+            "gen_ai_request_model": "good"}
+    before = {t: sample("gen_ai_client_token_usage_sum", gen_ai_token_type=t, **chat)
+              for t in ("input", "output")}
+    seconds = sample("gen_ai_server_request_duration_seconds_count", error_type="", **chat)
+    first = sample("gen_ai_server_time_to_first_token_seconds_count", **chat)
+    usage = gateway.chat("good").json["usage"]
+    with gateway.client() as client:
+        client.stream("good").rest()
+    until(lambda: sample("gen_ai_server_request_duration_seconds_count", error_type="", **chat)
+          == seconds + 2, what="two durations")
+    for kind, name in (("input", "prompt_tokens"), ("output", "completion_tokens")):
+        assert sample("gen_ai_client_token_usage_sum", gen_ai_token_type=kind, **chat) \
+            >= before[kind] + 2 * usage[name]
+    assert sample("gen_ai_server_time_to_first_token_seconds_count", **chat) == first + 1
+    model = upstream.play(misbehaviour.status(500))
+    gateway.chat(model)
+    until(lambda: sample("gen_ai_server_request_duration_seconds_count",
+                         error_type="upstream_error", gen_ai_request_model=model) == 1,
+          what="the failure")
+
+
+def test_what_a_slow_client_has_not_taken_is_counted(gateway, upstream):
+    model = upstream.play(misbehaviour.endless(65536))
+    with gateway.client() as client:
+        client.send(raw.chat_bytes(model, stream=True))
+        until(lambda: gateway.metric("sluice_stream_buffer_bytes", kind="backlog") > 0,
+              what="a backlog")
+    until(lambda: gateway.metric("sluice_stream_buffer_bytes", kind="backlog") == 0,
+          what="it to go")
 
 
 def test_requests_are_counted_by_outcome(gateway):

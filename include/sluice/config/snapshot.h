@@ -18,6 +18,7 @@
 #include "sluice/config/capabilities.h"
 #include "sluice/config/model_facts.h"
 #include "sluice/config/translation_options.h"
+#include "sluice/format/url.h"
 
 enum { SERVES_API = 1, SERVES_ADMIN = 2, SERVES_UI = 4, SERVES_HEALTH = 8, SERVES_METRICS = 16 };
 
@@ -281,11 +282,27 @@ struct history_options {
     uint64_t retention_ms, max_records;
 };
 
+struct secret_header {
+    const char *name;
+    struct secret value;
+};
+
+struct tracing_options {
+    const char *otlp; /* URL of a collector, as written; NULL: nobody wants spans */
+    struct url url;   /* where they are posted to */
+    struct secret_header *headers;
+    unsigned nheaders;
+    unsigned sample_ppm; /* of the requests that come with no decision of their own */
+    bool propagates;     /* providers are told which trace a request is of */
+    const char *service;
+    const char *ca; /* PEM file to verify against; NULL: the system's */
+};
+
 struct observability_options {
     enum log_level level;
     enum { LOG_AUTO, LOG_TEXT, LOG_JSON } format;
-    const char *access_log;   /* "stdout", "off" or a path */
-    const char *tracing_otlp; /* URL of a collector, NULL: none; nobody uses it yet */
+    const char *access_log; /* "stdout", "off" or a path */
+    struct tracing_options tracing;
 };
 
 /* What the default strategy weighs (contract 2.2, D-34); only the proportions matter. */

@@ -19,6 +19,7 @@ struct health_table;
 struct sharing;
 struct journal;
 struct own_keys;
+struct span_exporter;
 
 /* A provider with its connections. */
 struct provider_runtime {
@@ -56,6 +57,8 @@ struct gateway {
     struct log_sink *access_log; /* NULL: off */
     bool access_log_text;        /* readable lines for a terminal instead of JSON */
     struct journal *journal;     /* of decisions (recording.h); NULL: they are not recorded */
+    struct span_exporter *spans; /* of traces (tracing.h); NULL: nobody wants them */
+    char instance[33];           /* of this process, among those that send spans */
     struct deadline log_flush;   /* armed while records wait to be written */
     struct deadline quiet;       /* a while after the last request has ended */
     struct rng rng;

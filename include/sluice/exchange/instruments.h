@@ -45,6 +45,7 @@ enum continuation_outcome {
 const char *continuation_outcome_name(enum continuation_outcome o);
 
 enum { LIMITS = LIMIT_BALANCE + 1 };
+struct gen_ai_families;
 
 struct instruments {
     struct metric_registry *registry;
@@ -53,13 +54,15 @@ struct instruments {
     struct metric_series *ratelimit_rejections[LIMITS]; /* by enum ledger_limit */
     struct metric_series *inflight, *streams, *stalls[2], *lag, *log_dropped, *fields_dropped,
         *retry_budget_exhausted, *hedges[2], *hedge_cost; /* hedges: lost, won */
-    struct metric_series *connections, *buffer_bytes, *replicas,
+    struct metric_series *connections, *buffer_bytes[2], *replicas, *spans_exported, *spans_dropped,
         *continuations[CONTINUATION_OUTCOMES];
-    struct map by_route; /* struct route_series by its key */
+    struct gen_ai_families *gen_ai; /* the same in OpenTelemetry's words */
+    struct map by_route;            /* struct route_series by its key */
 };
 
 enum { OVERHEAD_ADMIT, OVERHEAD_DISPATCH, OVERHEAD_FIRST_WRITE };
 enum { STALL_CLIENT, STALL_UPSTREAM };
+enum { BUFFER_BODY, BUFFER_BACKLOG };
 
 /* All series one route (API × model × provider) writes to. */
 struct route_series;
@@ -79,6 +82,8 @@ struct request_figures {
     const struct usage *usage;
     const struct cost *cost;
 };
+/* Of a stream, after the first one; 0: nobody can tell. */
+double request_seconds_per_token(const struct request_figures *f);
 void route_series_record(struct route_series *r, const struct request_figures *f);
 /* Only what was used, of a part of a request that another route ends. */
 void route_series_meter(struct route_series *r, const struct usage *u, const struct cost *c);

@@ -62,6 +62,7 @@ size_t stream_backlog(const struct stream *s); /* bytes kept because the socket 
 
 /* A backlog of which the peer takes nothing for this long ends in closed(UV_ETIMEDOUT). 0: never.
  */
+size_t stream_kept_bytes(const struct loop *l); /* the same of all streams, for the metric */
 void stream_set_write_timeout(struct stream *s, unsigned ms);
 
 void stream_close(struct stream *s); /* at once; the backlog is dropped; idempotent */
