@@ -8,9 +8,11 @@
  *           sqlite           embedded.c, else disk.c; written to both
  *           redis            redis.c; away: embedded.c (what was put while away), or nothing
  *   records                    records.c, from the same backends; away: nothing
+ *   answers                    answers.c, likewise; away: this process alone, or nothing
  */
 #include "sluice/store/store.h"
 
+#include "answers_priv.h"
 #include "disk.h"
 #include "embedded.h"
 #include "owner.h"
@@ -38,6 +40,7 @@ struct store {
     struct redis *redis; /* STORE_REDIS, else NULL */
     struct metric_series *errors;
     struct records *records;
+    struct answers *answers;
     struct waiting *waiting;
     enum presence presence; /* of Redis */
     uint64_t lost_ms;
@@ -558,12 +561,26 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         return NULL;
     }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
+    s->answers = answers_new(&(struct answers_home){
+        .loop = l,
+        .disk = s->disk,
+        .redis = s->redis,
+        .fail_closed = s->options.fail_closed,
+        .timeout_ms = s->options.timeout_ms,
+        .missed = on_missed,
+        .owner = s,
+    });
     return s;
 }
 
 struct records *store_records(struct store *s)
 {
     return s->records;
+}
+
+struct answers *store_answers(struct store *s)
+{
+    return s->answers;
 }
 
 void store_close(struct store *s)
@@ -573,6 +590,7 @@ void store_close(struct store *s)
     while (s->waiting != NULL)
         s->waiting->drop(s->waiting);
     records_free(s->records);
+    answers_free(s->answers);
     redis_close(s->redis); /* neither calls up any more: they may end after us */
     disk_close(s->disk);
     loop_later(s->loop, &s->freed);
