@@ -245,6 +245,12 @@ struct observability_options {
     const char *tracing_otlp; /* URL of a collector, NULL: none; nobody uses it yet */
 };
 
+/* Answers given again to whoever asks for that (cache_strategy). */
+struct cache_options {
+    bool enabled;
+    uint64_t ttl_ms, max_bytes; /* of one answer */
+};
+
 /* What the default strategy weighs (contract 2.2, D-34); only the proportions matter. */
 struct route_weights {
     unsigned price, throughput, latency, reliability;
@@ -310,6 +316,7 @@ struct snapshot {
     struct secret admin_token;
     struct master_keys master_keys;
     struct store_options store;
+    struct cache_options cache;
     struct routing_options routing;
     struct observability_options observability;
 
