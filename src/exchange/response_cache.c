@@ -83,9 +83,15 @@ bool response_cache_serve(struct exchange *x)
     return false;
 }
 
+/* Before that nobody has looked at what was found. */
+static bool is_planned(const struct exchange *x)
+{
+    return x->plan.n > 0;
+}
+
 const char *response_cache_word(const struct exchange *x)
 {
-    return x->cache == NULL ? NULL : cache_result_name(x->cache->result);
+    return x->cache == NULL || !is_planned(x) ? NULL : cache_result_name(x->cache->result);
 }
 
 /* --- the end -------------------------------------------------------------------------------------------- */
@@ -111,9 +117,8 @@ void response_cache_settle(struct exchange *x)
         answer_claim_release(c->looking);
     c->looking = NULL;
     buf_fini(&c->found);
-    bool is_planned = x->plan.n > 0;
-    if (is_planned)
+    if (is_planned(x))
         metric_add(x->gateway->instruments.cache[c->result], 1);
-    if (c->result == CACHE_MISS && is_planned && x->captured != NULL)
+    if (c->result == CACHE_MISS && is_planned(x) && x->captured != NULL)
         keep(x);
 }
