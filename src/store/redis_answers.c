@@ -208,13 +208,12 @@ static bool write_chunk(struct redis_answer *r)
 static void on_written(struct redis_call *c, const redisReply *reply)
 {
     struct redis_answer *r = OWNER(struct redis_answer, call, c);
-    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER)
-        end(r, ANSWER_LOST);
-    else if (reply->integer == 0)
+    bool is_written = reply != NULL && reply->type == REDIS_REPLY_INTEGER;
+    if (is_written && reply->integer == 0)
         end(r, ANSWER_RUNNING);
-    else if (r->chunk == 0)
+    else if (is_written && r->chunk == 0)
         end(r, ANSWER_KEPT);
-    else if (r->chunk--, !write_chunk(r))
+    else if (!is_written || (r->chunk--, !write_chunk(r)))
         end(r, ANSWER_LOST);
 }
 
