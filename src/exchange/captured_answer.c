@@ -10,13 +10,26 @@ enum { VERSION = 1, HEAD_BYTES = 1 + 2 + 1 + 4 };
 
 /* --- capturing -------------------------------------------------------------------------------------- */
 
+static void let_go(struct captured_answer *c)
+{
+    c->gateway->captured_bytes -= c->counted;
+    c->counted = 0;
+    buf_fini(&c->bytes);
+}
+
 static void add(struct captured_answer *c, struct span s)
 {
     if (c->is_too_large)
         return;
-    c->is_too_large = buf_len(&c->bytes) + s.len > ANSWER_MAX_BYTES || buf_add(&c->bytes, s) < 0;
-    if (c->is_too_large)
-        buf_fini(&c->bytes);
+    c->is_too_large = buf_len(&c->bytes) + s.len > ANSWER_MAX_BYTES ||
+                      c->gateway->captured_bytes + s.len > CAPTURED_MAX_BYTES ||
+                      buf_add(&c->bytes, s) < 0;
+    if (c->is_too_large) {
+        let_go(c);
+        return;
+    }
+    c->counted += s.len;
+    c->gateway->captured_bytes += s.len;
 }
 
 static void on_head(struct sink *s, const struct response_head *head)
@@ -79,6 +92,7 @@ void captured_answer_start(struct exchange *x)
         return;
     x->captured = xcalloc(1, sizeof *x->captured);
     x->captured->sink.ops = &ops;
+    x->captured->gateway = x->gateway;
     x->captured->behind = x->sink;
     x->sink = &x->captured->sink;
 }
@@ -93,7 +107,7 @@ void captured_answer_free(struct exchange *x)
 {
     if (x->captured == NULL)
         return;
-    buf_fini(&x->captured->bytes);
+    let_go(x->captured);
     free(x->captured);
     x->captured = NULL;
 }
@@ -120,7 +134,6 @@ bool captured_answer_lasts(const struct exchange *x)
 /* --- given again ------------------------------------------------------------------------------------ */
 
 struct replay {
-    struct exchange *x;
     struct buf bytes;
     struct span body;
     struct pump pump;
@@ -153,6 +166,23 @@ static void send_head(struct exchange *x, const uint8_t *head, struct span field
     sink_head(x->sink, &made);
 }
 
+/* A large one takes its time, and what was found goes before. */
+static bool hold_body(struct exchange *x, struct span body)
+{
+    struct buf bytes = {0};
+    bool fits = x->gateway->captured_bytes + body.len <= CAPTURED_MAX_BYTES &&
+                buf_reserve_exact(&bytes, body.len) == 0 && buf_add(&bytes, body) == 0;
+    if (!fits) {
+        buf_fini(&bytes);
+        return false;
+    }
+    x->gateway->captured_bytes += body.len;
+    x->replay = xcalloc(1, sizeof *x->replay);
+    x->replay->bytes = bytes;
+    x->replay->body = buf_span(&bytes);
+    return true;
+}
+
 bool captured_answer_replay(struct exchange *x, struct span kept, struct span more)
 {
     if (kept.len < HEAD_BYTES || kept.at[0] != VERSION ||
@@ -160,25 +190,22 @@ bool captured_answer_replay(struct exchange *x, struct span kept, struct span mo
         return false;
     struct span fields = span_sub(kept, HEAD_BYTES, read_u32(kept.at + 4));
     struct span body = span_skip(kept, HEAD_BYTES + fields.len);
+    if (body.len > PUMP_PIECE_BYTES && !hold_body(x, body)) {
+        const struct fault full = {.kind = FAULT_OVERLOADED,
+                                   .message = "too many large answers are being given again"};
+        exchange_fail(x, &full);
+        return true;
+    }
     x->status = kept.at[1] | (unsigned)kept.at[2] << 8;
     x->outcome = x->status < 400 ? OUTCOME_OK : OUTCOME_CLIENT_ERROR;
     exchange_begin_replay(x);
     send_head(x, kept.at, answer_replayed_fields(x, fields, more), body.len);
-    if (body.len <= PUMP_PIECE_BYTES) {
-        sink_end(x->sink, &body, 1);
-        exchange_finish(x);
+    if (x->replay != NULL) {
+        pump_start(&x->replay->pump, x->gateway->loop, &x->replay->body, 1, on_piece, x);
         return true;
     }
-    struct replay *r = xcalloc(1, sizeof *r);
-    x->replay = r;
-    if (buf_add(&r->bytes, body) < 0) {
-        sink_abort(x->sink, "out of memory");
-        x->outcome = OUTCOME_REJECTED;
-        exchange_finish(x);
-        return true;
-    }
-    r->body = buf_span(&r->bytes);
-    pump_start(&r->pump, x->gateway->loop, &r->body, 1, on_piece, x);
+    sink_end(x->sink, &body, 1);
+    exchange_finish(x);
     return true;
 }
 
@@ -194,6 +221,7 @@ void captured_answer_replay_stop(struct exchange *x)
     if (x->replay == NULL)
         return;
     pump_stop(&x->replay->pump);
+    x->gateway->captured_bytes -= buf_len(&x->replay->bytes);
     buf_fini(&x->replay->bytes);
     free(x->replay);
     x->replay = NULL;

@@ -1,7 +1,7 @@
 /* captured_answer.h: an answer that is kept on its way to the client, and given again to another.
  *
- * Capturing puts a sink in front of the client's: what passes is copied, up to a bound, and nothing else
- * changes. Signs of life are not part of an answer; they go to exchange_bare_sink. Exchanges that nobody
+ * Capturing puts a sink in front of the client's: what passes is copied, up to a bound for one answer and
+ * one for all, and nothing else changes. Signs of life are not part of an answer; they go to exchange_bare_sink. Exchanges that nobody
  * captures pay nothing.
  *
  * As kept: a version, the status, whether it is an event stream, the field lines that belong to the answer
@@ -13,13 +13,18 @@
 #include "sluice/http/sink.h"
 
 struct exchange;
+struct gateway;
+
+/* All captures and replays together; beyond that an answer is not kept, and a large one not given again. */
+enum { CAPTURED_MAX_BYTES = 128 * 1024 * 1024 };
 
 struct captured_answer {
     struct sink sink; /* first: it stands in front of the next */
     struct sink *behind;
+    struct gateway *gateway;
     struct buf bytes; /* as kept */
+    size_t counted;   /* in gateway->captured_bytes */
     unsigned status;
-    size_t max_bytes;
     bool is_too_large, is_complete;
 };
 
