@@ -147,7 +147,8 @@ static void write_json(const struct exchange *x, uint64_t duration_us, struct js
     PUT_TEXT(r, ",\"path\":", x->path);
     PUT_NUMBER(r, ",\"status\":", x->status);
     PUT_WORD(r, ",\"api\":", x->kind->label);
-    json_line_put(r, x->is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
+    bool is_stream = x->is_stream || x->replays_stream;
+    json_line_put(r, is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
     if (target != NULL) {
         PUT_TEXT(r, ",\"model\":", target->model_id);
         PUT_TEXT(r, ",\"endpoint\":", target->slug);

@@ -162,6 +162,7 @@ static void send_head(struct exchange *x, const uint8_t *head, struct span field
         .content_length = head[3] ? LENGTH_NEVER : (int64_t)length,
     };
     x->head_sent = true;
+    x->replays_stream = head[3] != 0;
     x->first_write_us = clock_us();
     sink_head(x->sink, &made);
 }

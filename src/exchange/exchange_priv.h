@@ -193,8 +193,9 @@ struct exchange {
     struct sink *sink;
     const struct exchange_kind *kind;
     enum exchange_state state;
-    bool head_sent; /* the answer's head went out, perhaps only for a keep-alive comment */
-    bool is_stream; /* counted in gateway->streams */
+    bool head_sent;      /* the answer's head went out, perhaps only for a keep-alive comment */
+    bool is_stream;      /* counted in gateway->streams */
+    bool replays_stream; /* what it is given again was one */
     struct later later;
 
     struct reading *reading; /* of the body, while that is on another thread */

@@ -244,9 +244,15 @@ def test_large_body_is_compared_too(plain, upstream):
 
 # What is kept.
 
+def answering(status: int):
+    async def script(x):
+        await x.reply(status, provider.error("no", "invalid_request_error"))
+    return script
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_fault_of_the_request_is_given_again(gateway, upstream, status):
-    model = upstream.play(misbehaviour.status(status))
+    model = upstream.play(answering(status))
     first = chat(gateway, model, "k")
     assert first.status == status
     asked = len(upstream.seen(model))
@@ -266,7 +272,7 @@ def test_fault_we_find_is_given_again(plain, body):
 
 @pytest.mark.parametrize("status", [401, 402, 408, 409, 429, 500, 503])
 def test_what_may_pass_is_not_kept(gateway, upstream, status):
-    model = upstream.play(misbehaviour.status(status))
+    model = upstream.play(answering(status))
     first = chat(gateway, model, "k")
     assert first.status >= 400
     asked = len(upstream.seen(model))
@@ -290,7 +296,7 @@ def test_rate_limit_of_ours_is_not_kept_and_replays_do_not_count(start, tmp_path
     assert_replayed(first, chat(gw, model, "a"))
 
 
-@pytest.mark.parametrize("then", ["reset", "mid_event", "close"])
+@pytest.mark.parametrize("then", ["reset", "mid event", "close"])
 def test_broken_stream_is_not_kept(gateway, upstream, then):
     model = upstream.play(misbehaviour.events_then(3, then))
     with gateway.client() as client:
@@ -470,7 +476,8 @@ def test_claim_of_a_process_that_crashed_lapses(request, start, tmp_path, upstre
     upstream.exchange_of(model)
     time.sleep(LEASE_S * 1.2 if server else 0.2)  # it is renewed as long as its owner lives
     if server:
-        assert server.keys() and 0 < server.command("PTTL", server.keys()[0]) <= LEASE_S * 1000
+        claim, = server.command("KEYS", "*answer:*")
+        assert 0 < server.command("PTTL", claim) <= LEASE_S * 1000
     one.kill()
     client.close()
     upstream.scripts[model] = provider.behave
@@ -595,8 +602,10 @@ def test_record_and_metrics_tell_of_replays(plain, upstream):
     two = plain.record_of(again.headers["x-request-id"])
     assert "replayed" not in one and one["tokens_out"] > 0
     assert two["replayed"] is True and two["status"] == 200 and two["outcome"] == "ok"
+    streamed = [chat(plain, model, "s", stream=True) for _ in range(2)][1]
+    assert plain.record_of(streamed.headers["x-request-id"])["stream"] is True
     assert two["attempts"] == [] and two["cost_pd"] == 0 and two["tokens_out"] == 0
-    for result, n in (("first", 1), ("replayed", 1), ("conflict", 1), ("in_flight", 0)):
+    for result, n in (("first", 2), ("replayed", 2), ("conflict", 1), ("in_flight", 0)):
         assert plain.metric("sluice_idempotency_total", result=result) == n, result
 
 
