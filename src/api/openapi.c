@@ -67,7 +67,7 @@ static void add_operation_id(struct json_out *o, const struct row *row, const ch
     json_out_bytes(o, span_of(id, n));
 }
 
-static void add_parameters(struct json_out *o, const char *path)
+static void add_parameters(struct json_out *o, const struct row *row, const char *path)
 {
     static const struct {
         const char *in_path, *parameter;
@@ -88,6 +88,12 @@ static void add_parameters(struct json_out *o, const char *path)
         add(o, between);
         add(o, known[i].parameter);
         between = ",";
+        has_any = true;
+    }
+    /* Contract 0.5. What is answered at once runs no second time anyhow. */
+    if (row->answer == NULL && (row->method == METHOD_POST || row->method == METHOD_DELETE)) {
+        add(o, between);
+        add(o, "{\"$ref\":\"#/components/parameters/IdempotencyKey\"}");
         has_any = true;
     }
     if (has_any)
@@ -159,7 +165,7 @@ static void add_operation(struct json_out *o, const struct row *row, const char 
     if (row->summary != NULL)
         add_text(o, ",\"summary\":", row->summary);
     add_operation_id(o, row, path);
-    add_parameters(o, path);
+    add_parameters(o, row, path);
     add_request(o, row);
     add_responses(o, row);
     add_security(o, row);

@@ -313,7 +313,8 @@ static struct span cors_lines(const struct call *call, struct span origin, bool 
                       "X-Sluice-Provider, X-Sluice-Attempts, X-Sluice-Dropped, "
                       "X-Sluice-Warning, X-Sluice-Explain, "
                       "Server-Timing, Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, "
-                      "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Tier\r\n");
+                      "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Tier, "
+                      "Idempotency-Replayed, X-Sluice-Cache\r\n");
     return span_of(out, (size_t)n);
 }
 
@@ -406,6 +407,7 @@ static void *open_exchange(const struct row *row, const struct call *call, uint6
     struct exchange *x = exchange_open(call->api->gateway, call->sink, row->kind, call->head);
     if (call->fields.len > 0)
         exchange_add_fields(x, call->fields);
+    exchange_set_place(x, row->path);
     if (call->pipeline.len > 0)
         exchange_fix_model(x, call->pipeline);
     if (call->rest.len > 0)

@@ -3,6 +3,7 @@
 #include "sluice/base/log.h"
 #include "sluice/exchange/recording.h"
 #include "sluice/exchange/tracing.h"
+#include "sluice/store/answers.h"
 #include "sluice/store/history.h"
 
 #include <stdio.h>
@@ -28,6 +29,8 @@ int reload_install(struct process *p, struct snapshot *s, struct err *why)
     struct gateway *g = &p->gateway;
     if (g->vault != NULL)
         vault_use(g->vault, &s->master_keys);
+    if (g->store != NULL)
+        answers_use(store_answers(g->store), &s->master_keys);
     struct deployment *next = deployment_new(g, s, g->now, why);
     if (next == NULL)
         return -1;

@@ -21,25 +21,6 @@ static bool read_output(const struct json_walk *w, struct estimate_request *out,
            refuse(why, "expected_output_tokens", "must be a whole number from 0 to 1000000000");
 }
 
-static bool read_cache(const struct json_walk *w, struct estimate_request *out, struct fault *why)
-{
-    static const struct {
-        const char *word;
-        enum cache_strategy cache;
-    } known[] = {
-        {"\"vendor\"", CACHE_VENDOR},   {"\"infrai\"", CACHE_GATEWAY},
-        {"\"gateway\"", CACHE_GATEWAY}, {"\"sluice\"", CACHE_GATEWAY},
-        {"\"none\"", CACHE_NONE},
-    };
-    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (!span_eq(w->value, span_text(known[i].word)))
-            continue;
-        out->cache = known[i].cache;
-        return true;
-    }
-    return refuse(why, "cache_strategy", "must be \"vendor\", \"infrai\" or \"none\"");
-}
-
 static bool read_batch(const struct json_walk *w, struct estimate_request *out, struct fault *why)
 {
     out->is_batch = w->kind == JSON_TRUE;
@@ -78,7 +59,7 @@ bool estimate_request_read(struct span body, bool takes_models, struct estimate_
         if (json_walk_is(&w, "expected_output_tokens"))
             is_good = read_output(&w, out, why);
         else if (json_walk_is(&w, "cache_strategy"))
-            is_good = read_cache(&w, out, why);
+            is_good = cache_strategy_read(json_raw(w.value), &out->cache, why);
         else if (json_walk_is(&w, "batch_mode"))
             is_good = read_batch(&w, out, why);
         else if (takes_models && json_walk_is(&w, "models"))

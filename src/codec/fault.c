@@ -29,6 +29,8 @@ static const struct kind_words words[] = {
     [FAULT_METHOD_NOT_ALLOWED] = {405, "method_not_allowed", "METHOD_NOT_ALLOWED", 0},
     [FAULT_TIMEOUT] = {408, "timeout", "TIMEOUT", 0},
     [FAULT_STATE_CONFLICT] = {409, "state_conflict", "STATE_CONFLICT", 0},
+    [FAULT_IDEMPOTENCY_CONFLICT] = {409, "idempotency_conflict", "IDEMPOTENCY_CONFLICT", 0},
+    [FAULT_IDEMPOTENCY_IN_FLIGHT] = {409, "idempotency_in_flight", "IDEMPOTENCY_IN_FLIGHT", 1000},
     [FAULT_PAYLOAD_TOO_LARGE] = {413, "payload_too_large", "PAYLOAD_TOO_LARGE", 0},
     [FAULT_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type", "UNSUPPORTED_MEDIA_TYPE", 0},
     [FAULT_UNPROCESSABLE] = {422, "unprocessable_entity", "UNPROCESSABLE_ENTITY", 0},
@@ -74,7 +76,7 @@ bool fault_is_lasting(const struct fault *f)
 {
     return f->kind == FAULT_UPSTREAM_CREDENTIAL || f->kind == FAULT_UPSTREAM_QUOTA ||
            f->kind == FAULT_NO_PROVIDER || f->kind == FAULT_INSUFFICIENT_CREDIT ||
-           f->kind == FAULT_BUDGET_EXCEEDED;
+           f->kind == FAULT_BUDGET_EXCEEDED || f->kind == FAULT_IDEMPOTENCY_CONFLICT;
 }
 
 static int write_text(struct buf *out, const char *before, const char *text)

@@ -62,7 +62,8 @@ static bool read_own(struct openai_request *r, const struct multipart_part *p, c
 {
     bool is_provider = strcmp(param, "provider") == 0;
     if (!is_provider && strcmp(param, "models") != 0)
-        return note(r, p->start, p->end, NOTED_GATEWAY_ONLY, why);
+        return openai_request_read_own(r, param, p->value, why) &&
+               note(r, p->start, p->end, NOTED_GATEWAY_ONLY, why);
     struct span json = p->name.len == strlen(param) ? json_of(p->value) : SPAN_NONE;
     if (json.len == 0) {
         reject(why, param, "");

@@ -10,6 +10,8 @@ static const char *const gateway_only[] = {
     "provider", "models", "usage", "session_id", "idempotency_key", "cache_strategy",
 };
 
+enum { OWN_TEXT_MAX = 2048 }; /* an idempotency key has 255 bytes, escapes perhaps */
+
 /* Each noted member once, each parameter's share, and what is put behind the opening brace. */
 _Static_assert(OPENAI_NOTED_MAX + ASKED_EDITS_MAX * OPENAI_PARAMETERS_MAX + 8 <= SPLICE_EDITS_MAX,
                "the list of edits has room");
@@ -112,6 +114,35 @@ static bool read_bool(enum json_kind kind, const char *param, bool *out, struct 
     }
     *out = kind == JSON_TRUE;
     return true;
+}
+
+bool openai_request_read_own(struct openai_request *r, const char *own, struct span text,
+                             struct fault *why)
+{
+    if (strcmp(own, "cache_strategy") == 0)
+        return cache_strategy_read(text, &r->cache, why);
+    if (strcmp(own, "idempotency_key") != 0)
+        return true;
+    if (r->idempotency_key.at != NULL)
+        return reject(why, own, "\"idempotency_key\" is given twice");
+    r->idempotency_key = text;
+    return true;
+}
+
+/* Our own texts: null is as good as nothing. */
+static bool read_own_text(struct openai_request *r, const char *own, struct span value,
+                          enum json_kind kind, struct arena *a, struct fault *why)
+{
+    bool is_ours = strcmp(own, "cache_strategy") == 0 || strcmp(own, "idempotency_key") == 0;
+    if (!is_ours || kind == JSON_NULL)
+        return true;
+    char *text = arena_alloc(a, value.len + 1);
+    long len = value.len <= OWN_TEXT_MAX ? json_string(value, text, value.len + 1) : -1;
+    if (len >= 0)
+        return openai_request_read_own(r, own, span_of(text, (size_t)len), why);
+    reject(why, own, "");
+    snprintf(why->message, sizeof why->message, "\"%s\" must be a string, and not too long", own);
+    return false;
 }
 
 static bool read_stream_options(struct openai_request *r, struct span value, enum json_kind kind,
@@ -279,9 +310,10 @@ static bool read_member(struct openai_request *r, struct span body, const struct
         r->provider = value;
     if (json_key_is(key, "models"))
         r->models = value;
-    if (openai_request_own_member(key) != NULL)
-        return note(r, m, NOTED_GATEWAY_ONLY, why);
-    return true;
+    const char *own = openai_request_own_member(key);
+    if (own == NULL)
+        return true;
+    return read_own_text(r, own, value, m->kind, a, why) && note(r, m, NOTED_GATEWAY_ONLY, why);
 }
 
 static bool read_members(struct span body, enum api_protocol api, struct arena *a,

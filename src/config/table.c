@@ -520,7 +520,8 @@ static const struct option secrets_rows[] = {
 static const struct object secrets_object = {
     "secrets",
     "What the store keeps encrypted (AES-256-GCM): credentials that callers bring through "
-    "`/v1/byok`. Without a key those cannot be managed.",
+    "`/v1/byok`, which cannot be managed without a key, and answers kept to be given again, which "
+    "stay in memory without one.",
     ROWS(secrets_rows), .size = sizeof(struct snapshot)};
 
 static const struct word on_error_words[] = {{"local", 0}, {"reject", 1}, {0}};
@@ -562,6 +563,20 @@ static const struct object history_object = {
     "What was asked of the gateway, and what became of it, call by call: [logs.md](logs.md). Kept "
     "where `store` says; never a word of a prompt or an answer.",
     ROWS(history_rows), .size = sizeof(struct history_options)};
+
+static const struct option cache_rows[] = {
+    {"enabled", &type_bool, MEMBER(struct cache_options, enabled), .fallback = "true",
+     .doc = "`false`: requests with `cache_strategy: infrai` are answered as all others are."},
+    {"ttl", &type_duration, MEMBER(struct cache_options, ttl_ms), .fallback = "5m", .min = 1,
+     .max = WEEK_MS, .doc = "How long an answer is given again."},
+    {"max_size", &type_size, MEMBER(struct cache_options, max_bytes), .fallback = "512KiB",
+     .min = 1024, .max = 512 * 1024, .doc = "Largest answer that is kept."},
+};
+static const struct object cache_object = {
+    "cache",
+    "Answers given again to whoever asks for it with `cache_strategy: infrai`: "
+    "[idempotency.md](idempotency.md#the-response-cache).",
+    ROWS(cache_rows), .size = sizeof(struct cache_options)};
 
 static const struct word level_words[] = {
     {"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARN}, {"error", LOG_ERROR}, {0}};
@@ -659,6 +674,8 @@ static const struct option root_rows[] = {
      .doc = "Where counters and keys live."},
     {"history", &type_group, MEMBER(struct snapshot, history), .object = &history_object,
      .doc = "Records of calls."},
+    {"cache", &type_group, MEMBER(struct snapshot, cache), .object = &cache_object,
+     .doc = "Answers given again."},
     {"observability", &type_group, MEMBER(struct snapshot, observability),
      .object = &observability_object, .doc = "Logs and traces."},
 };

@@ -148,7 +148,8 @@ static void write_json(const struct exchange *x, uint64_t duration_us, struct js
     PUT_TEXT(r, ",\"path\":", x->path);
     PUT_NUMBER(r, ",\"status\":", x->status);
     PUT_WORD(r, ",\"api\":", x->kind->label);
-    json_line_put(r, x->is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
+    bool is_stream = x->is_stream || x->replays_stream;
+    json_line_put(r, is_stream ? SPAN_LIT(",\"stream\":true") : SPAN_LIT(",\"stream\":false"));
     if (target != NULL) {
         PUT_TEXT(r, ",\"model\":", target->model_id);
         PUT_TEXT(r, ",\"endpoint\":", target->slug);
@@ -161,6 +162,10 @@ static void write_json(const struct exchange *x, uint64_t duration_us, struct js
         PUT_WORD(r, ",\"error_type\":", x->error_type);
     if (continuation_result(x) != NULL)
         PUT_WORD(r, ",\"continuation\":", continuation_result(x));
+    if (x->idempotency != NULL && x->idempotency->is_replayed)
+        PUT(r, ",\"replayed\":true");
+    if (response_cache_word(x) != NULL)
+        PUT_WORD(r, ",\"cache\":", response_cache_word(x));
     PUT_NUMBER(r, ",\"duration_ms\":", duration_us / 1000);
     PUT_NUMBER(r, ",\"overhead_us\":", x->overhead_us);
     if (x->ttft_us > 0)

@@ -110,15 +110,20 @@ static bool has_line(struct span lines, struct span name)
     return false;
 }
 
+static size_t add_ids(size_t at, const struct exchange *x, bool has_theirs)
+{
+    at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
+    if (api_is_anthropics(x->kind->api) && !has_theirs) /* the name Anthropic's SDKs look for */
+        at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
+    return at;
+}
+
 struct span answer_fields(const struct exchange *x, const char *content_type)
 {
     size_t at = add_field(0, SPAN_LIT("Content-Type: "), span_text(content_type));
     if (x->is_stream && span_starts(span_text(content_type), SPAN_LIT("text/event-stream")))
         at = add(at, SPAN_LIT("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"));
-    at = add_field(at, SPAN_LIT("X-Request-Id: "), span_of(x->request_id, 32));
-    bool has_theirs = x->status >= 400 && has_line(x->attempt->relayed, SPAN_LIT("request-id"));
-    if (api_is_anthropics(x->kind->api) && !has_theirs) /* the name Anthropic's SDKs look for */
-        at = add_field(at, SPAN_LIT("Request-Id: "), span_of(x->request_id, 32));
+    at = add_ids(at, x, x->status >= 400 && has_line(x->attempt->relayed, SPAN_LIT("request-id")));
     bool is_authenticated = x->key != NULL &&
                             x->status != 401; /* a key that expired is known, too */
     if (is_authenticated || x->admission.has_answer)
@@ -137,6 +142,8 @@ struct span answer_fields(const struct exchange *x, const char *content_type)
             at = add_field(at, SPAN_LIT("X-Sluice-Warning: "), a->warning);
         }
     }
+    if (response_cache_word(x) != NULL)
+        at = add_field(at, SPAN_LIT("X-Sluice-Cache: "), span_text(response_cache_word(x)));
     if (x->wants_reasons && x->plan.nconsidered > 0)
         at = add_field(at, SPAN_LIT("X-Sluice-Explain: "), explaining_field(x));
     at = add(at, x->fields);
@@ -183,6 +190,54 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
     return span_of(room, at);
 }
 
+/* --- given again ---------------------------------------------------------------------------------- */
+
+static bool begins_with(struct span name, struct span prefix)
+{
+    return span_ieq(span_sub(name, 0, prefix.len), prefix);
+}
+
+/* What says something of one request: its numbers and times, what was left of its limits, which page may
+ * read it. */
+static bool is_of_request(struct span name)
+{
+    static const char *const names[] = {"x-request-id",   "request-id",          "server-timing",
+                                        "x-sluice-cache", "x-sluice-explain",    "retry-after",
+                                        "retry-after-ms", "x-should-retry",      "vary",
+                                        "traceparent",    "idempotency-replayed"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (span_ieq(name, span_text(names[i])))
+            return true;
+    }
+    return begins_with(name, SPAN_LIT("x-ratelimit-")) ||
+           begins_with(name, SPAN_LIT("anthropic-ratelimit-")) ||
+           begins_with(name, SPAN_LIT("access-control-"));
+}
+
+int answer_lasting_fields(struct span lines, struct buf *out)
+{
+    struct span name;
+    int rc = 0;
+    while (rc == 0 && lines.len > 0) {
+        struct span line = next_line(&lines, &name);
+        if (!is_of_request(name))
+            rc = buf_add(out, line);
+    }
+    return rc;
+}
+
+struct span answer_replayed_fields(const struct exchange *x, struct span lasting, struct span more)
+{
+    size_t at = add(0, lasting);
+    at = add(at, more);
+    at = add_ids(at, x, false);
+    if (x->admission.has_answer)
+        at = add_limits(at, x);
+    if (response_cache_word(x) != NULL)
+        at = add_field(at, SPAN_LIT("X-Sluice-Cache: "), span_text(response_cache_word(x)));
+    return span_of(room, add(at, x->fields));
+}
+
 /* --- with errors ---------------------------------------------------------------------------------- */
 
 static size_t add_wait(size_t at, unsigned ms)
@@ -205,11 +260,6 @@ struct span answer_with_wait(struct attempt *a, unsigned retry_after_ms)
     }
     at = add_wait(at, retry_after_ms);
     return arena_keep(&a->x->sending, span_of(room, at));
-}
-
-static bool begins_with(struct span name, struct span prefix)
-{
-    return span_ieq(span_sub(name, 0, prefix.len), prefix);
 }
 
 /* Limits of a provider that spells them as the client's own would. */

@@ -21,8 +21,11 @@ enum { QUIET_MS = 2000 };
 enum { SENDING_BLOCK = 2048 }; /* a request's fields and notes: one block, as a rule */
 
 static const unsigned may_become[] = {
-    [EXCHANGE_OPEN] = 1u << EXCHANGE_READING | 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
-    [EXCHANGE_READING] = 1u << EXCHANGE_ADMITTING | 1u << EXCHANGE_ENDED,
+    [EXCHANGE_OPEN] = 1u << EXCHANGE_READING | 1u << EXCHANGE_CLAIMING | 1u << EXCHANGE_ANSWERING |
+                      1u << EXCHANGE_ENDED,
+    [EXCHANGE_READING] = 1u << EXCHANGE_CLAIMING | 1u << EXCHANGE_ADMITTING | 1u << EXCHANGE_ENDED,
+    [EXCHANGE_CLAIMING] = 1u << EXCHANGE_ADMITTING | 1u << EXCHANGE_ANSWERING |
+                          1u << EXCHANGE_ENDED,
     [EXCHANGE_ADMITTING] = 1u << EXCHANGE_ATTEMPTING | 1u << EXCHANGE_ENDED,
     [EXCHANGE_ATTEMPTING] = 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDED,
     [EXCHANGE_ANSWERING] = 1u << EXCHANGE_ENDED,
@@ -50,6 +53,7 @@ static void on_sink_writable(void *owner)
     if (x->rival != NULL) /* a comment of its may have met a slow client */
         attempt_resume(x->rival);
     lane_go_on(&x->attempt->lane);
+    captured_answer_go_on(x);
 }
 
 static void end(struct exchange *x);
@@ -165,6 +169,10 @@ static void read_head(struct exchange *x, const struct http_head *head)
         enum field_id id = f->id;
         if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
             x->client_request_id = arena_keep(&x->arena, f->value);
+        if (id == FIELD_IDEMPOTENCY_KEY)
+            idempotency_note_field(x, f->value);
+        if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("cache-control")))
+            x->skips_cache = span_find(f->value, SPAN_LIT("no-cache")) != SIZE_MAX;
         if (id == FIELD_CONTENT_TYPE && api_takes_form(x->kind->api))
             x->boundary = arena_keep(&x->sending, multipart_boundary(f->value));
         if (id == FIELD_OTHER && may_stick && conversation_id_is_field(f->name))
@@ -193,6 +201,7 @@ static void read_head(struct exchange *x, const struct http_head *head)
     x->forward = span_of(text, at);
     if (x->trace != NULL || x->gateway->spans != NULL)
         trace_open(x);
+    idempotency_note_target(x, head->target);
 }
 
 /* A handful of exchanges is kept to be used again: every request takes one. */
@@ -291,6 +300,7 @@ static void free_later(struct later *later)
     struct exchange *x = (struct exchange *)((char *)later - offsetof(struct exchange, later));
     lane_reset(&x->first.lane);
     hedge_close(x);
+    captured_answer_free(x);
     let_go_of_body(x);
     remote_media_unref(x->media);
     own_keys_unref(x->own_keys);
@@ -313,6 +323,10 @@ static void end(struct exchange *x)
     x->reading = NULL;
     deadline_clear(&x->total);
     deadline_clear(&x->keepalive);
+    captured_answer_replay_stop(x);
+    captured_answer_stop(x);
+    response_cache_settle(x);
+    idempotency_settle(x);
     settle(x);
     if (x->prev != NULL)
         x->prev->next = x->next;
@@ -408,6 +422,8 @@ static void route(struct exchange *x)
         exchange_count_here(x);
         return;
     }
+    if (response_cache_serve(x))
+        return;
     deadline_set(&x->total, x->deployment->snapshot->server.request_timeout_ms);
     retry_earn(x);
     hedge_open(x);
@@ -416,14 +432,19 @@ static void route(struct exchange *x)
     exchange_attempt_next(x);
 }
 
-/* Admission and where the conversation was are asked for at the same time. */
+static bool has_key(const struct exchange *x)
+{
+    return x->idempotency != NULL && x->place != NULL;
+}
+
+/* Admission, where the conversation was and whether it was answered before are asked for at the same time. */
 static void route_when_ready(struct exchange *x)
 {
-    if (x->admission.is_granted && x->sticky.asking == NULL)
+    if (x->admission.is_granted && x->sticky.asking == NULL && !response_cache_is_asking(x->cache))
         route(x);
 }
 
-static void on_request_read(struct exchange *x, const struct fault *why)
+static void admit(struct exchange *x, const struct fault *why)
 {
     if (why != NULL) {
         exchange_fail(x, why);
@@ -431,12 +452,28 @@ static void on_request_read(struct exchange *x, const struct fault *why)
     }
     become(x, EXCHANGE_ADMITTING);
     (void)sticky_ask(x, route_when_ready);
+    (void)response_cache_ask(x, route_when_ready);
     admission_ask(x, route_when_ready);
+}
+
+static void on_request_read(struct exchange *x, const struct fault *why)
+{
+    if (!has_key(x)) {
+        admit(x, why);
+        return;
+    }
+    become(x, EXCHANGE_CLAIMING);
+    idempotency_claim(x, why, admit);
 }
 
 void exchange_fix_model(struct exchange *x, struct span model)
 {
     x->fixed_model = arena_keep(&x->arena, model);
+}
+
+void exchange_set_place(struct exchange *x, const char *path)
+{
+    x->place = path;
 }
 
 void exchange_set_subject(struct exchange *x, struct span subject)
@@ -449,25 +486,49 @@ struct span exchange_subject(const struct exchange *x)
     return x->subject;
 }
 
+/* Kept until the provider has answered: a dead connection may cost a second sending. */
+static bool keep_body(struct exchange *x, struct span body, struct body *kept)
+{
+    if (buf_len(&kept->bytes) > 0) {
+        body_move(&x->body, kept);
+        return true;
+    }
+    if (body_add(&x->body, body) == 0)
+        return true;
+    struct fault why = {.kind = FAULT_OVERLOADED};
+    snprintf(why.message, sizeof why.message, "too many request bodies are in flight");
+    exchange_fail(x, &why);
+    return false;
+}
+
+static void take_claimed(struct exchange *x, const struct fault *none)
+{
+    (void)none;
+    x->kind->take(x, buf_span(&x->body.bytes));
+}
+
+static void take(struct exchange *x, struct span body, struct body *kept)
+{
+    idempotency_read_body(x, body);
+    if (!has_key(x)) {
+        x->kind->take(x, body);
+        return;
+    }
+    if (!keep_body(x, body, kept))
+        return;
+    become(x, EXCHANGE_CLAIMING);
+    idempotency_claim(x, NULL, take_claimed);
+}
+
 void exchange_run(struct exchange *x, struct span body, struct body *kept)
 {
     x->bytes_in = body.len;
     if (x->kind->take != NULL) {
-        x->kind->take(x, body);
+        take(x, body, kept);
         return;
     }
-    if (buf_len(&kept->bytes) > 0) {
-        body_move(&x->body, kept);
-    } else {
-        /* Kept until the provider has answered: a dead connection may cost a second sending. */
-        int rc = body_add(&x->body, body);
-        if (rc < 0) {
-            struct fault why = {.kind = FAULT_OVERLOADED};
-            snprintf(why.message, sizeof why.message, "too many request bodies are in flight");
-            exchange_fail(x, &why);
-            return;
-        }
-    }
+    if (!keep_body(x, body, kept))
+        return;
     become(x, EXCHANGE_READING);
     reading_of_request(x, on_request_read);
 }
@@ -526,6 +587,11 @@ void exchange_begin_answer(struct attempt *a, unsigned status, const char *conte
     become(x, EXCHANGE_ANSWERING);
     continuation_note_begun(x);
     let_go(x);
+}
+
+void exchange_begin_replay(struct exchange *x)
+{
+    become(x, EXCHANGE_ANSWERING);
 }
 
 void exchange_finish(struct exchange *x)

@@ -6,12 +6,15 @@
 #include "access_token.h"
 #include "admission.h"
 #include "blame.h"
+#include "captured_answer.h"
 #include "continuation.h"
 #include "dialect.h"
 #include "health.h"
+#include "idempotency.h"
 #include "own_keys.h"
 #include "reading.h"
 #include "remote_media.h"
+#include "response_cache.h"
 #include "sticky.h"
 #include "trace.h"
 #include "translation.h"
@@ -177,7 +180,8 @@ void demo_pause(struct demo *d, bool paused);
 
 enum exchange_state {
     EXCHANGE_OPEN,
-    EXCHANGE_READING, /* its body, perhaps on another thread */
+    EXCHANGE_READING,  /* its body, perhaps on another thread */
+    EXCHANGE_CLAIMING, /* it has an idempotency key: is it the first? */
     EXCHANGE_ADMITTING,
     EXCHANGE_ATTEMPTING,
     EXCHANGE_ANSWERING, /* the client has seen a byte of the answer's body: no other attempt, but one
@@ -192,8 +196,9 @@ struct exchange {
     struct sink *sink;
     const struct exchange_kind *kind;
     enum exchange_state state;
-    bool head_sent; /* the answer's head went out, perhaps only for a keep-alive comment */
-    bool is_stream; /* counted in gateway->streams */
+    bool head_sent;      /* the answer's head went out, perhaps only for a keep-alive comment */
+    bool is_stream;      /* counted in gateway->streams */
+    bool replays_stream; /* what it is given again was one */
     struct later later;
 
     struct reading *reading; /* of the body, while that is on another thread */
@@ -202,6 +207,10 @@ struct exchange {
     struct conversation_id conversation; /* where somebody could stay with it */
     struct sticky sticky;
     struct admission admission;
+    struct idempotency *idempotency;  /* arena; NULL: it has no key */
+    struct response_cache *cache;     /* arena; NULL: not asked for */
+    struct captured_answer *captured; /* or NULL */
+    struct replay *replay;            /* of a large answer; or NULL */
 
     /* What another attempt would need; gone with the first byte of the answer, so that an open
      * stream holds neither its prompt nor the words of its head. */
@@ -217,6 +226,8 @@ struct exchange {
     struct span fields;  /* field lines every answer carries; in `sending` */
 
     bool wants_stream, wants_usage, wants_cost; /* what the request says */
+    bool keeps_nothing; /* zero data retention: its answer must not be written down */
+    bool skips_cache;   /* it wants an answer made for it */
     bool wants_reasons; /* the answer's head says why it came from where it did */
     bool may_hedge;
     struct estimate_request *estimate; /* in `sending`; NULL: nothing is to be estimated */
@@ -250,6 +261,7 @@ struct exchange {
     char request_id[33];
     struct span fixed_model;             /* by the path, empty: the body names it; arena */
     struct span subject;                 /* what else the path names; arena */
+    const char *place;                   /* the path of its row; NULL: nobody said */
     struct span client_request_id, path; /* arena */
     struct trace *trace;                 /* arena; NULL: it is of no trace */
     enum http_method method;
@@ -275,6 +287,13 @@ void exchange_attempt_failed(struct attempt *a, const struct attempt_failure *f)
 /* Sends the answer's head, with the upstream's fields where there are any. */
 void exchange_send_head(struct exchange *x, unsigned status, const char *content_type,
                         int64_t content_length);
+/* An answer that was kept is about to go out in place of one. */
+void exchange_begin_replay(struct exchange *x);
+/* For what belongs to no answer: the client's sink, whether or not what goes there is captured. */
+static inline struct sink *exchange_bare_sink(const struct exchange *x)
+{
+    return x->captured != NULL ? x->captured->behind : x->sink;
+}
 /* The first byte of its answer is about to go out, behind the head, unless that is gone already: no
  * other attempt from here on. Nothing more happens when it is told again. */
 void exchange_begin_answer(struct attempt *a, unsigned status, const char *content_type,
@@ -325,6 +344,11 @@ struct span answer_forwardable(const struct http_head *head, const struct secret
 struct span answer_fault_fields(struct exchange *x, const struct fault *why);
 /* `relayed` with this wait in place of the provider's, in `sending`. */
 struct span answer_with_wait(struct attempt *a, unsigned retry_after_ms);
+/* Appends those of the lines that belong to the answer, whoever gets it: not to one request, to its limits
+ * or to the page it came from. 0 or -ENOMEM. */
+int answer_lasting_fields(struct span lines, struct buf *out) __attribute__((warn_unused_result));
+/* Those again, with what belongs to this request; `more` are lines, too. */
+struct span answer_replayed_fields(const struct exchange *x, struct span lasting, struct span more);
 
 /* settle.c */
 void settle(struct exchange *x);

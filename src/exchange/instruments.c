@@ -53,6 +53,18 @@ const char *continuation_outcome_name(enum continuation_outcome o)
     return names[o];
 }
 
+static const char *idempotency_result_name(enum idempotency_result r)
+{
+    static const char *const names[] = {"first", "replayed", "in_flight", "conflict", "lost"};
+    return names[r];
+}
+
+const char *cache_result_name(enum cache_result r)
+{
+    static const char *const names[] = {"hit", "miss", "bypass"};
+    return names[r];
+}
+
 static struct metric_series *plain(struct metric_registry *r, enum metric_kind kind,
                                    const char *name, const char *help)
 {
@@ -69,9 +81,24 @@ static const char *const limit_names[LIMITS] = {
     [LIMIT_TASKS] = "tasks",       [LIMIT_BUDGET] = "budget", [LIMIT_BALANCE] = "balance",
 };
 
+static void declare_replays(struct instruments *i, struct metric_registry *r)
+{
+    struct metric_family *keyed = metric_declare(r, METRIC_COUNTER, "sluice_idempotency_total",
+                                                 "Requests with an idempotency key.", "result",
+                                                 NO_BUCKETS);
+    struct metric_family *cached = metric_declare(r, METRIC_COUNTER, "sluice_response_cache_total",
+                                                  "Requests with cache_strategy: infrai.", "result",
+                                                  NO_BUCKETS);
+    for (unsigned k = 0; k < IDEMPOTENCY_RESULTS; k++)
+        i->idempotency[k] = labelled(keyed, idempotency_result_name((enum idempotency_result)k));
+    for (unsigned k = 0; k < CACHE_RESULTS; k++)
+        i->cache[k] = labelled(cached, cache_result_name((enum cache_result)k));
+}
+
 void instruments_init(struct instruments *i, struct metric_registry *r)
 {
     *i = (struct instruments){.registry = r};
+    declare_replays(i, r);
     i->requests = metric_declare(r, METRIC_COUNTER, "sluice_requests_total",
                                  "Requests by what became of them.",
                                  "api,model,provider,code,outcome", NO_BUCKETS);

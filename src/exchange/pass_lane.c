@@ -311,7 +311,7 @@ static bool passing_ping(struct attempt *a)
                    l->passing->ping(l->sequence, &made) == 0;
     if (is_made) {
         struct span frame = buf_span(&made);
-        (void)sink_data(x->sink, &frame, 1);
+        (void)sink_data(exchange_bare_sink(x), &frame, 1);
     }
     buf_fini(&made);
     return is_made;
@@ -329,5 +329,5 @@ void lane_show_life(struct exchange *x)
     if (wants_event(x) && (releases(a) || (kind == LANE_TURN && turn_lane_ping(a)) ||
                            (kind == LANE_EVENTS && passing_ping(a))))
         return;
-    (void)sink_data(x->sink, &comment, 1);
+    (void)sink_data(exchange_bare_sink(x), &comment, 1);
 }

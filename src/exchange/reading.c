@@ -6,6 +6,7 @@
 #include "sluice/codec/infrai_turn.h"
 #include "sluice/codec/messages_turn.h"
 #include "sluice/codec/proof.h"
+#include "sluice/codec/request_print.h"
 #include "sluice/codec/turn_prefill.h"
 #include "sluice/net/offload.h"
 
@@ -28,6 +29,8 @@ struct question {
     bool holds_urls;     /* Messages: something, by URL */
     bool is_continuable; /* another endpoint could go on with a stream of it */
     bool wants_shown, wants_conversation, continues;
+    bool has_key;                                           /* the head says which request it is */
+    uint8_t print[SHA256_BYTES], of_question[SHA256_BYTES]; /* of the body, where anybody asks */
     bool explains;          /* the body says of which API it is; nothing need be there to be sent */
     uint64_t prompt_tokens; /* as such a body says; 0: it does not */
     struct span session;    /* as the head names it */
@@ -160,9 +163,18 @@ static bool may_continue(const struct question *q)
            span_find(q->request->provider, SPAN_LIT("\"continue_streams\"")) != SIZE_MAX;
 }
 
+static void make_prints(struct question *q)
+{
+    if (q->has_key || q->request->idempotency_key.at != NULL)
+        request_print(q->body, q->boundary, PRINT_OF_REQUEST, q->print);
+    if (q->is_good && q->request->cache == CACHE_GATEWAY)
+        request_print(q->body, q->boundary, PRINT_OF_QUESTION, q->of_question);
+}
+
 static void ask_for_request(struct question *q)
 {
     q->is_good = read_all(q);
+    make_prints(q);
     bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
     if (q->is_good && q->wants_conversation)
@@ -192,6 +204,12 @@ static const struct fault *problem_of(const struct question *q)
     return q->is_good ? NULL : &q->why;
 }
 
+static void note_key(struct exchange *x, const struct question *q)
+{
+    if (q->has_key || q->request->idempotency_key.at != NULL)
+        idempotency_note_body(x, q->request->idempotency_key, q->print);
+}
+
 static void note_request(struct exchange *x, const struct question *q)
 {
     x->request = q->request;
@@ -209,6 +227,8 @@ static void note_request(struct exchange *x, const struct question *q)
         x->estimate = ARENA_NEW(&x->sending, struct estimate_request);
         *x->estimate = q->estimate;
     }
+    if (q->request->cache == CACHE_GATEWAY)
+        response_cache_note(x, q->of_question);
 }
 
 static void reading_free(void *arg)
@@ -225,6 +245,8 @@ static void on_asked(void *arg)
     struct exchange *x = r->x;
     const struct fault *why = problem_of(&r->q);
     x->reading = NULL; /* whoever is told may end the exchange, or have more read */
+    if (r->read != NULL)
+        note_key(x, &r->q);
     if (r->read != NULL && why == NULL) {
         r->q.request = openai_request_keep(r->q.request, &x->sending);
         note_request(x, &r->q);
@@ -247,6 +269,7 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->translation = x->deployment->snapshot->translation;
     q->arena = a;
     q->request = NULL;
+    q->has_key = x->idempotency != NULL;
     q->holds_proofs = q->holds_urls = q->is_continuable = q->is_good = false;
     q->vocabularies = 0;
     q->estimates = x->kind->estimates;
@@ -304,6 +327,7 @@ void reading_of_request(struct exchange *x,
     question_init(&q, x, &x->sending);
     q.request = ARENA_NEW(&x->sending, struct openai_request);
     ask_for_request(&q);
+    note_key(x, &q);
     if (q.is_good)
         note_request(x, &q);
     then(x, problem_of(&q));

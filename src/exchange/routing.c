@@ -155,6 +155,7 @@ bool routing_plan(struct exchange *x)
         return false;
     }
     x->may_hedge = !preferences.forbids_hedge;
+    x->keeps_nothing = preferences.wants_zdr || q.wants_zdr;
     x->continues = preferences.continue_streams == CONTINUE_YES ||
                    (preferences.continue_streams == CONTINUE_UNSAID &&
                     x->deployment->snapshot->routing.continues_streams);

@@ -554,7 +554,7 @@ bool turn_lane_ping(struct attempt *a)
         buf_len(&out) == 0)
         return false;
     struct span frame = buf_span(&out);
-    (void)sink_data(x->sink, &frame, 1);
+    (void)sink_data(exchange_bare_sink(x), &frame, 1);
     empty_out();
     return true;
 }

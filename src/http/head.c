@@ -23,6 +23,7 @@ static const struct field_name names[] = {
     NAME("forwarded", FIELD_FORWARDED),
     NAME("host", FIELD_HOST),
     NAME("http2-settings", FIELD_HOP),
+    NAME("idempotency-key", FIELD_IDEMPOTENCY_KEY),
     NAME("keep-alive", FIELD_HOP),
     NAME("openai-organization", FIELD_ACCOUNT),
     NAME("openai-project", FIELD_ACCOUNT),

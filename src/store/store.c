@@ -8,9 +8,11 @@
  *           redis            redis.c; away: embedded.c (what was put while away), or nothing
  *   records                    records.c, from the same backends; away: nothing
  *   history                    history.c, likewise; away: what is new waits
+ *   answers                    answers.c, likewise; away: this process alone, or nothing
  */
 #include "sluice/store/store.h"
 
+#include "answers_priv.h"
 #include "disk.h"
 #include "embedded.h"
 #include "ledger_priv.h"
@@ -42,6 +44,7 @@ struct store {
     struct records *records;
     struct ledger *ledger;
     struct history *history;
+    struct answers *answers;
     struct waiting *waiting;
     enum presence presence; /* of Redis */
     uint64_t lost_ms;
@@ -461,6 +464,15 @@ struct store *store_open(struct loop *l, const struct store_options *options,
     }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
     s->ledger = ledger_new(l, &s->options, s->redis, metrics, s->errors, on_counting, s);
+    s->answers = answers_new(&(struct answers_home){
+        .loop = l,
+        .disk = s->disk,
+        .redis = s->redis,
+        .fail_closed = s->options.fail_closed,
+        .timeout_ms = s->options.timeout_ms,
+        .missed = on_missed,
+        .owner = s,
+    });
     return s;
 }
 
@@ -472,6 +484,11 @@ struct history *store_history(struct store *s)
 struct records *store_records(struct store *s)
 {
     return s->records;
+}
+
+struct answers *store_answers(struct store *s)
+{
+    return s->answers;
 }
 
 struct ledger *store_ledger(struct store *s)
@@ -497,6 +514,7 @@ void store_close(struct store *s)
         s->waiting->drop(s->waiting);
     records_free(s->records);
     history_free(s->history);
+    answers_free(s->answers);
     ledger_close(s->ledger, on_ledger_closed);
 }
 

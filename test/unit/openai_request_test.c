@@ -300,7 +300,7 @@ static void only_what_is_ours_changes(void **state)
         {"{\"provider\":1,\"models\":[],\"model\":\"m\"}", "m", "{\"model\":\"m\"}", API_CHAT},
         {"{\"model\":\"m\",\"session_id\":\"s\",\"idempotency_key\":\"i\"}", "m",
          "{\"model\":\"m\"}", API_CHAT},
-        {"{\"usage\":{\"include\":true},\"model\":\"m\",\"cache_strategy\":1}", "n",
+        {"{\"usage\":{\"include\":true},\"model\":\"m\",\"cache_strategy\":\"none\"}", "n",
          "{\"model\":\"n\"}", API_CHAT},
         {"{\"a\":1,\"provider\":1,\"provider\":2,\"b\":2,\"usage\":null,\"model\":\"m\"}", "m",
          "{\"a\":1,\"b\":2,\"model\":\"m\"}", API_CHAT},

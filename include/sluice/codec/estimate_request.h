@@ -3,15 +3,9 @@
 #ifndef SLUICE_CODEC_ESTIMATE_REQUEST_H
 #define SLUICE_CODEC_ESTIMATE_REQUEST_H
 
-#include "sluice/codec/fault.h"
+#include "sluice/codec/cache_strategy.h"
 
 enum { ESTIMATE_MODELS_MAX = 50 };
-
-enum cache_strategy {
-    CACHE_VENDOR,  /* the provider's, as cache_control asks for it */
-    CACHE_GATEWAY, /* answers kept here; the first call costs what it costs */
-    CACHE_NONE,
-};
 
 struct estimate_request {
     uint64_t output_tokens;

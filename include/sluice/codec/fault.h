@@ -67,12 +67,14 @@ enum fault_kind {
     FAULT_PERMISSION,
     FAULT_MODERATION,
     FAULT_UNPROCESSABLE,
-    FAULT_UPSTREAM_CREDENTIAL, /* the gateway's own is refused: no business of the client's */
-    FAULT_UPSTREAM_QUOTA,      /* the gateway's own account is used up: likewise */
-    FAULT_INVALID_CURSOR,      /* of a list that comes in pages */
-    FAULT_PLAN_REQUIRED,       /* the subscription does not include it */
-    FAULT_ABOVE_CEILING,       /* more than the subscription allows any key */
-    FAULT_STATE_CONFLICT,      /* not of what it is about, as that is now */
+    FAULT_UPSTREAM_CREDENTIAL,   /* the gateway's own is refused: no business of the client's */
+    FAULT_UPSTREAM_QUOTA,        /* the gateway's own account is used up: likewise */
+    FAULT_INVALID_CURSOR,        /* of a list that comes in pages */
+    FAULT_PLAN_REQUIRED,         /* the subscription does not include it */
+    FAULT_ABOVE_CEILING,         /* more than the subscription allows any key */
+    FAULT_STATE_CONFLICT,        /* not of what it is about, as that is now */
+    FAULT_IDEMPOTENCY_CONFLICT,  /* the key was used for something else, or its answer is gone */
+    FAULT_IDEMPOTENCY_IN_FLIGHT, /* the first request of this key is still being answered */
 };
 
 struct fault {

@@ -8,6 +8,7 @@
 
 #include "sluice/base/arena.h"
 #include "sluice/codec/asked.h"
+#include "sluice/codec/cache_strategy.h"
 #include "sluice/codec/fault.h"
 #include "sluice/format/json_splice.h"
 
@@ -53,6 +54,8 @@ struct openai_request {
     bool has_store; /* store is there, null perhaps */
     bool has_include; /* include is there, null perhaps */
     struct asked asked;
+    struct span idempotency_key; /* decoded; NULL when absent */
+    enum cache_strategy cache;
     struct span provider,
         models;  /* whom the client wants: the members' values, empty when absent */
     size_t open; /* offset behind the opening brace */
@@ -83,6 +86,11 @@ bool openai_request_read_open(struct span body, enum api_protocol api, struct ar
 
 /* The member of that name which is the gateway's own and no provider's; NULL when it is none. */
 const char *openai_request_own_member(struct span raw_key);
+
+/* The value of one of them, `idempotency_key` or `cache_strategy`, as text without quotes; others are
+ * passed over. False with *why. */
+bool openai_request_read_own(struct openai_request *r, const char *own, struct span text,
+                             struct fault *why);
 
 /* Can a model be called so? False with *why. */
 bool openai_request_check_name(struct span name, struct fault *why);

@@ -305,6 +305,12 @@ struct observability_options {
     struct tracing_options tracing;
 };
 
+/* Answers given again to whoever asks for that (cache_strategy). */
+struct cache_options {
+    bool enabled;
+    uint64_t ttl_ms, max_bytes; /* of one answer */
+};
+
 /* What the default strategy weighs (contract 2.2, D-34); only the proportions matter. */
 struct route_weights {
     unsigned price, throughput, latency, reliability;
@@ -374,6 +380,7 @@ struct snapshot {
     struct master_keys master_keys;
     struct store_options store;
     struct history_options history;
+    struct cache_options cache;
     struct routing_options routing;
     struct observability_options observability;
 

@@ -45,6 +45,10 @@ void exchange_add_fields(struct exchange *x, struct span lines);
 /* The path says which model it is; copied. */
 void exchange_fix_model(struct exchange *x, struct span model);
 
+/* The path of the row that answers, with its star: a string of ours. Requests there may say by a key which
+ * one they are (contract 0.5). */
+void exchange_set_place(struct exchange *x, const char *path);
+
 /* What the path names, as the id in /v1/byok/{id}/test; copied. */
 void exchange_set_subject(struct exchange *x, struct span subject);
 struct span exchange_subject(const struct exchange *x);

@@ -67,6 +67,7 @@ struct gateway {
     struct deployment *now;
     struct exchange *exchanges; /* all that are open, for drain and for shutdown */
     unsigned inflight, streams;
+    size_t captured_bytes; /* of answers on their way to be kept, or given again */
     bool draining;
 };
 

@@ -46,6 +46,23 @@ const char *continuation_outcome_name(enum continuation_outcome o);
 
 enum { LIMITS = LIMIT_BALANCE + 1 };
 struct gen_ai_families;
+/* What became of a request with an idempotency key. */
+enum idempotency_result {
+    IDEMPOTENCY_FIRST,
+    IDEMPOTENCY_REPLAYED,
+    IDEMPOTENCY_IN_FLIGHT,
+    IDEMPOTENCY_CONFLICT,
+    IDEMPOTENCY_LOST, /* the store is away */
+    IDEMPOTENCY_RESULTS,
+};
+/* ... of one that may be answered from the gateway's own memory. */
+enum cache_result {
+    CACHE_HIT,
+    CACHE_MISS,
+    CACHE_BYPASS, /* it must not be kept */
+    CACHE_RESULTS,
+};
+const char *cache_result_name(enum cache_result r);
 
 struct instruments {
     struct metric_registry *registry;
@@ -55,7 +72,8 @@ struct instruments {
     struct metric_series *inflight, *streams, *stalls[2], *lag, *log_dropped, *fields_dropped,
         *retry_budget_exhausted, *hedges[2], *hedge_cost; /* hedges: lost, won */
     struct metric_series *connections, *buffer_bytes[2], *replicas, *spans_exported, *spans_dropped,
-        *continuations[CONTINUATION_OUTCOMES];
+        *continuations[CONTINUATION_OUTCOMES], *idempotency[IDEMPOTENCY_RESULTS],
+        *cache[CACHE_RESULTS];
     struct gen_ai_families *gen_ai; /* the same in OpenTelemetry's words */
     struct map by_route;            /* struct route_series by its key */
 };

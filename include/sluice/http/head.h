@@ -32,6 +32,7 @@ enum field_id {
     FIELD_FORWARDED, /* Forwarded, X-Forwarded-*, X-Real-IP, Via */
     FIELD_HOP, /* hop-by-hop and never relayed: Keep-Alive, TE, Trailer, Upgrade, Proxy-*, … */
     FIELD_HOST,
+    FIELD_IDEMPOTENCY_KEY, /* ours to act on: nobody else is told */
     FIELD_ORIGIN,
     FIELD_REFERER,
     FIELD_REQUEST_ID, /* X-Request-Id */

@@ -1,0 +1,577 @@
+/*            asked                  made
+ *   ASKING ─────────▶ HELD ──keep──────────▶ KEEPING ──sealed, written──▶ gone
+ *      │                └───release, forgo──────────────────────────────────▲
+ *      └── somebody else's, kept, gone, lost ───────────────────────────────┘
+ *
+ * The shelf is looked at first, and again when the file has answered: what this process does itself is
+ * always right there. */
+#include "sluice/store/answers.h"
+
+#include "answer_shelf.h"
+#include "answers_priv.h"
+#include "owner.h"
+#include "redis_answers.h"
+#include "sluice/base/arena.h"
+#include "sluice/base/log.h"
+#include "sluice/base/rng.h"
+#include "sluice/base/seal.h"
+#include "sluice/net/offload.h"
+#include "sluice/net/timer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { RENEW_MS = ANSWER_LEASE_MS / 3, FILE_PATIENCE_MS = 2000 };
+
+struct answers {
+    struct answers_home home;
+    struct seal seal;
+    struct answer_shelf shelf;
+    struct answer_claim *claims;
+    struct redis_call errands;
+    uint64_t owners; /* so far */
+    bool has_warned;
+};
+
+enum claim_step { CLAIM_ASKING, CLAIM_HELD, CLAIM_KEEPING };
+
+struct answer_claim {
+    struct answer_claim *next, **at; /* *at is this one */
+    struct answers *answers;
+    enum claim_step step;
+    bool makes;   /* else it only looks */
+    bool is_here; /* HELD: on the shelf, for nobody else could be asked */
+    bool is_dead; /* freed at the end of the turn */
+    uint64_t owner;
+    answer_fn done; /* NULL: released while it was asked for */
+    void *arg;
+    struct later soon;
+    struct disk_read *read;
+    struct deadline late;      /* from the file; Redis keeps its own time */
+    struct redis_answer redis; /* with id and print */
+    struct deadline renewal;
+    struct crypt *crypt; /* on another thread */
+    struct buf answer;
+    uint64_t ttl_ms;
+};
+
+/* --- life of a claim ---------------------------------------------------------------------------------- */
+
+static void crypt_cancel(struct crypt *job);
+
+static void claim_free(struct answer_claim *c)
+{
+    if (c->is_dead)
+        return;
+    c->is_dead = true;
+    *c->at = c->next;
+    if (c->next != NULL)
+        c->next->at = c->at;
+    if (c->read != NULL)
+        disk_forget(c->read);
+    crypt_cancel(c->crypt);
+    redis_answer_cancel(&c->redis);
+    deadline_clear(&c->late);
+    deadline_clear(&c->renewal);
+    buf_fini_wiped(&c->answer);
+    loop_later(c->answers->home.loop, &c->soon);
+}
+
+static void on_renewal(struct deadline *d)
+{
+    struct answer_claim *c = OWNER(struct answer_claim, renewal, d);
+    (void)redis_answer_renew(&c->redis,
+                             &c->answers->errands); /* there are two more before it lapses */
+    deadline_set(d, RENEW_MS);
+}
+
+/* The last thing its caller does. */
+static void give(struct answer_claim *c, enum answer_state state, bool is_same, struct span answer)
+{
+    const struct answer_found found = {.state = state, .is_same = is_same, .answer = answer};
+    answer_fn done = c->done;
+    c->done = NULL;
+    if (state == ANSWER_CLAIMED) {
+        c->step = CLAIM_HELD;
+        if (!c->is_here)
+            deadline_set(&c->renewal, RENEW_MS);
+        done(c->arg, &found);
+        return;
+    }
+    if (done != NULL)
+        done(c->arg, &found);
+    claim_free(c);
+}
+
+/* --- sealing ------------------------------------------------------------------------------------------ */
+
+/* Owns itself once it is on another thread; ten megabytes take as many milliseconds. */
+struct crypt {
+    struct seal seal;
+    uint8_t name[ANSWER_ID_BYTES + ANSWER_PRINT_BYTES];
+    bool opens, is_good;
+    struct buf in, out;
+    struct offload *job;
+    struct answer_claim *claim;
+    void (*then)(struct answer_claim *c, struct crypt *job); /* job is gone after it */
+};
+
+static void crypt_run(void *arg) /* on any thread */
+{
+    struct crypt *j = arg;
+    struct span name = span_of(j->name, sizeof j->name);
+    j->is_good = j->opens ? seal_open(&j->seal, name, buf_span(&j->in), &j->out)
+                          : seal_close(&j->seal, name, buf_span(&j->in), &j->out) == 0;
+}
+
+static void crypt_free(void *arg)
+{
+    struct crypt *j = arg;
+    seal_fini(&j->seal);
+    buf_fini_wiped(&j->in);
+    buf_fini_wiped(&j->out);
+    free(j);
+}
+
+static void crypt_done(void *arg)
+{
+    struct crypt *j = arg;
+    j->claim->crypt = NULL;
+    j->then(j->claim, j);
+    crypt_free(j);
+}
+
+static void crypt_cancel(struct crypt *j)
+{
+    if (j != NULL)
+        offload_cancel(j->job);
+}
+
+static struct crypt *crypt_new(const struct answers *a, const struct answer_id *id,
+                               const uint8_t print[ANSWER_PRINT_BYTES])
+{
+    struct crypt *j = xcalloc(1, sizeof *j);
+    j->seal = a->seal;
+    memcpy(j->name, id->bytes, ANSWER_ID_BYTES);
+    memcpy(j->name + ANSWER_ID_BYTES, print, ANSWER_PRINT_BYTES);
+    return j;
+}
+
+/* Of what is in `from`, which is moved out. `then` follows, within this call where it is small. */
+static void crypt_start(struct answer_claim *c, bool opens, struct buf *from,
+                        void (*then)(struct answer_claim *c, struct crypt *j))
+{
+    struct crypt *j = crypt_new(c->answers, &c->redis.id, c->redis.print);
+    j->opens = opens;
+    j->in = *from;
+    *from = (struct buf){0};
+    j->claim = c;
+    j->then = then;
+    if (buf_len(&j->in) <= OFFLOAD_FROM_BYTES) {
+        crypt_run(j);
+        crypt_done(j);
+        return;
+    }
+    c->crypt = j;
+    j->job = offload_start_sized(c->answers->home.loop, buf_len(&j->in), crypt_run, crypt_done,
+                                 crypt_free, j);
+}
+
+static void on_opened(struct answer_claim *c, struct crypt *j)
+{
+    give(c, j->is_good ? ANSWER_KEPT : ANSWER_GONE, true, buf_span(&j->out));
+}
+
+/* --- asking ------------------------------------------------------------------------------------------- */
+
+static void look_at_shelf(struct answer_claim *c, struct shelf_found *out)
+{
+    answer_shelf_find(&c->answers->shelf, &c->redis.id, clock_unix_ms(), out);
+}
+
+static void take(struct answer_claim *c)
+{
+    c->is_here = true;
+    answer_shelf_claim(&c->answers->shelf, &c->redis.id, c->redis.print, c->owner, clock_unix_ms(),
+                       UINT64_MAX); /* as long as this process */
+    give(c, ANSWER_CLAIMED, true, SPAN_NONE);
+}
+
+/* What this process knows decides. */
+static void answer_from_shelf(struct answer_claim *c)
+{
+    struct shelf_found found;
+    look_at_shelf(c, &found);
+    bool is_same = !c->makes || memcmp(found.print, c->redis.print, sizeof found.print) == 0;
+    switch (found.state) {
+    case SHELF_KEPT:
+        give(c, ANSWER_KEPT, is_same, found.answer);
+        break;
+    case SHELF_RUNNING:
+        give(c, c->makes ? ANSWER_RUNNING : ANSWER_ABSENT, is_same, SPAN_NONE);
+        break;
+    case SHELF_BARE:
+        give(c, c->makes ? ANSWER_GONE : ANSWER_ABSENT, is_same, SPAN_NONE);
+        break;
+    case SHELF_EMPTY:
+        if (c->makes)
+            take(c);
+        else
+            give(c, ANSWER_ABSENT, false, SPAN_NONE);
+        break;
+    }
+}
+
+static void answer_without_store(struct answer_claim *c)
+{
+    const struct answers_home *h = &c->answers->home;
+    h->missed(h->owner);
+    if (h->fail_closed)
+        give(c, ANSWER_LOST, false, SPAN_NONE);
+    else
+        answer_from_shelf(c);
+}
+
+/* In the file: the print, whether there is more, and what was sealed. */
+enum { FILE_HEAD_BYTES = ANSWER_PRINT_BYTES + 1 };
+
+static void answer_from_file(struct answer_claim *c, struct span value)
+{
+    bool is_ours = value.len >= FILE_HEAD_BYTES;
+    bool is_same = is_ours &&
+                   (!c->makes || memcmp(value.at, c->redis.print, ANSWER_PRINT_BYTES) == 0);
+    if (!is_ours || value.at[ANSWER_PRINT_BYTES] == 0 || !is_same) {
+        give(c, is_ours && value.at[ANSWER_PRINT_BYTES] != 0 ? ANSWER_KEPT : ANSWER_GONE, is_same,
+             SPAN_NONE);
+        return;
+    }
+    struct buf sealed = {0};
+    if (buf_add(&sealed, span_skip(value, FILE_HEAD_BYTES)) == 0)
+        crypt_start(c, true, &sealed, on_opened);
+    else
+        give(c, ANSWER_LOST, false, SPAN_NONE);
+}
+
+static void on_read(void *arg, bool found, struct span value, uint64_t expires_unix_ms)
+{
+    struct answer_claim *c = arg;
+    struct shelf_found here;
+    (void)expires_unix_ms;
+    c->read = NULL;
+    deadline_clear(&c->late);
+    look_at_shelf(c, &here);
+    if (found && (here.state == SHELF_EMPTY || here.state == SHELF_BARE))
+        answer_from_file(c, value);
+    else
+        answer_from_shelf(c);
+}
+
+static void on_late(struct deadline *d)
+{
+    struct answer_claim *c = OWNER(struct answer_claim, late, d);
+    disk_forget(c->read);
+    c->read = NULL;
+    answer_without_store(c);
+}
+
+static void on_redis(struct redis_answer *r, enum answer_state state)
+{
+    struct answer_claim *c = OWNER(struct answer_claim, redis, r);
+    if (c->done == NULL) {
+        if (state == ANSWER_CLAIMED)
+            (void)redis_answer_release(r, &c->answers->errands);
+        claim_free(c);
+    } else if (state == ANSWER_LOST) {
+        answer_without_store(c);
+    } else if (state == ANSWER_KEPT && (r->is_same || !c->makes)) {
+        crypt_start(c, true, &r->held, on_opened);
+    } else if (state == ANSWER_GONE && !c->makes) {
+        give(c, ANSWER_ABSENT, false, SPAN_NONE);
+    } else {
+        give(c, state, r->is_same, SPAN_NONE);
+    }
+}
+
+static void on_soon(struct later *later)
+{
+    struct answer_claim *c = OWNER(struct answer_claim, soon, later);
+    const struct answers_home *h = &c->answers->home;
+    struct shelf_found here;
+    if (c->is_dead) {
+        free(c);
+        return;
+    }
+    look_at_shelf(c, &here);
+    bool knows = here.state == SHELF_RUNNING || here.state == SHELF_KEPT ||
+                 (h->redis == NULL && h->disk == NULL);
+    if (knows)
+        answer_from_shelf(c);
+    else
+        answer_without_store(c);
+}
+
+static bool ask_elsewhere(struct answer_claim *c)
+{
+    static const uint8_t prefix[] = "answer:";
+    const struct answers_home *h = &c->answers->home;
+    uint8_t key[sizeof prefix - 1 + ANSWER_ID_BYTES];
+    if (h->redis != NULL)
+        return redis_answer_ask(&c->redis, c->makes, h->timeout_ms);
+    if (h->disk == NULL)
+        return false;
+    memcpy(key, prefix, sizeof prefix - 1);
+    memcpy(key + sizeof prefix - 1, c->redis.id.bytes, ANSWER_ID_BYTES);
+    c->read = disk_get(h->disk, span_of(key, sizeof key), on_read, c);
+    if (c->read != NULL)
+        deadline_set(&c->late, FILE_PATIENCE_MS);
+    return c->read != NULL;
+}
+
+static struct answer_claim *claim_new(struct answers *a, const struct answer_id *id)
+{
+    struct answer_claim *c = xcalloc(1, sizeof *c);
+    c->answers = a;
+    c->owner = ++a->owners;
+    c->soon.run = on_soon;
+    c->redis.redis = a->home.redis;
+    c->redis.id = *id;
+    c->redis.done = on_redis;
+    deadline_init(&c->late, a->home.loop, on_late);
+    deadline_init(&c->renewal, a->home.loop, on_renewal);
+    c->next = a->claims;
+    c->at = &a->claims;
+    if (c->next != NULL)
+        c->next->at = &c->next;
+    a->claims = c;
+    return c;
+}
+
+static struct answer_claim *ask(struct answer_claim *c, answer_fn done, void *arg)
+{
+    struct shelf_found here;
+    c->done = done;
+    c->arg = arg;
+    look_at_shelf(c, &here);
+    bool knows = here.state == SHELF_RUNNING || here.state == SHELF_KEPT;
+    if (knows || !ask_elsewhere(c))
+        loop_later(c->answers->home.loop, &c->soon);
+    return c;
+}
+
+struct answer_claim *answers_claim(struct answers *a, const struct answer_id *id,
+                                   const uint8_t print[ANSWER_PRINT_BYTES], answer_fn done,
+                                   void *arg)
+{
+    struct answer_claim *c = claim_new(a, id);
+    c->makes = true;
+    memcpy(c->redis.print, print, ANSWER_PRINT_BYTES);
+    rng_secret_bytes(c->redis.token, ANSWER_TOKEN_BYTES);
+    return ask(c, done, arg);
+}
+
+struct answer_claim *answers_look(struct answers *a, const struct answer_id *id, answer_fn done,
+                                  void *arg)
+{
+    return ask(claim_new(a, id), done, arg);
+}
+
+/* --- ending ------------------------------------------------------------------------------------------- */
+
+void answer_claim_release(struct answer_claim *c)
+{
+    struct answers *a = c->answers;
+    if (c->step == CLAIM_ASKING && c->redis.is_waiting && c->makes) {
+        c->done = NULL; /* it may be ours by now: on_redis gives it back */
+        return;
+    }
+    if (c->step == CLAIM_HELD && c->is_here)
+        answer_shelf_remove(&a->shelf, &c->redis.id);
+    else if (c->step == CLAIM_HELD)
+        (void)redis_answer_release(&c->redis, &a->errands); /* else it lapses */
+    claim_free(c);
+}
+
+static void keep_here(struct answer_claim *c, struct span answer, bool is_elsewhere)
+{
+    uint64_t now = clock_unix_ms();
+    answer_shelf_keep(&c->answers->shelf, &c->redis.id, c->redis.print, answer, is_elsewhere, now,
+                      now + c->ttl_ms);
+}
+
+/* --- writing: `sealed` is empty for one that must not be written ---------------------------------------- */
+
+static bool write_file(struct answers *a, const struct answer_id *id, const uint8_t *print,
+                       struct span sealed, uint64_t ttl_ms)
+{
+    struct buf key = {0}, value = {0};
+    bool is_put = buf_add(&key, SPAN_LIT("answer:")) == 0 &&
+                  buf_add(&key, span_of(id->bytes, ANSWER_ID_BYTES)) == 0 &&
+                  buf_add(&value, span_of(print, ANSWER_PRINT_BYTES)) == 0 &&
+                  buf_add_byte(&value, sealed.len > 0) == 0 && buf_add(&value, sealed) == 0 &&
+                  disk_put(a->home.disk, buf_span(&key), buf_span(&value),
+                           clock_unix_ms() + ttl_ms);
+    buf_fini(&key);
+    buf_fini(&value);
+    return is_put;
+}
+
+/* What Redis did not take this process still knows, for as long as it can. */
+static void on_written(struct redis_answer *r, enum answer_state state)
+{
+    struct answer_claim *c = OWNER(struct answer_claim, redis, r);
+    const struct answers_home *h = &c->answers->home;
+    if (state == ANSWER_LOST) {
+        h->missed(h->owner);
+        keep_here(c, buf_len(&c->answer) > 0 ? buf_span(&c->answer) : SPAN_NONE, false);
+    }
+    claim_free(c);
+}
+
+/* `sealed` becomes the claim's. */
+static void write_out(struct answer_claim *c, struct buf *sealed)
+{
+    struct answers *a = c->answers;
+    c->redis.held = *sealed;
+    *sealed = (struct buf){0};
+    struct span bytes = buf_span(&c->redis.held);
+    if (a->home.redis == NULL) {
+        if (!write_file(a, &c->redis.id, c->redis.print, bytes, c->ttl_ms))
+            a->home.missed(a->home.owner);
+        claim_free(c);
+        return;
+    }
+    c->redis.done = on_written;
+    if (!redis_answer_keep(&c->redis, bytes, c->ttl_ms))
+        on_written(&c->redis, ANSWER_LOST);
+}
+
+static void on_sealed(struct answer_claim *c, struct crypt *j)
+{
+    if (j->is_good) {
+        write_out(c, &j->out);
+        return;
+    }
+    keep_here(c, buf_span(&c->answer), false);
+    write_out(c, &(struct buf){0});
+}
+
+static bool may_write(struct answers *a, bool in_memory)
+{
+    if (in_memory || a->seal.n > 0)
+        return !in_memory;
+    if (!a->has_warned)
+        log_warn("answers stay in memory",
+                 "reason=\"secrets.master_key is not set: what idempotency keys and cache_strategy "
+                 "keep is not written to the store, and is gone with this process\"");
+    a->has_warned = true;
+    return false;
+}
+
+static void write_sealed(struct answer_claim *c)
+{
+    struct buf copy = {0};
+    if (buf_add(&copy, buf_span(&c->answer)) == 0) {
+        crypt_start(c, false, &copy, on_sealed);
+        return;
+    }
+    keep_here(c, buf_span(&c->answer), false);
+    write_out(c, &copy);
+}
+
+void answer_claim_keep(struct answer_claim *c, struct buf *answer, uint64_t ttl_ms, bool in_memory)
+{
+    struct answers *a = c->answers;
+    bool is_shared = a->home.redis != NULL, writes = is_shared || a->home.disk != NULL;
+    assert(c->step == CLAIM_HELD);
+    if (buf_len(answer) > ANSWER_MAX_BYTES) {
+        buf_fini(answer);
+        answer_claim_forgo(c, ttl_ms);
+        return;
+    }
+    c->step = CLAIM_KEEPING;
+    c->ttl_ms = ttl_ms;
+    c->answer = *answer;
+    *answer = (struct buf){0};
+    bool seals = writes && may_write(a, in_memory);
+    if (!is_shared || !seals || c->is_here)
+        keep_here(c, buf_span(&c->answer), seals);
+    if (!writes)
+        claim_free(c);
+    else if (seals)
+        write_sealed(c);
+    else
+        write_out(c, &(struct buf){0});
+}
+
+void answer_claim_forgo(struct answer_claim *c, uint64_t ttl_ms)
+{
+    struct answers *a = c->answers;
+    c->step = CLAIM_KEEPING;
+    c->ttl_ms = ttl_ms;
+    if (a->home.redis == NULL || c->is_here)
+        keep_here(c, SPAN_NONE, false);
+    if (a->home.redis != NULL || a->home.disk != NULL)
+        write_out(c, &(struct buf){0});
+    else
+        claim_free(c);
+}
+
+/* --- without a claim ------------------------------------------------------------------------------------ */
+
+static bool put_elsewhere(struct answers *a, const struct answer_id *id, struct span sealed,
+                          uint64_t ttl_ms)
+{
+    struct redis_answer r = {.redis = a->home.redis, .id = *id};
+    if (a->home.redis == NULL)
+        return write_file(a, id, r.print, sealed, ttl_ms);
+    return redis_answer_put(&r, sealed, ttl_ms, &a->errands);
+}
+
+void answers_put(struct answers *a, const struct answer_id *id, struct buf *answer, uint64_t ttl_ms)
+{
+    static const uint8_t no_print[ANSWER_PRINT_BYTES];
+    bool is_shared = a->home.redis != NULL, writes = is_shared || a->home.disk != NULL;
+    uint64_t now = clock_unix_ms();
+    bool seals = writes && may_write(a, false);
+    if (buf_len(answer) <= ANSWER_PUT_MAX_BYTES && (!is_shared || !seals))
+        answer_shelf_keep(&a->shelf, id, no_print, buf_span(answer), seals, now, now + ttl_ms);
+    if (buf_len(answer) <= ANSWER_PUT_MAX_BYTES && seals) {
+        struct crypt *j = crypt_new(a, id, no_print);
+        j->in = *answer;
+        *answer = (struct buf){0};
+        crypt_run(j);
+        if (!j->is_good || !put_elsewhere(a, id, buf_span(&j->out), ttl_ms))
+            a->home.missed(a->home.owner);
+        crypt_free(j);
+    }
+    buf_fini_wiped(answer);
+}
+
+/* --- life --------------------------------------------------------------------------------------------- */
+
+void answers_use(struct answers *a, const struct master_keys *keys)
+{
+    seal_fini(&a->seal);
+    for (unsigned i = 0; i < keys->n; i++) {
+        if (secret_is_set(&keys->at[i]))
+            seal_add(&a->seal, secret_reveal(&keys->at[i]).at, "answers");
+    }
+}
+
+struct answers *answers_new(const struct answers_home *home)
+{
+    struct answers *a = xcalloc(1, sizeof *a);
+    a->home = *home;
+    return a;
+}
+
+void answers_free(struct answers *a)
+{
+    if (a == NULL)
+        return;
+    while (a->claims != NULL)
+        claim_free(a->claims);
+    answer_shelf_fini(&a->shelf);
+    seal_fini(&a->seal);
+    free(a);
+}
