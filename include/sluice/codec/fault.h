@@ -50,9 +50,6 @@ enum fault_kind {
     FAULT_UNSUPPORTED_MEDIA_TYPE,
     FAULT_TIMEOUT,    /* the gateway's own deadline */
     FAULT_RATE_LIMIT, /* ours */
-    FAULT_CONCURRENT_TASKS,
-    FAULT_INSUFFICIENT_CREDIT,
-    FAULT_BUDGET_EXCEEDED,
     FAULT_UPSTREAM_RATE_LIMITED,
     FAULT_INTERNAL,
     FAULT_UPSTREAM,         /* failed, or answered what nobody can read */
@@ -75,6 +72,9 @@ enum fault_kind {
     FAULT_STATE_CONFLICT,        /* not of what it is about, as that is now */
     FAULT_IDEMPOTENCY_CONFLICT,  /* the key was used for something else, or its answer is gone */
     FAULT_IDEMPOTENCY_IN_FLIGHT, /* the first request of this key is still being answered */
+    FAULT_CONCURRENT_TASKS,      /* as many are under way as may be */
+    FAULT_INSUFFICIENT_CREDIT,
+    FAULT_BUDGET_EXCEEDED,
 };
 
 struct fault {
