@@ -9,7 +9,7 @@ static unsigned within(unsigned own, unsigned usual, unsigned ceiling)
 }
 
 struct limit_options key_limits_effective(const struct key_options *key,
-                                          const struct plan_limits *plan)
+                                          const struct plan_options *plan)
 {
     struct limit_options limits = key->limits;
     if (plan != NULL)
@@ -17,7 +17,7 @@ struct limit_options key_limits_effective(const struct key_options *key,
     return limits;
 }
 
-const char *limits_tier(const struct plan_limits *plan)
+const char *limits_tier(const struct plan_options *plan)
 {
     return plan != NULL ? plan->name : "config";
 }
@@ -43,7 +43,7 @@ static struct ledger_scope scope_with(const struct limit_options *limits,
     };
 }
 
-struct ledger_scope limits_of_key(const struct key_options *key, const struct plan_limits *plan)
+struct ledger_scope limits_of_key(const struct key_options *key, const struct plan_options *plan)
 {
     const struct limit_options limits = key_limits_effective(key, plan);
     struct ledger_scope s = scope_with(&limits, &key->budget);
@@ -52,7 +52,7 @@ struct ledger_scope limits_of_key(const struct key_options *key, const struct pl
 }
 
 struct ledger_scope limits_of_account(const struct account_options *a,
-                                      const struct plan_limits *plan)
+                                      const struct plan_options *plan)
 {
     struct limit_options limits = a->limits;
     if (plan != NULL)

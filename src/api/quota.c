@@ -213,7 +213,7 @@ static void put_tasks(struct json_out *o, const struct ledger_scope *key,
 
 static void write_quota(struct json_out *o, const struct exchange *x, const struct look_answer *a)
 {
-    const struct plan_limits *plan = exchange_plan_limits(x);
+    const struct plan_options *plan = exchange_plan(x);
     const struct ledger_counts *of_account = &a->counts[0], *own = &a->counts[a->n - 1];
     const struct ledger_scope account =
         limits_of_account(&exchange_deployment(x)->snapshot->account, plan);

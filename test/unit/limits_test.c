@@ -6,11 +6,12 @@
 static void a_key_has_its_own_rpm_or_its_plans_and_never_more_than_the_ceiling(void **state)
 {
     (void)state;
-    static const struct plan_limits pro = {"pro", 500, 1000, 10}, open = {"open", 0, 0, 0},
-                                    no_usual = {"x", 0, 1000, 0}, no_ceiling = {"y", 500, 0, 0};
+    static const struct plan_options pro = {.name = "pro", .rpm = 500, .rpm_ceiling = 1000},
+                                     open = {.name = "open"}, no_usual = {.rpm_ceiling = 1000},
+                                     no_ceiling = {.rpm = 500};
     static const struct {
         unsigned own;
-        const struct plan_limits *plan;
+        const struct plan_options *plan;
         unsigned rpm;
     } rows[] = {
         {0, NULL, 0},
@@ -38,10 +39,10 @@ static void a_key_has_its_own_rpm_or_its_plans_and_never_more_than_the_ceiling(v
 static void a_plans_tasks_are_the_accounts(void **state)
 {
     (void)state;
-    static const struct plan_limits pro = {"pro", 500, 1000, 10};
+    static const struct plan_options pro = {.name = "pro", .rpm = 500, .tasks = 10};
     static const struct {
         unsigned own;
-        const struct plan_limits *plan;
+        const struct plan_options *plan;
         unsigned tasks;
     } rows[] = {{0, NULL, 0}, {4, NULL, 4}, {0, &pro, 10}, {4, &pro, 4}, {40, &pro, 10}};
     for (unsigned i = 0; i < ROWS(rows); i++) {

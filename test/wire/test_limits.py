@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -249,6 +250,67 @@ def test_refused_by_one_scope_counts_in_none(limited, upstream):
     counted = quota(gw, OTHER)
     assert counted["account"]["rate_limit"]["remaining"] == 0
     assert gw.metric("sluice_ratelimit_rejections_total") == 2
+
+
+def test_the_attempt_that_lost_gives_nothing_back_twice(start, upstream):
+    """A hedge is one request: one place, and the tokens of the answer that came."""
+    gate = upstream.gate()
+    slow, quick = upstream.play(spending(500, 100, gate)), upstream.play(spending(10, 5))
+    gw = start(keys=[{"name": "limited", "secret": KEY, "limits": {"tpm": 1000, "concurrency": 1}}],
+               routing={"hedge": {"enabled": True, "after": "30ms", "max_share": 1}},
+               providers={"two": {"protocol": "openai", "base_url": upstream.base_url,
+                                  "api_key": "sk-two"}},
+               models={"both": {"endpoints": [{"provider": "up", "upstream_model": slow},
+                                              {"provider": "two", "upstream_model": quick}]}})
+    order = {"provider": {"order": ["up", "two"]}}
+    for number in range(1, 4):
+        assert whole(gw, "chat", "both", **order).status == 200
+        idle(gw)
+        assert quota(gw)["tokens"]["remaining"] == 1000 - 15 * number
+    assert len(upstream.seen(slow)) == 3
+    gate.open(3)
+
+
+def test_a_client_that_leaves_while_the_store_is_asked_holds_nothing(start, upstream, redis):
+    gw = start(store={"url": f"redis://127.0.0.1:{redis.port}", "timeout": "2s"},
+               keys=[{"name": "limited", "secret": KEY, "limits": {"concurrency": 2}}])
+    until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
+    assert whole(gw, "chat", "good").status == 200
+    redis.freeze()
+    for stream in (False, True):
+        with gw.client() as client:
+            client.send(ask_bytes("chat", "good", stream=stream, key=KEY))
+            time.sleep(0.1)
+    redis.thaw()
+    idle(gw)
+    assert len(upstream.seen("good")) >= 1
+    assert [whole(gw, "chat", "good").status for _ in range(3)] == [200] * 3
+
+
+def test_a_process_that_ends_gives_back_what_its_streams_held(start, upstream, redis):
+    """SIGTERM in the middle of a stream: what was delivered is paid for, the rest is free again."""
+    gate = upstream.gate()
+    model = upstream.play(spending(100, 50, gate))
+    config = {"store": {"url": f"redis://127.0.0.1:{redis.port}"},
+              "server": {"drain": {"timeout": "100ms"}},
+              "models": {model: {"provider": "up", "upstream_model": model,
+                                 "price": {"input": "1", "output": "1"}}},
+              "keys": [{"name": "limited", "secret": KEY,
+                        "limits": {"concurrency": 1}, "budget": {"usd": 1}}]}
+    one, two = start(**config), start(**config)
+    for gw in (one, two):
+        until(lambda gw=gw: "store connected" in gw.log(), 5, "the connection to Redis")
+    with one.client() as client:
+        client.send(ask_bytes("chat", model, stream=True, key=KEY))
+        stream = raw.Stream(client)
+        stream.next()
+        assert whole(two, "chat", model).status == 429
+        one.stop()
+    idle(two)
+    told = quota(two)["budget"]
+    assert told["reserved"] == 0 and told["spent"] > 0
+    gate.open()
+    assert whole(two, "chat", model).status == 200
 
 
 # Who is asked.

@@ -7,26 +7,19 @@
 
 #include "sluice/store/ledger.h"
 
-/* What a subscription includes; 0: no such limit. */
-struct plan_limits {
-    const char *name;
-    unsigned rpm, rpm_ceiling; /* of a key that has no limit of its own, and of any */
-    unsigned tasks;            /* of all keys together */
-};
-
 /* `plan` NULL: there is none. */
 struct limit_options key_limits_effective(const struct key_options *key,
-                                          const struct plan_limits *plan);
+                                          const struct plan_options *plan);
 /* X-RateLimit-Tier: the plan's name, or "config". */
-const char *limits_tier(const struct plan_limits *plan);
+const char *limits_tier(const struct plan_options *plan);
 
 /* Whose counters those are. */
 void limits_name_key(const struct key_options *key, char out[LEDGER_SCOPE_BYTES]);
 extern const char limits_account_name[];
 
-struct ledger_scope limits_of_key(const struct key_options *key, const struct plan_limits *plan);
+struct ledger_scope limits_of_key(const struct key_options *key, const struct plan_options *plan);
 struct ledger_scope limits_of_account(const struct account_options *a,
-                                      const struct plan_limits *plan);
+                                      const struct plan_options *plan);
 
 /* Is anything asked of it but to count? */
 bool limits_bind(const struct ledger_scope *s);

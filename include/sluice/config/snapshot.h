@@ -209,6 +209,15 @@ struct budget_options {
 };
 enum { BUDGET_USD = 1 };
 
+/* What a subscription includes (contract 0.3). Of each number 0 means: no such limit. */
+struct plan_options {
+    const char *name;
+    bool has_access; /* false: none of its keys may call */
+    unsigned rpm;    /* requests a minute of a key that has no limit of its own */
+    unsigned rpm_ceiling;
+    unsigned tasks; /* at the same time, of all keys together */
+};
+
 struct key_options {
     const char *name;
     uint8_t sha256[SHA256_BYTES]; /* of the whole key; the key itself is not kept */

@@ -14,7 +14,7 @@
 #include "sluice/route/plan.h"
 
 struct exchange;
-struct plan_limits;
+struct plan_options;
 
 /* What the gateway works out about a request instead of having it answered (contract 2.18). */
 enum estimates {
@@ -68,7 +68,7 @@ void exchange_fail(struct exchange *x, const struct fault *why);
 const struct deployment *exchange_deployment(const struct exchange *x);
 const struct key_options *exchange_key(const struct exchange *x); /* NULL: none was needed */
 /* What its key's subscription includes; NULL: there is none. */
-const struct plan_limits *exchange_plan_limits(const struct exchange *x);
+const struct plan_options *exchange_plan(const struct exchange *x);
 struct span exchange_request_id(const struct exchange *x);
 /* How an endpoint of its deployment does, with latency as it is of streams. Returns the state of its
  * circuit in a word. */
