@@ -349,6 +349,8 @@ BAD = [
     ({"amount_usd": 1000000.01}, "amount_usd"), ({"amount_usd": "7.0000000000001"}, "amount_usd"),
     ({"amount_usd": 7, "idempotency_key": ""}, "idempotency_key"),
     ({"amount_usd": 7, "idempotency_key": 7}, "idempotency_key"),
+    ({"amount_usd": 7, "idempotency_key": "a\0b"}, "idempotency_key"),
+    ({"amount_usd": "7\x00"}, "amount_usd"), ({"amount_usd": {}}, "amount_usd"),
     ({"amount_usd": 7, "idempotency_key": "x" * 256}, "idempotency_key"),
 ]
 
