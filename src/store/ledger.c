@@ -12,7 +12,6 @@
 #include "sluice/base/arena.h"
 #include "teller.h"
 
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 enum { CLOSE_MS = 1000 };
@@ -195,12 +194,6 @@ static struct span named(struct ledger *l, const char *kind, const char *name,
     return redis_name(l->redis, span_text(kind), span_text(name), room);
 }
 
-static bool read_book(const redisReply *text, struct book *all, struct held *own)
-{
-    return text->type == REDIS_REPLY_STRING &&
-           text_read_book(span_of(text->str, text->len), all, own);
-}
-
 /* ── admission ───────────────────────────────────────────────────────────────────────────────── */
 
 enum admit_state {
@@ -242,27 +235,27 @@ struct verdict {
     unsigned scope;
 };
 
-static bool is_within(const redisReply *n, long long most)
+static bool is_within(const struct redis_word *w, long long most)
 {
-    return n->type == REDIS_REPLY_INTEGER && n->integer >= 0 && n->integer <= most;
+    return !w->is_text && w->number >= 0 && w->number <= most;
 }
 
 /* Everything is read before anything is believed. */
-static bool read_admit(struct ledger *l, const struct admit_query *q, const redisReply *reply,
+static bool read_admit(struct ledger *l, const struct admit_query *q, const struct redis_said *said,
                        struct verdict *v)
 {
     struct book all[LEDGER_SCOPES_MAX];
     struct held own[LEDGER_SCOPES_MAX];
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 + q->nscopes ||
-        !is_within(reply->element[0], q->nscopes) || !is_within(reply->element[1], LIMIT_BALANCE))
+    if (said->n != 2 + q->nscopes || !is_within(&said->at[0], q->nscopes) ||
+        !is_within(&said->at[1], LIMIT_BALANCE))
         return false;
     for (unsigned i = 0; i < q->nscopes; i++) {
-        if (!read_book(reply->element[2 + i], &all[i], &own[i]))
+        if (!text_read_book(said->at[2 + i].text, &all[i], &own[i]))
             return false;
     }
-    v->by = (enum ledger_limit)reply->element[1]->integer;
-    v->scope = (unsigned)reply->element[0]->integer;
+    v->by = (enum ledger_limit)said->at[1].number;
+    v->scope = (unsigned)said->at[0].number;
     if ((v->by == LIMIT_NONE) != (v->scope == 0))
         return false;
     for (unsigned i = 0; i < q->nscopes; i++)
@@ -307,7 +300,7 @@ static void put_right(struct admit_call *c, const struct verdict *v)
     }
 }
 
-static void on_admit(struct redis_eval *e, const redisReply *reply)
+static void on_admit(struct redis_eval *e, const struct redis_said *said)
 {
     struct admit_call *c = OWNER(struct admit_call, call.eval, e);
     struct ledger *l = c->call.ledger;
@@ -315,14 +308,14 @@ static void on_admit(struct redis_eval *e, const redisReply *reply)
     void *arg = c->arg;
     struct verdict v;
     struct admit_answer answer;
-    bool is_read = reply != NULL && read_admit(l, &c->query, reply, &v);
+    bool is_read = said != NULL && read_admit(l, &c->query, said, &v);
 
     if (done == NULL && is_read)
         put_right(c, &v);
     else if (done != NULL && is_read)
         answer_exactly(l, &c->query, &v, &answer);
     else if (done != NULL)
-        admit_without(l, &c->query, reply == NULL && !e->is_refused, &answer);
+        admit_without(l, &c->query, said == NULL && !e->is_refused, &answer);
     call_end(&c->call);
     if (done != NULL)
         done(arg, &answer);
@@ -440,15 +433,16 @@ static bool send_look(struct redis_eval *e)
     return redis_eval(l->redis, e, "look", keys, 1 + 2 * c->n, NULL, 0);
 }
 
-static bool read_look(const struct look_call *c, const redisReply *reply, struct look_answer *out)
+static bool read_look(const struct look_call *c, const struct redis_said *said,
+                      struct look_answer *out)
 {
     struct book all;
     struct held own;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != c->n)
+    if (said->n != c->n)
         return false;
     for (unsigned i = 0; i < c->n; i++) {
-        if (!read_book(reply->element[i], &all, &own))
+        if (!text_read_book(said->at[i].text, &all, &own))
             return false;
         show(all, c->now_unix_ms, &out->counts[i]);
     }
@@ -456,7 +450,7 @@ static bool read_look(const struct look_call *c, const redisReply *reply, struct
     return true;
 }
 
-static void on_look(struct redis_eval *e, const redisReply *reply)
+static void on_look(struct redis_eval *e, const struct redis_said *said)
 {
     struct look_call *c = OWNER(struct look_call, call.eval, e);
     struct ledger *l = c->call.ledger;
@@ -464,7 +458,7 @@ static void on_look(struct redis_eval *e, const redisReply *reply)
     void *arg = c->arg;
     struct look_answer answer = {.n = c->n, .quality = STORE_LOCAL};
 
-    if (reply == NULL || !read_look(c, reply, &answer)) {
+    if (said == NULL || !read_look(c, said, &answer)) {
         metric_add(l->errors, 1);
         for (unsigned i = 0; i < c->n; i++)
             look_here(l, c->names[i], c->now_unix_ms, &answer.counts[i]);
@@ -545,28 +539,29 @@ static bool send_credit(struct redis_eval *e)
     return redis_eval(l->redis, e, "credit", keys, 3, args, 1);
 }
 
-static bool read_credit(struct credit_call *c, const redisReply *reply, struct credit_answer *out)
+static bool read_credit(struct credit_call *c, const struct redis_said *said,
+                        struct credit_answer *out)
 {
     struct book all;
     struct held own;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        !is_within(reply->element[0], 1) || !read_book(reply->element[1], &all, &own))
+    if (said->n != 2 || !is_within(&said->at[0], 1) ||
+        !text_read_book(said->at[1].text, &all, &own))
         return false;
-    out->outcome = reply->element[0]->integer == 1 ? CREDIT_DONE : CREDIT_REPEATED;
+    out->outcome = said->at[0].number == 1 ? CREDIT_DONE : CREDIT_REPEATED;
     out->balance_pd = sums_balance_pd(&all.sums);
     tally_follow(tally_of(&c->call.ledger->tallies, c->scope, 0), &all, &own);
     return true;
 }
 
-static void on_credit(struct redis_eval *e, const redisReply *reply)
+static void on_credit(struct redis_eval *e, const struct redis_said *said)
 {
     struct credit_call *c = OWNER(struct credit_call, call.eval, e);
     credit_fn done = c->done;
     void *arg = c->arg;
     struct credit_answer answer = {.outcome = CREDIT_LOST};
 
-    if (reply == NULL || !read_credit(c, reply, &answer))
+    if (said == NULL || !read_credit(c, said, &answer))
         metric_add(c->call.ledger->errors, 1);
     call_end(&c->call);
     done(arg, &answer);

@@ -5,7 +5,6 @@
 #include "owner.h"
 #include "sluice/base/rng.h"
 
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 
 /* When Redis refused what it was told, or the pipeline is full. */
@@ -111,17 +110,15 @@ static void end_one(struct teller *t, struct tally *one)
     count_waiting(t, one, -1);
 }
 
-static bool read_told(struct teller *t, const redisReply *reply)
+static bool read_told(struct teller *t, const struct redis_said *said)
 {
     struct book all[TELLER_BATCH_MAX];
     struct held own[TELLER_BATCH_MAX];
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != t->nbatch)
+    if (said->n != t->nbatch)
         return false;
     for (unsigned i = 0; i < t->nbatch; i++) {
-        const redisReply *text = reply->element[i];
-        if (text->type != REDIS_REPLY_STRING ||
-            !text_read_book(span_of(text->str, text->len), &all[i], &own[i]))
+        if (!text_read_book(said->at[i].text, &all[i], &own[i]))
             return false;
     }
     for (unsigned i = 0; i < t->nbatch; i++) {
@@ -132,12 +129,12 @@ static bool read_told(struct teller *t, const redisReply *reply)
     return true;
 }
 
-static void on_told(struct redis_eval *e, const redisReply *reply)
+static void on_told(struct redis_eval *e, const struct redis_said *said)
 {
     struct teller *t = OWNER(struct teller, eval, e);
 
     t->is_sending = false;
-    if (reply == NULL || !read_told(t, reply)) {
+    if (said == NULL || !read_told(t, said)) {
         deadline_set(&t->again, AGAIN_MS); /* if the connection is lost: teller_up */
         return;
     }
