@@ -222,6 +222,20 @@ def test_a_guess_is_no_reason_to_refuse(limited, upstream):
     assert quota(gw)["tokens"]["remaining"] >= 70
 
 
+def test_an_endpoint_that_says_little_is_reserved_little(start, upstream):
+    gate = upstream.gate()
+    model = upstream.play(spending(10, 5, gate))
+    gw = start(keys=[{"name": "limited", "secret": KEY, "limits": {"tpm": 200}}],
+               models={"brief": {"provider": "up", "upstream_model": model, "max_output": 50}})
+    clients = [gw.client() for _ in range(3)]
+    for client in clients:
+        client.send(ask_bytes("chat", "brief", most=None, key=KEY))
+        time.sleep(0.05)
+    until(lambda: len(upstream.seen(model)) == 2, 5, "two requests")
+    gate.open(2)
+    assert [client.response().status for client in clients] == [200, 200, 429]
+
+
 def test_several_answers_reserve_several_times(limited, upstream):
     gw = limited("key", {"tpm": 1000})
     refused = whole(gw, "chat", "good", most=100, n=10)
@@ -320,6 +334,18 @@ def test_without_keys_the_account_is_limited(start, upstream):
     assert gw.chat("good", key=None).headers["x-ratelimit-remaining"] == "0"
     refused = gw.chat("good", key=None)
     assert assert_refused(refused, "chat", 429, "rate_limit_exceeded").startswith("the account's")
+
+
+def test_what_tells_of_the_account_answers_like_every_row(start):
+    gw = start()
+    for path in ("/v1/quota", "/v1/balance", "/api/v1/quota", "/v1/quota/", "/v1/balance?x=1"):
+        assert gw.get(path).status == 200, path
+    refused = gw.ask(raw.request_bytes("POST", "/v1/quota", b"{}"))
+    assert refused.status == 405 and refused.headers["allow"] == "GET, HEAD"
+    with gw.client() as client:
+        head = client.ask(raw.request_bytes("HEAD", "/v1/balance"), "HEAD")
+        assert head.status == 200 and head.body == b""
+        assert client.ask(raw.request_bytes("GET", "/v1/balance")).status == 200
 
 
 def test_without_keys_and_limits_nobody_counts(start):
