@@ -49,6 +49,7 @@ struct redis {
     bool complained;         /* about an error reply on this connection */
     char instance[INSTANCE_BYTES], before[INSTANCE_BYTES]; /* on this connection, on the last one */
     struct peers peers;
+    uint64_t run; /* of the server */
     struct link_call sign_in, select, set_name, load, probe, put;
     struct redis_eval beating;
     bool is_beating; /* under way */
@@ -193,8 +194,11 @@ static bool read_peers(const struct redis_said *said, struct peers *peers, bool 
 {
     const struct redis_word *w = said->at;
 
-    if (said->n != 3 || w[0].is_text || w[1].is_text || w[2].is_text || w[1].number < 0 ||
-        w[0].number <= w[1].number || w[0].number > PEERS_MAX)
+    for (unsigned i = 0; i < said->n; i++) {
+        if (!redis_word_is_within(&w[i], INT64_C(1) << 48))
+            return false;
+    }
+    if (said->n != 4 || w[0].number <= w[1].number || w[0].number > PEERS_MAX)
         return false;
     *peers = (struct peers){(unsigned)w[0].number, (unsigned)w[1].number};
     *was_alive = w[2].number == 1;
@@ -223,6 +227,7 @@ static void on_probed(struct link_call *c, const redisReply *reply)
     }
     become(r, REDIS_READY);
     r->failures = 0;
+    r->run = (uint64_t)words[3].number;
     deadline_set(&r->beat, LEDGER_BEAT_MS);
     r->events->up(r->owner);
 }
@@ -274,13 +279,13 @@ static bool greet(struct redis *r)
         SPAN_LIT("EVAL"),     span_text(ledger_script),
         SPAN_LIT("1"),        key_of(r, SPAN_LIT("alive"), SPAN_NONE, key),
         SPAN_LIT("beat"),     span_text(r->instance),
-        span_text(r->before),
+        span_text(r->before), SPAN_LIT("run"),
     };
     unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
 
     return sign_in(r, ms) && (o->database == 0 || link_send(r->link, select, 2, &r->select, ms)) &&
            link_send(r->link, set_name, 3, &r->set_name, ms) &&
-           link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 7, &r->probe, ms);
+           link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 8, &r->probe, ms);
 }
 
 /* What was held on the last connection is told anew on this one, so there it is dead. */
@@ -396,6 +401,11 @@ void redis_eval_cancel(struct redis_eval *e)
         link_forget(e->redis->link, &e->call);
 }
 
+uint64_t redis_run(const struct redis *r)
+{
+    return r->run;
+}
+
 struct peers redis_peers(const struct redis *r)
 {
     return r->peers;
@@ -406,9 +416,9 @@ static bool send_beat(struct redis_eval *e)
     struct redis *r = OWNER(struct redis, beating, e);
     char key[KEY_BYTES];
     const struct span keys[] = {key_of(r, SPAN_LIT("alive"), SPAN_NONE, key)};
-    const struct span args[] = {SPAN_NONE};
+    const struct span args[] = {SPAN_NONE, SPAN_NONE};
 
-    return redis_eval(r, e, "beat", keys, 1, args, 1);
+    return redis_eval(r, e, "beat", keys, 1, args, 2);
 }
 
 /* So that neither Redis nor a box in between closes a quiet connection, that a dead one is noticed

@@ -39,6 +39,10 @@ struct redis_word {
     long long number;
     struct span text;
 };
+static inline bool redis_word_is_within(const struct redis_word *w, long long most)
+{
+    return !w->is_text && w->number >= 0 && w->number <= most;
+}
 struct redis_said {
     const struct redis_word *at;
     unsigned n;
@@ -65,6 +69,9 @@ void redis_eval_cancel(struct redis_eval *e); /* no upcall any more */
 
 /* How many processes count on this Redis, as far as it is known, and which of them this one is. */
 struct peers redis_peers(const struct redis *r);
+/* Which run of which server this is, or was: another one may have forgotten things. 0: not known, or
+ * the server does not say (INFO). */
+uint64_t redis_run(const struct redis *r);
 
 struct redis_get {
     struct redis *redis;

@@ -431,6 +431,14 @@ static bool open_backend(struct store *s, struct err *why)
     return false;
 }
 
+static void close_backend(struct store *s)
+{
+    records_free(s->records);
+    redis_close(s->redis); /* neither calls up any more: they may end after us */
+    disk_close(s->disk);
+    loop_later(s->loop, &s->freed);
+}
+
 struct store *store_open(struct loop *l, const struct store_options *options,
                          struct metric_registry *metrics, struct err *why)
 {
@@ -450,7 +458,20 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         return NULL;
     }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
-    s->ledger = ledger_new(l, &s->options, s->redis, metrics, s->errors, on_counting, s);
+    s->ledger = ledger_new(&(struct ledger_seat){.loop = l,
+                                                 .options = &s->options,
+                                                 .memory = s->memory,
+                                                 .disk = s->disk,
+                                                 .redis = s->redis,
+                                                 .metrics = metrics,
+                                                 .errors = s->errors,
+                                                 .ready = on_counting,
+                                                 .owner = s},
+                           why);
+    if (s->ledger == NULL) {
+        close_backend(s);
+        return NULL;
+    }
     return s;
 }
 
@@ -466,11 +487,7 @@ struct ledger *store_ledger(struct store *s)
 
 static void on_ledger_closed(void *owner)
 {
-    struct store *s = owner;
-
-    redis_close(s->redis); /* neither calls up any more: they may end after us */
-    disk_close(s->disk);
-    loop_later(s->loop, &s->freed);
+    close_backend(owner);
 }
 
 void store_close(struct store *s)
@@ -481,6 +498,7 @@ void store_close(struct store *s)
     while (s->waiting != NULL)
         s->waiting->drop(s->waiting);
     records_free(s->records);
+    s->records = NULL;
     ledger_close(s->ledger, on_ledger_closed);
 }
 
