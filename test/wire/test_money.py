@@ -413,7 +413,7 @@ def test_sluice_credit_prints_the_new_balance(paid):
     assert "credited before under the id seven" in again.stderr
     told = json.loads(command(gw, "1", "--json").stdout)
     assert told["credit_balance"] == 10.995 and len(told["idempotency_key"]) == 32
-    assert 'note=\\"invoice 7\\"' in gw.log()
+    assert '"note":"invoice 7"' in gw.log()
 
 
 @pytest.mark.parametrize("args,key,code,says", [
