@@ -213,7 +213,7 @@ const char ledger_script[] =
     "  local text = get('GET', key) or ''\n"
     "  local of, rest = string.match(text, '^(%d+) (.*)$')\n"
     "  if of == run then return sums_of(rest) end\n"
-    "  redis.call('SET', key, run .. ' ' .. text_of(m, 16))\n"
+    "  redis.call('SET', key, run .. ' ' .. text_of(m, 16), 'PX', 604800000)\n"
     "  return sums_of(text_of(m, 16))\n"
     "end\n"
     /* Somebody saw more before this run than it began with: that is added to what it has become since. */
@@ -237,7 +237,7 @@ const char ledger_script[] =
     "    end\n"
     "  end\n"
     "  m[16] = math.max(m[16], seen[16])\n"
-    "  redis.call('SET', key, run .. ' ' .. text_of(base, 16))\n"
+    "  redis.call('SET', key, run .. ' ' .. text_of(base, 16), 'PX', 604800000)\n"
     "end\n"
     "local function larger_window(w, minute, now, before)\n"
     "  if minute > w[1] then move(w, minute) end\n"
