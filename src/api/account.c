@@ -62,9 +62,10 @@ static bool take_text(yyjson_val *root, const char *name, size_t least, size_t m
     if (v == NULL || yyjson_is_null(v))
         return true;
     *out = span_of(yyjson_get_str(v), yyjson_get_len(v));
-    if (yyjson_is_str(v) && out->len >= least && out->len <= most)
+    if (yyjson_is_str(v) && out->len >= least && out->len <= most &&
+        strlen(yyjson_get_str(v)) == out->len)
         return true;
-    snprintf(text, sizeof text, "must be text of %zu to %zu bytes", least, most);
+    snprintf(text, sizeof text, "must be text of %zu to %zu bytes, none of them NUL", least, most);
     return refuse(why, name, text);
 }
 

@@ -293,6 +293,18 @@ static void check_auth(struct reader *r, const struct node *root)
     reader_leave(r, before);
 }
 
+/* What was credited must be there after a restart. */
+static void check_account(struct reader *r, const struct node *root)
+{
+    const struct snapshot *s = r->snap;
+    size_t before = reader_enter(r, SPAN_LIT("account"));
+    if (s->account.is_prepaid && s->store.kind == STORE_MEMORY)
+        reader_warning_in(r, node_get(root, "account"), "prepaid",
+                          "the store is memory, which forgets all credit at exit (write store: { "
+                          "url: sqlite:///PATH }, or a Redis)");
+    reader_leave(r, before);
+}
+
 void root_finish(struct reader *r, const struct node *n, void *at)
 {
     struct snapshot *s = at;
@@ -315,6 +327,7 @@ void root_finish(struct reader *r, const struct node *n, void *at)
     check_listeners(r, n);
     check_auth(r, n);
     plans_check(r, n);
+    check_account(r, n);
     check_byok(r, n);
     if (s->nkeys > 0)
         check_same_keys(r, node_get(n, "keys"));

@@ -102,41 +102,38 @@ static bool is_nobodys_business(const struct exchange *x)
     return x->kind->explains || x->kind->estimates != ESTIMATES_NOTHING || x->trial != NULL;
 }
 
-/* Without a key nobody but the account is left, where there is anything to ask of it. */
-static void add_scopes(const struct exchange *x, struct admit_query *q)
-{
-    const struct plan_options *plan = exchange_plan(x);
-    const struct ledger_scope account = limits_of_account(&x->deployment->snapshot->account, plan);
-    if (x->key != NULL)
-        q->scopes[q->nscopes++] = limits_of_key(x->key, plan);
-    if (x->key != NULL || limits_bind(&account))
-        q->scopes[q->nscopes++] = account;
-}
-
 /* Providers count tokens for nothing. */
-static bool is_free(const struct exchange *x)
+static bool costs_nothing(const struct exchange *x)
 {
     return x->kind->api == API_COUNT_TOKENS || x->admission.is_only_own;
 }
 
-static void leave_money_out(struct admit_query *q)
+static void add_scope(struct admit_query *q, const struct ledger_scope *s, bool is_gratis)
 {
-    for (unsigned i = 0; i < q->nscopes; i++)
-        q->scopes[i].has_budget = q->scopes[i].is_prepaid = false;
-    q->cost_pd = 0;
+    struct ledger_scope *added = &q->scopes[q->nscopes++];
+    *added = *s;
+    if (is_gratis)
+        added->has_budget = added->is_prepaid = false;
 }
 
+/* Without a key nobody but the account is left, where there is anything to ask of it. */
 static void make_query(const struct exchange *x, struct admit_query *q)
 {
+    const struct plan_options *plan = exchange_plan(x);
+    const struct ledger_scope account = limits_of_account(&x->deployment->snapshot->account, plan);
+    const bool is_gratis = costs_nothing(x);
     *q = (struct admit_query){
         .now_unix_ms = x->opened_unix_ms,
         .tokens = x->admission.tokens,
-        .cost_pd = x->admission.cost_pd,
+        .cost_pd = is_gratis ? 0 : x->admission.cost_pd,
         .is_task = api_is_media(x->kind->api),
     };
-    add_scopes(x, q);
-    if (is_free(x))
-        leave_money_out(q);
+    if (x->key != NULL) {
+        const struct ledger_scope key = limits_of_key(x->key, plan);
+        add_scope(q, &key, is_gratis);
+    }
+    if (x->key != NULL || limits_bind(&account))
+        add_scope(q, &account, is_gratis);
 }
 
 /* A guess is no reason to refuse for ever: it takes all of a minute at most. */
@@ -151,19 +148,17 @@ static uint64_t fitting(const struct admit_query *q, const struct reservation *r
 }
 
 /* Only where somebody minds: it takes a plan. */
-static void estimate(struct exchange *x)
+static void reserve(struct exchange *x, struct admit_query *q)
 {
     struct admission *m = &x->admission;
-    struct admit_query q;
-    bool is_asked = false;
-    make_query(x, &q);
-    for (unsigned i = 0; i < q.nscopes; i++)
-        is_asked |= q.scopes[i].tpm != 0 || limits_bind_money(&q.scopes[i]);
-    if (!is_asked || x->kind->api == API_COUNT_TOKENS)
+    bool minds = false;
+    for (unsigned i = 0; i < q->nscopes; i++)
+        minds |= q->scopes[i].tpm != 0 || limits_bind_money(&q->scopes[i]);
+    if (!minds || x->kind->api == API_COUNT_TOKENS)
         return;
     const struct reservation r = reservation_make(x);
-    m->tokens = fitting(&q, &r);
-    m->cost_pd = r.cost_pd;
+    q->tokens = m->tokens = fitting(q, &r);
+    q->cost_pd = m->cost_pd = r.cost_pd;
     m->has_own = r.has_own;
 }
 
@@ -172,9 +167,9 @@ static void estimate(struct exchange *x)
 static void fail_refused(struct exchange *x, enum ledger_limit limit, unsigned scope,
                          unsigned retry_after_s)
 {
-    struct admit_query q = {.nscopes = 0};
+    struct admit_query q;
     struct fault why;
-    add_scopes(x, &q);
+    make_query(x, &q);
     refusal_tell(&(struct refusal){.limit = limit,
                                    .scope = &q.scopes[scope],
                                    .tokens = x->admission.tokens,
@@ -192,11 +187,12 @@ static bool is_money(enum ledger_limit limit)
     return limit == LIMIT_BUDGET || limit == LIMIT_BALANCE;
 }
 
-static void ask(struct exchange *x);
+static void ask(struct exchange *x, const struct admit_query *q);
 
 static void on_refused(struct exchange *x, const struct admit_answer *answer)
 {
     struct admission *m = &x->admission;
+    struct admit_query q;
     if (!is_money(answer->refused_by) || !m->has_own || m->is_only_own) {
         fail_refused(x, answer->refused_by, answer->refused_scope, answer->retry_after_s);
         return;
@@ -205,7 +201,8 @@ static void on_refused(struct exchange *x, const struct admit_answer *answer)
     m->lacks = answer->refused_by;
     m->lacking_scope = answer->refused_scope;
     m->renews_s = answer->retry_after_s;
-    ask(x);
+    make_query(x, &q);
+    ask(x, &q);
 }
 
 static void on_admitted(void *arg, const struct admit_answer *answer)
@@ -229,13 +226,11 @@ static void on_admitted(void *arg, const struct admit_answer *answer)
     m->done(x);
 }
 
-static void ask(struct exchange *x)
+static void ask(struct exchange *x, const struct admit_query *q)
 {
     struct admission *m = &x->admission;
-    struct admit_query q;
     struct admit_answer answer;
-    make_query(x, &q);
-    if (store_admit(x->gateway->store, &q, &answer, on_admitted, x, &m->call) == STORE_DONE)
+    if (store_admit(x->gateway->store, q, &answer, on_admitted, x, &m->call) == STORE_DONE)
         on_admitted(x, &answer);
     else
         m->asked_us = clock_us();
@@ -247,14 +242,14 @@ void admission_ask(struct exchange *x, void (*done)(struct exchange *x))
     struct admit_query q = {.nscopes = 0};
     m->done = done;
     if (!is_nobodys_business(x))
-        add_scopes(x, &q);
+        make_query(x, &q);
     if (q.nscopes == 0) {
         m->is_granted = true;
         m->done(x);
         return;
     }
-    estimate(x);
-    ask(x);
+    reserve(x, &q);
+    ask(x, &q);
 }
 
 bool admission_fits_plan(struct exchange *x)

@@ -22,6 +22,9 @@ static const char *const migrations[] = {
     "CREATE INDEX value_by_expiry ON value (expires_unix_ms);",
     "CREATE TABLE record (kind TEXT NOT NULL, id BLOB NOT NULL, value BLOB NOT NULL,"
     "                     PRIMARY KEY (kind, id)) WITHOUT ROWID;",
+    "CREATE TABLE sums (scope TEXT PRIMARY KEY NOT NULL, sums TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE credit (id TEXT PRIMARY KEY NOT NULL, scope TEXT NOT NULL,"
+    "                     amount_pd INTEGER NOT NULL, unix_ms INTEGER NOT NULL) WITHOUT ROWID;",
 };
 enum { VERSION = sizeof(migrations) / sizeof(*migrations) };
 
@@ -102,12 +105,17 @@ struct record_ops {
     unsigned n;
 };
 
+struct tasks {
+    struct disk_task *first, **end;
+};
+
 /* What one visit of a thread does. The thread has it to itself, and the database with it. */
 struct job {
     struct disk *disk;
     struct writes writes;
     struct reads reads;
     struct record_ops records;
+    struct tasks tasks;
     uint64_t now_unix_ms;
     bool purge;
     unsigned failures; /* values not written, not looked up */
@@ -123,6 +131,7 @@ struct disk {
     struct writes writes; /* collected since the last job started */
     struct reads reads;
     struct record_ops records;
+    struct tasks tasks;
     struct deadline batch;
     bool running, closing;
     uint64_t purged_ms;
@@ -307,6 +316,16 @@ static void do_record(struct job *j, struct disk_record *r)
     }
 }
 
+static void do_task(struct job *j, struct disk_task *t)
+{
+    t->is_failed = t->run(t, j->disk->db) != SQLITE_OK;
+    if (!t->is_failed)
+        return;
+    note_failure(j, 1);
+    if (!sqlite3_get_autocommit(j->disk->db))
+        (void)run(j->disk, ROLLBACK);
+}
+
 static void work(void *arg)
 {
     struct job *j = arg;
@@ -317,6 +336,8 @@ static void work(void *arg)
         read_one(j, r);
     for (struct disk_record *r = j->records.first; r != NULL; r = r->next)
         do_record(j, r);
+    for (struct disk_task *t = j->tasks.first; t != NULL; t = t->next)
+        do_task(j, t);
 }
 
 /* ── on the loop ─────────────────────────────────────────────────────────────────────────────── */
@@ -331,6 +352,11 @@ static void on_freed(struct later *later)
     sqlite3_close(d->db);
     queues_free(&d->writes, &d->reads, &d->records);
     free(d);
+}
+
+static void tasks_clear(struct tasks *t)
+{
+    *t = (struct tasks){.end = &t->first};
 }
 
 static void on_done(void *arg);
@@ -349,6 +375,8 @@ static void start_job(struct disk *d)
     if (d->records.n > 0)
         j->records = d->records;
     queues_clear(&d->writes, &d->reads, &d->records);
+    j->tasks = d->tasks;
+    tasks_clear(&d->tasks);
     j->disk = d;
     j->now_unix_ms = clock_unix_ms();
     j->purge = now_ms - d->purged_ms >= PURGE_EVERY_MS;
@@ -375,6 +403,14 @@ static void answer_records(struct job *j)
     }
 }
 
+static void end_tasks(struct job *j)
+{
+    for (struct disk_task *t = j->tasks.first, *next; t != NULL; t = next) {
+        next = t->next; /* it may be gone */
+        t->done(t);
+    }
+}
+
 /* Anything below may close us: `closing` is looked at again each time. */
 static void on_done(void *arg)
 {
@@ -388,12 +424,13 @@ static void on_done(void *arg)
         d->events->worked(d->owner);
     answer_reads(j);
     answer_records(j);
+    end_tasks(j);
     queues_free(&j->writes, &j->reads, &j->records);
     free(j);
 
     if (d->running || d->freed.queued)
         return; /* somebody above asked for more, or closed us with nothing left to write */
-    if (d->reads.n > 0 || d->records.n > 0 || d->writes.n >= BATCH_ROWS ||
+    if (d->reads.n > 0 || d->records.n > 0 || d->tasks.first != NULL || d->writes.n >= BATCH_ROWS ||
         (d->closing && d->writes.n > 0))
         start_job(d);
     else if (d->closing)
@@ -500,6 +537,20 @@ void disk_record_forget(struct disk_record *r)
     r->done = NULL;
 }
 
+void disk_run(struct disk *d, struct disk_task *t)
+{
+    t->next = NULL;
+    *d->tasks.end = t;
+    d->tasks.end = &t->next;
+    if (!d->running)
+        start_job(d);
+}
+
+struct sqlite3 *disk_database(struct disk *d)
+{
+    return d->db;
+}
+
 /* ── life ────────────────────────────────────────────────────────────────────────────────────── */
 
 static int version_of(sqlite3 *db, int *version)
@@ -558,6 +609,7 @@ struct disk *disk_open(struct loop *l, const char *path, const struct disk_event
     d->owner = owner;
     d->freed.run = on_freed;
     queues_clear(&d->writes, &d->reads, &d->records);
+    tasks_clear(&d->tasks);
     deadline_init(&d->batch, l, on_batch);
     d->purged_ms = loop_now_ms(l);
     if (rc != SQLITE_OK) {

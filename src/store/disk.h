@@ -50,4 +50,21 @@ struct disk_record *disk_record(struct disk *d, enum record_op op, const char *k
                                 struct span value, disk_record_fn done, void *arg);
 void disk_record_forget(struct disk_record *r); /* as disk_forget; a change is made all the same */
 
+/* --- whatever else (disk_ledger.h) ----------------------------------------------------------------- */
+
+struct sqlite3;
+
+/* Embedded in whatever has something to do with the file. */
+struct disk_task {
+    struct disk_task *next; /* private */
+    /* On the thread, which has the database to itself. SQLITE_OK, or what went wrong. */
+    int (*run)(struct disk_task *t, struct sqlite3 *db);
+    /* On the loop, once, also when the disk is being closed: the last that is heard of it. */
+    void (*done)(struct disk_task *t);
+    bool is_failed; /* run said so */
+};
+void disk_run(struct disk *d, struct disk_task *t);
+/* At once, here: for start-up. */
+struct sqlite3 *disk_database(struct disk *d);
+
 #endif

@@ -10,26 +10,10 @@
 #include "ledger_text.h"
 #include "owner.h"
 #include "sluice/base/arena.h"
-#include "teller.h"
 
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 enum { CLOSE_MS = 1000 };
-
-struct ledger {
-    struct loop *loop;
-    const struct store_options *options;
-    struct redis *redis; /* or NULL */
-    struct metric_series *errors, *untold;
-    void (*ready)(void *owner);
-    void (*closed)(void *owner); /* while closing */
-    void *owner;
-    struct tallies tallies;
-    struct teller teller;
-    struct ring calls; /* those that wait, and those nobody waits for any more */
-    struct deadline closing;
-};
 
 typedef const struct book *const *books;
 
@@ -54,15 +38,23 @@ static void admit_here(struct ledger *l, const struct admit_query *q, struct adm
 static void settle_here(struct ledger *l, const struct settle_query *q)
 {
     for (unsigned i = 0; i < q->hold.nscopes; i++) {
-        struct book *b = &tally_of(&l->tallies, q->hold.scopes[i], q->now_unix_ms)->book;
-        book_move(b, q->now_unix_ms);
-        book_settle(b, q);
-        window_at_least_nothing(&b->tokens);
-        held_at_least_nothing(&b->held);
+        struct tally *t = tally_of(&l->tallies, q->hold.scopes[i], q->now_unix_ms);
+        book_move(&t->book, q->now_unix_ms);
+        book_settle(&t->book, q);
+        window_at_least_nothing(&t->book.tokens);
+        held_at_least_nothing(&t->book.held);
+        if (l->disk != NULL)
+            keeper_add(&l->keeper, t);
     }
 }
 
 /* ── beside Redis ────────────────────────────────────────────────────────────────────────────── */
+
+static void show_untold(struct ledger *l)
+{
+    metric_add(l->untold, (double)l->teller.waiting - (double)l->shown);
+    l->shown = l->teller.waiting;
+}
 
 static struct tally *to_tell(struct ledger *l, const char *name, uint64_t unix_ms)
 {
@@ -70,7 +62,7 @@ static struct tally *to_tell(struct ledger *l, const char *name, uint64_t unix_m
 
     book_move(&t->untold, unix_ms);
     teller_add(&l->teller, t);
-    metric_set(l->untold, l->teller.waiting);
+    show_untold(l);
     return t;
 }
 
@@ -157,8 +149,8 @@ static void admit_share(struct ledger *l, const struct admit_query *q, bool is_c
 static void admit_without(struct ledger *l, const struct admit_query *q, bool is_counted,
                           struct admit_answer *out)
 {
-    metric_add(l->errors, 1);
-    if (!l->options->fail_closed) {
+    metric_add(l->seat.errors, 1);
+    if (!l->seat.options->fail_closed) {
         admit_share(l, q, is_counted, out);
         return;
     }
@@ -167,38 +159,6 @@ static void admit_without(struct ledger *l, const struct admit_query *q, bool is
         if (q->scopes[i].rpm > 0 && (out->limit == 0 || q->scopes[i].rpm < out->limit))
             out->limit = q->scopes[i].rpm;
     }
-}
-
-/* ── calls ───────────────────────────────────────────────────────────────────────────────────── */
-
-struct call {
-    struct ring link; /* first: in ledger.calls */
-    struct ledger *ledger;
-    struct redis_eval eval;
-};
-
-static void call_start(struct call *c, struct ledger *l)
-{
-    c->ledger = l;
-    ring_add(&l->calls, &c->link);
-}
-
-static void call_end(struct call *c)
-{
-    ring_remove(&c->link);
-    free(c);
-}
-
-static struct span named(struct ledger *l, const char *kind, const char *name,
-                         char room[REDIS_NAME_BYTES])
-{
-    return redis_name(l->redis, span_text(kind), span_text(name), room);
-}
-
-static bool read_book(const redisReply *text, struct book *all, struct held *own)
-{
-    return text->type == REDIS_REPLY_STRING &&
-           text_read_book(span_of(text->str, text->len), all, own);
 }
 
 /* ── admission ───────────────────────────────────────────────────────────────────────────────── */
@@ -211,7 +171,7 @@ enum admit_state {
 };
 
 struct admit_call {
-    struct call call; /* first */
+    struct ledger_call call; /* first */
     enum admit_state state;
     struct admit_query query;
     admit_fn done;
@@ -227,11 +187,11 @@ static bool send_admit(struct redis_eval *e)
     struct figures room[1 + LEDGER_SCOPES_MAX];
     struct span keys[1 + 2 * LEDGER_SCOPES_MAX], args[1 + LEDGER_SCOPES_MAX];
 
-    keys[0] = named(l, "alive", "", names[0]);
+    keys[0] = ledger_name(l, "alive", "", names[0]);
     args[0] = text_of_query(q, &room[0]);
     for (unsigned i = 0; i < q->nscopes; i++) {
-        keys[1 + 2 * i] = named(l, "rate:", q->scopes[i].name, names[1 + 2 * i]);
-        keys[2 + 2 * i] = named(l, "sum:", q->scopes[i].name, names[2 + 2 * i]);
+        keys[1 + 2 * i] = ledger_name(l, "rate:", q->scopes[i].name, names[1 + 2 * i]);
+        keys[2 + 2 * i] = ledger_name(l, "sum:", q->scopes[i].name, names[2 + 2 * i]);
         args[1 + i] = text_of_limits(&q->scopes[i], &room[1 + i]);
     }
     return redis_eval(l->redis, e, "admit", keys, 1 + 2 * q->nscopes, args, 1 + q->nscopes);
@@ -242,31 +202,27 @@ struct verdict {
     unsigned scope;
 };
 
-static bool is_within(const redisReply *n, long long most)
-{
-    return n->type == REDIS_REPLY_INTEGER && n->integer >= 0 && n->integer <= most;
-}
-
 /* Everything is read before anything is believed. */
-static bool read_admit(struct ledger *l, const struct admit_query *q, const redisReply *reply,
+static bool read_admit(struct ledger *l, const struct admit_query *q, const struct redis_said *said,
                        struct verdict *v)
 {
     struct book all[LEDGER_SCOPES_MAX];
     struct held own[LEDGER_SCOPES_MAX];
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 + q->nscopes ||
-        !is_within(reply->element[0], q->nscopes) || !is_within(reply->element[1], LIMIT_BALANCE))
+    if (said->n != 2 + q->nscopes || !redis_word_is_within(&said->at[0], q->nscopes) ||
+        !redis_word_is_within(&said->at[1], LIMIT_BALANCE))
         return false;
     for (unsigned i = 0; i < q->nscopes; i++) {
-        if (!read_book(reply->element[2 + i], &all[i], &own[i]))
+        if (!text_read_book(said->at[2 + i].text, &all[i], &own[i]))
             return false;
     }
-    v->by = (enum ledger_limit)reply->element[1]->integer;
-    v->scope = (unsigned)reply->element[0]->integer;
+    v->by = (enum ledger_limit)said->at[1].number;
+    v->scope = (unsigned)said->at[0].number;
     if ((v->by == LIMIT_NONE) != (v->scope == 0))
         return false;
     for (unsigned i = 0; i < q->nscopes; i++)
-        tally_follow(tally_of(&l->tallies, q->scopes[i].name, q->now_unix_ms), &all[i], &own[i]);
+        tally_follow(tally_of(&l->tallies, q->scopes[i].name, q->now_unix_ms), &all[i], &own[i],
+                     redis_run(l->redis));
     return true;
 }
 
@@ -307,7 +263,7 @@ static void put_right(struct admit_call *c, const struct verdict *v)
     }
 }
 
-static void on_admit(struct redis_eval *e, const redisReply *reply)
+static void on_admit(struct redis_eval *e, const struct redis_said *said)
 {
     struct admit_call *c = OWNER(struct admit_call, call.eval, e);
     struct ledger *l = c->call.ledger;
@@ -315,15 +271,15 @@ static void on_admit(struct redis_eval *e, const redisReply *reply)
     void *arg = c->arg;
     struct verdict v;
     struct admit_answer answer;
-    bool is_read = reply != NULL && read_admit(l, &c->query, reply, &v);
+    bool is_read = said != NULL && read_admit(l, &c->query, said, &v);
 
     if (done == NULL && is_read)
         put_right(c, &v);
     else if (done != NULL && is_read)
         answer_exactly(l, &c->query, &v, &answer);
     else if (done != NULL)
-        admit_without(l, &c->query, reply == NULL && !e->is_refused, &answer);
-    call_end(&c->call);
+        admit_without(l, &c->query, said == NULL && !e->is_refused, &answer);
+    ledger_call_end(&c->call);
     if (done != NULL)
         done(arg, &answer);
 }
@@ -353,7 +309,7 @@ static struct admit_call *ask_redis(struct ledger *l, const struct admit_query *
     if (!l->teller.is_ready || !redis_takes(l->redis))
         return NULL;
     c = xcalloc(1, sizeof(*c));
-    call_start(&c->call, l);
+    ledger_call_start(&c->call, l, ledger_call_drop);
     c->query = *q;
     c->done = done;
     c->arg = arg;
@@ -362,7 +318,7 @@ static struct admit_call *ask_redis(struct ledger *l, const struct admit_query *
     c->call.eval.done = on_admit;
     if (send_admit(&c->call.eval))
         return c;
-    call_end(&c->call);
+    ledger_call_end(&c->call);
     return NULL;
 }
 
@@ -394,238 +350,39 @@ void store_settle(struct store *s, const struct settle_query *q)
         settle_beside(l, q);
 }
 
-/* ── showing ─────────────────────────────────────────────────────────────────────────────────── */
-
-struct look_call {
-    struct call call; /* first */
-    look_fn done;
-    void *arg;
-    uint64_t now_unix_ms;
-    unsigned n;
-    char names[LEDGER_LOOK_MAX][LEDGER_SCOPE_BYTES];
-};
-
-static void show(struct book b, uint64_t now_unix_ms, struct ledger_counts *out)
-{
-    book_move(&b, now_unix_ms);
-    book_show(&b, now_unix_ms, out);
-}
-
-static void look_here(struct ledger *l, const char *name, uint64_t now_unix_ms,
-                      struct ledger_counts *out)
-{
-    static const struct peers alone = {.n = 1};
-    const struct tally *t = tally_find(&l->tallies, name);
-    struct book mine;
-
-    *out = (struct ledger_counts){0};
-    if (t == NULL)
-        return;
-    mine = l->redis != NULL ? tally_mine(t) : (struct book){0};
-    show(book_of_share(&t->book, &mine, &alone, now_unix_ms), now_unix_ms, out);
-}
-
-static bool send_look(struct redis_eval *e)
-{
-    struct look_call *c = OWNER(struct look_call, call.eval, e);
-    struct ledger *l = c->call.ledger;
-    char names[1 + 2 * LEDGER_LOOK_MAX][REDIS_NAME_BYTES];
-    struct span keys[1 + 2 * LEDGER_LOOK_MAX];
-
-    keys[0] = named(l, "alive", "", names[0]);
-    for (unsigned i = 0; i < c->n; i++) {
-        keys[1 + 2 * i] = named(l, "rate:", c->names[i], names[1 + 2 * i]);
-        keys[2 + 2 * i] = named(l, "sum:", c->names[i], names[2 + 2 * i]);
-    }
-    return redis_eval(l->redis, e, "look", keys, 1 + 2 * c->n, NULL, 0);
-}
-
-static bool read_look(const struct look_call *c, const redisReply *reply, struct look_answer *out)
-{
-    struct book all;
-    struct held own;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != c->n)
-        return false;
-    for (unsigned i = 0; i < c->n; i++) {
-        if (!read_book(reply->element[i], &all, &own))
-            return false;
-        show(all, c->now_unix_ms, &out->counts[i]);
-    }
-    out->quality = STORE_EXACT;
-    return true;
-}
-
-static void on_look(struct redis_eval *e, const redisReply *reply)
-{
-    struct look_call *c = OWNER(struct look_call, call.eval, e);
-    struct ledger *l = c->call.ledger;
-    look_fn done = c->done;
-    void *arg = c->arg;
-    struct look_answer answer = {.n = c->n, .quality = STORE_LOCAL};
-
-    if (reply == NULL || !read_look(c, reply, &answer)) {
-        metric_add(l->errors, 1);
-        for (unsigned i = 0; i < c->n; i++)
-            look_here(l, c->names[i], c->now_unix_ms, &answer.counts[i]);
-    }
-    call_end(&c->call);
-    done(arg, &answer);
-}
-
-static struct look_call *look_in_redis(struct ledger *l, const char *const *names, unsigned n,
-                                       uint64_t now_unix_ms, look_fn done, void *arg)
-{
-    struct look_call *c;
-
-    if (n == 0 || !l->teller.is_ready || !redis_takes(l->redis))
-        return NULL;
-    c = xcalloc(1, sizeof(*c));
-    call_start(&c->call, l);
-    c->done = done;
-    c->arg = arg;
-    c->now_unix_ms = now_unix_ms;
-    c->n = n;
-    for (unsigned i = 0; i < n; i++)
-        memcpy(c->names[i], names[i], strnlen(names[i], LEDGER_SCOPE_BYTES - 1));
-    c->call.eval.send = send_look;
-    c->call.eval.done = on_look;
-    if (send_look(&c->call.eval))
-        return c;
-    call_end(&c->call);
-    return NULL;
-}
-
-enum store_answer store_look(struct store *s, const char *const *names, unsigned n,
-                             uint64_t now_unix_ms, struct look_answer *out, look_fn done, void *arg,
-                             struct look_call **pending)
-{
-    struct ledger *l = store_ledger(s);
-
-    if (n > LEDGER_LOOK_MAX)
-        n = LEDGER_LOOK_MAX;
-    *pending = NULL;
-    if (l->redis != NULL)
-        *pending = look_in_redis(l, names, n, now_unix_ms, done, arg);
-    if (*pending != NULL)
-        return STORE_PENDING;
-    *out = (struct look_answer){.n = n, .quality = l->redis == NULL ? STORE_EXACT : STORE_LOCAL};
-    for (unsigned i = 0; i < n; i++)
-        look_here(l, names[i], now_unix_ms, &out->counts[i]);
-    return STORE_DONE;
-}
-
-void store_look_cancel(struct look_call *call)
-{
-    redis_eval_cancel(&call->call.eval);
-    call_end(&call->call);
-}
-
-/* ── crediting ───────────────────────────────────────────────────────────────────────────────── */
-
-struct credit_call {
-    struct call call; /* first */
-    credit_fn done;
-    void *arg;
-    int64_t amount_pd;
-    char scope[LEDGER_SCOPE_BYTES], id[LEDGER_CREDIT_ID_BYTES];
-};
-
-static bool send_credit(struct redis_eval *e)
-{
-    struct credit_call *c = OWNER(struct credit_call, call.eval, e);
-    struct ledger *l = c->call.ledger;
-    char names[3][REDIS_NAME_BYTES];
-    struct figures room;
-    const struct span keys[] = {named(l, "paid:", c->id, names[0]),
-                                named(l, "rate:", c->scope, names[1]),
-                                named(l, "sum:", c->scope, names[2])};
-    const struct span args[] = {text_of_credit(c->amount_pd, &room)};
-
-    return redis_eval(l->redis, e, "credit", keys, 3, args, 1);
-}
-
-static bool read_credit(struct credit_call *c, const redisReply *reply, struct credit_answer *out)
-{
-    struct book all;
-    struct held own;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        !is_within(reply->element[0], 1) || !read_book(reply->element[1], &all, &own))
-        return false;
-    out->outcome = reply->element[0]->integer == 1 ? CREDIT_DONE : CREDIT_REPEATED;
-    out->balance_pd = sums_balance_pd(&all.sums);
-    tally_follow(tally_of(&c->call.ledger->tallies, c->scope, 0), &all, &own);
-    return true;
-}
-
-static void on_credit(struct redis_eval *e, const redisReply *reply)
-{
-    struct credit_call *c = OWNER(struct credit_call, call.eval, e);
-    credit_fn done = c->done;
-    void *arg = c->arg;
-    struct credit_answer answer = {.outcome = CREDIT_LOST};
-
-    if (reply == NULL || !read_credit(c, reply, &answer))
-        metric_add(c->call.ledger->errors, 1);
-    call_end(&c->call);
-    done(arg, &answer);
-}
-
-static struct credit_call *credit_in_redis(struct ledger *l, const char *scope, const char *id,
-                                           int64_t amount_pd, credit_fn done, void *arg)
-{
-    struct credit_call *c;
-
-    if (!l->teller.is_ready || !redis_takes(l->redis))
-        return NULL;
-    c = xcalloc(1, sizeof(*c));
-    call_start(&c->call, l);
-    c->done = done;
-    c->arg = arg;
-    c->amount_pd = amount_pd;
-    memcpy(c->scope, scope, strnlen(scope, sizeof(c->scope) - 1));
-    memcpy(c->id, id, strnlen(id, sizeof(c->id) - 1));
-    c->call.eval.send = send_credit;
-    c->call.eval.done = on_credit;
-    if (send_credit(&c->call.eval))
-        return c;
-    call_end(&c->call);
-    return NULL;
-}
-
-enum store_answer store_credit(struct store *s, const char *scope, const char *id,
-                               int64_t amount_pd, struct credit_answer *out, credit_fn done,
-                               void *arg, struct credit_call **pending)
-{
-    struct ledger *l = store_ledger(s);
-    struct tally *t;
-
-    *pending = NULL;
-    *out = (struct credit_answer){.outcome = CREDIT_LOST};
-    if (l->redis != NULL) {
-        *pending = credit_in_redis(l, scope, id, amount_pd, done, arg);
-        if (*pending == NULL)
-            metric_add(l->errors, 1);
-        return *pending != NULL ? STORE_PENDING : STORE_DONE;
-    }
-    t = tally_of(&l->tallies, scope, 0);
-    sums_credit(&t->book.sums, amount_pd);
-    *out = (struct credit_answer){CREDIT_DONE, sums_balance_pd(&t->book.sums)};
-    return STORE_DONE;
-}
-
-void store_credit_cancel(struct credit_call *call)
-{
-    redis_eval_cancel(&call->call.eval);
-    call_end(&call->call);
-}
-
 /* ── coming and going ────────────────────────────────────────────────────────────────────────── */
 
 void ledger_up(struct ledger *l)
 {
     teller_up(&l->teller, clock_unix_ms());
+    show_untold(l);
+}
+
+/* ── life ────────────────────────────────────────────────────────────────────────────────────── */
+
+void ledger_call_start(struct ledger_call *c, struct ledger *l, void (*drop)(struct ledger_call *c))
+{
+    c->ledger = l;
+    c->drop = drop;
+    ring_add(&l->calls, &c->link);
+}
+
+void ledger_call_end(struct ledger_call *c)
+{
+    ring_remove(&c->link);
+    free(c);
+}
+
+void ledger_call_drop(struct ledger_call *c)
+{
+    redis_eval_cancel(&c->eval);
+    ledger_call_end(c);
+}
+
+struct span ledger_name(const struct ledger *l, const char *kind, const char *name,
+                        char room[REDIS_NAME_BYTES])
+{
+    return redis_name(l->redis, span_text(kind), span_text(name), room);
 }
 
 static void on_closed(struct ledger *l)
@@ -637,7 +394,7 @@ static void on_closed(struct ledger *l)
     teller_fini(&l->teller);
     if (l->teller.waiting > 0)
         log_error("store closed with counts it was not told", "scopes=%u", l->teller.waiting);
-    closed(l->owner);
+    closed(l->seat.owner);
 }
 
 void ledger_down(struct ledger *l)
@@ -657,14 +414,14 @@ static void on_ready(void *owner)
     struct ledger *l = owner;
 
     if (l->closed == NULL)
-        l->ready(l->owner);
+        l->seat.ready(l->seat.owner);
 }
 
 static void on_told(void *owner)
 {
     struct ledger *l = owner;
 
-    metric_set(l->untold, 0);
+    show_untold(l);
     if (l->closed != NULL)
         on_closed(l);
 }
@@ -672,10 +429,12 @@ static void on_told(void *owner)
 void ledger_close(struct ledger *l, void (*closed)(void *owner))
 {
     while (!ring_is_empty(&l->calls)) {
-        struct call *c = OWNER(struct call, link, l->calls.next);
-        redis_eval_cancel(&c->eval);
-        call_end(c);
+        struct ledger_call *c = (struct ledger_call *)l->calls.next;
+        c->drop(c);
     }
+    ledger_credits_close(l);
+    if (l->disk != NULL)
+        keeper_close(&l->keeper);
     l->closed = closed;
     if (l->redis == NULL || l->teller.waiting == 0 || !redis_is_ready(l->redis))
         on_closed(l);
@@ -683,30 +442,47 @@ void ledger_close(struct ledger *l, void (*closed)(void *owner))
         deadline_set(&l->closing, CLOSE_MS);
 }
 
-struct ledger *ledger_new(struct loop *loop, const struct store_options *options,
-                          struct redis *redis, struct metric_registry *metrics,
-                          struct metric_series *errors, void (*ready)(void *owner), void *owner)
+static void on_loaded(void *arg, const char *scope, const struct sums *sums)
+{
+    struct ledger *l = arg;
+
+    tally_of(&l->tallies, scope, 0)->book.sums = *sums;
+}
+
+static void start_teller(struct ledger *l)
+{
+    teller_init(&l->teller, l->loop, l->redis, &l->tallies);
+    l->teller.ready = on_ready;
+    l->teller.told = on_told;
+    l->teller.owner = l;
+}
+
+struct ledger *ledger_new(const struct ledger_seat *seat, struct err *why)
 {
     struct ledger *l = xcalloc(1, sizeof(*l));
 
-    l->loop = loop;
-    l->options = options;
-    l->redis = redis;
-    l->errors = errors;
-    l->ready = ready;
-    l->owner = owner;
-    l->untold = metric_series(metric_declare(metrics, METRIC_GAUGE, "sluice_store_untold_scopes",
+    l->seat = *seat;
+    l->loop = seat->loop;
+    l->redis = seat->redis;
+    l->disk = seat->disk;
+    l->untold = metric_series(metric_declare(seat->metrics, METRIC_GAUGE,
+                                             "sluice_store_untold_scopes",
                                              "Keys and accounts with counts Redis does not "
                                              "have yet",
                                              "", NULL, 0),
                               NULL);
+    l->tallies.are_the_truth = l->redis == NULL;
     ring_init(&l->calls);
-    deadline_init(&l->closing, loop, on_closing_late);
-    teller_init(&l->teller, loop, redis, &l->tallies);
-    l->teller.ready = on_ready;
-    l->teller.told = on_told;
-    l->teller.owner = l;
-    return l;
+    ring_init(&l->credits);
+    deadline_init(&l->closing, l->loop, on_closing_late);
+    start_teller(l);
+    if (l->disk == NULL)
+        return l;
+    keeper_init(&l->keeper, l->loop, l->disk, &l->tallies);
+    if (disk_sums_load(l->disk, on_loaded, l, why) == 0)
+        return l;
+    ledger_free(l);
+    return NULL;
 }
 
 void ledger_free(struct ledger *l)

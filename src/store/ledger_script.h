@@ -12,20 +12,25 @@
  *   sum:<scope>   string, for ever: spent in total, by day, week and month, credited, withdrawn, when last
  *                 used; see ledger_text.h. Money is in two numbers, whole dollars and pico-dollars: in
  *                 one it would pass a double's 53 bits at 9,007 dollars
+ *   base:<scope>  string: which run of the server, and the sums it began with. A server that lost what it
+ *                 had (it was restarted without its data, or with older) gets from each replica what
+ *                 that saw before, and the largest counts; what was added meanwhile is not lost in that
  *   seq:<process> the number of the last telling that was counted; a week
  *   paid:<id>     that this was credited; 400 days
  *
  * Operations: KEYS, ARGV after the name of the operation and of the instance; what is returned
- *   beat    alive                           the instance's name on the connection before
- *           how many are alive, how many of them come before this one, whether it was alive
+ *   beat    alive                           the instance's name on the connection before; "run"
+ *           how many are alive, how many of them come before this one, whether it was alive; asked for:
+ *           the run
  *   admit   alive, rate and sum a scope     the query, limits a scope (ledger_text.h)
  *           which scope refused from 1 on and why, 0 and 0: none; the book of each scope afterwards
- *   tell    seq, rate and sum a scope       a number; for each scope the change, and "" or what
- *                                           was last seen of it
+ *   tell    seq, rate and sum a scope,      a number, the run; for each scope the change, and
+ *           base a scope                    "" or what was last seen of it in another run
  *           the book of each scope
  *   look    alive, rate and sum a scope     (nothing)
  *           the book of each scope
- *   credit  paid, rate and sum of a scope   "<1 to add, -1 to withdraw> <dollars> <pico-dollars>"
+ *   credit  paid, rate, sum and base        "<1 to add, -1 to withdraw> <dollars> <pico-dollars>",
+ *                                           the run
  *           whether it was new, the book */
 #ifndef SLUICE_STORE_LEDGER_SCRIPT_H
 #define SLUICE_STORE_LEDGER_SCRIPT_H

@@ -3,7 +3,7 @@
 #include "decimal.h"
 
 #define PICO UINT64_C(1000000000000)
-enum { BOOK_NUMBERS = 30 };
+enum { SUMS_NUMBERS = 16, BOOK_NUMBERS = 14 + SUMS_NUMBERS };
 
 /* ── writing ─────────────────────────────────────────────────────────────────────────────────── */
 
@@ -127,6 +127,14 @@ struct span text_of_seen(const struct book *seen, struct figures *room)
     return written(&w);
 }
 
+struct span text_of_sums(const struct sums *s, struct figures *room)
+{
+    struct writing w = {room->text, 0};
+
+    write_sums(&w, s);
+    return written(&w);
+}
+
 struct span text_of_credit(int64_t pd, struct figures *room)
 {
     struct writing w = {room->text, 0};
@@ -174,10 +182,33 @@ static struct held held_of(const uint64_t *four)
     return (struct held){signed_of(four[0]), signed_of(four[1]), signed_of(money_of(four + 2))};
 }
 
+static struct sums sums_of(const uint64_t *n)
+{
+    struct sums s = {.spent_pd = money_of(n)};
+
+    for (unsigned p = 0; p < CALENDAR_PERIODS; p++) {
+        const uint64_t *three = n + 2 + 3 * p;
+        s.spent_in[p] = (struct spent_in){three[0], money_of(three + 1)};
+    }
+    s.credited_pd = money_of(n + 11);
+    s.withdrawn_pd = money_of(n + 13);
+    s.last_used_unix_ms = n[15];
+    return s;
+}
+
+bool text_read_sums(struct span text, struct sums *s)
+{
+    uint64_t n[SUMS_NUMBERS];
+
+    if (!read_numbers(text, n, SUMS_NUMBERS))
+        return false;
+    *s = sums_of(n);
+    return true;
+}
+
 bool text_read_book(struct span text, struct book *all, struct held *own)
 {
     uint64_t n[BOOK_NUMBERS];
-    struct sums *s = &all->sums;
 
     if (!read_numbers(text, n, BOOK_NUMBERS))
         return false;
@@ -185,13 +216,6 @@ bool text_read_book(struct span text, struct book *all, struct held *own)
     all->tokens = window_of(n + 3);
     all->held = held_of(n + 6);
     *own = held_of(n + 10);
-    s->spent_pd = money_of(n + 14);
-    for (unsigned p = 0; p < CALENDAR_PERIODS; p++) {
-        const uint64_t *three = n + 16 + 3 * p;
-        s->spent_in[p] = (struct spent_in){three[0], money_of(three + 1)};
-    }
-    s->credited_pd = money_of(n + 25);
-    s->withdrawn_pd = money_of(n + 27);
-    s->last_used_unix_ms = n[29];
+    all->sums = sums_of(n + 14);
     return true;
 }

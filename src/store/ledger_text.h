@@ -23,9 +23,11 @@ struct span text_of_query(const struct admit_query *q, struct figures *room);
 struct span text_of_limits(const struct ledger_scope *s, struct figures *room);
 struct span text_of_change(const struct book *change, struct figures *room);
 struct span text_of_seen(const struct book *seen, struct figures *room);
+struct span text_of_sums(const struct sums *s, struct figures *room);
 struct span text_of_credit(int64_t pd, struct figures *room); /* 1 or -1, and the amount */
 
-/* False, and nothing was changed: this is no book. */
+/* False, and nothing was changed: this is none. */
 bool text_read_book(struct span text, struct book *all, struct held *own);
+bool text_read_sums(struct span text, struct sums *s);
 
 #endif

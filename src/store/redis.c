@@ -20,7 +20,7 @@
 enum { DIAL_TIMEOUT_MS = 2000, GREETING_TIMEOUT_MS = 1000 };
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 5000 };
 enum { PREFIX_MAX_BYTES = 128, KEY_BYTES = PREFIX_MAX_BYTES + 8 + STORE_KEY_MAX_BYTES };
-enum { SHA1_HEX = 40, INSTANCE_BYTES = 17, PEERS_MAX = 1000 };
+enum { SHA1_HEX = 40, INSTANCE_BYTES = 17, PEERS_MAX = 1000, SAID_MAX = 64 };
 
 enum redis_state { REDIS_AWAY, REDIS_DIALING, REDIS_GREETING, REDIS_READY, REDIS_STATES };
 
@@ -49,6 +49,7 @@ struct redis {
     bool complained;         /* about an error reply on this connection */
     char instance[INSTANCE_BYTES], before[INSTANCE_BYTES]; /* on this connection, on the last one */
     struct peers peers;
+    uint64_t run; /* of the server */
     struct link_call sign_in, select, set_name, load, probe, put;
     struct redis_eval beating;
     bool is_beating; /* under way */
@@ -170,27 +171,45 @@ static void on_loaded(struct link_call *c, const redisReply *reply)
         memcpy(r->sha1, reply->str, SHA1_HEX + 1);
 }
 
-static bool read_peers(const redisReply *reply, struct peers *peers, bool *was_alive)
+/* What the ledger's script says; a reply of another kind is none. */
+static bool read_said(const redisReply *reply, struct redis_word words[SAID_MAX],
+                      struct redis_said *said)
 {
-    long long n[3];
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > SAID_MAX)
         return false;
-    for (unsigned i = 0; i < 3; i++) {
-        n[i] = reply->element[i]->integer;
-        if (reply->element[i]->type != REDIS_REPLY_INTEGER || n[i] < 0 || n[i] > PEERS_MAX)
+    *said = (struct redis_said){words, (unsigned)reply->elements};
+    for (unsigned i = 0; i < said->n; i++) {
+        const redisReply *word = reply->element[i];
+        if (word->type == REDIS_REPLY_INTEGER)
+            words[i] = (struct redis_word){.number = word->integer};
+        else if (word->type == REDIS_REPLY_STRING)
+            words[i] = (struct redis_word){.is_text = true, .text = span_of(word->str, word->len)};
+        else
             return false;
     }
-    *was_alive = n[2] == 1;
-    if (n[0] <= n[1])
+    return true;
+}
+
+static bool read_peers(const struct redis_said *said, struct peers *peers, bool *was_alive)
+{
+    const struct redis_word *w = said->at;
+
+    for (unsigned i = 0; i < said->n; i++) {
+        if (!redis_word_is_within(&w[i], INT64_C(1) << 48))
+            return false;
+    }
+    if (said->n != 4 || w[0].number <= w[1].number || w[0].number > PEERS_MAX)
         return false;
-    *peers = (struct peers){(unsigned)n[0], (unsigned)n[1]};
+    *peers = (struct peers){(unsigned)w[0].number, (unsigned)w[1].number};
+    *was_alive = w[2].number == 1;
     return true;
 }
 
 static void on_probed(struct link_call *c, const redisReply *reply)
 {
     struct redis *r = OWNER(struct redis, probe, c);
+    struct redis_word words[SAID_MAX];
+    struct redis_said said;
     bool was_alive;
 
     if (reply == NULL) {
@@ -202,12 +221,13 @@ static void on_probed(struct link_call *c, const redisReply *reply)
         greeting_refused(r, "counting", reply);
         return;
     }
-    if (!read_peers(reply, &r->peers, &was_alive)) {
+    if (!read_said(reply, words, &said) || !read_peers(&said, &r->peers, &was_alive)) {
         go_away(r, "it does not count as a Redis does");
         return;
     }
     become(r, REDIS_READY);
     r->failures = 0;
+    r->run = (uint64_t)words[3].number;
     deadline_set(&r->beat, LEDGER_BEAT_MS);
     r->events->up(r->owner);
 }
@@ -259,13 +279,13 @@ static bool greet(struct redis *r)
         SPAN_LIT("EVAL"),     span_text(ledger_script),
         SPAN_LIT("1"),        key_of(r, SPAN_LIT("alive"), SPAN_NONE, key),
         SPAN_LIT("beat"),     span_text(r->instance),
-        span_text(r->before),
+        span_text(r->before), SPAN_LIT("run"),
     };
     unsigned ms = o->timeout_ms > GREETING_TIMEOUT_MS ? o->timeout_ms : GREETING_TIMEOUT_MS;
 
     return sign_in(r, ms) && (o->database == 0 || link_send(r->link, select, 2, &r->select, ms)) &&
            link_send(r->link, set_name, 3, &r->set_name, ms) &&
-           link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 7, &r->probe, ms);
+           link_send(r->link, load, 3, &r->load, ms) && link_send(r->link, probe, 8, &r->probe, ms);
 }
 
 /* What was held on the last connection is told anew on this one, so there it is dead. */
@@ -326,14 +346,18 @@ static void on_evaluated(struct link_call *c, const redisReply *reply)
     struct redis_eval *e = OWNER(struct redis_eval, call, c);
     struct redis *r = e->redis;
     const struct refusal *refusal = reply == NULL ? NULL : refusal_of(reply);
+    struct redis_word words[SAID_MAX];
+    struct redis_said said;
+    bool is_said;
 
     if (refusal != NULL && strcmp(refusal->word, "NOSCRIPT") == 0 && !e->whole_script) {
         e->whole_script = true; /* Redis was restarted or flushed; this loads it again */
         if (e->send(e))
             return;
     }
-    e->is_refused = refusal != NULL;
-    e->done(e, refusal == NULL ? reply : NULL); /* it may close us in there: the state tells */
+    is_said = reply != NULL && refusal == NULL && read_said(reply, words, &said);
+    e->is_refused = reply != NULL && !is_said;
+    e->done(e, is_said ? &said : NULL); /* it may close us in there: the state tells */
     if (refusal != NULL && r->state == REDIS_READY)
         complain(r, refusal);
 }
@@ -377,6 +401,11 @@ void redis_eval_cancel(struct redis_eval *e)
         link_forget(e->redis->link, &e->call);
 }
 
+uint64_t redis_run(const struct redis *r)
+{
+    return r->run;
+}
+
 struct peers redis_peers(const struct redis *r)
 {
     return r->peers;
@@ -387,9 +416,9 @@ static bool send_beat(struct redis_eval *e)
     struct redis *r = OWNER(struct redis, beating, e);
     char key[KEY_BYTES];
     const struct span keys[] = {key_of(r, SPAN_LIT("alive"), SPAN_NONE, key)};
-    const struct span args[] = {SPAN_NONE};
+    const struct span args[] = {SPAN_NONE, SPAN_NONE};
 
-    return redis_eval(r, e, "beat", keys, 1, args, 1);
+    return redis_eval(r, e, "beat", keys, 1, args, 2);
 }
 
 /* So that neither Redis nor a box in between closes a quiet connection, that a dead one is noticed
@@ -405,15 +434,15 @@ static void on_beat(struct deadline *d)
 
 /* Whoever was silent for so long that the others took what it holds for abandoned comes back as one who
  * was away. */
-static void on_beaten(struct redis_eval *e, const redisReply *reply)
+static void on_beaten(struct redis_eval *e, const struct redis_said *said)
 {
     struct redis *r = OWNER(struct redis, beating, e);
     bool was_alive = true;
 
     r->is_beating = false;
-    if (reply != NULL)
-        (void)read_peers(reply, &r->peers, &was_alive);
-    if (reply == NULL && r->link != NULL && link_is_open(r->link))
+    if (said != NULL)
+        (void)read_peers(said, &r->peers, &was_alive);
+    if (said == NULL && r->link != NULL && link_is_open(r->link))
         deadline_set(&r->beat, 1); /* late: ask again at once */
     else if (!was_alive && r->state == REDIS_READY)
         link_fail(r->link, "it took this process for dead");

@@ -33,7 +33,20 @@ bool redis_takes(const struct redis *r);    /* and with room for another call */
 
 /* --- the ledger's script (ledger_script.h) --------------------------------------------------------- */
 
-struct redisReply;
+/* What it said: a row of numbers and texts. Borrowed. */
+struct redis_word {
+    bool is_text;
+    long long number;
+    struct span text;
+};
+static inline bool redis_word_is_within(const struct redis_word *w, long long most)
+{
+    return !w->is_text && w->number >= 0 && w->number <= most;
+}
+struct redis_said {
+    const struct redis_word *at;
+    unsigned n;
+};
 
 /* One call of it; embedded. */
 struct redis_eval {
@@ -42,8 +55,9 @@ struct redis_eval {
         struct redis_eval *e); /* says redis_eval once more: Redis had forgotten the script */
     /* NULL: `done` comes without a reply. Otherwise it is still to come: what was done has to be known. */
     void (*late)(struct redis_eval *e);
-    /* NULL: refused with an error; or late, or lost with the connection: then it may have been done. */
-    void (*done)(struct redis_eval *e, const struct redisReply *reply);
+    /* NULL: refused with an error, or with something else that is no such row; or late, or lost with the
+     * connection: then it may have been done. */
+    void (*done)(struct redis_eval *e, const struct redis_said *said);
     bool is_refused;
     struct link_call call; /* from here on private */
     bool whole_script;
@@ -55,6 +69,9 @@ void redis_eval_cancel(struct redis_eval *e); /* no upcall any more */
 
 /* How many processes count on this Redis, as far as it is known, and which of them this one is. */
 struct peers redis_peers(const struct redis *r);
+/* Which run of which server this is, or was: another one may have forgotten things. 0: not known, or
+ * the server does not say (INFO). */
+uint64_t redis_run(const struct redis *r);
 
 struct redis_get {
     struct redis *redis;
@@ -77,6 +94,8 @@ bool redis_tell(struct redis *r, struct span channel, struct span note, uint64_t
 bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms);
 
 /* --- whatever else ------------------------------------------------------------------------------ */
+
+struct redisReply;
 
 /* Any command. A refusal is complained about and comes as silence does: with `reply` NULL. */
 struct redis_call {

@@ -437,6 +437,16 @@ static bool open_backend(struct store *s, struct err *why)
     return false;
 }
 
+static void close_backend(struct store *s)
+{
+    records_free(s->records);
+    history_free(s->history);
+    answers_free(s->answers);
+    redis_close(s->redis); /* neither calls up any more: they may end after us */
+    disk_close(s->disk);
+    loop_later(s->loop, &s->freed);
+}
+
 struct store *store_open(struct loop *l, const struct store_options *options,
                          struct metric_registry *metrics, struct err *why)
 {
@@ -457,13 +467,10 @@ struct store *store_open(struct loop *l, const struct store_options *options,
     }
     s->history = history_new(l, s->disk != NULL ? s->options.path : NULL, s->redis, metrics, why);
     if (s->history == NULL) {
-        redis_close(s->redis);
-        disk_close(s->disk);
-        loop_later(l, &s->freed);
+        close_backend(s);
         return NULL;
     }
     s->records = records_new(l, s->disk, s->redis, on_missed, s);
-    s->ledger = ledger_new(l, &s->options, s->redis, metrics, s->errors, on_counting, s);
     s->answers = answers_new(&(struct answers_home){
         .loop = l,
         .disk = s->disk,
@@ -473,6 +480,20 @@ struct store *store_open(struct loop *l, const struct store_options *options,
         .missed = on_missed,
         .owner = s,
     });
+    s->ledger = ledger_new(&(struct ledger_seat){.loop = l,
+                                                 .options = &s->options,
+                                                 .memory = s->memory,
+                                                 .disk = s->disk,
+                                                 .redis = s->redis,
+                                                 .metrics = metrics,
+                                                 .errors = s->errors,
+                                                 .ready = on_counting,
+                                                 .owner = s},
+                           why);
+    if (s->ledger == NULL) {
+        close_backend(s);
+        return NULL;
+    }
     return s;
 }
 
@@ -498,11 +519,7 @@ struct ledger *store_ledger(struct store *s)
 
 static void on_ledger_closed(void *owner)
 {
-    struct store *s = owner;
-
-    redis_close(s->redis); /* neither calls up any more: they may end after us */
-    disk_close(s->disk);
-    loop_later(s->loop, &s->freed);
+    close_backend(owner);
 }
 
 void store_close(struct store *s)
@@ -513,8 +530,11 @@ void store_close(struct store *s)
     while (s->waiting != NULL)
         s->waiting->drop(s->waiting);
     records_free(s->records);
+    s->records = NULL;
     history_free(s->history);
+    s->history = NULL;
     answers_free(s->answers);
+    s->answers = NULL;
     ledger_close(s->ledger, on_ledger_closed);
 }
 

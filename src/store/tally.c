@@ -20,18 +20,23 @@ void tallies_fini(struct tallies *t)
     lru_fini(&t->by_name);
 }
 
-/* Nothing of it would be missed: its window is empty, and nothing was ever settled or credited. */
-static bool is_blank(const struct tally *one, uint64_t now_unix_ms)
+static bool has_sums(const struct tally *one)
 {
     const struct sums *s = &one->book.sums;
 
-    return one->book.requests.minute + 2 <= now_unix_ms / WINDOW_MS && s->last_used_unix_ms == 0 &&
-           s->credited_pd == 0 && s->withdrawn_pd == 0;
+    return s->last_used_unix_ms > 0 || s->credited_pd > 0 || s->withdrawn_pd > 0;
 }
 
-static bool is_needed(const struct tally *one)
+/* Nothing of it would be missed. */
+static bool is_blank(const struct tally *one, uint64_t now_unix_ms)
 {
-    return ring_holds(&one->queued) || one->is_telling || !held_is_nothing(&one->own);
+    return one->book.requests.minute + 2 <= now_unix_ms / WINDOW_MS && !has_sums(one);
+}
+
+static bool is_needed(const struct tallies *t, const struct tally *one)
+{
+    return ring_holds(&one->queued) || one->is_telling || !held_is_nothing(&one->own) ||
+           (t->are_the_truth && has_sums(one));
 }
 
 static void make_room(struct tallies *t, uint64_t now_unix_ms)
@@ -39,7 +44,7 @@ static void make_room(struct tallies *t, uint64_t now_unix_ms)
     for (unsigned i = 0; i < SWEEP && lru_count(&t->by_name) > 0; i++) {
         struct tally *idlest = (struct tally *)lru_idlest(&t->by_name);
         bool is_full = lru_count(&t->by_name) >= TALLIES_MAX;
-        if (is_needed(idlest) || !(is_full || is_blank(idlest, now_unix_ms)))
+        if (is_needed(t, idlest) || !(is_full || is_blank(idlest, now_unix_ms)))
             return;
         drop(t, idlest);
     }
@@ -77,8 +82,9 @@ struct tally *tallies_next(const struct tallies *t, const struct tally *one)
     return (struct tally *)(one == NULL ? t->by_name.oldest : one->node.newer);
 }
 
-void tally_follow(struct tally *t, const struct book *all, const struct held *own)
+void tally_follow(struct tally *t, const struct book *all, const struct held *own, uint64_t run)
 {
+    t->run = run;
     t->book = *all;
     t->own_in_book = *own;
 }

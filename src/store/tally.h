@@ -4,8 +4,8 @@
  * also knows what this process did that Redis does not know yet: `untold`, and `telling`, which is on its
  * way (teller.h).
  *
- * Bounded: beyond TALLIES_MAX the one used longest ago makes room, unless something of it has to be told,
- * or runs. */
+ * Bounded: beyond TALLIES_MAX the one used longest ago makes room, unless something of it has to be told or
+ * runs, or it is the only one who knows. */
 #ifndef SLUICE_STORE_TALLY_H
 #define SLUICE_STORE_TALLY_H
 
@@ -20,15 +20,17 @@ struct tally {
     struct book book;
     struct held own;         /* held by requests of this process */
     struct held own_in_book; /* as much of it as the book knows */
+    uint64_t run;            /* of the server that said so; see redis_run */
     struct book untold, telling;
     struct ring queued; /* among those with something to tell */
     bool is_telling;
-    bool is_anew; /* Redis has to be told what it said itself: it may have forgotten */
+    bool is_anew; /* and that before anybody is admitted on this connection */
     char name[LEDGER_SCOPE_BYTES];
 };
 
 struct tallies {
     struct lru by_name;
+    bool are_the_truth; /* then nothing that was ever settled or credited makes room */
 };
 
 void tallies_fini(struct tallies *t);
@@ -41,7 +43,7 @@ struct tally *tally_find(struct tallies *t, const char *name);
 struct tally *tallies_next(const struct tallies *t, const struct tally *one);
 
 /* Beside Redis: what it said. */
-void tally_follow(struct tally *t, const struct book *all, const struct held *own);
+void tally_follow(struct tally *t, const struct book *all, const struct held *own, uint64_t run);
 /* What this process did beyond what the book knows. */
 struct book tally_mine(const struct tally *t);
 

@@ -5,7 +5,6 @@
 #include "owner.h"
 #include "sluice/base/rng.h"
 
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 
 /* When Redis refused what it was told, or the pipeline is full. */
@@ -48,32 +47,40 @@ static void take_batch(struct teller *t)
 }
 
 struct telling {
-    char names[2 * TELLER_BATCH_MAX + 1][REDIS_NAME_BYTES];
+    char names[1 + 3 * TELLER_BATCH_MAX][REDIS_NAME_BYTES];
     struct figures changes[TELLER_BATCH_MAX], seen[TELLER_BATCH_MAX];
-    struct span keys[2 * TELLER_BATCH_MAX + 1], args[2 * TELLER_BATCH_MAX + 1];
+    struct span keys[1 + 3 * TELLER_BATCH_MAX], args[2 + 2 * TELLER_BATCH_MAX];
+    unsigned nkeys, nargs;
 };
+
+static void add_key(struct telling *w, const struct redis *r, const char *kind, const char *name)
+{
+    w->keys[w->nkeys] = redis_name(r, span_text(kind), span_text(name), w->names[w->nkeys]);
+    w->nkeys++;
+}
 
 static bool send_batch(struct redis_eval *e)
 {
     struct teller *t = OWNER(struct teller, eval, e);
     struct redis *r = t->redis;
     struct telling w;
-    struct decimal number;
-    unsigned n = 1;
+    struct decimal number, run;
 
-    w.keys[0] = redis_name(r, SPAN_LIT("seq:"), span_text(t->process), w.names[0]);
-    w.args[0] = decimal(t->number, &number);
+    w.nkeys = w.nargs = 0;
+    add_key(&w, r, "seq:", t->process);
+    w.args[w.nargs++] = decimal(t->number, &number);
+    w.args[w.nargs++] = decimal(redis_run(r), &run);
     for (unsigned i = 0; i < t->nbatch; i++) {
         const struct tally *one = t->batch[i];
-        struct span name = span_text(one->name);
-        w.keys[n] = redis_name(r, SPAN_LIT("rate:"), name, w.names[n]);
-        w.args[n] = text_of_change(&one->telling, &w.changes[i]);
-        n++;
-        w.keys[n] = redis_name(r, SPAN_LIT("sum:"), name, w.names[n]);
-        w.args[n] = one->is_anew ? text_of_seen(&one->book, &w.seen[i]) : SPAN_NONE;
-        n++;
+        add_key(&w, r, "rate:", one->name);
+        add_key(&w, r, "sum:", one->name);
+        w.args[w.nargs++] = text_of_change(&one->telling, &w.changes[i]);
+        w.args[w.nargs++] = one->run != redis_run(r) ? text_of_seen(&one->book, &w.seen[i])
+                                                     : SPAN_NONE;
     }
-    return redis_eval(r, e, "tell", w.keys, n, w.args, n);
+    for (unsigned i = 0; i < t->nbatch; i++)
+        add_key(&w, r, "base:", t->batch[i]->name);
+    return redis_eval(r, e, "tell", w.keys, w.nkeys, w.args, w.nargs);
 }
 
 static void send_next(struct teller *t)
@@ -111,33 +118,31 @@ static void end_one(struct teller *t, struct tally *one)
     count_waiting(t, one, -1);
 }
 
-static bool read_told(struct teller *t, const redisReply *reply)
+static bool read_told(struct teller *t, const struct redis_said *said)
 {
     struct book all[TELLER_BATCH_MAX];
     struct held own[TELLER_BATCH_MAX];
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != t->nbatch)
+    if (said->n != t->nbatch)
         return false;
     for (unsigned i = 0; i < t->nbatch; i++) {
-        const redisReply *text = reply->element[i];
-        if (text->type != REDIS_REPLY_STRING ||
-            !text_read_book(span_of(text->str, text->len), &all[i], &own[i]))
+        if (!text_read_book(said->at[i].text, &all[i], &own[i]))
             return false;
     }
     for (unsigned i = 0; i < t->nbatch; i++) {
-        tally_follow(t->batch[i], &all[i], &own[i]);
+        tally_follow(t->batch[i], &all[i], &own[i], redis_run(t->redis));
         end_one(t, t->batch[i]);
     }
     t->nbatch = 0;
     return true;
 }
 
-static void on_told(struct redis_eval *e, const redisReply *reply)
+static void on_told(struct redis_eval *e, const struct redis_said *said)
 {
     struct teller *t = OWNER(struct teller, eval, e);
 
     t->is_sending = false;
-    if (reply == NULL || !read_told(t, reply)) {
+    if (said == NULL || !read_told(t, said)) {
         deadline_set(&t->again, AGAIN_MS); /* if the connection is lost: teller_up */
         return;
     }

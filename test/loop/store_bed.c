@@ -329,6 +329,8 @@ struct waited {
     bool answered;
     struct admit_answer admit;
     struct value_answer value;
+    struct look_answer look;
+    struct credit_answer credit;
     uint8_t bytes[STORE_VALUE_MAX_BYTES];
 };
 
@@ -357,20 +359,85 @@ struct admit_query bed_query(const char *scope, unsigned rpm, uint64_t now_unix_
     return q;
 }
 
-struct admit_answer bed_admit(struct bed *b, struct store *s, const char *scope, unsigned rpm,
-                              uint64_t now_unix_ms)
+struct admit_answer bed_ask(struct bed *b, struct store *s, const struct admit_query *q)
 {
-    struct admit_query q = bed_query(scope, rpm, now_unix_ms);
     struct admit_call *call;
 
     waited.answered = false;
-    if (store_admit(s, &q, &waited.admit, on_admit, &waited, &call) == STORE_DONE) {
+    if (store_admit(s, q, &waited.admit, on_admit, &waited, &call) == STORE_DONE) {
         assert_null(call);
         return waited.admit;
     }
     assert_non_null(call);
     assert_true(bed_run_until(b, has_answered, &waited, ANSWER_MS));
     return waited.admit;
+}
+
+struct admit_answer bed_admit(struct bed *b, struct store *s, const char *scope, unsigned rpm,
+                              uint64_t now_unix_ms)
+{
+    const struct admit_query q = bed_query(scope, rpm, now_unix_ms);
+
+    return bed_ask(b, s, &q);
+}
+
+void bed_settle(struct store *s, const struct admit_answer *a, uint64_t now_unix_ms,
+                uint64_t tokens, uint64_t cost_pd)
+{
+    store_settle(s, &(struct settle_query){a->hold, now_unix_ms, tokens, cost_pd});
+}
+
+static void on_look(void *arg, const struct look_answer *a)
+{
+    struct waited *w = arg;
+
+    w->answered = true;
+    w->look = *a;
+}
+
+struct ledger_counts bed_look(struct bed *b, struct store *s, const char *scope,
+                              uint64_t now_unix_ms)
+{
+    struct look_call *call;
+
+    waited.answered = false;
+    if (store_look(s, &scope, 1, now_unix_ms, &waited.look, on_look, &waited, &call) ==
+        STORE_PENDING)
+        assert_true(bed_run_until(b, has_answered, &waited, ANSWER_MS));
+    assert_int_equal(waited.look.n, 1);
+    return waited.look.counts[0];
+}
+
+static void on_credit(void *arg, const struct credit_answer *a)
+{
+    struct waited *w = arg;
+
+    w->answered = true;
+    w->credit = *a;
+}
+
+struct credit_answer bed_credit(struct bed *b, struct store *s, const char *scope, const char *id,
+                                int64_t pd)
+{
+    struct credit_call *call;
+
+    waited.answered = false;
+    if (store_credit(s, scope, id, pd, &waited.credit, on_credit, &waited, &call) == STORE_PENDING)
+        assert_true(bed_run_until(b, has_answered, &waited, ANSWER_MS));
+    return waited.credit;
+}
+
+static bool is_all_told(void *arg)
+{
+    struct metric_family *f = metric_declare(arg, METRIC_GAUGE, "sluice_store_untold_scopes", "",
+                                             "", NULL, 0);
+
+    return metric_value(metric_series(f, NULL)) == 0;
+}
+
+void bed_all_told(struct bed *b)
+{
+    assert_true(bed_run_until(b, is_all_told, b->metrics, ANSWER_MS));
 }
 
 static void keep_value(struct waited *w, const struct value_answer *a)

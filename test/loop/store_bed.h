@@ -54,6 +54,15 @@ void bed_store_connected(struct bed *b, struct store *s);
 struct admit_query bed_query(const char *scope, unsigned rpm, uint64_t now_unix_ms);
 struct admit_answer bed_admit(struct bed *b, struct store *s, const char *scope, unsigned rpm,
                               uint64_t now_unix_ms);
+struct admit_answer bed_ask(struct bed *b, struct store *s, const struct admit_query *q);
+struct ledger_counts bed_look(struct bed *b, struct store *s, const char *scope,
+                              uint64_t now_unix_ms);
+struct credit_answer bed_credit(struct bed *b, struct store *s, const char *scope, const char *id,
+                                int64_t pd);
+void bed_settle(struct store *s, const struct admit_answer *a, uint64_t now_unix_ms,
+                uint64_t tokens, uint64_t cost_pd);
+/* Waits until Redis has been told everything. */
+void bed_all_told(struct bed *b);
 struct value_answer bed_get(struct bed *b, struct store *s, struct span key);
 
 /* What the channel "talk" brings from *from on, which moves; as texts with a blank behind each. NULL: the

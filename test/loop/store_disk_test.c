@@ -216,7 +216,7 @@ static void an_older_file_is_migrated(void **state)
     (void)state;
     ask("PRAGMA user_version = 0");
     s = bed_store_open(&bed, &options);
-    assert_int_equal(ask("PRAGMA user_version"), 2);
+    assert_int_equal(ask("PRAGMA user_version"), 3);
     assert_int_equal(ask("SELECT count(*) FROM record"), 0);
     store_close(s);
     bed_run_for(&bed, 20);

@@ -533,7 +533,7 @@ static const char *verdict(unsigned by, unsigned requests)
 
 static void fake_is_told(struct fake *f, const redisReply *command)
 {
-    long long scopes = (strtoll(command->element[2]->str, NULL, 10) - 1) / 2;
+    long long scopes = (strtoll(command->element[2]->str, NULL, 10) - 1) / 3;
     char head[32], book[160];
     int n = snprintf(book, sizeof(book), BOOK_HEAD BOOK_TAIL, 0);
 
@@ -563,7 +563,7 @@ static void fake_hear(struct fake *f, const redisReply *command)
     else if (strcmp(word, "SCRIPT") == 0)
         fake_say(f, "$40\r\n0123456789012345678901234567890123456789\r\n");
     else if (strcmp(operation, "beat") == 0)
-        fake_say(f, "*3\r\n:1\r\n:0\r\n:1\r\n");
+        fake_say(f, "*4\r\n:1\r\n:0\r\n:1\r\n:7\r\n");
     else if (strcmp(operation, "tell") == 0)
         fake_is_told(f, command);
     else if (strcmp(operation, "admit") != 0 && strcmp(word, "XREAD") != 0)

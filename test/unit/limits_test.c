@@ -6,10 +6,9 @@
 static void a_key_has_its_own_rpm_or_its_plans_and_never_more_than_the_ceiling(void **state)
 {
     (void)state;
-    static const struct plan_options pro = {"pro", true, 500, 1000, 10},
-                                     open = {"open", true, 0, 0, 0},
-                                     no_usual = {"x", true, 0, 1000, 0},
-                                     no_ceiling = {"y", true, 500, 0, 0};
+    static const struct plan_options pro = {.name = "pro", .rpm = 500, .rpm_ceiling = 1000},
+                                     open = {.name = "open"}, no_usual = {.rpm_ceiling = 1000},
+                                     no_ceiling = {.rpm = 500};
     static const struct {
         unsigned own;
         const struct plan_options *plan;
@@ -40,7 +39,7 @@ static void a_key_has_its_own_rpm_or_its_plans_and_never_more_than_the_ceiling(v
 static void a_plans_tasks_are_the_accounts(void **state)
 {
     (void)state;
-    static const struct plan_options pro = {"pro", true, 500, 1000, 10};
+    static const struct plan_options pro = {.name = "pro", .rpm = 500, .tasks = 10};
     static const struct {
         unsigned own;
         const struct plan_options *plan;

@@ -360,6 +360,9 @@ static void risky_files_are_warned_about(void **state)
          ":1:27: warning: observability.tracing: has no effect (there is no otlp)"},
         {"auth: none\nkeys: [{ name: a, secret: s }]",
          ":1:7: warning: auth: is none, so keys are not asked for"},
+        {"account: { prepaid: true }",
+         ":1:21: warning: account.prepaid: the store is memory, which forgets all credit at exit "
+         "(write store: { url: sqlite:///PATH }, or a Redis)"},
         {"auth: required", ":1:7: warning: auth: nobody can call: there are no keys (add some "
                            "under keys, or write auth: none)"},
     };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -221,6 +222,20 @@ def test_a_guess_is_no_reason_to_refuse(limited, upstream):
     assert quota(gw)["tokens"]["remaining"] >= 70
 
 
+def test_an_endpoint_that_says_little_is_reserved_little(start, upstream):
+    gate = upstream.gate()
+    model = upstream.play(spending(10, 5, gate))
+    gw = start(keys=[{"name": "limited", "secret": KEY, "limits": {"tpm": 200}}],
+               models={"brief": {"provider": "up", "upstream_model": model, "max_output": 50}})
+    clients = [gw.client() for _ in range(3)]
+    for client in clients:
+        client.send(ask_bytes("chat", "brief", most=None, key=KEY))
+        time.sleep(0.05)
+    until(lambda: len(upstream.seen(model)) == 2, 5, "two requests")
+    gate.open(2)
+    assert [client.response().status for client in clients] == [200, 200, 429]
+
+
 def test_several_answers_reserve_several_times(limited, upstream):
     gw = limited("key", {"tpm": 1000})
     refused = whole(gw, "chat", "good", most=100, n=10)
@@ -251,6 +266,67 @@ def test_refused_by_one_scope_counts_in_none(limited, upstream):
     assert gw.metric("sluice_ratelimit_rejections_total") == 2
 
 
+def test_the_attempt_that_lost_gives_nothing_back_twice(start, upstream):
+    """A hedge is one request: one place, and the tokens of the answer that came."""
+    gate = upstream.gate()
+    slow, quick = upstream.play(spending(500, 100, gate)), upstream.play(spending(10, 5))
+    gw = start(keys=[{"name": "limited", "secret": KEY, "limits": {"tpm": 1000, "concurrency": 1}}],
+               routing={"hedge": {"enabled": True, "after": "30ms", "max_share": 1}},
+               providers={"two": {"protocol": "openai", "base_url": upstream.base_url,
+                                  "api_key": "sk-two"}},
+               models={"both": {"endpoints": [{"provider": "up", "upstream_model": slow},
+                                              {"provider": "two", "upstream_model": quick}]}})
+    order = {"provider": {"order": ["up", "two"]}}
+    for number in range(1, 4):
+        assert whole(gw, "chat", "both", **order).status == 200
+        idle(gw)
+        assert quota(gw)["tokens"]["remaining"] == 1000 - 15 * number
+    assert len(upstream.seen(slow)) == 3
+    gate.open(3)
+
+
+def test_a_client_that_leaves_while_the_store_is_asked_holds_nothing(start, upstream, redis):
+    gw = start(store={"url": f"redis://127.0.0.1:{redis.port}", "timeout": "2s"},
+               keys=[{"name": "limited", "secret": KEY, "limits": {"concurrency": 2}}])
+    until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
+    assert whole(gw, "chat", "good").status == 200
+    redis.freeze()
+    for stream in (False, True):
+        with gw.client() as client:
+            client.send(ask_bytes("chat", "good", stream=stream, key=KEY))
+            time.sleep(0.1)
+    redis.thaw()
+    idle(gw)
+    assert len(upstream.seen("good")) >= 1
+    assert [whole(gw, "chat", "good").status for _ in range(3)] == [200] * 3
+
+
+def test_a_process_that_ends_gives_back_what_its_streams_held(start, upstream, redis):
+    """SIGTERM in the middle of a stream: what was delivered is paid for, the rest is free again."""
+    gate = upstream.gate()
+    model = upstream.play(spending(100, 50, gate))
+    config = {"store": {"url": f"redis://127.0.0.1:{redis.port}"},
+              "server": {"drain": {"timeout": "100ms"}},
+              "models": {model: {"provider": "up", "upstream_model": model,
+                                 "price": {"input": "1", "output": "1"}}},
+              "keys": [{"name": "limited", "secret": KEY,
+                        "limits": {"concurrency": 1}, "budget": {"usd": 1}}]}
+    one, two = start(**config), start(**config)
+    for gw in (one, two):
+        until(lambda gw=gw: "store connected" in gw.log(), 5, "the connection to Redis")
+    with one.client() as client:
+        client.send(ask_bytes("chat", model, stream=True, key=KEY))
+        stream = raw.Stream(client)
+        stream.next()
+        assert whole(two, "chat", model).status == 429
+        one.stop()
+    idle(two)
+    told = quota(two)["budget"]
+    assert told["reserved"] == 0 and told["spent"] > 0
+    gate.open()
+    assert whole(two, "chat", model).status == 200
+
+
 # Who is asked.
 
 def test_without_keys_the_account_is_limited(start, upstream):
@@ -258,6 +334,18 @@ def test_without_keys_the_account_is_limited(start, upstream):
     assert gw.chat("good", key=None).headers["x-ratelimit-remaining"] == "0"
     refused = gw.chat("good", key=None)
     assert assert_refused(refused, "chat", 429, "rate_limit_exceeded").startswith("the account's")
+
+
+def test_what_tells_of_the_account_answers_like_every_row(start):
+    gw = start()
+    for path in ("/v1/quota", "/v1/balance", "/api/v1/quota", "/v1/quota/", "/v1/balance?x=1"):
+        assert gw.get(path).status == 200, path
+    refused = gw.ask(raw.request_bytes("POST", "/v1/quota", b"{}"))
+    assert refused.status == 405 and refused.headers["allow"] == "GET, HEAD"
+    with gw.client() as client:
+        head = client.ask(raw.request_bytes("HEAD", "/v1/balance"), "HEAD")
+        assert head.status == 200 and head.body == b""
+        assert client.ask(raw.request_bytes("GET", "/v1/balance")).status == 200
 
 
 def test_without_keys_and_limits_nobody_counts(start):

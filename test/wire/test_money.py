@@ -349,6 +349,8 @@ BAD = [
     ({"amount_usd": 1000000.01}, "amount_usd"), ({"amount_usd": "7.0000000000001"}, "amount_usd"),
     ({"amount_usd": 7, "idempotency_key": ""}, "idempotency_key"),
     ({"amount_usd": 7, "idempotency_key": 7}, "idempotency_key"),
+    ({"amount_usd": 7, "idempotency_key": "a\0b"}, "idempotency_key"),
+    ({"amount_usd": "7\x00"}, "amount_usd"), ({"amount_usd": {}}, "amount_usd"),
     ({"amount_usd": 7, "idempotency_key": "x" * 256}, "idempotency_key"),
 ]
 
@@ -411,7 +413,7 @@ def test_sluice_credit_prints_the_new_balance(paid):
     assert "credited before under the id seven" in again.stderr
     told = json.loads(command(gw, "1", "--json").stdout)
     assert told["credit_balance"] == 10.995 and len(told["idempotency_key"]) == 32
-    assert 'note=\\"invoice 7\\"' in gw.log()
+    assert '"note":"invoice 7"' in gw.log()
 
 
 @pytest.mark.parametrize("args,key,code,says", [
