@@ -61,6 +61,19 @@ def gateway(upstream, shared, tmp_path_factory):
     gw.stop()
 
 
+@pytest.fixture(scope="module")
+def many(upstream, shared, tmp_path_factory):
+    """One model for each protocol a provider may speak."""
+    names = ("openai", "anthropic", "responses")
+    config = configuration(upstream, shared.url) | {
+        "providers": {n: {"protocol": n, "base_url": upstream.base_url, "api_key": CANARY}
+                      for n in names},
+        "models": {n: {"provider": n, "upstream_model": "traced-m"} for n in names}}
+    gw = Gateway(tmp_path_factory.mktemp("many"), upstream.base_url, **config).start()
+    yield gw
+    gw.stop()
+
+
 @pytest.fixture
 def plays(upstream):
     def play(**scripts) -> None:
@@ -116,6 +129,7 @@ def test_a_request_is_a_server_span_with_a_client_span_for_its_attempt(gateway, 
             if not k.startswith("sluice.") or k == "sluice.routing.reason"} == {
         "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "second-traced", "gen_ai.response.finish_reasons": ["stop"],
+        "gen_ai.response.model": answer.json["model"],
         "gen_ai.usage.input_tokens": usage["prompt_tokens"],
         "gen_ai.usage.cache_read.input_tokens": usage["prompt_tokens_details"]["cached_tokens"],
         "gen_ai.usage.output_tokens": usage["completion_tokens"],
@@ -161,6 +175,26 @@ def test_the_first_token_of_a_stream_is_an_event(gateway, shared):
     assert 0 < client["gen_ai.response.time_to_first_chunk"] < 5
     assert trace.server["sluice.time_to_first_token_seconds"] == \
         client["gen_ai.response.time_to_first_chunk"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("door", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "responses"])
+def test_every_protocol_is_told_of_alike(many, shared, protocol, door, stream):
+    said = {"input": PROMPT, "store": False} if door.endswith("responses") else \
+        {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 50}
+    answer = many.ask(raw.request_bytes("POST", door, json.dumps(
+        {"model": protocol, "stream": stream} | said).encode()), timeout=10)
+    assert answer.status == 200
+    (client,) = trace_of(shared, answer).attempts
+    assert client["gen_ai.operation.name"] == "chat"
+    assert client["gen_ai.provider.name"] == \
+        ("anthropic" if protocol == "anthropic" else "openai")
+    assert client["gen_ai.request.model"] == "traced-m"
+    assert client["gen_ai.response.model"].startswith("traced-m")
+    assert client["gen_ai.usage.input_tokens"] > 0 and client["gen_ai.usage.output_tokens"] > 0
+    assert len(client["gen_ai.response.finish_reasons"]) == 1
+    assert [e.name for e in client.events] == (["sluice.first_token"] if stream else [])
 
 
 def test_a_fallback_is_two_attempts_and_an_event_that_says_why(gateway, upstream, shared, plays):
