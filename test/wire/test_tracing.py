@@ -9,7 +9,9 @@ import time
 import pytest
 
 import misbehaviour
+import provider_story
 import raw
+import test_continuation
 from collector import Collector
 from free_port import free_port
 from gateway import CANARY, Gateway, run
@@ -250,6 +252,24 @@ def test_a_hedge_is_an_attempt_beside_the_slow_one(upstream, start, shared, play
     assert quick.start < slow.end, "they ran beside each other"
     (event,) = trace.server.events
     assert (event.name, event.attributes) == ("sluice.hedge", {"sluice.endpoint": "second"})
+
+
+def test_a_stream_that_another_goes_on_with_says_so(upstream, start, collector):
+    upstream.script_for = lambda request: provider_story.behave
+    try:
+        gw = start(**test_continuation.configuration(upstream, 8, continue_streams=True) | {
+            "observability": {"tracing": {"otlp": collector.url}}})
+        answer = test_continuation.stream(gw, "chat", ["breaks-chat", "claude"], "cut 20 reset")
+        trace = collector.trace_of(answer.headers["x-request-id"])
+    finally:
+        del upstream.script_for
+    broken, whole = sorted(trace.attempts, key=lambda s: s.start)
+    assert broken.failed and broken["error.type"] == "broken" and not whole.failed
+    assert broken.events[0].name == "sluice.first_token"
+    (event,) = trace.server.events
+    assert (event.name, event.attributes) == \
+        ("sluice.continuation", {"sluice.endpoint": "claude", "error.type": "broken"})
+    assert trace.server["sluice.continuation"] == "continued" and not trace.server.failed
 
 
 def test_a_client_that_leaves_is_said_to_have_left(gateway, upstream, shared, plays):
