@@ -46,6 +46,8 @@ static bool accept_answer(struct attempt *a, const struct whole_answer *w)
         lane_fail_with_error(a, e->error);
         return false;
     }
+    if (a->x->trace != NULL)
+        trace_look_for_model(a, w->document);
     if (e->finish.len > 0)
         lane_note_finish(a, e->finish);
     if (e->usage.len > 0)

@@ -95,6 +95,8 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
     struct exchange *x = a->x;
     struct pass_lane *l = &a->lane;
     struct passing_event e = l->passing->look(l->prefix, data);
+    if (a->events == 0 && x->trace != NULL)
+        trace_look_for_model(a, data);
     l->sequence = e.sequence;
     if (e.begun.len > 0 && l->begun.len == 0)
         l->begun = arena_keep(&x->arena, e.begun);

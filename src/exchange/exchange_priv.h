@@ -113,6 +113,7 @@ struct attempt {
     bool retried; /* once, on a fresh connection, because a reused one was dead */
     bool paused;  /* the client is slow: the upstream is not read */
     struct span upstream_request_id; /* arena */
+    struct span answered_by;         /* the model, if it is traced; arena */
     struct span relayed;             /* field lines of its response; in x->sending */
     /* What the translation left out, as the two fields of the answer have it; in x->sending. */
     struct span dropped, warning;

@@ -4,6 +4,7 @@
 #include "gen_ai.h"
 #include "span_exporter.h"
 
+#include "sluice/format/json_walk.h"
 #include "sluice/format/otlp_span.h"
 #include "sluice/format/trace_context.h"
 
@@ -152,6 +153,46 @@ struct span trace_lines(const struct attempt *a)
     return span_of(lines, n);
 }
 
+/* --- who answers ---------------------------------------------------------------------------------- */
+
+void trace_note_model(struct attempt *a, struct span name)
+{
+    char text[OTLP_TEXT_MAX];
+    if (a->x->trace->span == 0 || a->answered_by.len > 0 || name.len == 0)
+        return;
+    long n = json_unescape(span_sub(name, 0, sizeof text), text, sizeof text);
+    if (n > 0)
+        a->answered_by = arena_keep(&a->x->arena, span_of(text, (size_t)n));
+}
+
+static bool is_wrapped(const struct json_walk *w) /* message_start, response.created */
+{
+    return json_walk_is(w, "message") || json_walk_is(w, "response");
+}
+
+/* All protocols that pass name it among the first members. Of a long answer nobody reads it twice. */
+void trace_look_for_model(struct attempt *a, struct span answer)
+{
+    enum { LONG = 64 * 1024 };
+    struct json_walk w, inner;
+    if (a->x->trace->span == 0 || a->answered_by.len > 0 || answer.len > LONG)
+        return;
+    json_walk_init(&w, answer);
+    while (json_walk_next(&w)) {
+        if (json_walk_is(&w, "model")) {
+            trace_note_model(a, json_raw(w.value));
+            return;
+        }
+        if (!is_wrapped(&w))
+            continue;
+        json_walk_init(&inner, w.value);
+        while (json_walk_next(&inner)) {
+            if (json_walk_is(&inner, "model"))
+                trace_note_model(a, json_raw(inner.value));
+        }
+    }
+}
+
 /* --- spans ---------------------------------------------------------------------------------------- */
 
 static uint64_t unix_us(const struct exchange *x, uint64_t at_us)
@@ -205,6 +246,7 @@ static void put_attempt(struct otlp_span *s, const struct attempt *a, enum attem
     otlp_text(s, "gen_ai.request.model", t->upstream_model);
     if (x->wants_stream)
         otlp_bool(s, "gen_ai.request.stream", true);
+    otlp_text(s, "gen_ai.response.model", a->answered_by);
     otlp_list_of_one(s, "gen_ai.response.finish_reasons", span_text(a->finish_reason));
     if (x->is_stream && a->first_token_us > a->sent_us && a->sent_us != 0)
         otlp_seconds(s, "gen_ai.response.time_to_first_chunk", a->first_token_us - a->sent_us);
@@ -222,7 +264,7 @@ static void put_attempt(struct otlp_span *s, const struct attempt *a, enum attem
     if (a->own != NULL)
         otlp_bool(s, "sluice.byok", true);
     otlp_text(s, "sluice.upstream_request_id", a->upstream_request_id);
-    if (a->first_token_us != 0)
+    if (x->is_stream && a->first_token_us != 0)
         otlp_event(s, "sluice.first_token", unix_us(x, a->first_token_us));
 }
 

@@ -27,6 +27,10 @@ struct span trace_id(const struct exchange *x);
 
 /* x->trace is not NULL. */
 void trace_attempt_started(struct attempt *a);
+/* The model that answers, by its own word: the inside of a JSON string, or the whole answer, or one of its
+ * first events. */
+void trace_note_model(struct attempt *a, struct span name);
+void trace_look_for_model(struct attempt *a, struct span answer);
 /* Field lines for the provider, valid until the next call. */
 struct span trace_lines(const struct attempt *a);
 /* It has come to nothing, or to this answer. */

@@ -71,6 +71,10 @@ static const char *const stop_words[] = {
 static void account(struct attempt *a, const struct turn_event *e)
 {
     switch (e->kind) {
+    case TURN_START:
+        if (a->x->trace != NULL)
+            trace_note_model(a, e->name);
+        break;
     case TURN_TEXT:
     case TURN_REFUSAL:
     case TURN_REASONING:

@@ -9,7 +9,9 @@ import time
 import pytest
 
 import misbehaviour
+import provider_story
 import raw
+import test_continuation
 from collector import Collector
 from free_port import free_port
 from gateway import CANARY, Gateway, run
@@ -57,6 +59,19 @@ def shared():
 def gateway(upstream, shared, tmp_path_factory):
     gw = Gateway(tmp_path_factory.mktemp("traced"), upstream.base_url,
                  **configuration(upstream, shared.url, headers={"x-collector-key": TOKEN})).start()
+    yield gw
+    gw.stop()
+
+
+@pytest.fixture(scope="module")
+def many(upstream, shared, tmp_path_factory):
+    """One model for each protocol a provider may speak."""
+    names = ("openai", "anthropic", "responses")
+    config = configuration(upstream, shared.url) | {
+        "providers": {n: {"protocol": n, "base_url": upstream.base_url, "api_key": CANARY}
+                      for n in names},
+        "models": {n: {"provider": n, "upstream_model": "traced-m"} for n in names}}
+    gw = Gateway(tmp_path_factory.mktemp("many"), upstream.base_url, **config).start()
     yield gw
     gw.stop()
 
@@ -116,6 +131,7 @@ def test_a_request_is_a_server_span_with_a_client_span_for_its_attempt(gateway, 
             if not k.startswith("sluice.") or k == "sluice.routing.reason"} == {
         "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "second-traced", "gen_ai.response.finish_reasons": ["stop"],
+        "gen_ai.response.model": answer.json["model"],
         "gen_ai.usage.input_tokens": usage["prompt_tokens"],
         "gen_ai.usage.cache_read.input_tokens": usage["prompt_tokens_details"]["cached_tokens"],
         "gen_ai.usage.output_tokens": usage["completion_tokens"],
@@ -161,6 +177,26 @@ def test_the_first_token_of_a_stream_is_an_event(gateway, shared):
     assert 0 < client["gen_ai.response.time_to_first_chunk"] < 5
     assert trace.server["sluice.time_to_first_token_seconds"] == \
         client["gen_ai.response.time_to_first_chunk"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("door", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "responses"])
+def test_every_protocol_is_told_of_alike(many, shared, protocol, door, stream):
+    said = {"input": PROMPT, "store": False} if door.endswith("responses") else \
+        {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 50}
+    answer = many.ask(raw.request_bytes("POST", door, json.dumps(
+        {"model": protocol, "stream": stream} | said).encode()), timeout=10)
+    assert answer.status == 200
+    (client,) = trace_of(shared, answer).attempts
+    assert client["gen_ai.operation.name"] == "chat"
+    assert client["gen_ai.provider.name"] == \
+        ("anthropic" if protocol == "anthropic" else "openai")
+    assert client["gen_ai.request.model"] == "traced-m"
+    assert client["gen_ai.response.model"].startswith("traced-m")
+    assert client["gen_ai.usage.input_tokens"] > 0 and client["gen_ai.usage.output_tokens"] > 0
+    assert len(client["gen_ai.response.finish_reasons"]) == 1
+    assert [e.name for e in client.events] == (["sluice.first_token"] if stream else [])
 
 
 def test_a_fallback_is_two_attempts_and_an_event_that_says_why(gateway, upstream, shared, plays):
@@ -216,6 +252,24 @@ def test_a_hedge_is_an_attempt_beside_the_slow_one(upstream, start, shared, play
     assert quick.start < slow.end, "they ran beside each other"
     (event,) = trace.server.events
     assert (event.name, event.attributes) == ("sluice.hedge", {"sluice.endpoint": "second"})
+
+
+def test_a_stream_that_another_goes_on_with_says_so(upstream, start, collector):
+    upstream.script_for = lambda request: provider_story.behave
+    try:
+        gw = start(**test_continuation.configuration(upstream, 8, continue_streams=True) | {
+            "observability": {"tracing": {"otlp": collector.url}}})
+        answer = test_continuation.stream(gw, "chat", ["breaks-chat", "claude"], "cut 20 reset")
+        trace = collector.trace_of(answer.headers["x-request-id"])
+    finally:
+        del upstream.script_for
+    broken, whole = sorted(trace.attempts, key=lambda s: s.start)
+    assert broken.failed and broken["error.type"] == "broken" and not whole.failed
+    assert broken.events[0].name == "sluice.first_token"
+    (event,) = trace.server.events
+    assert (event.name, event.attributes) == \
+        ("sluice.continuation", {"sluice.endpoint": "claude", "error.type": "broken"})
+    assert trace.server["sluice.continuation"] == "continued" and not trace.server.failed
 
 
 def test_a_client_that_leaves_is_said_to_have_left(gateway, upstream, shared, plays):

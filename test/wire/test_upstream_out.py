@@ -166,6 +166,14 @@ def test_compressed_stream_is_decoded_event_by_event(gateway, upstream, coding):
         assert_whole(stream.data())
 
 
+def test_a_head_as_large_as_the_operator_lets_it_be_goes_on(start, upstream):
+    gw = start(server={"header_max": "1MiB"})
+    model = upstream.play(provider.behave)
+    long = "a" * 500_000
+    assert gw.chat(model, headers=(("x-long", long),)).status == 200
+    assert upstream.exchange_of(model).request.headers["x-long"] == long
+
+
 def test_identity_is_asked_for(gateway, upstream):
     model = upstream.play(provider.behave)
     gateway.chat(model, headers=(("Accept-Encoding", "gzip, br"),))
