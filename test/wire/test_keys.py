@@ -423,6 +423,19 @@ def test_replicas_hear_of_it_within_a_second(start, redis):
     soon(two, rotated["key"], False)
 
 
+def test_deleted_key_is_not_brought_back_by_a_change(start, redis):
+    url = {"url": f"redis://127.0.0.1:{redis.port}/0"}
+    one, two = start(**configuration(store=url)), start(**configuration(store=url))
+    for path, body in (("", {"name": "again"}), ("/rotate", {})):
+        made = make(one)
+        until(lambda: works(two, made["key"]), timeout=3)
+        assert call(one, "DELETE", "/" + made["id"]).status == 200
+        answer = call(two, "POST" if path else "PATCH", f"/{made['id']}{path}", body)  # at once
+        assert_envelope(answer, 404, "not_found")
+        assert not works(two, made["key"]) and not works(one, made["key"])
+        assert redis.command("HGET", "sluice:records:keys", made["id"]) is None
+
+
 def test_store_that_is_away_lets_known_keys_in_and_nobody_else(start, redis):
     gw = start(**configuration(store={"url": f"redis://127.0.0.1:{redis.port}/0"}))
     made = make(gw)
