@@ -312,8 +312,8 @@ static void risky_files_are_warned_about(void **state)
          "it yet"},
         {"auth: none\nkeys: [{ name: a, secret: s }]",
          ":1:7: warning: auth: is none, so keys are not asked for"},
-        {"auth: required", ":1:7: warning: auth: nobody can call: there are no keys (add some "
-                           "under keys, or write auth: none)"},
+        {"auth: required", ":1:7: warning: auth: nobody can call but with managed keys: there are "
+                           "none here (add some under keys, or write auth: none)"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct loaded l = good(rows[i].text);
