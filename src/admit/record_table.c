@@ -27,7 +27,7 @@ struct record_change {
     struct record_table *table;
     struct record_call *call;
     bool is_put;
-    record_change_fn done;
+    record_change_fn done; /* NULL: nobody waits for it any more */
     void *arg;
     size_t id_len, value_len;
     uint8_t bytes[]; /* the id, then the value */
@@ -216,7 +216,8 @@ static void on_made(void *arg, const struct record_answer *a)
     if (outcome == RECORD_DONE || outcome == RECORD_ABSENT)
         show(c->table, c, c->is_put && outcome == RECORD_DONE);
     change_free(c);
-    done(for_whom, outcome);
+    if (done != NULL)
+        done(for_whom, outcome);
 }
 
 static struct record_change *change_new(struct record_table *t, struct span id, struct span value,
@@ -261,8 +262,7 @@ struct record_change *record_table_delete(struct record_table *t, struct span id
 
 void record_change_cancel(struct record_change *c)
 {
-    record_call_cancel(c->call);
-    change_free(c);
+    c->done = NULL;
 }
 
 /* --- looking -------------------------------------------------------------------------------------- */

@@ -390,6 +390,18 @@ def test_restart_keeps_keys_and_never_had_their_secrets(start, redis, tmp_path, 
     assert gw.chat("m", key=made["key"]).headers["x-ratelimit-limit"] == "5"
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite", "redis"])
+def test_change_is_made_though_who_asked_has_left(start, redis, tmp_path, store):
+    url = {"url": "memory:"} if store == "memory" else store_of(store, redis, tmp_path)
+    gw = start(**configuration(store=url))
+    for _ in range(5):
+        made = make(gw)
+        with gw.client() as client:
+            client.send(raw.request_bytes("DELETE", "/v1/keys/" + made["id"], None, key=ADMIN))
+            client.reset()
+        until(lambda: not works(gw, made["key"]), timeout=3)
+
+
 def test_memory_forgets(start):
     gw = start(**configuration())
     made = make(gw)

@@ -45,7 +45,7 @@ unsigned record_table_count(const struct record_table *t);
 struct record_entry *record_table_at(const struct record_table *t, unsigned i);
 struct record_entry *record_table_find(const struct record_table *t, struct span id); /* or NULL */
 
-/* Answered from the loop, once, unless cancelled. */
+/* Answered from the loop, once, unless cancelled: then it is made, and shown, all the same. */
 struct record_change;
 typedef void (*record_change_fn)(void *arg, enum record_outcome outcome);
 /* A new one, or in place of the one that is in the table: RECORD_ABSENT where that was deleted meanwhile.
