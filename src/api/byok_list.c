@@ -3,9 +3,8 @@
 #include "manage.h"
 #include "page.h"
 
-#include "sluice/base/moment.h"
-
 #include <stdio.h>
+#include <time.h>
 
 /* GET /v1/byok (contract BYOK-2), and the words of its siblings. */
 
@@ -15,8 +14,12 @@ static const char LIST[] = "byok";
 
 static void write_time(struct json_out *o, uint64_t unix_ms)
 {
-    char text[MOMENT_SIZE];
-    json_out_bytes(o, moment_write(unix_ms, text));
+    char text[32];
+    struct tm tm;
+    time_t t = (time_t)(unix_ms / 1000);
+    gmtime_r(&t, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    json_out_bytes(o, span_of(text, n));
 }
 
 void byok_write_test(struct json_out *o, const struct vault_test *t)

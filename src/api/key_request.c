@@ -3,7 +3,7 @@
 #include "fields.h"
 
 #include "sluice/base/dollars.h"
-#include "sluice/base/moment.h"
+#include "sluice/base/timestamp.h"
 #include "sluice/config/pipeline.h"
 #include "sluice/config/plans.h"
 #include "sluice/config/secret_json.h"
@@ -119,7 +119,7 @@ static bool take_expiry(struct taking *t)
         return true;
     if (!yyjson_is_null(v)) {
         const char *problem =
-            yyjson_is_str(v) ? moment_parse(span_of(yyjson_get_str(v), yyjson_get_len(v)), &at)
+            yyjson_is_str(v) ? timestamp_read(span_of(yyjson_get_str(v), yyjson_get_len(v)), &at)
                              : "a time was expected (\"2030-12-31T18:00:00Z\"), or null for never";
         if (problem != NULL)
             return field_refuse(t->why, "expires_at", "%s", problem);

@@ -29,10 +29,20 @@ const char *dollars_read(struct span text, uint64_t *out_pd)
     return NULL;
 }
 
-size_t dollars_write(uint64_t pd, char out[DOLLARS_TEXT_BYTES])
+const char *dollars_read_signed(struct span text, int64_t *out_pd)
 {
-    int n = snprintf(out, DOLLARS_TEXT_BYTES, "%llu.%012llu", (unsigned long long)(pd / PD_PER_USD),
-                     (unsigned long long)(pd % PD_PER_USD));
+    bool is_negative = span_starts(text, SPAN_LIT("-"));
+    uint64_t pd;
+    const char *problem = dollars_read(is_negative ? span_skip(text, 1) : text, &pd);
+    if (problem == NULL)
+        *out_pd = is_negative ? -(int64_t)pd : (int64_t)pd;
+    return problem;
+}
+
+static size_t write_with(const char *sign, uint64_t pd, char out[DOLLARS_TEXT_BYTES])
+{
+    int n = snprintf(out, DOLLARS_TEXT_BYTES, "%s%llu.%012llu", sign,
+                     (unsigned long long)(pd / PD_PER_USD), (unsigned long long)(pd % PD_PER_USD));
     size_t len = (size_t)n;
     while (out[len - 1] == '0')
         len--;
@@ -40,4 +50,20 @@ size_t dollars_write(uint64_t pd, char out[DOLLARS_TEXT_BYTES])
         len--;
     out[len] = '\0';
     return len;
+}
+
+size_t dollars_write(uint64_t pd, char out[DOLLARS_TEXT_BYTES])
+{
+    return write_with("", pd, out);
+}
+
+size_t dollars_write_signed(int64_t pd, char out[DOLLARS_TEXT_BYTES])
+{
+    return pd < 0 ? write_with("-", -(uint64_t)pd, out) : write_with("", (uint64_t)pd, out);
+}
+
+/* Whole and rest apart: a million dollars times a million millionths pass 64 bits. */
+uint64_t dollars_share(uint64_t pd, unsigned ppm)
+{
+    return pd / 1000000 * ppm + pd % 1000000 * ppm / 1000000;
 }

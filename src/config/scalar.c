@@ -3,10 +3,9 @@
 
 #include "value.h"
 
-#include "sluice/base/moment.h"
-
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 uint64_t member_get(const void *at, size_t size)
 {
@@ -267,7 +266,7 @@ const struct option_type type_patience = {"duration, or `p50` to `p99`", parse_p
 
 static int parse_time(const struct option *o, struct span text, void *at, struct err *why)
 {
-    return parse_with(o, text, at, why, moment_parse, format_number);
+    return parse_with(o, text, at, why, value_time, format_number);
 }
 
 static int write_time(const struct writer *w, const struct option *o, const void *at)
@@ -275,8 +274,12 @@ static int write_time(const struct writer *w, const struct option *o, const void
     uint64_t ms = member_get(at, o->size);
     if (ms == 0)
         return 0;
-    char text[MOMENT_SIZE];
-    return buf_addf(w->out, "\"%.*s\"", SPAN_FMT(moment_write(ms, text)));
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm tm;
+    char text[40];
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof(text), "\"%Y-%m-%dT%H:%M:%SZ\"", &tm);
+    return buf_add_text(w->out, text);
 }
 
 static int schema_time(const struct option *o, struct buf *out)

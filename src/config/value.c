@@ -1,5 +1,7 @@
 #include "value.h"
 
+#include "sluice/base/timestamp.h"
+
 struct unit {
     const char *name;
     uint64_t factor;
@@ -104,6 +106,11 @@ const char *value_share(struct span text, uint64_t *out_ppm)
         return "write a share as a decimal from 0 to 1: 0.05";
     *out_ppm = ppm;
     return NULL;
+}
+
+const char *value_time(struct span text, uint64_t *out_unix_ms)
+{
+    return timestamp_read(text, out_unix_ms);
 }
 
 const char *value_mode(struct span text, unsigned *out)

@@ -18,6 +18,8 @@ const char *value_size(struct span text, uint64_t *out_bytes);
 const char *value_money(struct span text, uint64_t *out_pd);
 /* A decimal from 0 to 1: 0.05 → millionths. */
 const char *value_share(struct span text, uint64_t *out_ppm);
+/* 2030-12-31 or 2030-12-31T23:59:59Z (RFC 3339, with an offset if need be) → unix milliseconds. */
+const char *value_time(struct span text, uint64_t *out_unix_ms);
 /* 0660: three or four octal digits. */
 const char *value_mode(struct span text, unsigned *out);
 

@@ -91,6 +91,36 @@ static void shares_are_parts_of_one(void **state)
     check_taken(value_share, good, ROWS(good));
 }
 
+static void times_are_dates_that_exist(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "2030",
+                                      "2030-13-01",
+                                      "2030-02-30",
+                                      "2030-00-10",
+                                      "2030-1-1",
+                                      "2030-01-01T",
+                                      "2030-01-01T10:00Z",
+                                      "2030-01-01T25:00:00Z",
+                                      "2030-01-01T10:00:00",
+                                      "2030-01-01T10:00:00+25:00",
+                                      "2030-01-01T10:00:00Zx",
+                                      "2030-01-01 10:00:00Z",
+                                      "1969-12-31",
+                                      "tomorrow"};
+    static const struct value_row good[] = {
+        {"1970-01-01", 0},
+        {"2030-12-31", 1924905600000},
+        {"2030-12-31T00:00:00Z", 1924905600000},
+        {"2030-12-31T02:00:00+02:00", 1924905600000},
+        {"2030-12-30T18:30:00-05:30", 1924905600000},
+        {"2028-02-29", 1835395200000},
+    };
+    check_refused(value_time, bad, ROWS(bad));
+    check_taken(value_time, good, ROWS(good));
+}
+
 static void booleans_and_modes_are_not_guessed(void **state)
 {
     (void)state;
@@ -154,6 +184,7 @@ int main(void)
         cmocka_unit_test(sizes_have_a_unit),
         cmocka_unit_test(money_is_exact),
         cmocka_unit_test(shares_are_parts_of_one),
+        cmocka_unit_test(times_are_dates_that_exist),
         cmocka_unit_test(booleans_and_modes_are_not_guessed),
         cmocka_unit_test(distances_count_single_mistakes),
         cmocka_unit_test(suggestions_are_near),

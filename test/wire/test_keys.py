@@ -73,7 +73,7 @@ def test_key_works_at_once_and_ends_at_once(gateway):
     assert re.fullmatch(r"key_[0-9a-f]{32}", made["id"])
     assert re.fullmatch(r"sl_live_[0-9A-Za-z]{28}", made["key"])
     assert made["prefix"] == made["key"][:12] and made["last4"] == made["key"][-4:]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made["created_at"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", made["created_at"])
     assert {k: made[k] for k in ("object", "name", "source", "scope", "pipeline_id", "enabled",
                                  "models", "plan", "rate_limit", "effective_rate_limit", "tpm",
                                  "concurrency", "budget_usd", "budget_period", "expires_at",
@@ -97,7 +97,7 @@ def test_key_works_at_once_and_ends_at_once(gateway):
 
 
 def test_all_that_was_asked_for_is_kept(gateway):
-    until_then = ahead(days=1)[:19] + "Z"
+    until_then = ahead(days=1)[:23] + "Z"
     settings = {"rate_limit": 7, "tpm": 9000, "concurrency": 3, "models": ["m", "my-bot"],
                 "budget_usd": 12.345678901234, "budget_period": "week", "expires_at": until_then,
                 "enabled": False, "nobody_knows": 1}

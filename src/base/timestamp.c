@@ -1,4 +1,4 @@
-#include "sluice/base/moment.h"
+#include "sluice/base/timestamp.h"
 
 #include <time.h>
 
@@ -15,23 +15,27 @@ static bool take_digits(struct span *rest, size_t n, int *out)
 
 static bool take_byte(struct span *rest, char wanted)
 {
-    if (rest->len == 0 || (rest->at[0] | 0x20) != (wanted | 0x20))
+    uint8_t exact = (uint8_t)wanted;
+    uint8_t small = wanted >= 'A' && wanted <= 'Z' ? exact | 0x20 : exact; /* RFC 3339 §5.6 */
+    if (rest->len == 0 || (rest->at[0] != exact && rest->at[0] != small))
         return false;
     *rest = span_skip(*rest, 1);
     return true;
 }
 
-/* ".25" → 250; finer than a millisecond is cut. */
+/* ".5", ".123456": at least one digit; what is finer than a millisecond is dropped. */
 static bool take_fraction(struct span *rest, unsigned *out_ms)
 {
-    unsigned unit = 100;
+    unsigned weight = 100;
     *out_ms = 0;
     if (!take_byte(rest, '.'))
         return true;
     if (rest->len == 0 || rest->at[0] < '0' || rest->at[0] > '9')
         return false;
-    for (int digit; take_digits(rest, 1, &digit); unit /= 10)
-        *out_ms += unit * (unsigned)digit;
+    for (; rest->len > 0 && rest->at[0] >= '0' && rest->at[0] <= '9'; weight /= 10) {
+        *out_ms += weight * (unsigned)(rest->at[0] - '0');
+        *rest = span_skip(*rest, 1);
+    }
     return true;
 }
 
@@ -58,24 +62,23 @@ static bool take_date(struct span *rest, struct tm *tm)
            take_digits(rest, 2, &tm->tm_mday);
 }
 
-static bool take_clock(struct span *rest, struct tm *tm)
+static bool take_time(struct span *rest, struct tm *tm, unsigned *ms, int *offset)
 {
     return take_byte(rest, 'T') && take_digits(rest, 2, &tm->tm_hour) && take_byte(rest, ':') &&
            take_digits(rest, 2, &tm->tm_min) && take_byte(rest, ':') &&
-           take_digits(rest, 2, &tm->tm_sec);
+           take_digits(rest, 2, &tm->tm_sec) && take_fraction(rest, ms) &&
+           take_offset(rest, offset);
 }
 
-const char *moment_parse(struct span text, uint64_t *out_unix_ms)
+const char *timestamp_read(struct span text, uint64_t *out_unix_ms)
 {
     static const char expected[] = "write a date or a time: 2030-12-31 or 2030-12-31T23:59:59Z";
     struct span rest = text;
     struct tm tm = {0};
     unsigned ms = 0;
     int offset = 0;
-    if (!take_date(&rest, &tm))
-        return expected;
-    if (rest.len > 0 && (!take_clock(&rest, &tm) || !take_fraction(&rest, &ms) ||
-                         !take_offset(&rest, &offset) || rest.len > 0))
+    if (!take_date(&rest, &tm) || (rest.len > 0 && !take_time(&rest, &tm, &ms, &offset)) ||
+        rest.len > 0)
         return expected;
     struct tm asked = tm;
     tm.tm_year -= 1900;
@@ -89,11 +92,27 @@ const char *moment_parse(struct span text, uint64_t *out_unix_ms)
     return NULL;
 }
 
-struct span moment_write(uint64_t unix_ms, char out[MOMENT_SIZE])
+static char *put(char *at, unsigned n, unsigned width, char behind)
 {
-    time_t seconds = (time_t)(unix_ms / 1000);
+    for (unsigned i = width; i > 0; i--, n /= 10)
+        at[i - 1] = (char)('0' + n % 10);
+    at[width] = behind;
+    return at + width + 1;
+}
+
+void timestamp_write(uint64_t unix_ms, char out[TIMESTAMP_BYTES])
+{
+    static const uint64_t last_ms = 253402300799999u; /* of the year 9999 */
     struct tm tm;
-    if (gmtime_r(&seconds, &tm) == NULL) /* beyond what a year can count */
-        return span_of(out, 0);
-    return span_of(out, strftime(out, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm));
+    if (unix_ms > last_ms)
+        unix_ms = last_ms;
+    time_t second = (time_t)(unix_ms / 1000);
+    gmtime_r(&second, &tm);
+    char *at = put(out, (unsigned)tm.tm_year + 1900, 4, '-');
+    at = put(at, (unsigned)tm.tm_mon + 1, 2, '-');
+    at = put(at, (unsigned)tm.tm_mday, 2, 'T');
+    at = put(at, (unsigned)tm.tm_hour, 2, ':');
+    at = put(at, (unsigned)tm.tm_min, 2, ':');
+    at = put(at, (unsigned)tm.tm_sec, 2, '.');
+    (void)put(at, (unsigned)(unix_ms % 1000), 3, 'Z');
 }
