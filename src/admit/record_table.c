@@ -27,7 +27,7 @@ struct record_change {
     struct record_table *table;
     struct record_call *call;
     bool is_put;
-    record_change_fn done;
+    record_change_fn done; /* NULL: nobody waits for it any more */
     void *arg;
     size_t id_len, value_len;
     uint8_t bytes[]; /* the id, then the value */
@@ -185,11 +185,11 @@ static void insert_at(struct record_table *t, unsigned i, struct record_entry *e
 }
 
 /* The store has it. The list that the watch began may still fail, and who asked may rely on this. */
-static void show(struct record_table *t, const struct record_change *c)
+static void show(struct record_table *t, const struct record_change *c, bool is_there)
 {
     const struct store_record r = {span_of(c->bytes, c->id_len),
                                    span_of(c->bytes + c->id_len, c->value_len)};
-    struct record_entry *e = c->is_put ? read_entry(t, &r) : NULL;
+    struct record_entry *e = is_there ? read_entry(t, &r) : NULL;
     unsigned i = place_of(t, r.id);
     if (is_at(t, i, r.id))
         remove_at(t, i);
@@ -213,10 +213,11 @@ static void on_made(void *arg, const struct record_answer *a)
     record_change_fn done = c->done;
     void *for_whom = c->arg;
     enum record_outcome outcome = a->outcome;
-    if (outcome == RECORD_DONE || (outcome == RECORD_ABSENT && !c->is_put))
-        show(c->table, c);
+    if (outcome == RECORD_DONE || outcome == RECORD_ABSENT)
+        show(c->table, c, c->is_put && outcome == RECORD_DONE);
     change_free(c);
-    done(for_whom, outcome);
+    if (done != NULL)
+        done(for_whom, outcome);
 }
 
 static struct record_change *change_new(struct record_table *t, struct span id, struct span value,
@@ -244,8 +245,10 @@ struct record_change *record_table_put(struct record_table *t, struct span id,
     struct span value = fits ? buf_span(text) : SPAN_NONE;
     struct record_change *c = change_new(t, id, value, done, arg);
     c->is_put = true;
-    /* An empty id is refused by the store, from the loop. */
-    c->call = records_put(t->records, t->reader->kind, fits ? id : SPAN_NONE, value, on_made, c);
+    if (!fits)
+        id = SPAN_NONE; /* is refused by the store, from the loop */
+    c->call = is_new ? records_put(t->records, t->reader->kind, id, value, on_made, c)
+                     : records_replace(t->records, t->reader->kind, id, value, on_made, c);
     return c;
 }
 
@@ -259,8 +262,7 @@ struct record_change *record_table_delete(struct record_table *t, struct span id
 
 void record_change_cancel(struct record_change *c)
 {
-    record_call_cancel(c->call);
-    change_free(c);
+    c->done = NULL;
 }
 
 /* --- looking -------------------------------------------------------------------------------------- */

@@ -42,14 +42,16 @@ static void write_count(struct json_out *o, const char *name, uint64_t n)
         json_out_u64(o, n);
 }
 
-static void write_moment(struct json_out *o, const char *name, uint64_t unix_ms)
+static void write_time(struct json_out *o, const char *name, uint64_t unix_ms)
 {
     char text[TIMESTAMP_BYTES];
     write_name(o, name);
-    if (unix_ms == 0)
+    if (unix_ms == 0) {
         json_out_lit(o, "null");
-    else
-        json_out_bytes(o, timestamp_write_s(unix_ms, text));
+        return;
+    }
+    timestamp_write(unix_ms, text);
+    json_out_bytes(o, span_of(text, sizeof text));
 }
 
 static void write_models(struct json_out *o, const struct text_list *models)
@@ -118,10 +120,10 @@ static void write_key(struct json_out *o, const struct snapshot *s, const struct
     json_out_span(o, p->enabled ? SPAN_LIT("true") : SPAN_LIT("false"));
     write_models(o, &p->models);
     write_limits(o, s, p);
-    write_moment(o, "expires_at", p->expires_unix_ms);
-    write_moment(o, "created_at", k != NULL ? k->created_unix_ms : 0);
-    write_moment(o, "last_used_at", k != NULL ? k->last_used_unix_ms : 0);
-    write_moment(o, "previous_valid_until", k != NULL ? last_of_earlier(k) : 0);
+    write_time(o, "expires_at", p->expires_unix_ms);
+    write_time(o, "created_at", k != NULL ? k->created_unix_ms : 0);
+    write_time(o, "last_used_at", k != NULL ? k->last_used_unix_ms : 0);
+    write_time(o, "previous_valid_until", k != NULL ? last_of_earlier(k) : 0);
     json_out_lit(o, "}");
 }
 

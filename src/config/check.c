@@ -286,8 +286,8 @@ static void check_auth(struct reader *r, const struct node *root)
     size_t before = reader_enter(r, SPAN_LIT("auth"));
     if (s->auth_required && s->nkeys == 0)
         reader_warning(r, auth,
-                       "nobody can call: there are no keys (add some under keys, or write "
-                       "auth: none)");
+                       "nobody can call but with managed keys: there are none here (add some under "
+                       "keys, or write auth: none)");
     if (!s->auth_required && s->nkeys > 0)
         reader_warning(r, auth, "is none, so keys are not asked for");
     reader_leave(r, before);

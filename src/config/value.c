@@ -1,5 +1,7 @@
 #include "value.h"
 
+#include "sluice/base/timestamp.h"
+
 struct unit {
     const char *name;
     uint64_t factor;

@@ -9,14 +9,13 @@ enum { SHORT_MS = 5 * 60 * 1000, LONG_MS = 60 * 60 * 1000 }; /* as providers' ca
 /* Whose it is, and of which model: nobody finds another's conversation by its name. */
 static void make_key(struct exchange *x)
 {
-    uint8_t parts[3][SHA256_BYTES], digest[SHA256_BYTES];
+    uint8_t parts[KEY_ID_SIZE + 2 * SHA256_BYTES] = {0}, digest[SHA256_BYTES];
     char hex[2 * 16 + 1];
-    memset(parts, 0, sizeof parts);
     if (x->key != NULL)
-        digest_sha256(span_text(x->key->id), parts[0]);
-    digest_sha256(x->request->model, parts[1]);
-    memcpy(parts[2], x->conversation.digest, SHA256_BYTES);
-    digest_sha256(span_of(&parts[0][0], sizeof parts), digest);
+        memcpy(parts, x->key->id, strlen(x->key->id));
+    digest_sha256(x->request->model, parts + KEY_ID_SIZE);
+    memcpy(parts + KEY_ID_SIZE + SHA256_BYTES, x->conversation.digest, SHA256_BYTES);
+    digest_sha256(span_of(parts, sizeof parts), digest);
     digest_hex(digest, 16, hex);
     snprintf(x->sticky.key, sizeof x->sticky.key, "sticky:%s", hex);
 }

@@ -33,6 +33,7 @@ enum statement {
     REPLACE_VALUE,
     PURGE_VALUES,
     REPLACE_RECORD,
+    UPDATE_RECORD,
     SELECT_RECORD,
     DELETE_RECORD,
     LIST_RECORDS,
@@ -50,6 +51,7 @@ static const char *const statement_text[STATEMENTS] = {
     [PURGE_VALUES] = "DELETE FROM value WHERE rowid IN (SELECT rowid FROM value"
                      " WHERE expires_unix_ms <= ?1 LIMIT ?2)",
     [REPLACE_RECORD] = "INSERT OR REPLACE INTO record (kind, id, value) VALUES (?1, ?2, ?3)",
+    [UPDATE_RECORD] = "UPDATE record SET value = ?3 WHERE kind = ?1 AND id = ?2",
     [SELECT_RECORD] = "SELECT id, value FROM record WHERE kind = ?1 AND id = ?2",
     [DELETE_RECORD] = "DELETE FROM record WHERE kind = ?1 AND id = ?2",
     [LIST_RECORDS] = "SELECT id, value FROM record WHERE kind = ?1",
@@ -284,14 +286,16 @@ static bool is_full(struct disk *d, const struct disk_record *r)
 
 static int change_record(struct disk *d, struct disk_record *r)
 {
-    enum statement which = r->op == RECORD_PUT ? REPLACE_RECORD : DELETE_RECORD;
+    enum statement which = r->op == RECORD_PUT       ? REPLACE_RECORD
+                           : r->op == RECORD_REPLACE ? UPDATE_RECORD
+                                                     : DELETE_RECORD;
 
     if (r->op == RECORD_PUT && is_full(d, r)) {
         r->outcome = RECORD_FULL;
         return SQLITE_DONE;
     }
     bind_record(d->statements[which], r);
-    if (r->op == RECORD_PUT)
+    if (r->op != RECORD_DELETE)
         sqlite3_bind_blob64(d->statements[which], 3, r->bytes + r->id_len, r->value_len,
                             SQLITE_STATIC);
     if (run(d, which) != SQLITE_OK)
@@ -303,8 +307,7 @@ static int change_record(struct disk *d, struct disk_record *r)
 
 static void do_record(struct job *j, struct disk_record *r)
 {
-    bool is_change = r->op == RECORD_PUT || r->op == RECORD_DELETE;
-    int rc = is_change
+    int rc = record_op_changes(r->op)
                  ? change_record(j->disk, r)
                  : select_records(j->disk, r, r->op == RECORD_GET ? SELECT_RECORD : LIST_RECORDS);
 

@@ -40,7 +40,11 @@ void disk_forget(struct disk_read *r); /* no upcall any more; the caller forgets
 
 /* --- records: each change is committed before it is answered ------------------------------------- */
 
-enum record_op { RECORD_PUT, RECORD_GET, RECORD_DELETE, RECORD_LIST };
+enum record_op { RECORD_PUT, RECORD_REPLACE, RECORD_GET, RECORD_DELETE, RECORD_LIST };
+static inline bool record_op_changes(enum record_op op)
+{
+    return op == RECORD_PUT || op == RECORD_REPLACE || op == RECORD_DELETE;
+}
 
 /* Freed after `done`. `found` may be emptied by whoever is told. */
 struct disk_record;

@@ -92,7 +92,7 @@ static void answer(struct record_call *c, enum record_outcome outcome,
 {
     struct records *r = c->records;
     const struct record_answer a = {outcome, at, n};
-    bool has_changed = outcome == RECORD_DONE && (c->op == RECORD_PUT || c->op == RECORD_DELETE);
+    bool has_changed = outcome == RECORD_DONE && record_op_changes(c->op);
     if (outcome == RECORD_LOST)
         r->missed(r->owner);
     /* Those who watch hear of it first: who made the change may count on that. */
@@ -145,6 +145,10 @@ static void do_in_memory(struct record_call *c)
     switch (c->op) {
     case RECORD_PUT:
         answer(c, put_in_memory(set, c), NULL, 0, 1);
+        break;
+    case RECORD_REPLACE:
+        answer(c, record_set_find(set, id_of(c)) != NULL ? put_in_memory(set, c) : RECORD_ABSENT,
+               NULL, 0, 1);
         break;
     case RECORD_DELETE:
         answer(c, record_set_remove(set, id_of(c)) ? RECORD_DONE : RECORD_ABSENT, NULL, 0, 1);
@@ -239,7 +243,7 @@ static struct record_call *start(struct records *r, enum record_op op, const cha
     r->calls_end = &c->next;
     bool is_near = records_are_memory(r);
     if (!fits || (op != RECORD_LIST && id.len == 0))
-        c->outcome = op == RECORD_PUT ? RECORD_FULL : RECORD_ABSENT;
+        c->outcome = op == RECORD_PUT || op == RECORD_REPLACE ? RECORD_FULL : RECORD_ABSENT;
     else if (!is_near && !send_call(c))
         c->outcome = RECORD_LOST;
     c->is_due = is_near || c->outcome != RECORD_DONE;
@@ -254,6 +258,12 @@ struct record_call *records_put(struct records *r, const char *kind, struct span
                                 struct span value, record_fn done, void *arg)
 {
     return start(r, RECORD_PUT, kind, id, value, done, arg);
+}
+
+struct record_call *records_replace(struct records *r, const char *kind, struct span id,
+                                    struct span value, record_fn done, void *arg)
+{
+    return start(r, RECORD_REPLACE, kind, id, value, done, arg);
 }
 
 struct record_call *records_get(struct records *r, const char *kind, struct span id, record_fn done,

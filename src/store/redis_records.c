@@ -11,11 +11,12 @@ enum { PATIENCE_MS = 2000, VERSION_PATIENCE_MS = 400 };
  * is there all the while is in exactly one of them.
  *
  * KEYS[1]  the hash of a kind     ARGV  what to do, the id, the value
- * Returns  the number of changes there were, 0 when there was nothing to delete, -1 when it is full;
+ * Returns  the number of changes there were, 0 when there was nothing to delete or replace, -1 when it is full;
  *          a page: the ids and values behind an id, in turns. */
 static const char script[] =
     "local kind, op, id, value = KEYS[1], ARGV[1], ARGV[2], ARGV[3]\n"
-    "if op == 'put' then\n"
+    "if op == 'replace' and redis.call('HEXISTS', kind, id) == 0 then return 0 end\n"
+    "if op == 'put' or op == 'replace' then\n"
     "  if redis.call('HEXISTS', kind, id) == 0 and redis.call('HLEN', kind) > 2000 then\n"
     "    return -1\n"
     "  end\n"
@@ -38,8 +39,10 @@ static const char script[] =
     "return page\n";
 _Static_assert(RECORDS_MAX == 2000, "the script says so, too; its empty field is one more");
 
-static const char *const op_words[] = {
-    [RECORD_PUT] = "put", [RECORD_DELETE] = "delete", [RECORD_LIST] = "list"};
+static const char *const op_words[] = {[RECORD_PUT] = "put",
+                                       [RECORD_REPLACE] = "replace",
+                                       [RECORD_DELETE] = "delete",
+                                       [RECORD_LIST] = "list"};
 
 static bool send_op(struct redis_records *r)
 {

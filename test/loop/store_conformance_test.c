@@ -498,6 +498,12 @@ static void records_are_kept_by_kind_and_id(void **state)
     assert_string_equal(RECORD(get, "a", SPAN_LIT("2")).text, "2=two");
     assert_int_equal(RECORD(put, "a", SPAN_LIT("2"), SPAN_LIT("deux")).outcome, RECORD_DONE);
     assert_string_equal(LIST("a"), "1=one 2=deux");
+    assert_int_equal(RECORD(replace, "a", SPAN_LIT("1"), SPAN_LIT("une")).outcome, RECORD_DONE);
+    assert_int_equal(RECORD(replace, "a", SPAN_LIT("7"), SPAN_LIT("x")).outcome, RECORD_ABSENT);
+    assert_int_equal(RECORD(replace, "b", SPAN_LIT("2"), SPAN_LIT("x")).outcome, RECORD_ABSENT);
+    assert_int_equal(RECORD(replace, "a", SPAN_NONE, SPAN_LIT("x")).outcome, RECORD_FULL);
+    assert_string_equal(LIST("a"), "1=une 2=deux");
+    assert_string_equal(LIST("b"), "1=other");
     assert_int_equal(RECORD(delete, "a", SPAN_LIT("1")).outcome, RECORD_DONE);
     assert_int_equal(RECORD(put, "a", SPAN_LIT("3"), SPAN_NONE).outcome, RECORD_DONE);
     assert_string_equal(LIST("a"), "2=deux 3=");

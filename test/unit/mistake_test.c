@@ -505,8 +505,8 @@ static void findings_are_json_too(void **state)
         "\"message\":\"\\\"non\\\"e\\\" is not one of none, required (did you mean "
         "\\\"none\\\"?)\"},\n"
         " {\"severity\":\"warning\",\"file\":\"%s\",\"line\":2,\"column\":7,\"path\":\"auth\","
-        "\"message\":\"nobody can call: there are no keys (add some under keys, or write auth: "
-        "none)\"}]\n",
+        "\"message\":\"nobody can call but with managed keys: there are none here (add some under "
+        "keys, or write auth: none)\"}]\n",
         config_path, config_path);
     assert_string_equal((const char *)json.at, want);
     buf_fini(&json);

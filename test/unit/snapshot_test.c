@@ -363,8 +363,8 @@ static void risky_files_are_warned_about(void **state)
         {"account: { prepaid: true }",
          ":1:21: warning: account.prepaid: the store is memory, which forgets all credit at exit "
          "(write store: { url: sqlite:///PATH }, or a Redis)"},
-        {"auth: required", ":1:7: warning: auth: nobody can call: there are no keys (add some "
-                           "under keys, or write auth: none)"},
+        {"auth: required", ":1:7: warning: auth: nobody can call but with managed keys: there are "
+                           "none here (add some under keys, or write auth: none)"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct loaded l = good(rows[i].text);

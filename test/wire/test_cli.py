@@ -465,7 +465,7 @@ def test_key_is_made_at_the_gateway_that_is_named(keeper):
     shown = json.loads(keys(keeper, "show", identity, "--json").stdout)
     assert [shown[k] for k in ("rate_limit", "models", "expires_at", "budget_usd",
                                "budget_period")] == \
-        [7, ["good", "echo"], "2099-12-31T00:00:00Z", 12.5, "week"]
+        [7, ["good", "echo"], "2099-12-31T00:00:00.000Z", 12.5, "week"]
     plain = keys(keeper, "show", identity).stdout
     assert re.search(r"^rate_limit +7$", plain, re.M) and "pipeline_id" not in plain
 

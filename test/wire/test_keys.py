@@ -73,7 +73,7 @@ def test_key_works_at_once_and_ends_at_once(gateway):
     assert re.fullmatch(r"key_[0-9a-f]{32}", made["id"])
     assert re.fullmatch(r"sl_live_[0-9A-Za-z]{28}", made["key"])
     assert made["prefix"] == made["key"][:12] and made["last4"] == made["key"][-4:]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made["created_at"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", made["created_at"])
     assert {k: made[k] for k in ("object", "name", "source", "scope", "pipeline_id", "enabled",
                                  "models", "plan", "rate_limit", "effective_rate_limit", "tpm",
                                  "concurrency", "budget_usd", "budget_period", "expires_at",
@@ -97,7 +97,7 @@ def test_key_works_at_once_and_ends_at_once(gateway):
 
 
 def test_all_that_was_asked_for_is_kept(gateway):
-    until_then = ahead(days=1)[:19] + "Z"
+    until_then = ahead(days=1)[:23] + "Z"
     settings = {"rate_limit": 7, "tpm": 9000, "concurrency": 3, "models": ["m", "my-bot"],
                 "budget_usd": 12.345678901234, "budget_period": "week", "expires_at": until_then,
                 "enabled": False, "nobody_knows": 1}
@@ -390,6 +390,18 @@ def test_restart_keeps_keys_and_never_had_their_secrets(start, redis, tmp_path, 
     assert gw.chat("m", key=made["key"]).headers["x-ratelimit-limit"] == "5"
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite", "redis"])
+def test_change_is_made_though_who_asked_has_left(start, redis, tmp_path, store):
+    url = {"url": "memory:"} if store == "memory" else store_of(store, redis, tmp_path)
+    gw = start(**configuration(store=url))
+    for _ in range(5):
+        made = make(gw)
+        with gw.client() as client:
+            client.send(raw.request_bytes("DELETE", "/v1/keys/" + made["id"], None, key=ADMIN))
+            client.reset()
+        until(lambda: not works(gw, made["key"]), timeout=3)
+
+
 def test_memory_forgets(start):
     gw = start(**configuration())
     made = make(gw)
@@ -423,6 +435,19 @@ def test_replicas_hear_of_it_within_a_second(start, redis):
     soon(two, rotated["key"], False)
 
 
+def test_deleted_key_is_not_brought_back_by_a_change(start, redis):
+    url = {"url": f"redis://127.0.0.1:{redis.port}/0"}
+    one, two = start(**configuration(store=url)), start(**configuration(store=url))
+    for path, body in (("", {"name": "again"}), ("/rotate", {})):
+        made = make(one)
+        until(lambda: works(two, made["key"]), timeout=3)
+        assert call(one, "DELETE", "/" + made["id"]).status == 200
+        answer = call(two, "POST" if path else "PATCH", f"/{made['id']}{path}", body)  # at once
+        assert_envelope(answer, 404, "not_found")
+        assert not works(two, made["key"]) and not works(one, made["key"])
+        assert redis.command("HGET", "sluice:records:keys", made["id"]) is None
+
+
 def test_store_that_is_away_lets_known_keys_in_and_nobody_else(start, redis):
     gw = start(**configuration(store={"url": f"redis://127.0.0.1:{redis.port}/0"}))
     made = make(gw)
@@ -446,10 +471,10 @@ def test_damaged_record_is_skipped_with_one_line(start, redis):
     gw = start(**configuration(store={"url": f"redis://127.0.0.1:{redis.port}/0"}))
     made = make(gw, name="whole")
     record = redis.command("HGET", "sluice:records:keys", made["id"])
-    for n, text in enumerate(["", "{", "[]", "\x00\xff", record[:-20],
-                              record.replace('"*"', ""), record.replace("workspace", "root"),
-                              record[:-1] + ',"expires":"never"}', "9" * 30000]):
-        redis.command("HSET", "sluice:records:keys", f"key_damaged{n}", text)
+    damaged = ["", "{", "[]", "\x00\xff", record[:-20], record.replace('"*"', ""),
+               record.replace("workspace", "root"), record[:-1] + ',"expires":"never"}', "9" * 30000]
+    words = [word for n, text in enumerate(damaged) for word in (f"key_damaged{n}", text)]
+    redis.command("HSET", "sluice:records:keys", *words)  # all at once: it may be looking
     redis.command("HINCRBY", "sluice:records:keys", "", "1")
     until(lambda: "records damaged" in gw.log(), timeout=3)
     redis.command("HINCRBY", "sluice:records:keys", "", "1")

@@ -45,10 +45,11 @@ unsigned record_table_count(const struct record_table *t);
 struct record_entry *record_table_at(const struct record_table *t, unsigned i);
 struct record_entry *record_table_find(const struct record_table *t, struct span id); /* or NULL */
 
-/* Answered from the loop, once, unless cancelled. */
+/* Answered from the loop, once, unless cancelled: then it is made, and shown, all the same. */
 struct record_change;
 typedef void (*record_change_fn)(void *arg, enum record_outcome outcome);
-/* `text` NULL: it did not fit. Everything is copied. */
+/* A new one, or in place of the one that is in the table: RECORD_ABSENT where that was deleted meanwhile.
+ * `text` NULL: it did not fit. Everything is copied. */
 struct record_change *record_table_put(struct record_table *t, struct span id,
                                        const struct buf *text, record_change_fn done, void *arg);
 struct record_change *record_table_delete(struct record_table *t, struct span id,

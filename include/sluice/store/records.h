@@ -50,6 +50,10 @@ typedef void (*record_fn)(void *arg, const struct record_answer *a);
 /* Everything is copied. Ids are 1 to RECORD_ID_MAX_BYTES bytes, kinds are words of ours. */
 struct record_call *records_put(struct records *r, const char *kind, struct span id,
                                 struct span value, record_fn done, void *arg);
+/* The same where there is one of that id already, and else nothing (RECORD_ABSENT): whoever deletes it
+ * meanwhile shall be right. */
+struct record_call *records_replace(struct records *r, const char *kind, struct span id,
+                                    struct span value, record_fn done, void *arg);
 struct record_call *records_get(struct records *r, const char *kind, struct span id, record_fn done,
                                 void *arg);
 struct record_call *records_delete(struct records *r, const char *kind, struct span id,
