@@ -313,9 +313,10 @@ static void closing_writes_what_waits(void **state)
 
 static double dropped(void)
 {
-    return metric_value(metric_series(
-        metric_declare(bed.metrics, METRIC_COUNTER, "sluice_history_dropped_total", "", "", NULL, 0),
-        NULL));
+    return metric_value(
+        metric_series(metric_declare(bed.metrics, METRIC_COUNTER, "sluice_history_dropped_total",
+                                     "", "", NULL, 0),
+                      NULL));
 }
 
 static bool is_back(void *arg)
@@ -369,11 +370,11 @@ static void redis_keeps_no_more_than_it_may(void **state)
     assert_true(atoll(left) > (long long)(90 * DAY_MS));
 }
 
-#define IN_EVERY(test)                                                       \
-    {#test "[memory]", test, start_memory, stop, NULL},                      \
-        {#test "[sqlite]", test, start_sqlite, stop, NULL},                  \
-    {                                                                        \
-        #test "[redis]", test, start_redis, stop, NULL                       \
+#define IN_EVERY(test)                                      \
+    {#test "[memory]", test, start_memory, stop, NULL},     \
+        {#test "[sqlite]", test, start_sqlite, stop, NULL}, \
+    {                                                       \
+        #test "[redis]", test, start_redis, stop, NULL      \
     }
 
 int main(void)

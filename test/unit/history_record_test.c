@@ -110,7 +110,9 @@ static void newest_first_is_an_order_of_bytes(void **state)
 
 static void ids_are_32_digits(void **state)
 {
-    static const char *const bad[] = {"", "0", "0123456789abcdef0123456789abcde",
+    static const char *const bad[] = {"",
+                                      "0",
+                                      "0123456789abcdef0123456789abcde",
                                       "0123456789abcdef0123456789abcdeg",
                                       "0123456789ABCDEF0123456789ABCDEF",
                                       "0123456789abcdef0123456789abcdef0"};
