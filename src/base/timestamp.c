@@ -15,8 +15,9 @@ static bool take_digits(struct span *rest, size_t n, int *out)
 
 static bool take_byte(struct span *rest, char wanted)
 {
-    bool is_letter = wanted >= 'A' && wanted <= 'Z'; /* RFC 3339 §5.6: "t" and "z" will do */
-    if (rest->len == 0 || (rest->at[0] != wanted && !(is_letter && rest->at[0] == (wanted | 0x20))))
+    uint8_t exact = (uint8_t)wanted;
+    uint8_t small = wanted >= 'A' && wanted <= 'Z' ? exact | 0x20 : exact; /* RFC 3339 §5.6 */
+    if (rest->len == 0 || (rest->at[0] != exact && rest->at[0] != small))
         return false;
     *rest = span_skip(*rest, 1);
     return true;
