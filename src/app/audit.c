@@ -1,6 +1,5 @@
 #include "columns.h"
 #include "history_caller.h"
-#include "provider_bill.h"
 #include "terminal.h"
 #include "verbs.h"
 
@@ -8,6 +7,7 @@
 #include "sluice/base/timestamp.h"
 #include "sluice/format/json_scan.h"
 #include "sluice/meter/cost.h"
+#include "sluice/meter/provider_bill.h"
 
 #include <errno.h>
 #include <stdlib.h>
