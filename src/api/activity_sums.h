@@ -39,7 +39,7 @@ enum activity_result { ACTIVITY_ADDED, ACTIVITY_TOO_MANY, ACTIVITY_NO_MEMORY };
 enum activity_result activity_sums_add(struct activity_sums *s, struct span frames);
 
 /* Once all were added; either, once. */
-void activity_sums_write(struct activity_sums *s, struct json_out *o);
-void activity_sums_write_csv(struct activity_sums *s, struct json_out *o);
+void activity_sums_write(struct activity_sums *a, struct json_out *o);
+void activity_sums_write_csv(struct activity_sums *a, struct json_out *o);
 
 #endif

@@ -1,6 +1,5 @@
 #include "columns.h"
 #include "history_caller.h"
-#include "provider_bill.h"
 #include "terminal.h"
 #include "verbs.h"
 
@@ -8,6 +7,7 @@
 #include "sluice/base/timestamp.h"
 #include "sluice/format/json_scan.h"
 #include "sluice/meter/cost.h"
+#include "sluice/meter/provider_bill.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,9 +82,10 @@ static struct entry *entry_of(struct audit *a, uint64_t day_unix_ms, struct span
         return e;
     if (a->n == a->room) {
         a->room = a->room > 0 ? 2 * a->room : 64;
-        a->entries = realloc(a->entries, a->room * sizeof(void *));
-        if (a->entries == NULL)
+        struct entry **wider = realloc(a->entries, a->room * sizeof(void *));
+        if (wider == NULL)
             abort();
+        a->entries = wider;
     }
     e = ARENA_NEW(&a->arena, struct entry);
     e->day_unix_ms = day_unix_ms;
@@ -109,17 +110,31 @@ static void take_line(void *arg, const struct bill_line *line)
         a->last_unix_ms = line->day_unix_ms;
 }
 
+static bool read_all(FILE *file, struct buf *out)
+{
+    char piece[16 * 1024];
+    while (feof(file) == 0) {
+        size_t n = fread(piece, 1, sizeof piece, file);
+        if (ferror(file) != 0 || buf_len(out) + n > FILE_MAX_BYTES ||
+            buf_add(out, span_of(piece, n)) < 0)
+            return false;
+    }
+    return true;
+}
+
 static bool read_file(const char *name, struct buf *out)
 {
-    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
-    char piece[16 * 1024];
-    size_t n;
-    bool ok = file != NULL;
-    while (ok && (n = fread(piece, 1, sizeof piece, file)) > 0)
-        ok = buf_len(out) + n <= FILE_MAX_BYTES && buf_add(out, span_of(piece, n)) == 0;
+    bool is_stdin = strcmp(name, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(name, "rb");
+    if (file == NULL) {
+        terminal_error("%s: %s", name, strerror(errno));
+        return false;
+    }
+    bool ok = read_all(file, out);
     if (!ok)
-        terminal_error("%s: %s", name, file == NULL ? strerror(errno) : "too large");
-    if (file != NULL && file != stdin)
+        terminal_error("%s: cannot be read, or is larger than %d MB", name,
+                       FILE_MAX_BYTES / 1024 / 1024);
+    if (!is_stdin)
         fclose(file);
     return ok;
 }

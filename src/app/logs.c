@@ -3,8 +3,8 @@
 #include "verbs.h"
 
 #include "sluice/base/arena.h"
+#include "sluice/base/timestamp.h"
 #include "sluice/format/json_scan.h"
-#include "sluice/net/loop.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -12,7 +12,7 @@
 
 /* `sluice logs`: the last records, the newest at the bottom; with -f whatever comes. */
 
-enum { LAST = 20, PAGE = 100, POLL_MS = 1000, ID_BYTES = 32, SEEN_MAX = 4096 };
+enum { LAST = 20, PAGE = 100, PAGES_MAX = 64, POLL_MS = 1000, ID_BYTES = 32, SEEN_MAX = 8192 };
 /* Replicas tell of a call within two seconds, so a time is asked for again until then. */
 enum { OVERLAP_MS = 5000 };
 
@@ -22,6 +22,9 @@ struct tail {
     struct buf page;
     char (*seen)[ID_BYTES]; /* a ring of ids that were shown */
     unsigned nseen;
+    /* By the gateway's clock, which need not be ours: the newest record there was, and what is older than
+     * all that was shown at the start. */
+    uint64_t newest_unix_ms, floor_unix_ms;
 };
 
 /* ── a line ──────────────────────────────────────────────────────────────────────────────────── */
@@ -84,11 +87,23 @@ static bool was_seen(struct tail *t, struct span record)
     return false;
 }
 
+static uint64_t time_of(struct span record)
+{
+    char text[40];
+    uint64_t unix_ms = 0;
+    history_text(json_find(record, "time"), text, sizeof text);
+    (void)timestamp_read(span_text(text), &unix_ms);
+    return unix_ms;
+}
+
 static void print_new(struct tail *t, const struct span *records, unsigned n)
 {
     while (n > 0) {
         struct span record = records[--n];
-        if (!was_seen(t, record))
+        uint64_t unix_ms = time_of(record);
+        if (unix_ms > t->newest_unix_ms)
+            t->newest_unix_ms = unix_ms;
+        if (unix_ms >= t->floor_unix_ms && !was_seen(t, record))
             print_record(t, record);
     }
 }
@@ -115,7 +130,7 @@ static bool ask(struct tail *t, unsigned limit, uint64_t from_unix_ms, const cha
  * is printed. */
 static bool show(struct tail *t, unsigned most, uint64_t from_unix_ms, int *code)
 {
-    struct buf pages[64] = {{0}};
+    struct buf pages[PAGES_MAX] = {{0}};
     struct span *records = calloc(most + PAGE, sizeof *records), record;
     char cursor[200] = "";
     unsigned n = 0, npages = 0;
@@ -131,7 +146,7 @@ static bool show(struct tail *t, unsigned most, uint64_t from_unix_ms, int *code
         for (size_t at = 0; n < most && json_each(json_find(page, "data"), &at, &record);)
             records[n++] = record;
         history_text(json_find(page, "next_cursor"), cursor, sizeof cursor);
-    } while (cursor[0] != '\0' && n < most && npages < 64);
+    } while (cursor[0] != '\0' && n < most && npages < PAGES_MAX);
     if (ok)
         print_new(t, records, n);
     for (unsigned i = 0; i < npages; i++)
@@ -141,16 +156,16 @@ static bool show(struct tail *t, unsigned most, uint64_t from_unix_ms, int *code
     return ok;
 }
 
-static int follow(struct tail *t, uint64_t from_unix_ms)
+static int follow(struct tail *t)
 {
     static const struct timespec pause = {.tv_sec = POLL_MS / 1000};
     int code = EXIT_OK;
+    t->floor_unix_ms = t->newest_unix_ms;
     while (ferror(stdout) == 0) {
+        uint64_t newest = t->newest_unix_ms;
         nanosleep(&pause, NULL);
-        uint64_t now = clock_unix_ms();
-        if (!show(t, 64 * PAGE, from_unix_ms, &code))
+        if (!show(t, PAGES_MAX * PAGE, newest > OVERLAP_MS ? newest - OVERLAP_MS : 0, &code))
             return code;
-        from_unix_ms = now - OVERLAP_MS;
     }
     return terminal_finish();
 }
@@ -162,16 +177,16 @@ static int run(struct tail *t, uint64_t since_unix_ms)
     uint64_t most = LAST;
     int code = EXIT_OK;
     const char *limit = cli_text(t->cli, "limit");
-    if (limit != NULL && (!span_to_u64(span_text(limit), &most) || most == 0 || most > 64 * PAGE)) {
-        terminal_error("--limit is a number from 1 to %d", 64 * PAGE);
+    if (limit != NULL &&
+        (!span_to_u64(span_text(limit), &most) || most == 0 || most > PAGES_MAX * PAGE)) {
+        terminal_error("--limit is a number from 1 to %d", PAGES_MAX * PAGE);
         return EXIT_USAGE;
     }
-    uint64_t now = clock_unix_ms();
     if (limit == NULL && since_unix_ms > 0)
-        most = 64 * PAGE;
+        most = PAGES_MAX * PAGE;
     if (!show(t, (unsigned)most, since_unix_ms, &code))
         return code;
-    return cli_flag(t->cli, "follow") ? follow(t, now - OVERLAP_MS) : terminal_finish();
+    return cli_flag(t->cli, "follow") ? follow(t) : terminal_finish();
 }
 
 int verb_logs(int argc, char **argv)

@@ -555,7 +555,7 @@ static const struct option history_rows[] = {
      .min = 1000, .max = 3660ull * DAY_MS, .doc = "How long a record is kept."},
     {"max_records", &type_number, MEMBER(struct history_options, max_records),
      .fallback = "1000000", .min = 100, .max = 1000000000,
-     .doc = "The oldest go when Redis holds more: a record takes about half a kilobyte there. In "
+     .doc = "The oldest go when Redis holds more: a record takes some 350 bytes there. In "
             "memory 10000 are the most; an SQLite file has no such limit."},
 };
 static const struct object history_object = {

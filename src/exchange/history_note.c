@@ -26,27 +26,29 @@ static enum history_status status_of(const struct exchange *x)
 /* What a model's maker calls it, in the words of Chat Completions; those already are go as they came. */
 static struct span finish_of(struct span native)
 {
+#define WORD(text) {(const uint8_t *)(text), sizeof(text) - 1}
     static const struct {
-        const char *native, *common;
+        struct span native, common;
     } words[] = {
-        {"end_turn", "stop"},
-        {"stop_sequence", "stop"},
-        {"completed", "stop"},
-        {"STOP", "stop"},
-        {"max_tokens", "length"},
-        {"max_output_tokens", "length"},
-        {"incomplete", "length"},
-        {"MAX_TOKENS", "length"},
-        {"tool_use", "tool_calls"},
-        {"function_call", "tool_calls"},
-        {"refusal", "content_filter"},
-        {"SAFETY", "content_filter"},
-        {"guardrail_intervened", "content_filter"},
-        {"failed", "error"},
+        {WORD("end_turn"), WORD("stop")},
+        {WORD("stop_sequence"), WORD("stop")},
+        {WORD("completed"), WORD("stop")},
+        {WORD("STOP"), WORD("stop")},
+        {WORD("max_tokens"), WORD("length")},
+        {WORD("max_output_tokens"), WORD("length")},
+        {WORD("incomplete"), WORD("length")},
+        {WORD("MAX_TOKENS"), WORD("length")},
+        {WORD("tool_use"), WORD("tool_calls")},
+        {WORD("function_call"), WORD("tool_calls")},
+        {WORD("refusal"), WORD("content_filter")},
+        {WORD("SAFETY"), WORD("content_filter")},
+        {WORD("guardrail_intervened"), WORD("content_filter")},
+        {WORD("failed"), WORD("error")},
     };
-    for (unsigned i = 0; native.len > 0 && i < sizeof words / sizeof words[0]; i++) {
-        if (span_eq(native, span_text(words[i].native)))
-            return span_text(words[i].common);
+#undef WORD
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (span_eq(native, words[i].native))
+            return words[i].common;
     }
     return native;
 }

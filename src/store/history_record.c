@@ -24,24 +24,28 @@ const char *history_status_name(enum history_status s)
 
 /* --- ids ------------------------------------------------------------------------------------------ */
 
-static int hex_digit(uint8_t c)
+enum { NO_DIGIT = 0x80 };
+
+static uint8_t hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : NO_DIGIT;
 }
 
+/* All digits are looked at, so that the compiler may take many at a time: every call pays for it. */
 bool history_id_read(struct span text, uint8_t out[HISTORY_ID_BYTES])
 {
-    if (text.len != 2 * (size_t)HISTORY_ID_BYTES)
+    uint8_t digits[2 * HISTORY_ID_BYTES], seen = 0;
+    if (text.len != sizeof digits)
         return false;
-    for (unsigned i = 0; i < HISTORY_ID_BYTES; i++) {
-        int high = hex_digit(text.at[2 * i]), low = hex_digit(text.at[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (uint8_t)(high << 4 | low);
+    for (unsigned i = 0; i < sizeof digits; i++) {
+        digits[i] = hex_digit(text.at[i]);
+        seen |= digits[i];
     }
-    return true;
+    for (unsigned i = 0; i < HISTORY_ID_BYTES; i++)
+        out[i] = (uint8_t)(digits[2 * i] << 4 | digits[2 * i + 1]);
+    return (seen & NO_DIGIT) == 0;
 }
 
 void history_id_write(const uint8_t id[HISTORY_ID_BYTES], char out[2 * HISTORY_ID_BYTES])

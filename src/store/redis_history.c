@@ -28,7 +28,8 @@ static const char write_script[] = "for i = 1, #ARGV, 4 do\n"
                                    "return #ARGV\n";
 
 /* ARGV: the place to go on behind, its time, how many. Gives the frames in one string, how many places
- * there were, how many of them were looked at, and the last of these. */
+ * there were, how many of them were looked at, and the last of these. A frame whose length is not what it
+ * says would hide all behind it, and is left out. */
 static const char page_script[] =
     "local start = redis.call('ZREVRANK', KEYS[1], ARGV[1])\n"
     "if start then start = start + 1\n"
@@ -40,7 +41,8 @@ static const char page_script[] =
     "local frames = redis.call('HMGET', KEYS[2], unpack(ids))\n"
     "for i = 1, #places do\n"
     "  local frame = frames[i]\n"
-    "  if frame then\n"
+    "  local a, b, c, d = string.byte(frame or '', 1, 4)\n"
+    "  if d and a + 256 * b + 65536 * c + 16777216 * d == #frame then\n"
     "    found[#found + 1] = frame\n"
     "    size = size + #frame\n"
     "  end\n"
@@ -54,11 +56,9 @@ static const char page_script[] =
 static const char sweep_script[] =
     "local most = tonumber(ARGV[3])\n"
     "local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[1], 'LIMIT', 0, most)\n"
-    "if #old == 0 then\n"
-    "  local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[2])\n"
-    "  if over > most then over = most end\n"
-    "  if over > 0 then old = redis.call('ZRANGE', KEYS[1], 0, over - 1) end\n"
-    "end\n"
+    "local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[2])\n"
+    "if over > most then over = most end\n"
+    "if over > #old then old = redis.call('ZRANGE', KEYS[1], 0, over - 1) end\n"
     "for _, place in ipairs(old) do\n"
     "  redis.call('HDEL', KEYS[2], string.sub(place, 9))\n"
     "  redis.call('ZREM', KEYS[1], place)\n"

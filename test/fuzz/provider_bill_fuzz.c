@@ -1,5 +1,5 @@
 /* Any bytes as a provider's account of usage: read or refused with a word, figures bounded. */
-#include "../../src/app/provider_bill.h"
+#include "sluice/meter/provider_bill.h"
 
 #include <assert.h>
 #include <stddef.h>

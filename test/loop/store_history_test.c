@@ -370,6 +370,26 @@ static void redis_keeps_no_more_than_it_may(void **state)
     assert_true(atoll(left) > (long long)(90 * DAY_MS));
 }
 
+static void damaged_record_hides_no_other_in_redis(void **state)
+{
+    static const char *const rows[] = {"garbage", "", "\\255\\255\\255\\127garbage"};
+    char said[64], words[300];
+    unsigned numbers[16];
+    (void)state;
+    for (unsigned i = 0; i < 9; i++)
+        append(i, clock_unix_ms(), "m", "k");
+    wait_written();
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(words, sizeof words,
+                 "EVAL \"redis.call('HSET', KEYS[1], redis.call('HKEYS', KEYS[1])[%u], '%s')\" 1 "
+                 "test:history:frames",
+                 3 * i + 1, rows[i]);
+        bed_redis_cli(&bed, words, said, sizeof said);
+        assert_string_equal(said, "\n");
+        assert_int_equal(walk(everything(5), numbers, 16), 8 - i);
+    }
+}
+
 #define IN_EVERY(test)                                      \
     {#test "[memory]", test, start_memory, stop, NULL},     \
         {#test "[sqlite]", test, start_sqlite, stop, NULL}, \
@@ -392,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(redis_that_is_away_gets_what_waited_up_to_a_bound,
                                         start_redis, stop),
         cmocka_unit_test_setup_teardown(redis_keeps_no_more_than_it_may, start_redis, stop),
+        cmocka_unit_test_setup_teardown(damaged_record_hides_no_other_in_redis, start_redis, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* What OpenAI and Anthropic say was used or is owed, as they write it. */
 #include "unit.h"
 
-#include "../../src/app/provider_bill.h"
+#include "sluice/meter/provider_bill.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "provider_bill.h"
+#include "sluice/meter/provider_bill.h"
 
 #include "sluice/base/arena.h"
 #include "sluice/base/timestamp.h"

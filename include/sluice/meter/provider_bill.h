@@ -6,8 +6,8 @@
  *
  * JSON is buckets of time with results in them; CSV is told apart by its columns' names. Both change over
  * time: what has another name is looked for under all that are known, and the rest is passed over. */
-#ifndef SLUICE_APP_PROVIDER_BILL_H
-#define SLUICE_APP_PROVIDER_BILL_H
+#ifndef SLUICE_METER_PROVIDER_BILL_H
+#define SLUICE_METER_PROVIDER_BILL_H
 
 #include "sluice/base/err.h"
 #include "sluice/base/span.h"
