@@ -7,6 +7,7 @@
  * always right there. */
 #include "sluice/store/answers.h"
 
+#include "answer_seal.h"
 #include "answer_shelf.h"
 #include "answers_priv.h"
 #include "owner.h"
@@ -14,8 +15,6 @@
 #include "sluice/base/arena.h"
 #include "sluice/base/log.h"
 #include "sluice/base/rng.h"
-#include "sluice/base/seal.h"
-#include "sluice/net/offload.h"
 #include "sluice/net/timer.h"
 
 #include <assert.h>
@@ -50,8 +49,8 @@ struct answer_claim {
     struct deadline late;      /* from the file; Redis keeps its own time */
     struct redis_answer redis; /* with id and print */
     struct deadline renewal;
-    struct crypt *crypt; /* on another thread */
-    struct buf answer;   /* KEEPING, with Redis: until that has it */
+    struct answer_seal_job *sealing; /* on another thread */
+    struct buf answer;               /* KEEPING, with Redis: until that has it */
     bool has_answer;
     bool is_shelved; /* here as well, or here alone */
     uint64_t ttl_ms;
@@ -68,8 +67,6 @@ void answer_id_of(const struct span *parts, unsigned n, struct answer_id *out)
 
 /* --- life of a claim ---------------------------------------------------------------------------------- */
 
-static void crypt_cancel(struct crypt *job);
-
 static void claim_free(struct answer_claim *c)
 {
     if (c->is_dead)
@@ -80,7 +77,8 @@ static void claim_free(struct answer_claim *c)
         c->next->at = c->at;
     if (c->read != NULL)
         disk_forget(c->read);
-    crypt_cancel(c->crypt);
+    if (c->sealing != NULL)
+        answer_seal_cancel(c->sealing);
     redis_answer_cancel(&c->redis);
     deadline_clear(&c->late);
     deadline_clear(&c->renewal);
@@ -114,10 +112,9 @@ static void give(struct answer_claim *c, enum answer_state state, bool is_same, 
     claim_free(c);
 }
 
-/* --- the file ------------------------------------------------------------------------------------------- */
+/* --- as it is written down -------------------------------------------------------------------------------- */
 
-/* The print, whether there is more, and what was sealed. */
-enum { FILE_KEY_BYTES = 7 + ANSWER_ID_BYTES, FILE_HEAD_BYTES = ANSWER_PRINT_BYTES + 1 };
+enum { FILE_KEY_BYTES = 7 + ANSWER_ID_BYTES };
 
 static struct span file_key(const struct answer_id *id, uint8_t out[FILE_KEY_BYTES])
 {
@@ -126,94 +123,19 @@ static struct span file_key(const struct answer_id *id, uint8_t out[FILE_KEY_BYT
     return span_of(out, FILE_KEY_BYTES);
 }
 
-static int add_file_head(struct buf *out, const uint8_t *print, bool has_more)
+/* `from` is moved out. */
+static void start_sealing(struct answer_claim *c, bool opens, struct buf *from, answer_seal_fn done)
 {
-    int rc = buf_add(out, span_of(print, ANSWER_PRINT_BYTES));
-    return rc == 0 ? buf_add_byte(out, has_more) : rc;
+    const struct answer_seal s = {&c->answers->seal, &c->redis.id, c->redis.print};
+    c->sealing = answer_seal_start(c->answers->home.loop, &s, opens, from, done, c);
 }
 
-/* --- sealing ------------------------------------------------------------------------------------------ */
-
-/* Owns itself once it is on another thread; ten megabytes take as many milliseconds. */
-struct crypt {
-    struct seal seal;
-    uint8_t name[ANSWER_ID_BYTES + ANSWER_PRINT_BYTES];
-    bool opens, is_good;
-    struct buf in, out; /* what is sealed lies behind print and flag */
-    struct offload *job;
-    struct answer_claim *claim;
-    void (*then)(struct answer_claim *c, struct crypt *job); /* job is gone after it */
-};
-
-static void crypt_run(void *arg) /* on any thread */
+static void on_opened(void *arg, bool is_good, struct buf *in, struct buf *out)
 {
-    struct crypt *j = arg;
-    struct span name = span_of(j->name, sizeof j->name), in = buf_span(&j->in);
-    if (j->opens)
-        j->is_good = seal_open(&j->seal, name, in, &j->out);
-    else
-        j->is_good = buf_reserve_exact(&j->out, FILE_HEAD_BYTES + in.len + SEAL_OVERHEAD_BYTES) ==
-                         0 &&
-                     add_file_head(&j->out, j->name + ANSWER_ID_BYTES, true) == 0 &&
-                     seal_close(&j->seal, name, in, &j->out) == 0;
-}
-
-static void crypt_free(void *arg)
-{
-    struct crypt *j = arg;
-    seal_fini(&j->seal);
-    buf_fini_wiped(&j->in);
-    buf_fini_wiped(&j->out);
-    free(j);
-}
-
-static void crypt_done(void *arg)
-{
-    struct crypt *j = arg;
-    j->claim->crypt = NULL;
-    j->then(j->claim, j);
-    crypt_free(j);
-}
-
-static void crypt_cancel(struct crypt *j)
-{
-    if (j != NULL)
-        offload_cancel(j->job);
-}
-
-static struct crypt *crypt_new(const struct answers *a, const struct answer_id *id,
-                               const uint8_t print[ANSWER_PRINT_BYTES])
-{
-    struct crypt *j = xcalloc(1, sizeof *j);
-    j->seal = a->seal;
-    memcpy(j->name, id->bytes, ANSWER_ID_BYTES);
-    memcpy(j->name + ANSWER_ID_BYTES, print, ANSWER_PRINT_BYTES);
-    return j;
-}
-
-/* Of what is in `from`, which is moved out. `then` follows, within this call where it is small. */
-static void crypt_start(struct answer_claim *c, bool opens, struct buf *from,
-                        void (*then)(struct answer_claim *c, struct crypt *j))
-{
-    struct crypt *j = crypt_new(c->answers, &c->redis.id, c->redis.print);
-    j->opens = opens;
-    j->in = *from;
-    *from = (struct buf){0};
-    j->claim = c;
-    j->then = then;
-    if (buf_len(&j->in) <= OFFLOAD_FROM_BYTES) {
-        crypt_run(j);
-        crypt_done(j);
-        return;
-    }
-    c->crypt = j;
-    j->job = offload_start_sized(c->answers->home.loop, buf_len(&j->in), crypt_run, crypt_done,
-                                 crypt_free, j);
-}
-
-static void on_opened(struct answer_claim *c, struct crypt *j)
-{
-    give(c, j->is_good ? ANSWER_KEPT : ANSWER_GONE, true, buf_span(&j->out));
+    struct answer_claim *c = arg;
+    (void)in;
+    c->sealing = NULL;
+    give(c, is_good ? ANSWER_KEPT : ANSWER_GONE, true, buf_span(out));
 }
 
 /* --- asking ------------------------------------------------------------------------------------------- */
@@ -268,7 +190,7 @@ static void answer_without_store(struct answer_claim *c)
 
 static void answer_from_file(struct answer_claim *c, struct span value)
 {
-    bool is_ours = value.len >= FILE_HEAD_BYTES;
+    bool is_ours = value.len >= ANSWER_WRITTEN_HEAD_BYTES;
     bool is_same = is_ours &&
                    (!c->makes || memcmp(value.at, c->redis.print, ANSWER_PRINT_BYTES) == 0);
     if (!is_ours || value.at[ANSWER_PRINT_BYTES] == 0 || !is_same) {
@@ -277,8 +199,8 @@ static void answer_from_file(struct answer_claim *c, struct span value)
         return;
     }
     struct buf sealed = {0};
-    if (buf_add(&sealed, span_skip(value, FILE_HEAD_BYTES)) == 0)
-        crypt_start(c, true, &sealed, on_opened);
+    if (buf_add(&sealed, span_skip(value, ANSWER_WRITTEN_HEAD_BYTES)) == 0)
+        start_sealing(c, true, &sealed, on_opened);
     else
         give(c, ANSWER_LOST, false, SPAN_NONE);
 }
@@ -315,7 +237,7 @@ static void on_redis(struct redis_answer *r, enum answer_state state)
     } else if (state == ANSWER_LOST) {
         answer_without_store(c);
     } else if (state == ANSWER_KEPT && (r->is_same || !c->makes)) {
-        crypt_start(c, true, &r->held, on_opened);
+        start_sealing(c, true, &r->held, on_opened);
     } else if (state == ANSWER_GONE && !c->makes) {
         give(c, ANSWER_ABSENT, false, SPAN_NONE);
     } else {
@@ -465,7 +387,7 @@ static void write_out(struct answer_claim *c, struct buf *value)
         return;
     }
     c->redis.done = on_written;
-    if (!redis_answer_keep(&c->redis, span_skip(bytes, FILE_HEAD_BYTES), c->ttl_ms))
+    if (!redis_answer_keep(&c->redis, span_skip(bytes, ANSWER_WRITTEN_HEAD_BYTES), c->ttl_ms))
         on_written(&c->redis, ANSWER_LOST);
 }
 
@@ -473,7 +395,7 @@ static void write_out(struct answer_claim *c, struct buf *value)
 static void write_nothing(struct answer_claim *c)
 {
     struct buf value = {0};
-    if (add_file_head(&value, c->redis.print, false) == 0) {
+    if (answer_seal_head(&value, c->redis.print, false) == 0) {
         write_out(c, &value);
         return;
     }
@@ -482,16 +404,18 @@ static void write_nothing(struct answer_claim *c)
 }
 
 /* The claim held until now, so nobody saw that it was made and could not get it. */
-static void on_sealed(struct answer_claim *c, struct crypt *j)
+static void on_sealed(void *arg, bool is_good, struct buf *in, struct buf *out)
 {
-    bool is_here = c->answers->home.redis == NULL || c->is_here || !j->is_good;
-    c->answer = j->in;
-    j->in = (struct buf){0};
+    struct answer_claim *c = arg;
+    bool is_here = c->answers->home.redis == NULL || c->is_here || !is_good;
+    c->sealing = NULL;
+    c->answer = *in;
+    *in = (struct buf){0};
     if (is_here)
-        keep_here(c, &c->answer, j->is_good);
+        keep_here(c, &c->answer, is_good);
     c->has_answer = !is_here;
-    if (j->is_good)
-        write_out(c, &j->out);
+    if (is_good)
+        write_out(c, out);
     else
         write_nothing(c);
 }
@@ -521,7 +445,7 @@ void answer_claim_keep(struct answer_claim *c, struct buf *answer, uint64_t ttl_
     c->step = CLAIM_KEEPING;
     c->ttl_ms = ttl_ms;
     if (writes && may_write(a, in_memory)) {
-        crypt_start(c, false, answer, on_sealed);
+        start_sealing(c, false, answer, on_sealed);
         return;
     }
     keep_here(c, answer, false);
@@ -551,15 +475,16 @@ static bool put_elsewhere(struct answers *a, const struct answer_id *id, struct 
                           uint64_t ttl_ms)
 {
     struct redis_answer r = {.redis = a->home.redis, .id = *id};
-    struct crypt *j = crypt_new(a, id, r.print);
-    bool is_put = buf_add(&j->in, answer) == 0;
-    crypt_run(j);
-    struct span value = buf_span(&j->out);
-    is_put = is_put && j->is_good &&
-             (a->home.redis == NULL
-                  ? write_file(a, id, value, ttl_ms)
-                  : redis_answer_put(&r, span_skip(value, FILE_HEAD_BYTES), ttl_ms, &a->errands));
-    crypt_free(j);
+    const struct answer_seal seal = {&a->seal, id, r.print};
+    struct buf out = {0};
+    bool is_put = answer_seal_now(&seal, answer, &out);
+    struct span value = buf_span(&out);
+    if (is_put && a->home.redis == NULL)
+        is_put = write_file(a, id, value, ttl_ms);
+    else if (is_put)
+        is_put = redis_answer_put(&r, span_skip(value, ANSWER_WRITTEN_HEAD_BYTES), ttl_ms,
+                                  &a->errands);
+    buf_fini(&out);
     return is_put;
 }
 
