@@ -102,7 +102,7 @@ static void give(struct answer_claim *c, enum answer_state state, bool is_same, 
     c->done = NULL;
     if (state == ANSWER_CLAIMED) {
         c->step = CLAIM_HELD;
-        if (!c->is_here)
+        if (c->redis.redis != NULL) /* also one it did not hear of: so it does once it is back */
             deadline_set(&c->renewal, RENEW_MS);
         done(c->arg, &found);
         return;
@@ -336,7 +336,7 @@ void answer_claim_release(struct answer_claim *c)
     }
     if (c->step == CLAIM_HELD && c->is_here)
         answer_shelf_remove(&a->shelf, &c->redis.id);
-    else if (c->step == CLAIM_HELD)
+    if (c->step == CLAIM_HELD && c->redis.redis != NULL)
         (void)redis_answer_release(&c->redis, &a->errands); /* else it lapses */
     claim_free(c);
 }
