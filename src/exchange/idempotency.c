@@ -7,7 +7,6 @@
 #include "sluice/store/answers.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { KEY_MAX_BYTES = 255 };
 #define KEPT_MS ((uint64_t)24 * 60 * 60 * 1000) /* contract D-48 */
@@ -99,27 +98,19 @@ void idempotency_read_body(struct exchange *x, struct span body)
 
 /* --- whose it is -------------------------------------------------------------------------------------- */
 
-static void add_part(struct buf *out, struct span part)
-{
-    uint8_t digest[SHA256_BYTES];
-    digest_sha256(part, digest);
-    if (buf_add(out, span_of(digest, sizeof digest)) < 0)
-        abort(); /* seven of them */
-}
-
 /* Account, key, method, row, what the path names, key (contract 0.5). Nobody meets another's answers. */
 static void make_id(const struct exchange *x, struct answer_id *out)
 {
-    struct buf parts = {0};
-    add_part(&parts, span_text(x->deployment->snapshot->account.name));
-    add_part(&parts, x->key != NULL ? span_of(x->key->sha256, SHA256_BYTES) : SPAN_NONE);
-    add_part(&parts, span_text(http_method_name(x->method)));
-    add_part(&parts, span_text(x->place));
-    add_part(&parts, x->fixed_model);
-    add_part(&parts, x->subject);
-    add_part(&parts, x->idempotency->key);
-    digest_sha256(buf_span(&parts), out->bytes);
-    buf_fini(&parts);
+    const struct span parts[] = {
+        span_text(x->deployment->snapshot->account.name),
+        x->key != NULL ? span_text(x->key->id) : SPAN_NONE,
+        span_text(http_method_name(x->method)),
+        span_text(x->place),
+        x->fixed_model,
+        x->subject,
+        x->idempotency->key,
+    };
+    answer_id_of(parts, sizeof parts / sizeof parts[0], out);
 }
 
 /* What is kept of the body's print tells nothing to somebody who guesses at bodies: the key is in it. */

@@ -2,32 +2,22 @@
 
 #include "exchange_priv.h"
 
-#include <stdlib.h>
-
 /* --- what is asked -------------------------------------------------------------------------------------- */
-
-static void add_part(struct buf *out, struct span part)
-{
-    uint8_t digest[SHA256_BYTES];
-    digest_sha256(part, digest);
-    if (buf_add(out, span_of(digest, sizeof digest)) < 0)
-        abort(); /* seven of them */
-}
 
 /* Where the configuration routes otherwise, the same name may be another model. */
 static void make_id(const struct exchange *x, const uint8_t print[SHA256_BYTES],
                     struct answer_id *out)
 {
-    struct buf parts = {0};
-    add_part(&parts, SPAN_LIT("cache"));
-    add_part(&parts, span_text(x->deployment->snapshot->account.name));
-    add_part(&parts, span_text(x->deployment->snapshot->routing_hash));
-    add_part(&parts, span_text(x->kind->label));
-    add_part(&parts, x->fixed_model);
-    add_part(&parts, x->betas);
-    add_part(&parts, span_of(print, SHA256_BYTES));
-    digest_sha256(buf_span(&parts), out->bytes);
-    buf_fini(&parts);
+    const struct span parts[] = {
+        SPAN_LIT("cache"),
+        span_text(x->deployment->snapshot->account.name),
+        span_text(x->deployment->snapshot->routing_hash),
+        span_text(x->kind->label),
+        x->fixed_model,
+        x->betas,
+        span_of(print, SHA256_BYTES),
+    };
+    answer_id_of(parts, sizeof parts / sizeof parts[0], out);
 }
 
 void response_cache_note(struct exchange *x, const uint8_t print[SHA256_BYTES])

@@ -137,23 +137,23 @@ void answer_shelf_claim(struct answer_shelf *s, const struct answer_id *id,
     e->owner = owner;
 }
 
-static bool hold(struct answer_shelf *s, struct entry *e, struct span answer)
+static bool hold(struct answer_shelf *s, struct entry *e, struct buf *answer)
 {
-    if (answer.at == NULL || answer.len > ANSWER_MAX_BYTES)
+    if (answer == NULL)
         return false;
-    make_room_for_bytes(s, answer.len);
-    if (buf_reserve_exact(&e->answer, answer.len + 1) < 0 || buf_add(&e->answer, answer) < 0)
-        return false;
+    make_room_for_bytes(s, buf_len(answer));
     if (lru_add(&s->held, &e->held) < 0) {
-        buf_fini_wiped(&e->answer);
+        buf_fini_wiped(answer);
         return false;
     }
-    s->held_bytes += answer.len;
+    e->answer = *answer;
+    *answer = (struct buf){0};
+    s->held_bytes += buf_len(&e->answer);
     return true;
 }
 
 void answer_shelf_keep(struct answer_shelf *s, const struct answer_id *id,
-                       const uint8_t print[ANSWER_PRINT_BYTES], struct span answer,
+                       const uint8_t print[ANSWER_PRINT_BYTES], struct buf *answer,
                        bool is_elsewhere, uint64_t now_unix_ms, uint64_t expires_unix_ms)
 {
     make_room_for_entry(s, now_unix_ms);

@@ -33,10 +33,9 @@ void answer_shelf_find(struct answer_shelf *s, const struct answer_id *id, uint6
 void answer_shelf_claim(struct answer_shelf *s, const struct answer_id *id,
                         const uint8_t print[ANSWER_PRINT_BYTES], uint64_t owner,
                         uint64_t now_unix_ms, uint64_t expires_unix_ms);
-/* An answer, or with SPAN_NONE that there was one, instead of what is there. Without memory for the
- * answer that there was one. */
+/* An answer, which is moved out, or with NULL that there was one, instead of what is there. */
 void answer_shelf_keep(struct answer_shelf *s, const struct answer_id *id,
-                       const uint8_t print[ANSWER_PRINT_BYTES], struct span answer,
+                       const uint8_t print[ANSWER_PRINT_BYTES], struct buf *answer,
                        bool is_elsewhere, uint64_t now_unix_ms, uint64_t expires_unix_ms);
 void answer_shelf_remove(struct answer_shelf *s, const struct answer_id *id);
 

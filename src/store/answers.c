@@ -7,6 +7,7 @@
  * always right there. */
 #include "sluice/store/answers.h"
 
+#include "answer_seal.h"
 #include "answer_shelf.h"
 #include "answers_priv.h"
 #include "owner.h"
@@ -14,8 +15,6 @@
 #include "sluice/base/arena.h"
 #include "sluice/base/log.h"
 #include "sluice/base/rng.h"
-#include "sluice/base/seal.h"
-#include "sluice/net/offload.h"
 #include "sluice/net/timer.h"
 
 #include <assert.h>
@@ -50,14 +49,23 @@ struct answer_claim {
     struct deadline late;      /* from the file; Redis keeps its own time */
     struct redis_answer redis; /* with id and print */
     struct deadline renewal;
-    struct crypt *crypt; /* on another thread */
-    struct buf answer;
+    struct answer_seal_job *sealing; /* on another thread */
+    struct buf answer;               /* KEEPING, with Redis: until that has it */
+    bool has_answer;
+    bool is_shelved; /* here as well, or here alone */
     uint64_t ttl_ms;
 };
 
-/* --- life of a claim ---------------------------------------------------------------------------------- */
+void answer_id_of(const struct span *parts, unsigned n, struct answer_id *out)
+{
+    uint8_t digests[ANSWER_ID_PARTS_MAX][SHA256_BYTES];
+    assert(n <= ANSWER_ID_PARTS_MAX);
+    for (unsigned i = 0; i < n; i++)
+        digest_sha256(parts[i], digests[i]);
+    digest_sha256(span_of(digests, (size_t)n * SHA256_BYTES), out->bytes);
+}
 
-static void crypt_cancel(struct crypt *job);
+/* --- life of a claim ---------------------------------------------------------------------------------- */
 
 static void claim_free(struct answer_claim *c)
 {
@@ -69,7 +77,8 @@ static void claim_free(struct answer_claim *c)
         c->next->at = c->at;
     if (c->read != NULL)
         disk_forget(c->read);
-    crypt_cancel(c->crypt);
+    if (c->sealing != NULL)
+        answer_seal_cancel(c->sealing);
     redis_answer_cancel(&c->redis);
     deadline_clear(&c->late);
     deadline_clear(&c->renewal);
@@ -93,7 +102,7 @@ static void give(struct answer_claim *c, enum answer_state state, bool is_same, 
     c->done = NULL;
     if (state == ANSWER_CLAIMED) {
         c->step = CLAIM_HELD;
-        if (!c->is_here)
+        if (c->redis.redis != NULL) /* also one it did not hear of: so it does once it is back */
             deadline_set(&c->renewal, RENEW_MS);
         done(c->arg, &found);
         return;
@@ -103,83 +112,30 @@ static void give(struct answer_claim *c, enum answer_state state, bool is_same, 
     claim_free(c);
 }
 
-/* --- sealing ------------------------------------------------------------------------------------------ */
+/* --- as it is written down -------------------------------------------------------------------------------- */
 
-/* Owns itself once it is on another thread; ten megabytes take as many milliseconds. */
-struct crypt {
-    struct seal seal;
-    uint8_t name[ANSWER_ID_BYTES + ANSWER_PRINT_BYTES];
-    bool opens, is_good;
-    struct buf in, out;
-    struct offload *job;
-    struct answer_claim *claim;
-    void (*then)(struct answer_claim *c, struct crypt *job); /* job is gone after it */
-};
+enum { FILE_KEY_BYTES = 7 + ANSWER_ID_BYTES };
 
-static void crypt_run(void *arg) /* on any thread */
+static struct span file_key(const struct answer_id *id, uint8_t out[FILE_KEY_BYTES])
 {
-    struct crypt *j = arg;
-    struct span name = span_of(j->name, sizeof j->name);
-    j->is_good = j->opens ? seal_open(&j->seal, name, buf_span(&j->in), &j->out)
-                          : seal_close(&j->seal, name, buf_span(&j->in), &j->out) == 0;
+    memcpy(out, "answer:", 7);
+    memcpy(out + 7, id->bytes, ANSWER_ID_BYTES);
+    return span_of(out, FILE_KEY_BYTES);
 }
 
-static void crypt_free(void *arg)
+/* `from` is moved out. */
+static void start_sealing(struct answer_claim *c, bool opens, struct buf *from, answer_seal_fn done)
 {
-    struct crypt *j = arg;
-    seal_fini(&j->seal);
-    buf_fini_wiped(&j->in);
-    buf_fini_wiped(&j->out);
-    free(j);
+    const struct answer_seal s = {&c->answers->seal, &c->redis.id, c->redis.print};
+    c->sealing = answer_seal_start(c->answers->home.loop, &s, opens, from, done, c);
 }
 
-static void crypt_done(void *arg)
+static void on_opened(void *arg, bool is_good, struct buf *in, struct buf *out)
 {
-    struct crypt *j = arg;
-    j->claim->crypt = NULL;
-    j->then(j->claim, j);
-    crypt_free(j);
-}
-
-static void crypt_cancel(struct crypt *j)
-{
-    if (j != NULL)
-        offload_cancel(j->job);
-}
-
-static struct crypt *crypt_new(const struct answers *a, const struct answer_id *id,
-                               const uint8_t print[ANSWER_PRINT_BYTES])
-{
-    struct crypt *j = xcalloc(1, sizeof *j);
-    j->seal = a->seal;
-    memcpy(j->name, id->bytes, ANSWER_ID_BYTES);
-    memcpy(j->name + ANSWER_ID_BYTES, print, ANSWER_PRINT_BYTES);
-    return j;
-}
-
-/* Of what is in `from`, which is moved out. `then` follows, within this call where it is small. */
-static void crypt_start(struct answer_claim *c, bool opens, struct buf *from,
-                        void (*then)(struct answer_claim *c, struct crypt *j))
-{
-    struct crypt *j = crypt_new(c->answers, &c->redis.id, c->redis.print);
-    j->opens = opens;
-    j->in = *from;
-    *from = (struct buf){0};
-    j->claim = c;
-    j->then = then;
-    if (buf_len(&j->in) <= OFFLOAD_FROM_BYTES) {
-        crypt_run(j);
-        crypt_done(j);
-        return;
-    }
-    c->crypt = j;
-    j->job = offload_start_sized(c->answers->home.loop, buf_len(&j->in), crypt_run, crypt_done,
-                                 crypt_free, j);
-}
-
-static void on_opened(struct answer_claim *c, struct crypt *j)
-{
-    give(c, j->is_good ? ANSWER_KEPT : ANSWER_GONE, true, buf_span(&j->out));
+    struct answer_claim *c = arg;
+    (void)in;
+    c->sealing = NULL;
+    give(c, is_good ? ANSWER_KEPT : ANSWER_GONE, true, buf_span(out));
 }
 
 /* --- asking ------------------------------------------------------------------------------------------- */
@@ -232,12 +188,9 @@ static void answer_without_store(struct answer_claim *c)
         answer_from_shelf(c);
 }
 
-/* In the file: the print, whether there is more, and what was sealed. */
-enum { FILE_HEAD_BYTES = ANSWER_PRINT_BYTES + 1 };
-
 static void answer_from_file(struct answer_claim *c, struct span value)
 {
-    bool is_ours = value.len >= FILE_HEAD_BYTES;
+    bool is_ours = value.len >= ANSWER_WRITTEN_HEAD_BYTES;
     bool is_same = is_ours &&
                    (!c->makes || memcmp(value.at, c->redis.print, ANSWER_PRINT_BYTES) == 0);
     if (!is_ours || value.at[ANSWER_PRINT_BYTES] == 0 || !is_same) {
@@ -246,8 +199,8 @@ static void answer_from_file(struct answer_claim *c, struct span value)
         return;
     }
     struct buf sealed = {0};
-    if (buf_add(&sealed, span_skip(value, FILE_HEAD_BYTES)) == 0)
-        crypt_start(c, true, &sealed, on_opened);
+    if (buf_add(&sealed, span_skip(value, ANSWER_WRITTEN_HEAD_BYTES)) == 0)
+        start_sealing(c, true, &sealed, on_opened);
     else
         give(c, ANSWER_LOST, false, SPAN_NONE);
 }
@@ -284,7 +237,7 @@ static void on_redis(struct redis_answer *r, enum answer_state state)
     } else if (state == ANSWER_LOST) {
         answer_without_store(c);
     } else if (state == ANSWER_KEPT && (r->is_same || !c->makes)) {
-        crypt_start(c, true, &r->held, on_opened);
+        start_sealing(c, true, &r->held, on_opened);
     } else if (state == ANSWER_GONE && !c->makes) {
         give(c, ANSWER_ABSENT, false, SPAN_NONE);
     } else {
@@ -312,16 +265,13 @@ static void on_soon(struct later *later)
 
 static bool ask_elsewhere(struct answer_claim *c)
 {
-    static const uint8_t prefix[] = "answer:";
     const struct answers_home *h = &c->answers->home;
-    uint8_t key[sizeof prefix - 1 + ANSWER_ID_BYTES];
+    uint8_t key[FILE_KEY_BYTES];
     if (h->redis != NULL)
         return redis_answer_ask(&c->redis, c->makes, h->timeout_ms);
     if (h->disk == NULL)
         return false;
-    memcpy(key, prefix, sizeof prefix - 1);
-    memcpy(key + sizeof prefix - 1, c->redis.id.bytes, ANSWER_ID_BYTES);
-    c->read = disk_get(h->disk, span_of(key, sizeof key), on_read, c);
+    c->read = disk_get(h->disk, file_key(&c->redis.id, key), on_read, c);
     if (c->read != NULL)
         deadline_set(&c->late, FILE_PATIENCE_MS);
     return c->read != NULL;
@@ -386,33 +336,28 @@ void answer_claim_release(struct answer_claim *c)
     }
     if (c->step == CLAIM_HELD && c->is_here)
         answer_shelf_remove(&a->shelf, &c->redis.id);
-    else if (c->step == CLAIM_HELD)
+    if (c->step == CLAIM_HELD && c->redis.redis != NULL)
         (void)redis_answer_release(&c->redis, &a->errands); /* else it lapses */
     claim_free(c);
 }
 
-static void keep_here(struct answer_claim *c, struct span answer, bool is_elsewhere)
+/* `answer` is moved out; NULL: that there was one. */
+static void keep_here(struct answer_claim *c, struct buf *answer, bool is_elsewhere)
 {
     uint64_t now = clock_unix_ms();
+    c->is_shelved = true;
     answer_shelf_keep(&c->answers->shelf, &c->redis.id, c->redis.print, answer, is_elsewhere, now,
                       now + c->ttl_ms);
 }
 
-/* --- writing: `sealed` is empty for one that must not be written ---------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
-static bool write_file(struct answers *a, const struct answer_id *id, const uint8_t *print,
-                       struct span sealed, uint64_t ttl_ms)
+/* `value` begins with print and flag. */
+static bool write_file(struct answers *a, const struct answer_id *id, struct span value,
+                       uint64_t ttl_ms)
 {
-    struct buf key = {0}, value = {0};
-    bool is_put = buf_add(&key, SPAN_LIT("answer:")) == 0 &&
-                  buf_add(&key, span_of(id->bytes, ANSWER_ID_BYTES)) == 0 &&
-                  buf_add(&value, span_of(print, ANSWER_PRINT_BYTES)) == 0 &&
-                  buf_add_byte(&value, sealed.len > 0) == 0 && buf_add(&value, sealed) == 0 &&
-                  disk_put(a->home.disk, buf_span(&key), buf_span(&value),
-                           clock_unix_ms() + ttl_ms);
-    buf_fini(&key);
-    buf_fini(&value);
-    return is_put;
+    uint8_t key[FILE_KEY_BYTES];
+    return disk_put(a->home.disk, file_key(id, key), value, clock_unix_ms() + ttl_ms);
 }
 
 /* What Redis did not take this process still knows, for as long as it can. */
@@ -422,37 +367,57 @@ static void on_written(struct redis_answer *r, enum answer_state state)
     const struct answers_home *h = &c->answers->home;
     if (state == ANSWER_LOST) {
         h->missed(h->owner);
-        keep_here(c, buf_len(&c->answer) > 0 ? buf_span(&c->answer) : SPAN_NONE, false);
+        if (!c->is_shelved)
+            keep_here(c, c->has_answer ? &c->answer : NULL, false);
     }
     claim_free(c);
 }
 
-/* `sealed` becomes the claim's. */
-static void write_out(struct answer_claim *c, struct buf *sealed)
+/* `value` as the file has it; it is moved out. */
+static void write_out(struct answer_claim *c, struct buf *value)
 {
     struct answers *a = c->answers;
-    c->redis.held = *sealed;
-    *sealed = (struct buf){0};
+    c->redis.held = *value;
+    *value = (struct buf){0};
     struct span bytes = buf_span(&c->redis.held);
     if (a->home.redis == NULL) {
-        if (!write_file(a, &c->redis.id, c->redis.print, bytes, c->ttl_ms))
+        if (!write_file(a, &c->redis.id, bytes, c->ttl_ms))
             a->home.missed(a->home.owner);
         claim_free(c);
         return;
     }
     c->redis.done = on_written;
-    if (!redis_answer_keep(&c->redis, bytes, c->ttl_ms))
+    if (!redis_answer_keep(&c->redis, span_skip(bytes, ANSWER_WRITTEN_HEAD_BYTES), c->ttl_ms))
         on_written(&c->redis, ANSWER_LOST);
 }
 
-static void on_sealed(struct answer_claim *c, struct crypt *j)
+/* Elsewhere is told that there was one, and no more. */
+static void write_nothing(struct answer_claim *c)
 {
-    if (j->is_good) {
-        write_out(c, &j->out);
+    struct buf value = {0};
+    if (answer_seal_head(&value, c->redis.print, false) == 0) {
+        write_out(c, &value);
         return;
     }
-    keep_here(c, buf_span(&c->answer), false);
-    write_out(c, &(struct buf){0});
+    c->answers->home.missed(c->answers->home.owner);
+    claim_free(c);
+}
+
+/* The claim held until now, so nobody saw that it was made and could not get it. */
+static void on_sealed(void *arg, bool is_good, struct buf *in, struct buf *out)
+{
+    struct answer_claim *c = arg;
+    bool is_here = c->answers->home.redis == NULL || c->is_here || !is_good;
+    c->sealing = NULL;
+    c->answer = *in;
+    *in = (struct buf){0};
+    if (is_here)
+        keep_here(c, &c->answer, is_good);
+    c->has_answer = !is_here;
+    if (is_good)
+        write_out(c, out);
+    else
+        write_nothing(c);
 }
 
 static bool may_write(struct answers *a, bool in_memory)
@@ -467,21 +432,10 @@ static bool may_write(struct answers *a, bool in_memory)
     return false;
 }
 
-static void write_sealed(struct answer_claim *c)
-{
-    struct buf copy = {0};
-    if (buf_add(&copy, buf_span(&c->answer)) == 0) {
-        crypt_start(c, false, &copy, on_sealed);
-        return;
-    }
-    keep_here(c, buf_span(&c->answer), false);
-    write_out(c, &copy);
-}
-
 void answer_claim_keep(struct answer_claim *c, struct buf *answer, uint64_t ttl_ms, bool in_memory)
 {
     struct answers *a = c->answers;
-    bool is_shared = a->home.redis != NULL, writes = is_shared || a->home.disk != NULL;
+    bool writes = a->home.redis != NULL || a->home.disk != NULL;
     assert(c->step == CLAIM_HELD);
     if (buf_len(answer) > ANSWER_MAX_BYTES) {
         buf_fini(answer);
@@ -490,17 +444,15 @@ void answer_claim_keep(struct answer_claim *c, struct buf *answer, uint64_t ttl_
     }
     c->step = CLAIM_KEEPING;
     c->ttl_ms = ttl_ms;
-    c->answer = *answer;
-    *answer = (struct buf){0};
-    bool seals = writes && may_write(a, in_memory);
-    if (!is_shared || !seals || c->is_here)
-        keep_here(c, buf_span(&c->answer), seals);
-    if (!writes)
-        claim_free(c);
-    else if (seals)
-        write_sealed(c);
+    if (writes && may_write(a, in_memory)) {
+        start_sealing(c, false, answer, on_sealed);
+        return;
+    }
+    keep_here(c, answer, false);
+    if (writes)
+        write_nothing(c);
     else
-        write_out(c, &(struct buf){0});
+        claim_free(c);
 }
 
 void answer_claim_forgo(struct answer_claim *c, uint64_t ttl_ms)
@@ -509,22 +461,31 @@ void answer_claim_forgo(struct answer_claim *c, uint64_t ttl_ms)
     c->step = CLAIM_KEEPING;
     c->ttl_ms = ttl_ms;
     if (a->home.redis == NULL || c->is_here)
-        keep_here(c, SPAN_NONE, false);
+        keep_here(c, NULL, false);
     if (a->home.redis != NULL || a->home.disk != NULL)
-        write_out(c, &(struct buf){0});
+        write_nothing(c);
     else
         claim_free(c);
 }
 
 /* --- without a claim ------------------------------------------------------------------------------------ */
 
-static bool put_elsewhere(struct answers *a, const struct answer_id *id, struct span sealed,
+/* Small enough to be sealed here and now. */
+static bool put_elsewhere(struct answers *a, const struct answer_id *id, struct span answer,
                           uint64_t ttl_ms)
 {
     struct redis_answer r = {.redis = a->home.redis, .id = *id};
-    if (a->home.redis == NULL)
-        return write_file(a, id, r.print, sealed, ttl_ms);
-    return redis_answer_put(&r, sealed, ttl_ms, &a->errands);
+    const struct answer_seal seal = {&a->seal, id, r.print};
+    struct buf out = {0};
+    bool is_put = answer_seal_now(&seal, answer, &out);
+    struct span value = buf_span(&out);
+    if (is_put && a->home.redis == NULL)
+        is_put = write_file(a, id, value, ttl_ms);
+    else if (is_put)
+        is_put = redis_answer_put(&r, span_skip(value, ANSWER_WRITTEN_HEAD_BYTES), ttl_ms,
+                                  &a->errands);
+    buf_fini(&out);
+    return is_put;
 }
 
 void answers_put(struct answers *a, const struct answer_id *id, struct buf *answer, uint64_t ttl_ms)
@@ -532,18 +493,12 @@ void answers_put(struct answers *a, const struct answer_id *id, struct buf *answ
     static const uint8_t no_print[ANSWER_PRINT_BYTES];
     bool is_shared = a->home.redis != NULL, writes = is_shared || a->home.disk != NULL;
     uint64_t now = clock_unix_ms();
-    bool seals = writes && may_write(a, false);
-    if (buf_len(answer) <= ANSWER_PUT_MAX_BYTES && (!is_shared || !seals))
-        answer_shelf_keep(&a->shelf, id, no_print, buf_span(answer), seals, now, now + ttl_ms);
-    if (buf_len(answer) <= ANSWER_PUT_MAX_BYTES && seals) {
-        struct crypt *j = crypt_new(a, id, no_print);
-        j->in = *answer;
-        *answer = (struct buf){0};
-        crypt_run(j);
-        if (!j->is_good || !put_elsewhere(a, id, buf_span(&j->out), ttl_ms))
-            a->home.missed(a->home.owner);
-        crypt_free(j);
-    }
+    bool fits = buf_len(answer) <= ANSWER_PUT_MAX_BYTES;
+    bool seals = fits && writes && may_write(a, false);
+    if (seals && !put_elsewhere(a, id, buf_span(answer), ttl_ms))
+        a->home.missed(a->home.owner);
+    if (fits && (!is_shared || !seals))
+        answer_shelf_keep(&a->shelf, id, no_print, answer, seals, now, now + ttl_ms);
     buf_fini_wiped(answer);
 }
 

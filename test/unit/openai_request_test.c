@@ -365,6 +365,46 @@ static void only_what_is_ours_changes(void **state)
     }
 }
 
+static void its_own_texts_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members, *key; /* NULL: none */
+        enum cache_strategy cache;
+        const char *param; /* at fault; NULL: nothing is */
+    } rows[] = {
+        {"\"idempotency_key\":7", NULL, CACHE_VENDOR, "idempotency_key"},
+        {"\"idempotency_key\":{}", NULL, CACHE_VENDOR, "idempotency_key"},
+        {"\"idempotency_key\":\"\\ud800\"", NULL, CACHE_VENDOR, "idempotency_key"},
+        {"\"idempotency_key\":\"a\",\"idempotency_key\":\"a\"", NULL, CACHE_VENDOR,
+         "idempotency_key"},
+        {"\"cache_strategy\":\"ours\"", NULL, CACHE_VENDOR, "cache_strategy"},
+        {"\"cache_strategy\":true", NULL, CACHE_VENDOR, "cache_strategy"},
+        {"\"a\":1", NULL, CACHE_VENDOR, NULL},
+        {"\"idempotency_key\":null,\"cache_strategy\":null", NULL, CACHE_VENDOR, NULL},
+        {"\"idempotency_key\":\"\"", "", CACHE_VENDOR, NULL}, /* for who judges keys */
+        {"\"\\u0069dempotency_key\":\"\\u0061\\\"\"", "a\"", CACHE_VENDOR, NULL},
+        {"\"cache_strategy\":\"infrai\",\"idempotency_key\":\"k\"", "k", CACHE_GATEWAY, NULL},
+        {"\"cache_strategy\":\"sluice\"", NULL, CACHE_GATEWAY, NULL},
+        {"\"cache_strategy\":\"none\"", NULL, CACHE_NONE, NULL},
+    };
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct bench b;
+        char body[256];
+        snprintf(body, sizeof body, "{\"model\":\"m\",%s}", rows[i].members);
+        bool is_read = read_body(&b, body, API_CHAT);
+        assert_row(i, is_read == (rows[i].param == NULL));
+        if (is_read) {
+            assert_row(i, (b.request.idempotency_key.at == NULL) == (rows[i].key == NULL));
+            assert_span(b.request.idempotency_key, rows[i].key != NULL ? rows[i].key : "");
+            assert_row(i, b.request.cache == rows[i].cache);
+        } else {
+            assert_string_equal(b.why.param, rows[i].param);
+        }
+        let_go(&b);
+    }
+}
+
 static void the_same_request_can_be_made_for_several_upstreams(void **state)
 {
     (void)state;
@@ -577,6 +617,7 @@ int main(void)
         cmocka_unit_test(a_name_without_end_is_refused),
         cmocka_unit_test(members_are_found_however_they_are_written),
         cmocka_unit_test(only_what_is_ours_changes),
+        cmocka_unit_test(its_own_texts_are_read),
         cmocka_unit_test(the_same_request_can_be_made_for_several_upstreams),
         cmocka_unit_test(a_response_is_kept_only_where_somebody_said_so),
         cmocka_unit_test(the_most_edits_a_request_can_need_fit),

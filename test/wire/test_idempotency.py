@@ -501,6 +501,31 @@ def test_claims_go_on_without_redis(start, tmp_path, redis, upstream):
     redis.start()
 
 
+def test_redis_hears_of_a_claim_made_without_it(start, tmp_path, redis, upstream):
+    one, two = (connected(start(**on_store("redis", tmp_path, redis))) for _ in range(2))
+    redis.kill()
+    until(lambda: "store lost" in one.log(), what="the loss to be noticed")
+    gate = upstream.gate()
+
+    async def script(x):
+        await gate.wait()
+        await provider.behave(x)
+    model = upstream.play(script)
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(chat(one, model, "k")))
+    first.start()
+    upstream.exchange_of(model)
+    redis.start()
+    until(lambda: "store back" in two.log(), 10, "Redis to be back")
+    until(lambda: redis.command("KEYS", "*answer:*"), LEASE_S, "the claim to be told")
+    assert_envelope(chat(two, model, "k"), 409, "idempotency_in_flight")
+    gate.open()
+    first.join(20)
+    again = until(lambda: not_in_flight(chat(two, model, "k")))
+    assert_replayed(answers[0], again)
+    assert len(upstream.seen(model)) == 1
+
+
 def test_nothing_is_claimed_without_redis_where_that_is_refused(start, tmp_path, redis, upstream):
     gw = connected(start(**on_store("redis", tmp_path, redis, store={"on_error": "reject"})))
     redis.kill()

@@ -23,6 +23,7 @@
 
 enum {
     ANSWER_ID_BYTES = 32,
+    ANSWER_ID_PARTS_MAX = 8,
     ANSWER_PRINT_BYTES = 32,
     ANSWER_MAX_BYTES = 8 * 1024 * 1024,
     ANSWER_PUT_MAX_BYTES = 512 * 1024,
@@ -40,6 +41,9 @@ void answers_use(struct answers *a, const struct master_keys *keys);
 struct answer_id {
     uint8_t bytes[ANSWER_ID_BYTES];
 };
+
+/* Of whatever says which answer it is: different parts, different ids. */
+void answer_id_of(const struct span *parts, unsigned n, struct answer_id *out);
 
 enum answer_state {
     ANSWER_CLAIMED, /* the caller makes it; to be ended by keep, forgo or release */
