@@ -17,6 +17,10 @@ struct record_table {
     struct record_call *listing;
     struct deadline retry;
     bool is_stale, is_loaded; /* the list under way may be older than the last change */
+    long long version;        /* of what the watch told last */
+    bool is_newer;            /* than the store, which has forgotten */
+    unsigned restoring;       /* records on their way back there */
+    bool has_failed;          /* some of those did not arrive */
     struct record_entry **at;
     unsigned n, skipped;
     struct record_change *changes;
@@ -27,6 +31,7 @@ struct record_change {
     struct record_table *table;
     struct record_call *call;
     bool is_put;
+    bool is_shown;         /* as it is */
     record_change_fn done; /* NULL: nobody waits for it any more */
     void *arg;
     size_t id_len, value_len;
@@ -86,6 +91,7 @@ static bool is_at(const struct record_table *t, unsigned i, struct span id)
 /* --- the list ------------------------------------------------------------------------------------- */
 
 static void list_anew(struct record_table *t);
+static unsigned restore(struct record_table *t, const struct record_answer *a);
 
 /* One line a change of how many there are. */
 static void note_skipped(struct record_table *t, unsigned skipped)
@@ -137,6 +143,15 @@ static void take_list(struct record_table *t, const struct record_answer *a)
         t->reader->changed(t->owner);
 }
 
+/* The watch is told again when what goes back has arrived. */
+static void take_or_restore(struct record_table *t, const struct record_answer *a)
+{
+    if (t->restoring > 0 || (t->is_newer && restore(t, a) > 0))
+        return;
+    t->is_newer = false;
+    take_list(t, a);
+}
+
 static void on_listed(void *arg, const struct record_answer *a)
 {
     struct record_table *t = arg;
@@ -144,7 +159,7 @@ static void on_listed(void *arg, const struct record_answer *a)
     if (t->is_stale)
         list_anew(t);
     else if (a->outcome == RECORD_DONE)
-        take_list(t, a);
+        take_or_restore(t, a);
     else
         deadline_set(&t->retry, RETRY_MS);
 }
@@ -161,9 +176,18 @@ static void on_retry(struct deadline *d)
     list_anew((struct record_table *)((char *)d - offsetof(struct record_table, retry)));
 }
 
+/* Versions only grow, but in a Redis that came back without what it had. */
 static void on_watch(struct record_watch *w)
 {
-    list_anew((struct record_table *)((char *)w - offsetof(struct record_table, watch)));
+    struct record_table *t =
+        (struct record_table *)((char *)w - offsetof(struct record_table, watch));
+    if (w->seen < t->version && t->n > 0 && !t->is_newer) {
+        t->is_newer = true;
+        log_warn("store has forgotten", "kind=%s known=%u action=\"what it lost is given back\"",
+                 t->reader->kind, t->n);
+    }
+    t->version = w->seen;
+    list_anew(t);
 }
 
 /* --- changing ------------------------------------------------------------------------------------- */
@@ -213,7 +237,7 @@ static void on_made(void *arg, const struct record_answer *a)
     record_change_fn done = c->done;
     void *for_whom = c->arg;
     enum record_outcome outcome = a->outcome;
-    if (outcome == RECORD_DONE || outcome == RECORD_ABSENT)
+    if (!c->is_shown && (outcome == RECORD_DONE || outcome == RECORD_ABSENT))
         show(c->table, c, c->is_put && outcome == RECORD_DONE);
     change_free(c);
     if (done != NULL)
@@ -265,6 +289,45 @@ void record_change_cancel(struct record_change *c)
     c->done = NULL;
 }
 
+/* --- a store that has forgotten ------------------------------------------------------------------- */
+
+static void on_restored(void *arg, enum record_outcome outcome)
+{
+    struct record_table *t = arg;
+    t->has_failed = t->has_failed || outcome != RECORD_DONE;
+    if (outcome == RECORD_FULL)
+        t->is_newer = false; /* others have filled it meanwhile: what is there counts */
+    if (--t->restoring > 0)
+        return;
+    if (t->has_failed)
+        deadline_set(&t->retry, RETRY_MS);
+    else
+        list_anew(t); /* did all of it arrive? */
+}
+
+static void give_back(struct record_table *t, const struct record_entry *e)
+{
+    struct record_change *c = change_new(t, e->id, e->stored, on_restored, t);
+    c->is_put = c->is_shown = true;
+    c->call = records_put(t->records, t->reader->kind, e->id, e->stored, on_made, c);
+    t->restoring++;
+}
+
+/* Only what is not there: what is may have been changed since, by a replica that was here before us.
+ * Returns how many are on their way. */
+static unsigned restore(struct record_table *t, const struct record_answer *a)
+{
+    unsigned from = 0;
+    t->has_failed = false;
+    for (unsigned i = 0; i < t->n; i++) {
+        while (from < a->n && compare(a->at[from].id, t->at[i]->id) < 0)
+            from++;
+        if (from == a->n || !span_eq(a->at[from].id, t->at[i]->id))
+            give_back(t, t->at[i]);
+    }
+    return t->restoring;
+}
+
 /* --- looking -------------------------------------------------------------------------------------- */
 
 bool record_table_is_loaded(const struct record_table *t)
@@ -292,6 +355,7 @@ struct record_entry *record_table_find(const struct record_table *t, struct span
 
 void record_table_follow(struct record_table *t, bool follows)
 {
+    t->version = follows ? t->version : 0;
     if (!follows)
         record_watch_stop(&t->watch);
     else if (t->watch.from == NULL)

@@ -460,6 +460,32 @@ def test_store_that_is_away_lets_known_keys_in_and_nobody_else(start, redis):
     assert call(gw, "GET", "/" + made["id"]).status == 200
 
 
+def test_redis_that_comes_back_empty_is_told_the_keys(start, redis):
+    url = {"url": f"redis://127.0.0.1:{redis.port}/0"}
+    one, two = start(**configuration(store=url)), start(**configuration(store=url))
+    made, gone = [make(one, name=f"k{n}", rate_limit=1000 + n) for n in range(70)], make(one)
+    call(one, "DELETE", "/" + gone["id"])
+    until(lambda: call(two, "GET").json["total_count"] == 72 and works(two, made[-1]["key"]))
+    redis.kill()
+    assert works(one, made[0]["key"])
+    redis.start()
+    until(lambda: len(redis.command("HKEYS", "sluice:records:keys")) >= 71, timeout=10)
+    time.sleep(1)
+    for gw in (one, two):
+        assert call(gw, "GET").json["total_count"] == 72
+        for key in (made[0], made[-1]):
+            assert works(gw, key["key"])
+            assert call(gw, "GET", "/" + key["id"]).json["rate_limit"] == key["rate_limit"]
+        assert not works(gw, gone["key"])
+    assert one.log().count("store has forgotten") == 1
+    late = start(**configuration(store=url))
+    assert works(late, made[33]["key"])
+    assert call(two, "DELETE", "/" + made[0]["id"]).status == 200  # and it goes on as ever
+    until(lambda: not works(one, made[0]["key"]), timeout=3)
+    time.sleep(1)
+    assert not works(two, made[0]["key"]) and not works(late, made[0]["key"])
+
+
 def test_store_that_was_never_there_leaves_unknown_keys_undecided(start):
     gw = start(**configuration(store={"url": f"redis://127.0.0.1:{free_port()}/0"}))
     assert works(gw, raw.KEY)  # the configuration's

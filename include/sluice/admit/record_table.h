@@ -4,7 +4,8 @@
  *   another replica's ──watch──▲
  *
  * A change that the store has taken shows at once; one that was made elsewhere when the watch tells
- * (records.h). While the store is away the table stays as it was. */
+ * (records.h). While the store is away the table stays as it was; a store that comes back without its
+ * records is given those of the table again. */
 #ifndef SLUICE_ADMIT_RECORD_TABLE_H
 #define SLUICE_ADMIT_RECORD_TABLE_H
 
