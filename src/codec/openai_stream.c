@@ -99,7 +99,7 @@ static struct passing_event look(struct json_scan *scan, struct span data)
         e.kind = EVENT_MALFORMED;
         return e;
     }
-    e.open = scan->open;
+    e.open = e.host = scan->open;
     e.end = scan->end - 1;
     e.is_empty = scan->members == 0;
     return e;

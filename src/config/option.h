@@ -33,10 +33,10 @@ struct option_type {
 };
 
 extern const struct option_type type_bool, type_fact, type_number, type_duration, type_size,
-    type_money, type_share, type_patience, type_time, type_mode, type_word, type_words, type_text,
-    type_texts, type_secret, type_secret_document, type_own_credentials, type_master_keys,
-    type_key_secret, type_key_hash, type_headers, type_provider_auth, type_provider_name,
-    type_alias, type_listen, type_group, type_list, type_map;
+    type_money, type_fee, type_share, type_patience, type_time, type_mode, type_word, type_words,
+    type_text, type_texts, type_secret, type_secret_document, type_own_credentials,
+    type_master_keys, type_key_secret, type_key_hash, type_headers, type_provider_auth,
+    type_provider_name, type_alias, type_listen, type_group, type_list, type_map;
 
 struct option {
     const char *name;

@@ -98,6 +98,14 @@ static void format_money(char out[32], uint64_t pd)
         out[--n] = '\0';
 }
 
+static void format_fee(char out[32], uint64_t pd)
+{
+    const uint64_t one = 1000000000000;
+    int n = snprintf(out, 32, "%" PRIu64 ".%012" PRIu64, pd / one, pd % one);
+    while (n > 0 && out[n - 1] == '0' && out[n - 3] != '.')
+        out[--n] = '\0';
+}
+
 /* ── numbers ─────────────────────────────────────────────────────────────────────────────────── */
 
 static int set_bounded(const struct option *o, uint64_t value, void *at, format_fn format,
@@ -214,6 +222,27 @@ static int schema_money(const struct option *o, struct buf *out)
 }
 
 const struct option_type type_money = {"price", parse_money, NULL, write_money, schema_money};
+
+static int parse_fee(const struct option *o, struct span text, void *at, struct err *why)
+{
+    return parse_with(o, text, at, why, value_fee, format_fee);
+}
+
+static int write_fee(const struct writer *w, const struct option *o, const void *at)
+{
+    char text[32];
+    format_fee(text, member_get(at, o->size));
+    return buf_addf(w->out, "\"%s\"", text);
+}
+
+static int schema_fee(const struct option *o, struct buf *out)
+{
+    (void)o;
+    return buf_add_text(out, "\"type\":[\"string\",\"number\"],\"minimum\":0,"
+                             "\"pattern\":\"^[0-9]+(\\\\.[0-9]{1,12})?$\"");
+}
+
+const struct option_type type_fee = {"price of one", parse_fee, NULL, write_fee, schema_fee};
 
 static int parse_share(const struct option *o, struct span text, void *at, struct err *why)
 {

@@ -16,6 +16,8 @@ const char *value_duration(struct span text, uint64_t *out_ms);
 const char *value_size(struct span text, uint64_t *out_bytes);
 /* Decimal USD per million tokens → pico-dollars per token. Exact: six decimals are 1e-12 USD. */
 const char *value_money(struct span text, uint64_t *out_pd);
+/* Decimal USD for one of something → pico-dollars. Exact: twelve decimals. */
+const char *value_fee(struct span text, uint64_t *out_pd);
 /* A decimal from 0 to 1: 0.05 → millionths. */
 const char *value_share(struct span text, uint64_t *out_ppm);
 /* 2030-12-31 or 2030-12-31T23:59:59Z (RFC 3339, with an offset if need be) → unix milliseconds. */

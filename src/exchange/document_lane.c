@@ -48,8 +48,9 @@ static bool accept_answer(struct attempt *a, const struct whole_answer *w)
     }
     if (e->finish.len > 0)
         lane_note_finish(a, e->finish);
+    lane_note_things(a, e);
     if (e->usage.len > 0)
-        (void)w->passing->read_usage(&a->usage, e->usage);
+        (void)lane_read_usage(a, w->passing, e);
     return true;
 }
 

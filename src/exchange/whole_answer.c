@@ -1,5 +1,6 @@
 #include "whole_answer.h"
 
+#include "bill.h"
 #include "exchange_priv.h"
 
 #include "sluice/codec/embeddings.h"
@@ -62,12 +63,20 @@ static bool make(const struct whole_answer *w, const struct attempt *a, struct b
 {
     const struct exchange *x = a->x;
     if (x->wants_cost) {
-        struct cost c = attempt_cost(a);
-        if (cost_write_members(&c, made) < 0 || buf_add_byte(made, ',') < 0)
+        if (bill_write_cost(a, made) < 0 || buf_add_byte(made, ',') < 0)
             return false;
     }
     return !w->is_embeddings || embeddings_write_missing(&w->seen, span_of(x->request_id, 32),
                                                          a->target->model_id, made) == 0;
+}
+
+/* Members its usage lacks. */
+static bool make_of_usage(const struct whole_answer *w, const struct attempt *a, struct buf *made)
+{
+    struct span usage = w->seen.usage;
+    if (w->is_embeddings)
+        return embeddings_write_missing_usage(usage, made) == 0;
+    return !a->x->wants_cost || bill_write_usage(a, usage, made) == 0;
 }
 
 static unsigned add_own(const struct whole_answer *w, const struct attempt *a, struct span made,
@@ -100,7 +109,7 @@ unsigned whole_answer_spans(const struct whole_answer *w, const struct attempt *
     if (!make(w, a, made))
         return 0;
     size_t until = buf_len(made);
-    if (w->is_embeddings && e->usage.len > 0 && embeddings_write_missing_usage(e->usage, made) < 0)
+    if (e->usage.len > 0 && !make_of_usage(w, a, made))
         return 0;
     struct span of_top = span_sub(buf_span(made), 0, until);
     struct span of_usage = span_skip(buf_span(made), until);
