@@ -14,8 +14,9 @@
 struct counts {
     struct usage u;
     uint64_t total, write_5m;
-    uint32_t stated;     /* bits of rows' members that this object has */
-    bool has_iterations; /* Messages */
+    uint64_t beside, quoted; /* Perplexity: reasoning, and pages it cites, in no other count */
+    uint32_t stated;         /* bits of rows' members that this object has */
+    bool has_iterations;     /* Messages */
 };
 
 enum how {
@@ -71,7 +72,8 @@ static const struct row chat_rows[] = {
     OUTPUT_DETAILS("completion_tokens_details"),
     ROW("", "prompt_cache_hit_tokens", u.cached, TAKE), /* DeepSeek */
     ROW("", "cached_tokens", u.cached, TAKE),           /* Moonshot */
-    ROW("", "reasoning_tokens", u.reasoning, TAKE),     /* Perplexity */
+    ROW("", "reasoning_tokens", beside, TAKE),
+    ROW("", "citation_tokens", quoted, TAKE),
     /* Alibaba, where a client asks for caching */
     ROW("prompt_tokens_details", "cache_creation_input_tokens", u.cache_write, TAKE),
     EXTRAS,
@@ -213,9 +215,12 @@ bool usage_read_openai(struct usage *u, struct span object)
     struct counts c = {.total = 0};
     if (!read_counts(object, chat_rows, &c))
         return false;
+    c.u.prompt += c.quoted;
+    c.u.completion += c.beside;
+    c.u.reasoning += c.beside;
     /* xAI has left reasoning out of completion_tokens: the total tells, or that it cannot be in. */
     bool fits = c.u.reasoning <= c.u.completion;
-    if (c.u.reasoning > 0 &&
+    if (c.u.reasoning > 0 && c.beside == 0 &&
         (c.total == c.u.prompt + c.u.completion + c.u.reasoning || (c.total == 0 && !fits)))
         c.u.completion += c.u.reasoning;
     usage_fit(&c.u);
