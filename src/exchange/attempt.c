@@ -79,7 +79,7 @@ uint64_t attempt_ttft_ms(const struct attempt *a)
 /* Four bytes a token is what prose and code in English come to, and a little much for Chinese. */
 static uint64_t delivered_tokens(const struct attempt *a)
 {
-    uint64_t frames = a->events * a->frame_bytes;
+    uint64_t frames = a->pieces * a->frame_bytes;
     if (a->content_bytes <= frames)
         return a->events; /* whatever they hold, it is no text */
     return (a->content_bytes - frames + 3) / 4;

@@ -29,11 +29,14 @@ static void note_content(struct attempt *a, struct span content)
 {
     const struct passing *p = a->lane.passing;
     a->events++;
+    if (a->first_token_us == 0) {
+        if (!p->brings_token(content))
+            return;
+        a->first_token_us = clock_us();
+        a->frame_bytes = p->text_of != NULL ? content.len - p->text_of(content) : content.len;
+    }
+    a->pieces++;
     a->content_bytes += content.len;
-    if (a->first_token_us != 0 || !p->brings_token(content))
-        return;
-    a->first_token_us = clock_us();
-    a->frame_bytes = p->text_of != NULL ? content.len - p->text_of(content) : content.len;
 }
 
 /* The last word on usage, which is the place for what it cost? */

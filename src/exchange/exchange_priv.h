@@ -115,8 +115,8 @@ struct attempt {
     struct pass_lane lane;
     bool keeps_request; /* the answer repeats parts of it: body and x->sending live to the end */
     uint64_t first_token_us, events;
-    uint64_t content_bytes; /* of these events, in all */
-    size_t frame_bytes;     /* of one of them: what is not text, as the first showed */
+    /* of those from the first token on: how many, their bytes in all, and how many of one are not text */
+    uint64_t pieces, content_bytes, frame_bytes;
     struct usage usage;
     char finish_reason[24];
 };
