@@ -466,6 +466,13 @@ uint64_t price_part_pd(const struct price_options *p, unsigned part)
     return pd;
 }
 
+void price_part_set(struct price_options *p, enum price_part bit, uint64_t pd)
+{
+    unsigned part = (unsigned)__builtin_ctz(bit);
+    memcpy((uint8_t *)p + price_rows[part].offset, &pd, sizeof pd);
+    p->known |= (unsigned)bit;
+}
+
 bool price_part_is_each(unsigned part)
 {
     return price_rows[part].type == &type_fee;

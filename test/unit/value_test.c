@@ -81,6 +81,20 @@ static void money_is_exact(void **state)
     check_taken(value_money, good, ROWS(good));
 }
 
+static void a_price_for_one_is_exact(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",     "-1",   "1.",      ".5",
+                                      "1e-6", "$0.1", "1000.01", "0.0000000000001"};
+    static const struct value_row good[] = {{"0", 0},
+                                            {"0.04", UINT64_C(40000000000)},
+                                            {"0.0001", 100000000},
+                                            {"0.000000000001", 1},
+                                            {"1000", UINT64_C(1000000000000000)}};
+    check_refused(value_fee, bad, ROWS(bad));
+    check_taken(value_fee, good, ROWS(good));
+}
+
 static void shares_are_parts_of_one(void **state)
 {
     (void)state;
@@ -183,6 +197,7 @@ int main(void)
         cmocka_unit_test(durations_have_a_unit),
         cmocka_unit_test(sizes_have_a_unit),
         cmocka_unit_test(money_is_exact),
+        cmocka_unit_test(a_price_for_one_is_exact),
         cmocka_unit_test(shares_are_parts_of_one),
         cmocka_unit_test(times_are_dates_that_exist),
         cmocka_unit_test(booleans_and_modes_are_not_guessed),

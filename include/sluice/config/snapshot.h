@@ -181,6 +181,7 @@ struct price_options {
 const char *price_part_name(unsigned part);
 uint64_t price_part_pd(const struct price_options *p, unsigned part);
 bool price_part_is_each(unsigned part);
+void price_part_set(struct price_options *p, enum price_part bit, uint64_t pd);
 
 struct endpoint_options {
     unsigned provider; /* index into snapshot->providers */
