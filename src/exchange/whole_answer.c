@@ -3,7 +3,9 @@
 #include "bill.h"
 #include "exchange_priv.h"
 
+#include "sluice/catalog/facts.h"
 #include "sluice/codec/embeddings.h"
+#include "sluice/codec/usage_count.h"
 #include "sluice/net/offload.h"
 
 enum {
@@ -18,6 +20,7 @@ void whole_answer_init(struct whole_answer *w, const struct attempt *a, struct s
         .passing = passing_for(x->kind->api),
         .is_embeddings = x->kind->api == API_EMBEDDINGS,
         .wants_base64 = x->request->wants_base64,
+        .api = x->kind->api,
     };
 }
 
@@ -25,6 +28,7 @@ void whole_answer_fini(struct whole_answer *w)
 {
     buf_fini(&w->held);
     buf_fini(&w->recoded);
+    buf_fini(&w->request);
 }
 
 static bool needs_recoding(const struct whole_answer *w)
@@ -45,6 +49,26 @@ void whole_answer_read(struct whole_answer *w)
         w->document = buf_span(&w->recoded);
     }
     w->seen = w->passing->look(NULL, w->document);
+}
+
+bool whole_answer_is_uncounted(const struct whole_answer *w)
+{
+    return api_writes_text(w->api) && w->seen.kind == EVENT_CHUNK && w->seen.usage.len == 0 &&
+           w->counted.source == USAGE_NONE;
+}
+
+bool whole_answer_keep_request(struct whole_answer *w, const struct attempt *a)
+{
+    const struct exchange *x = a->x;
+    w->vocabulary = facts_vocabulary(a->target);
+    w->translation = x->deployment->snapshot->translation;
+    return buf_add(&w->request, buf_span(&x->body.bytes)) == 0;
+}
+
+void whole_answer_count(struct whole_answer *w)
+{
+    w->counted = usage_count(w->api, buf_span(&w->request), w->document, &w->translation,
+                             tokenizer_for(w->vocabulary));
 }
 
 const char *whole_answer_problem(const struct whole_answer *w)

@@ -105,6 +105,7 @@ SCRIPTS = {
     "wordless": (document("", "stop", usage(100, 0)), PRICE),
     "mistaken": (document("half an ans", "error", usage(100, 5)), PRICE),
     "uncounted": (document(TEXT, "stop"), PRICE),
+    "gpt-4o": (document(TEXT, "stop"), PRICE),
     "breaks": (breaks, PRICE),
     "stays": (stays, PRICE),
     "stays-in-messages": (stays_in_messages, PRICE),
@@ -127,9 +128,12 @@ SCRIPTS = {
 
 @pytest.fixture(scope="module")
 def gateway(upstream, tmp_path_factory):
+    known = upstream.script_for
+    upstream.script_for = lambda request: SCRIPTS[request.model][0] \
+        if request.model in SCRIPTS else known(request)
     models = {name: {"endpoints": [{
         "provider": "claude" if "messages" in name else "up",
-        "upstream_model": upstream.play(script), "price": price}]}
+        "upstream_model": name, "price": price}]}
         for name, (script, price) in SCRIPTS.items()}
     providers = {name: {"protocol": protocol, "base_url": upstream.base_url, "api_key": "sk-up"}
                  for name, protocol in (("up", "openai"), ("claude", "anthropic"))}
@@ -137,6 +141,7 @@ def gateway(upstream, tmp_path_factory):
                  models=models).start()
     yield gw
     gw.stop()
+    del upstream.script_for
 
 
 def post(path: str, body: dict) -> bytes:
@@ -216,6 +221,18 @@ def test_picture_in_a_prompt_is_not_read_as_text(gateway):
             {"type": "text", "text": "hi"},
             {"type": "image_url", "image_url": {"url": picture}}]}]}, 4)
     assert log["bytes_in"] > 200_000 and 0 < log["tokens_in"] < 200
+
+
+@pytest.mark.parametrize("model,source", [("uncounted", "estimated"), ("gpt-4o", "counted")])
+def test_whole_answer_nobody_counted_is_counted_here(gateway, model, source):
+    """As OpenAI counts it: 3 + 3 + 1 around the one token of the prompt."""
+    answer = chat(gateway, model, usage={"include": True})
+    log = record(gateway, answer)
+    assert answer.json["choices"][0]["message"]["content"] == TEXT
+    assert log["usage_source"] == source and log["outcome"] == "ok"
+    assert answer.json["cost"] == pytest.approx(log["cost_pd"] * 1e-12) and log["cost_pd"] > 0
+    if source == "counted":
+        assert log["tokens_in"] == 8 and 12 <= log["tokens_out"] <= 17
 
 
 # What is told.
