@@ -17,6 +17,12 @@ static unsigned elements(struct span list)
     return n;
 }
 
+static uint64_t milliseconds(struct span value)
+{
+    struct usage u = {.audio_ms = 0};
+    return usage_read_seconds(&u, value) ? u.audio_ms : 0;
+}
+
 static void see(struct passing_event *e, struct span *type, const struct json_walk *w)
 {
     if (json_walk_is(w, "type"))
@@ -26,7 +32,7 @@ static void see(struct passing_event *e, struct span *type, const struct json_wa
     else if (json_walk_is(w, "data") && w->kind == JSON_ARRAY)
         e->images = elements(w->value);
     else if (json_walk_is(w, "duration"))
-        e->seconds = w->value;
+        e->audio_ms = milliseconds(w->value);
     else if (json_walk_is(w, "error") && w->kind != JSON_NULL && w->kind != JSON_FALSE)
         e->error = w->value;
     else if (json_walk_is(w, "request_id"))
@@ -47,8 +53,8 @@ struct passing_event media_event_look(struct span data)
         see(&e, &type, &w);
     if (!json_walk_is_complete(&w))
         return (struct passing_event){.kind = EVENT_MALFORMED};
-    e.open = e.host = w.scan.open;
-    e.end = w.scan.end - 1;
+    e.open = e.host = (uint32_t)w.scan.open;
+    e.end = (uint32_t)(w.scan.end - 1);
     e.is_empty = w.scan.members == 0;
     if (e.error.len > 0 || span_eq(type, SPAN_LIT("error"))) {
         e.kind = EVENT_ERROR;

@@ -128,6 +128,11 @@ static void put_attempts(struct json_line *r, const struct exchange *x)
 /* What most answers have none of. */
 static void put_rare_usage(struct json_line *r, const struct usage *u)
 {
+    uint64_t any = u->cache_write | u->in.audio | u->in.image | u->in.video | u->out.audio |
+                   u->out.image | u->searches | u->tool_calls | u->images | u->characters |
+                   u->audio_ms | u->stated_pd;
+    if (any == 0)
+        return;
     const struct {
         const char *name;
         uint64_t n;

@@ -57,7 +57,8 @@ static enum verdict look_at_chunk(struct attempt *a, const struct passing_event 
         note_content(a, e->content);
     if (e->finish.len > 0)
         lane_note_finish(a, e->finish);
-    lane_note_things(a, e);
+    if (e->images > 0)
+        lane_note_things(a, e);
     if (e->usage.len == 0 || !lane_read_usage(a, p, e))
         return VERDICT_PASS;
     if (a->lane.withhold_usage && p->has_usage_chunk && !e->has_content)

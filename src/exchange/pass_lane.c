@@ -33,25 +33,25 @@ void lane_note_finish(struct attempt *a, struct span word)
 /* Pictures and characters are no part of what a provider says of tokens. */
 bool lane_read_usage(struct attempt *a, const struct passing *p, const struct passing_event *e)
 {
-    const struct usage before = a->usage;
+    uint64_t images = a->usage.images, characters = a->usage.characters,
+             audio_ms = a->usage.audio_ms;
     if (!p->read_usage(&a->usage, e->usage))
         return false;
-    a->usage.images = before.images;
-    a->usage.characters = before.characters;
+    a->usage.images = images;
+    a->usage.characters = characters;
     if (a->usage.audio_ms == 0)
-        a->usage.audio_ms = before.audio_ms;
-    usage_read_calls(&a->usage, e->output);
+        a->usage.audio_ms = audio_ms;
+    if (a->x->kind->api == API_RESPONSES && !e->has_content)
+        usage_read_calls(&a->usage, e->content);
     return true;
 }
 
 void lane_note_things(struct attempt *a, const struct passing_event *e)
 {
-    if (e->images == 0 && e->seconds.len == 0)
-        return;
     if (a->x->kind->api == API_IMAGES)
         a->usage.images += e->images;
-    if (e->seconds.len > 0)
-        (void)usage_read_seconds(&a->usage, e->seconds);
+    if (e->audio_ms > 0)
+        a->usage.audio_ms = e->audio_ms;
     if (a->usage.source == USAGE_NONE && a->usage.images + a->usage.audio_ms > 0)
         a->usage.source = USAGE_PROVIDER;
 }

@@ -7,6 +7,8 @@ static const uint64_t most_pd = UINT64_MAX / 32;
 static uint64_t times(uint64_t units, uint64_t pd)
 {
     uint64_t product;
+    if (units == 0)
+        return 0;
     return __builtin_mul_overflow(units, pd, &product) || product > most_pd ? most_pd : product;
 }
 
@@ -39,6 +41,8 @@ static bool is_apart(const struct billing *b, unsigned part)
 static uint64_t in_quarters(uint64_t pd, unsigned quarters)
 {
     uint64_t product;
+    if (quarters == 4)
+        return pd;
     if (__builtin_mul_overflow(pd, quarters, &product))
         return most_pd;
     return product / 4 < most_pd ? product / 4 : most_pd;
@@ -112,7 +116,10 @@ static uint64_t seconds_pd(uint64_t ms, uint64_t pd_per_second)
 /* No multiplier applies to these. What each request costs is part of what it costs to read it. */
 static void charge_things(const struct billing *b, struct cost *c)
 {
+    enum { ANY = ~(PRICE_CHARACTER - 1) }; /* from there on a price has them */
     const struct usage *u = b->u;
+    if (!is_apart(b, (unsigned)ANY))
+        return;
     const struct price_options *p = b->price;
     uint64_t images = times(u->images, p->image);
     uint64_t sound = plus(times(u->characters, p->character), seconds_pd(u->audio_ms, p->second));
@@ -148,6 +155,8 @@ static uint64_t discounted(uint64_t pd, uint32_t ppm)
 {
     uint64_t whole = pd / COST_NO_DISCOUNT, rest = pd % COST_NO_DISCOUNT;
     uint64_t most;
+    if (ppm == COST_NO_DISCOUNT)
+        return pd;
     if (__builtin_mul_overflow(whole, ppm, &most))
         return UINT64_MAX;
     return plus(most, rest * ppm / COST_NO_DISCOUNT);

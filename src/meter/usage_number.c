@@ -7,31 +7,6 @@ static bool is_digit(const struct span *s)
     return s->len > 0 && s->at[0] >= '0' && s->at[0] <= '9';
 }
 
-static bool ends(struct span rest)
-{
-    return rest.len == 0 || memchr(",}] \n\r\t", rest.at[0], 7) != NULL;
-}
-
-bool usage_number_count(struct span value, uint64_t *out)
-{
-    uint64_t n = 0;
-    struct span rest = value;
-    for (; is_digit(&rest); rest = span_skip(rest, 1)) {
-        n = n * 10 + (uint64_t)(rest.at[0] - '0');
-        if (n > USAGE_COUNT_MAX)
-            return false;
-    }
-    if (rest.len == value.len)
-        return false;
-    if (rest.len > 1 && rest.at[0] == '.' && rest.at[1] == '0') /* some count in floats */
-        for (rest = span_skip(rest, 1); rest.len > 0 && rest.at[0] == '0';)
-            rest = span_skip(rest, 1);
-    if (!ends(rest))
-        return false;
-    *out = n;
-    return true;
-}
-
 /* Digits, a point among them perhaps: those that fit, and how many stand behind the point. */
 static bool read_digits(struct span *rest, uint64_t *digits, int *exponent)
 {
@@ -77,7 +52,8 @@ bool usage_number_scaled(struct span value, unsigned places, uint64_t *out)
     uint64_t n;
     int exponent;
     struct span rest = value;
-    if (!read_digits(&rest, &n, &exponent) || !read_exponent(&rest, &exponent) || !ends(rest))
+    if (!read_digits(&rest, &n, &exponent) || !read_exponent(&rest, &exponent) ||
+        !usage_number_ends(rest))
         return false;
     exponent += (int)places;
     for (; exponent < 0 && n > 0; exponent++)

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /* Usage objects in the words of OpenAI, of those who took them over, and of Anthropic. They are numbers
- * for the most part, one or two objects deep; so one pass goes from string to string, and a table says
- * which of them mean something. That the text is valid JSON has been seen. */
+ * for the most part, one or two objects deep; so one pass goes from string to string, and a table of each
+ * object says which of them mean something. That the text is valid JSON has been seen. */
 
 struct counts {
     struct usage u;
@@ -28,78 +28,108 @@ enum how {
 };
 
 struct row {
-    struct span parent; /* empty: in the usage object itself */
-    struct span key;    /* ends a list when empty */
+    struct span key; /* ends a list when empty */
     size_t offset;
     enum how how;
     bool states; /* a usage object without any of these says nothing */
 };
 
+/* The members of one object; the first of a protocol is the usage itself. */
+struct table {
+    struct span key; /* ends a list when empty */
+    const struct row *rows;
+};
+
 #define WORD(text) {(const uint8_t *)(text), sizeof(text) - 1}
-#define ROW(parent, key, member, ...) \
-    {WORD(parent), WORD(key), offsetof(struct counts, member), __VA_ARGS__}
+#define ROW(key, member, ...) {WORD(key), offsetof(struct counts, member), __VA_ARGS__}
 #define END {.key = {NULL, 0}}
 
-#define INPUT_DETAILS(parent)                                   \
-    ROW(parent, "cached_tokens", u.cached, TAKE),               \
-        ROW(parent, "cache_write_tokens", u.cache_write, TAKE), \
-        ROW(parent, "audio_tokens", u.in.audio, TAKE),          \
-        ROW(parent, "image_tokens", u.in.image, TAKE),          \
-        ROW(parent, "video_tokens", u.in.video, TAKE)
-#define OUTPUT_DETAILS(parent)                          \
-    ROW(parent, "reasoning_tokens", u.reasoning, TAKE), \
-        ROW(parent, "audio_tokens", u.out.audio, TAKE), \
-        ROW(parent, "image_tokens", u.out.image, TAKE)
-/* What providers say of tools and money, in either protocol: OpenRouter, Perplexity, xAI. */
-#define EXTRAS                                                                              \
-    ROW("server_tool_use", "web_search_requests", u.searches, TAKE),                        \
-        ROW("server_tool_use", "web_fetch_requests", u.fetches, TAKE),                      \
-        ROW("server_side_tool_usage_details", "web_search_calls", u.searches, ADD),         \
-        ROW("server_side_tool_usage_details", "x_search_calls", u.searches, ADD),           \
-        ROW("server_side_tool_usage_details", "code_interpreter_calls", u.tool_calls, ADD), \
-        ROW("server_side_tool_usage_details", "file_search_calls", u.tool_calls, ADD),      \
-        ROW("server_side_tool_usage_details", "document_search_calls", u.tool_calls, ADD),  \
-        ROW("", "num_search_queries", u.searches, TAKE),                                    \
-        ROW("", "num_sources_used", u.searches, TAKE), ROW("", "cost", u.stated_pd, USD),   \
-        ROW("cost", "total_cost", u.stated_pd, USD),                                        \
-        ROW("", "cost_in_usd_ticks", u.stated_pd, TICKS)
-
 static const struct row chat_rows[] = {
-    ROW("", "prompt_tokens", u.prompt, TAKE, true),
-    ROW("", "completion_tokens", u.completion, TAKE, true),
-    ROW("", "total_tokens", total, TAKE),
-    INPUT_DETAILS("prompt_tokens_details"),
-    OUTPUT_DETAILS("completion_tokens_details"),
-    ROW("", "prompt_cache_hit_tokens", u.cached, TAKE), /* DeepSeek */
-    ROW("", "cached_tokens", u.cached, TAKE),           /* Moonshot */
-    ROW("", "reasoning_tokens", beside, TAKE),
-    ROW("", "citation_tokens", quoted, TAKE),
-    /* Alibaba, where a client asks for caching */
-    ROW("prompt_tokens_details", "cache_creation_input_tokens", u.cache_write, TAKE),
-    EXTRAS,
+    ROW("prompt_tokens", u.prompt, TAKE, true),
+    ROW("completion_tokens", u.completion, TAKE, true),
+    ROW("total_tokens", total, TAKE),
+    ROW("prompt_cache_hit_tokens", u.cached, TAKE), /* DeepSeek */
+    ROW("cached_tokens", u.cached, TAKE),           /* Moonshot */
+    ROW("reasoning_tokens", beside, TAKE),
+    ROW("citation_tokens", quoted, TAKE),
+    ROW("num_search_queries", u.searches, TAKE), /* Perplexity */
+    ROW("num_sources_used", u.searches, TAKE),   /* xAI */
+    ROW("cost", u.stated_pd, USD),               /* OpenRouter */
+    ROW("cost_in_usd_ticks", u.stated_pd, TICKS),
     END,
 };
 static const struct row responses_rows[] = {
-    ROW("", "input_tokens", u.prompt, TAKE, true),
-    ROW("", "output_tokens", u.completion, TAKE, true),
-    ROW("", "total_tokens", total, TAKE),
-    INPUT_DETAILS("input_tokens_details"),
-    OUTPUT_DETAILS("output_tokens_details"),
-    INPUT_DETAILS("input_token_details"), /* transcriptions */
-    ROW("", "seconds", u.audio_ms, MILLIS, true),
-    EXTRAS,
+    ROW("input_tokens", u.prompt, TAKE, true),
+    ROW("output_tokens", u.completion, TAKE, true),
+    ROW("total_tokens", total, TAKE),
+    ROW("seconds", u.audio_ms, MILLIS, true),
+    ROW("num_sources_used", u.searches, TAKE),
+    ROW("cost", u.stated_pd, USD),
+    ROW("cost_in_usd_ticks", u.stated_pd, TICKS),
     END,
 };
 static const struct row messages_rows[] = {
-    ROW("", "input_tokens", u.prompt, TAKE, true),
-    ROW("", "output_tokens", u.completion, TAKE, true),
-    ROW("", "cache_read_input_tokens", u.cached, TAKE),
-    ROW("", "cache_creation_input_tokens", u.cache_write, TAKE),
-    ROW("cache_creation", "ephemeral_5m_input_tokens", write_5m, TAKE),
-    ROW("cache_creation", "ephemeral_1h_input_tokens", u.cache_write_1h, TAKE),
-    ROW("output_tokens_details", "thinking_tokens", u.reasoning, TAKE),
-    ROW("server_tool_use", "web_search_requests", u.searches, TAKE),
-    ROW("server_tool_use", "web_fetch_requests", u.fetches, TAKE),
+    ROW("input_tokens", u.prompt, TAKE, true),
+    ROW("output_tokens", u.completion, TAKE, true),
+    ROW("cache_read_input_tokens", u.cached, TAKE),
+    ROW("cache_creation_input_tokens", u.cache_write, TAKE),
+    END,
+};
+static const struct row input_rows[] = {
+    ROW("cached_tokens", u.cached, TAKE),
+    ROW("cache_write_tokens", u.cache_write, TAKE),
+    ROW("audio_tokens", u.in.audio, TAKE),
+    ROW("image_tokens", u.in.image, TAKE),
+    ROW("video_tokens", u.in.video, TAKE),
+    ROW("cache_creation_input_tokens", u.cache_write, TAKE), /* Alibaba */
+    END,
+};
+static const struct row output_rows[] = {
+    ROW("reasoning_tokens", u.reasoning, TAKE),
+    ROW("audio_tokens", u.out.audio, TAKE),
+    ROW("image_tokens", u.out.image, TAKE),
+    ROW("thinking_tokens", u.reasoning, TAKE), /* Anthropic */
+    END,
+};
+static const struct row written_rows[] = {
+    ROW("ephemeral_5m_input_tokens", write_5m, TAKE),
+    ROW("ephemeral_1h_input_tokens", u.cache_write_1h, TAKE),
+    END,
+};
+static const struct row tool_rows[] = {
+    ROW("web_search_requests", u.searches, TAKE),
+    ROW("web_fetch_requests", u.fetches, TAKE),
+    END,
+};
+static const struct row xai_tool_rows[] = {
+    ROW("web_search_calls", u.searches, ADD),         ROW("x_search_calls", u.searches, ADD),
+    ROW("code_interpreter_calls", u.tool_calls, ADD), ROW("file_search_calls", u.tool_calls, ADD),
+    ROW("document_search_calls", u.tool_calls, ADD),  END,
+};
+static const struct row cost_rows[] = {ROW("total_cost", u.stated_pd, USD), END}; /* Perplexity */
+
+static const struct table chat_tables[] = {
+    {WORD("usage"), chat_rows},
+    {WORD("prompt_tokens_details"), input_rows},
+    {WORD("completion_tokens_details"), output_rows},
+    {WORD("server_tool_use"), tool_rows}, /* OpenRouter */
+    {WORD("cost"), cost_rows},
+    END,
+};
+static const struct table responses_tables[] = {
+    {WORD("usage"), responses_rows},
+    {WORD("input_tokens_details"), input_rows},
+    {WORD("output_tokens_details"), output_rows},
+    {WORD("input_token_details"), input_rows}, /* transcriptions */
+    {WORD("server_tool_use"), tool_rows},
+    {WORD("server_side_tool_usage_details"), xai_tool_rows},
+    END,
+};
+static const struct table messages_tables[] = {
+    {WORD("usage"), messages_rows},
+    {WORD("cache_creation"), written_rows},
+    {WORD("output_tokens_details"), output_rows},
+    {WORD("server_tool_use"), tool_rows},
     END,
 };
 
@@ -159,49 +189,59 @@ static struct span value_behind(struct span rest)
 /* Length of the string whose inside begins here. */
 static size_t string_length(struct span s)
 {
+    const uint8_t *end = memchr(s.at, '"', s.len);
+    if (end != NULL && memchr(s.at, '\\', (size_t)(end - s.at)) == NULL)
+        return (size_t)(end - s.at);
     size_t i = 0;
     while (i < s.len && s.at[i] != '"')
         i += s.at[i] == '\\' ? 2 : 1;
     return i < s.len ? i : s.len;
 }
 
-static bool read_member(struct counts *c, const struct row *rows, struct span parent,
-                        struct span key, struct span value)
+static bool read_member(struct counts *c, const struct row *rows, struct span key,
+                        struct span value)
 {
-    bool stated = false;
-    if (parent.len == 0 && span_eq(key, SPAN_LIT("iterations")))
-        c->has_iterations = true;
     for (const struct row *r = rows; r->key.len > 0; r++) {
-        if (span_eq(r->key, key) && span_eq(r->parent, parent))
-            stated |= take(c, r, value);
+        if (r->key.len == key.len && span_eq(r->key, key))
+            return take(c, r, value);
     }
-    return stated;
+    return false;
 }
 
-static bool read_counts(struct span object, const struct row *rows, struct counts *c)
+static const struct row *rows_of(const struct table *tables, struct span key)
 {
-    enum { DEEPEST = 2 };
+    for (const struct table *t = tables; t->key.len > 0; t++) {
+        if (span_eq(t->key, key))
+            return t->rows;
+    }
+    return NULL;
+}
+
+static bool read_counts(struct span object, const struct table *tables, struct counts *c)
+{
     bool stated = false;
     unsigned depth = 0;
-    struct span last = SPAN_NONE,
-                parent = SPAN_NONE; /* keys: of depth 1; of the object we are in */
+    struct span last = SPAN_NONE;   /* key of the usage itself */
+    const struct row *inner = NULL; /* of the object behind it, while we are in it */
     for (size_t i = 0; i < object.len; i++) {
         uint8_t byte = object.at[i];
         if (byte == '{' || byte == '[') {
             depth++;
-            parent = depth == DEEPEST && byte == '{' ? last : SPAN_NONE;
+            inner = depth == 2 && byte == '{' ? rows_of(tables + 1, last) : NULL;
         } else if (byte == '}' || byte == ']') {
             depth -= depth > 0;
-            parent = SPAN_NONE;
+            inner = NULL;
         } else if (byte == '"') {
             struct span rest = span_skip(object, i + 1);
             struct span word = span_sub(rest, 0, string_length(rest));
-            struct span value = value_behind(span_skip(rest, word.len + 1));
-            bool is_inside = depth == 1 || (depth == DEEPEST && parent.len > 0);
-            if (value.len > 0 && is_inside)
-                stated |= read_member(c, rows, parent, word, value);
+            const struct row *rows = depth == 1 ? tables->rows : inner;
+            struct span value = rows == NULL ? SPAN_NONE
+                                             : value_behind(span_skip(rest, word.len + 1));
+            if (value.len > 0)
+                stated |= read_member(c, rows, word, value);
             if (depth == 1)
                 last = word;
+            c->has_iterations |= depth == 1 && span_eq(word, SPAN_LIT("iterations"));
             i += word.len + 1;
         }
     }
@@ -213,7 +253,7 @@ static bool read_counts(struct span object, const struct row *rows, struct count
 bool usage_read_openai(struct usage *u, struct span object)
 {
     struct counts c = {.total = 0};
-    if (!read_counts(object, chat_rows, &c))
+    if (!read_counts(object, chat_tables, &c))
         return false;
     c.u.prompt += c.quoted;
     c.u.completion += c.beside;
@@ -232,7 +272,7 @@ bool usage_read_openai(struct usage *u, struct span object)
 bool usage_read_embeddings(struct usage *u, struct span object)
 {
     struct counts c = {.total = 0};
-    if (!read_counts(object, chat_rows, &c) && c.total == 0)
+    if (!read_counts(object, chat_tables, &c) && c.total == 0)
         return false;
     if (c.u.prompt == 0)
         c.u.prompt = c.total;
@@ -244,7 +284,7 @@ bool usage_read_embeddings(struct usage *u, struct span object)
 bool usage_read_responses(struct usage *u, struct span object)
 {
     struct counts c = {.total = 0};
-    if (!read_counts(object, responses_rows, &c))
+    if (!read_counts(object, responses_tables, &c))
         return false;
     usage_fit(&c.u);
     *u = c.u;
@@ -279,7 +319,7 @@ static void add_iterations(struct counts *c, struct span object)
         struct counts one = {.total = 0};
         bool is_advisor = json_get(item, "type", &type) &&
                           span_starts(json_raw(json_value(item, &type)), SPAN_LIT("advisor"));
-        if (is_advisor || !read_counts(item, messages_rows, &one))
+        if (is_advisor || !read_counts(item, messages_tables, &one))
             continue;
         settle_writes(&one);
         usage_add(&sum, &one.u);
@@ -297,7 +337,7 @@ bool usage_read_messages(struct usage *u, struct span object)
     struct counts c = {.u = *u};
     c.u.prompt = usage_uncached(u);
     c.write_5m = u->cache_write - u->cache_write_1h;
-    if (!read_counts(object, messages_rows, &c))
+    if (!read_counts(object, messages_tables, &c))
         return false;
     settle_writes(&c);
     add_iterations(&c, object);

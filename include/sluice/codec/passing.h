@@ -24,11 +24,10 @@ struct passing_event {
     struct span usage;   /* the object, empty when absent or null */
     struct span finish;  /* why the model stopped, in the protocol's word */
     struct span error;   /* EVENT_ERROR: the member's value */
-    size_t open, end;    /* offsets of the outer braces in the data */
-    size_t host;         /* of the brace of what has the usage: where costs are told */
-    struct span output;  /* Responses, whole or at its end: the items of the answer */
+    uint32_t open, end;  /* offsets of the outer braces in the data */
+    uint32_t host;       /* of the brace of what has the usage: costs are told there */
     unsigned images;     /* pictures: that are in it, ready */
-    struct span seconds; /* transcriptions: how long the sound is */
+    uint64_t audio_ms;   /* transcriptions: how long the sound is */
     bool is_empty;       /* {} */
     bool has_request_id, has_provider;  /* members of these names are there already */
     bool has_id, has_object, has_model; /* embeddings: likewise */
