@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "sluice/base/rng.h"
+#include "sluice/format/json_scan.h"
 #include "sluice/meter/cost.h"
 
 typedef bool (*read_fn)(struct usage *u, struct span object);
@@ -326,6 +327,108 @@ static void streams_cost_what_whole_answers_do(void **state)
                      UINT64_C(15384) * MICRO);
 }
 
+/* --- recorded answers: not in the repository; SLUICE_FIXTURES says where they are -------------------- */
+
+static struct buf read_file(const char *root, const char *name)
+{
+    char path[512], chunk[4096];
+    struct buf text = {0};
+    size_t n;
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        fail_msg("%s: cannot be read", path);
+    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+        assert_int_equal(buf_add(&text, span_of(chunk, n)), 0);
+    fclose(f);
+    return text;
+}
+
+/* `where`: of the usage in an event, "response.usage". */
+static void see_event(struct usage *u, read_fn read, const char *where, struct span event)
+{
+    struct span path = span_text(where), at = event;
+    while (path.len > 0 && at.len > 0) {
+        struct span key = span_cut(&path, '.');
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", SPAN_FMT(key));
+        at = json_find(at, name);
+    }
+    if (at.len > 0 && at.at[0] == '{')
+        (void)read(u, at);
+}
+
+static void recorded_answers_cost_what_their_providers_charge(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        read_fn read;
+        const char *where;
+        struct prices price;
+        uint64_t pd;
+    } rows[] = {
+        {"xai/chat-reasoning-tool-stream/stream.sse",
+         usage_read_openai,
+         "usage",
+         {300, 500, 75},
+         UINT64_C(13305) * MICRO / 100}, /* as it says itself */
+        {"openrouter/chat-reasoning-details-tool-stream/stream.sse", usage_read_openai, "usage",
+         CLAUDE_HAIKU, UINT64_C(1156) * MICRO}, /* likewise */
+        {"openai-chat/text-stream-usage/stream.sse",
+         usage_read_openai,
+         "usage",
+         {50, 400, 5},
+         UINT64_C(406) * MICRO / 10},
+        {"deepseek/chat-reasoning-stream/stream.sse",
+         usage_read_openai,
+         "usage",
+         {280, 420, 28},
+         UINT64_C(9072) * MICRO / 100},
+        {"mistral/chat-thinking-content-array-stream/stream.sse",
+         usage_read_openai,
+         "usage",
+         {2000, 5000},
+         UINT64_C(392) * MICRO},
+        {"groq/chat-tool-stream/stream.sse",
+         usage_read_openai,
+         "x_groq.usage",
+         {590, 790},
+         UINT64_C(13575) * MICRO / 100},
+        {"anthropic/compaction-stream/stream.sse", usage_read_messages, "usage", CLAUDE_HAIKU,
+         UINT64_C(62456) * MICRO / 10},
+        {"anthropic/web-search-stream/stream.sse", usage_read_messages, "usage", CLAUDE_HAIKU,
+         UINT64_C(20017) * MICRO},
+        {"gemini/thinking-stream/stream.sse",
+         usage_read_gemini,
+         "usageMetadata",
+         {500, 3000, 50},
+         UINT64_C(4552) * MICRO},
+        {"anthropic/prompt-cache-read/response.json", usage_read_messages, "usage", CLAUDE_HAIKU,
+         UINT64_C(7651) * MICRO / 10},
+    };
+    const char *root = getenv("SLUICE_FIXTURES");
+    if (root == NULL)
+        skip();
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        struct buf text = read_file(root, rows[i].file);
+        struct usage u = {.source = USAGE_NONE};
+        struct span rest = buf_span(&text);
+        if (span_starts(rest, SPAN_LIT("{")))
+            see_event(&u, rows[i].read, rows[i].where, rest);
+        while (rest.len > 0) {
+            struct span line = span_cut(&rest, '\n');
+            if (span_starts(line, SPAN_LIT("data: {")))
+                see_event(&u, rows[i].read, rows[i].where, span_skip(line, 6));
+        }
+        struct price_options p = price_of(&rows[i].price);
+        uint64_t pd = cost_of(&u, &p).total_pd;
+        if (pd != rows[i].pd || (u.stated_pd != 0 && u.stated_pd != pd))
+            fail_msg("%s: %llu pd", rows[i].file, (unsigned long long)pd);
+        buf_fini(&text);
+    }
+}
+
 /* Tools a provider ran are items of the answer, not part of its usage. */
 static void calls_of_a_response_are_counted(void **state)
 {
@@ -538,6 +641,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(invoices_are_exact),
         cmocka_unit_test(streams_cost_what_whole_answers_do),
+        cmocka_unit_test(recorded_answers_cost_what_their_providers_charge),
         cmocka_unit_test(calls_of_a_response_are_counted),
         cmocka_unit_test(whatever_a_provider_says_is_a_bill_that_can_be),
         cmocka_unit_test(numbers_that_are_none_are_not_said),
