@@ -93,32 +93,34 @@ static const struct price_options *price_of(const struct target_group *g)
     return best;
 }
 
+/* Two of them have other names than in a configuration (contract, META-1). */
+static const char *pricing_name(unsigned part)
+{
+    switch (1u << part) {
+    case PRICE_INPUT:
+        return "prompt";
+    case PRICE_OUTPUT:
+        return "completion";
+    default:
+        return price_part_name(part);
+    }
+}
+
 void card_add_pricing(struct json_out *o, const struct price_options *p)
 {
     if (p == NULL || p->known == 0)
         return;
-    const struct {
-        const char *name;
-        uint64_t pd;
-    } prices[] = {
-        /* in the order of the table of options, whose bits say which are known */
-        {"\"prompt\":\"", p->input},
-        {"\"completion\":\"", p->output},
-        {"\"cache_read\":\"", p->cache_read},
-        {"\"cache_write\":\"", p->cache_write},
-        {"\"cache_write_1h\":\"", p->cache_write_1h},
-        {"\"reasoning\":\"", p->reasoning},
-    };
-    const char *between = ",\"pricing\":{";
-    for (unsigned i = 0; i < sizeof prices / sizeof prices[0]; i++) {
+    const char *between = ",\"pricing\":{\"";
+    for (unsigned i = 0; i < PRICE_PARTS; i++) {
         if ((p->known & 1u << i) == 0)
             continue;
         add_text(o, between);
-        add_text(o, prices[i].name);
+        add_text(o, pricing_name(i));
+        add_text(o, "\":\"");
         if (o->rc == 0)
-            o->rc = cost_write_usd(prices[i].pd, o->buf);
+            o->rc = cost_write_usd(price_part_pd(p, i), o->buf);
         add_text(o, "\"");
-        between = ",";
+        between = ",\"";
     }
     add_text(o, "}");
 }

@@ -34,14 +34,28 @@ static const struct {
     {"supports_video_input", WATCHES},    {"supports_audio_output", SPEAKS},
 };
 
-/* In the order of the bits of price_options.known. */
-static const char *const prices[] = {
-    "input_cost_per_token",
-    "output_cost_per_token",
-    "cache_read_input_token_cost",
-    "cache_creation_input_token_cost",
-    "cache_creation_input_token_cost_above_1hr",
-    "output_cost_per_reasoning_token",
+/* What it is a price of, and of which kind of model only; ANY: of all. */
+enum { ANY = -1 };
+static const struct {
+    const char *name;
+    enum price_part part;
+    int category;
+} prices[] = {
+    {"input_cost_per_token", PRICE_INPUT, ANY},
+    {"output_cost_per_token", PRICE_OUTPUT, ANY},
+    {"cache_read_input_token_cost", PRICE_CACHE_READ, ANY},
+    {"cache_creation_input_token_cost", PRICE_CACHE_WRITE, ANY},
+    {"cache_creation_input_token_cost_above_1hr", PRICE_CACHE_WRITE_1H, ANY},
+    {"output_cost_per_reasoning_token", PRICE_REASONING, ANY},
+    {"input_cost_per_audio_token", PRICE_AUDIO_INPUT, ANY},
+    {"output_cost_per_audio_token", PRICE_AUDIO_OUTPUT, ANY},
+    {"input_cost_per_image_token", PRICE_IMAGE_INPUT, ANY},
+    {"output_cost_per_image_token", PRICE_IMAGE_OUTPUT, ANY},
+    {"input_cost_per_request", PRICE_REQUEST, ANY},
+    {"input_cost_per_character", PRICE_CHARACTER, CATEGORY_AUDIO},
+    {"input_cost_per_second", PRICE_SECOND, CATEGORY_AUDIO},
+    {"input_cost_per_image", PRICE_IMAGE, CATEGORY_IMAGE},
+    {"output_cost_per_image", PRICE_IMAGE, CATEGORY_IMAGE},
 };
 enum { PRICES = sizeof prices / sizeof prices[0] };
 
@@ -59,6 +73,8 @@ static const struct {
 struct reading {
     struct price_entry *e;
     unsigned flags, modalities, made;
+    unsigned has_price; /* bits of rows of `prices` */
+    uint64_t prices[PRICES], long_input, long_output;
     bool forbids_choice, forbids_parallel, forbids_sampling;
     const char *problem;
 };
@@ -90,18 +106,46 @@ static double number_of(struct span lexeme)
     return end == text + lexeme.len ? n : -1;
 }
 
-/* USD a token, "2.5e-07", as whole pico-dollars: prices have fewer digits than a double holds. */
+/* USD for one, "2.5e-07", as whole pico-dollars: prices have fewer digits than a double holds. */
+static bool read_usd(struct reading *g, struct span value, enum json_kind kind, uint64_t *pd,
+                     const char *problem)
+{
+    double usd = kind == JSON_NUMBER ? number_of(value) : -1;
+    if (usd < 0 || usd > 1000)
+        return say(g, problem);
+    *pd = (uint64_t)(usd * 1e12 + 0.5);
+    return true;
+}
+
 static bool read_price(struct reading *g, const struct json_walk *w, unsigned which)
 {
-    struct price_options *p = &g->e->price;
-    uint64_t *const of[PRICES] = {&p->input,       &p->output,         &p->cache_read,
-                                  &p->cache_write, &p->cache_write_1h, &p->reasoning};
-    double usd = w->kind == JSON_NUMBER ? number_of(w->value) : -1;
-    if (usd < 0 || usd > 1000)
-        return say(g, prices[which]);
-    *of[which] = (uint64_t)(usd * 1e12 + 0.5);
-    p->known |= 1u << which;
-    return true;
+    g->has_price |= 1u << which;
+    return read_usd(g, w->value, w->kind, &g->prices[which], prices[which].name);
+}
+
+/* {"search_context_size_medium":0.01,…}: what most ask for. */
+static bool read_search(struct reading *g, const struct json_walk *w)
+{
+    struct json_member m;
+    if (!json_get(w->value, "search_context_size_medium", &m))
+        return true;
+    g->e->price.known |= PRICE_SEARCH;
+    return read_usd(g, json_value(w->value, &m), m.kind, &g->e->price.search,
+                    "search_context_cost_per_query");
+}
+
+/* Once the kind of model is known. */
+static void set_prices(struct reading *g)
+{
+    struct price_entry *e = g->e;
+    for (unsigned i = 0; i < PRICES; i++) {
+        bool is_meant = prices[i].category == ANY || prices[i].category == e->category;
+        if ((g->has_price & 1u << i) == 0 || !is_meant)
+            continue;
+        price_part_set(&e->price, prices[i].part, g->prices[i]);
+    }
+    e->price.long_context = g->long_input == 2 * e->price.input && e->price.input > 0 &&
+                            2 * g->long_output == 3 * e->price.output;
 }
 
 /* Some are written 8192.0. */
@@ -163,9 +207,17 @@ static bool read_member(struct reading *g, const struct json_walk *w, struct map
     if (w->kind == JSON_NULL || read_flag(g, w))
         return true;
     for (unsigned i = 0; i < PRICES; i++) {
-        if (json_walk_is(w, prices[i]))
+        if (json_walk_is(w, prices[i].name))
             return read_price(g, w, i);
     }
+    if (json_walk_is(w, "input_cost_per_token_above_200k_tokens"))
+        return read_usd(g, w->value, w->kind, &g->long_input,
+                        "input_cost_per_token_above_200k_tokens");
+    if (json_walk_is(w, "output_cost_per_token_above_200k_tokens"))
+        return read_usd(g, w->value, w->kind, &g->long_output,
+                        "output_cost_per_token_above_200k_tokens");
+    if (json_walk_is(w, "search_context_cost_per_query"))
+        return read_search(g, w);
     if (json_walk_is(w, "litellm_provider"))
         return read_text(g, w, e->provider, sizeof e->provider, "litellm_provider");
     if (json_walk_is(w, "deprecation_date"))
@@ -252,6 +304,7 @@ bool price_entry_read(struct span key, struct span value, struct price_entry *ou
             return false;
         }
     }
+    set_prices(&g);
     use_dashes(out->provider);
     out->params = params_of(&g);
     out->input = input_of(&g);

@@ -336,28 +336,20 @@ static void add_names(struct buf *out, const char *before, unsigned bits,
 
 static void add_prices(struct buf *out, const struct price_options *p)
 {
-    const struct {
-        const char *name;
-        uint64_t pd;
-    } prices[] = {
-        {"input", p->input},
-        {"output", p->output},
-        {"cache_read", p->cache_read},
-        {"cache_write", p->cache_write},
-        {"cache_write_1h", p->cache_write_1h},
-        {"reasoning", p->reasoning},
-    };
     const char *between = ",\n          price: { ";
     if (p->known == 0)
         return;
-    for (unsigned i = 0; i < sizeof prices / sizeof prices[0]; i++) {
+    for (unsigned i = 0; i < PRICE_PARTS; i++) {
         if ((p->known & 1u << i) == 0)
             continue;
-        must(buf_addf(out, "%s%s: \"", between, prices[i].name));
-        must(cost_write_per_million(prices[i].pd, out));
+        uint64_t pd = price_part_pd(p, i);
+        must(buf_addf(out, "%s%s: \"", between, price_part_name(i)));
+        must(price_part_is_each(i) ? cost_write_usd(pd, out) : cost_write_per_million(pd, out));
         must(buf_add_byte(out, '"'));
         between = ", ";
     }
+    if (p->long_context)
+        must(buf_addf(out, "%slong_context: true", between));
     must(buf_add_text(out, " }"));
 }
 

@@ -250,3 +250,25 @@ unsigned asked_modalities(struct span body)
     }
     return found;
 }
+
+/* In a data URL, or in a member that is called so. */
+uint64_t asked_data_bytes(struct span body)
+{
+    enum { LARGE = 16 * 1024, LONG = 1024 };
+    static const struct span marks[] = {
+        {(const uint8_t *)";base64,", 8},
+        {(const uint8_t *)"\"data\":\"", 8},
+        {(const uint8_t *)"\"data\": \"", 9},
+    };
+    uint64_t found = 0;
+    for (unsigned i = 0; body.len >= LARGE && i < sizeof marks / sizeof marks[0]; i++) {
+        struct span rest = body;
+        for (size_t at; (at = span_find(rest, marks[i])) != SIZE_MAX;) {
+            rest = span_skip(rest, at + marks[i].len);
+            struct span data = span_sub(rest, 0, span_find(rest, SPAN_LIT("\"")));
+            found += data.len >= LONG ? data.len : 0;
+            rest = span_skip(rest, data.len);
+        }
+    }
+    return found < body.len ? found : body.len;
+}

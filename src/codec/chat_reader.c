@@ -497,9 +497,9 @@ static void start(struct chat_reader *r, const struct chunk *c)
 
 static void take_usage(struct chat_reader *r, struct span usage)
 {
-    struct turn_event e = {.kind = TURN_USAGE};
-    if (usage.len > 0 && usage_read_openai(&e.usage, usage))
-        emit(r, &e);
+    struct usage u = {.source = USAGE_NONE};
+    if (usage.len > 0 && usage_read_openai(&u, usage))
+        emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = &u});
 }
 
 /* False when the text is no chunk. */

@@ -1,6 +1,7 @@
 #include "sluice/codec/chat_writer.h"
 
 #include "thought_signature.h"
+#include "usage_wire.h"
 
 #include "sluice/codec/logprobs.h"
 #include "sluice/codec/proof.h"
@@ -71,23 +72,6 @@ static void put_finish(struct json_out *o, enum turn_stop stop, struct span nati
         json_out_raw(o, native);
     else
         json_out_lit(o, "null");
-}
-
-static void put_usage(struct json_out *o, const struct usage *u)
-{
-    json_out_lit(o, "\"usage\":{\"prompt_tokens\":");
-    json_out_u64(o, u->prompt);
-    json_out_lit(o, ",\"completion_tokens\":");
-    json_out_u64(o, u->completion);
-    json_out_lit(o, ",\"total_tokens\":");
-    json_out_u64(o, u->prompt + u->completion);
-    json_out_lit(o, ",\"prompt_tokens_details\":{\"cached_tokens\":");
-    json_out_u64(o, u->cached);
-    json_out_lit(o, ",\"cache_write_tokens\":");
-    json_out_u64(o, u->cache_write);
-    json_out_lit(o, "},\"completion_tokens_details\":{\"reasoning_tokens\":");
-    json_out_u64(o, u->reasoning);
-    json_out_lit(o, "}}");
 }
 
 static void put_citation(struct json_out *o, struct span url, struct span title, size_t start,
@@ -350,10 +334,12 @@ static void put_usage_chunk(struct chat_writer *w, struct json_out *o)
     json_out_lit(o, "data: {");
     put_chunk_identity(o, w->who);
     json_out_lit(o, ",\"choices\":[],");
-    put_usage(o, &w->usage);
+    usage_put_chat(o, &w->usage, w->who);
     json_out_lit(o, ",\"request_id\":\"");
     json_out_span(o, w->who->id);
-    json_out_lit(o, "\"}\n\n");
+    json_out_lit(o, "\"");
+    usage_put_cost(o, w->who);
+    json_out_lit(o, "}\n\n");
 }
 
 static void put_end(struct chat_writer *w, struct json_out *o)
@@ -415,7 +401,7 @@ int chat_writer_event(struct chat_writer *w, const struct turn_event *e, struct 
         return o.rc;
     }
     if (e->kind == TURN_USAGE) {
-        w->usage = e->usage;
+        w->usage = *e->usage;
         return 0;
     }
     put_start(w, &o);
@@ -550,7 +536,8 @@ int chat_write_whole(const struct turn_answer *a, const struct answer_identity *
     put_whole_logprobs(&o, a);
     put_finish(&o, whole_stop(a), buf_span(&a->native));
     json_out_lit(&o, "}],");
-    put_usage(&o, &a->usage);
+    usage_put_chat(&o, &a->usage, who);
+    usage_put_cost(&o, who);
     json_out_lit(&o, "}");
     return o.rc;
 }

@@ -4,6 +4,7 @@
 #include "sluice/format/json_out.h"
 
 #include "turn_reading.h"
+#include "usage_wire.h"
 
 /* --- the request ---------------------------------------------------------------------------------- */
 
@@ -122,17 +123,6 @@ static void put_finish(struct json_out *o, const char *finish, struct span nativ
         json_out_lit(o, "null");
 }
 
-static void put_usage(struct json_out *o, const struct usage *u)
-{
-    json_out_lit(o, "\"usage\":{\"prompt_tokens\":");
-    json_out_u64(o, u->prompt);
-    json_out_lit(o, ",\"completion_tokens\":");
-    json_out_u64(o, u->completion);
-    json_out_lit(o, ",\"total_tokens\":");
-    json_out_u64(o, u->prompt + u->completion);
-    json_out_lit(o, "}");
-}
-
 static const char *finish_word(enum turn_stop stop)
 {
     if (stop == STOP_REFUSAL)
@@ -157,10 +147,12 @@ static void put_end(struct completions_writer *w, struct json_out *o)
     if (w->who->wants_usage) {
         put_chunk_identity(o, w->who);
         json_out_lit(o, ",\"choices\":[],");
-        put_usage(o, &w->usage);
+        usage_put_chat(o, &w->usage, w->who);
         json_out_lit(o, ",\"request_id\":\"");
         json_out_span(o, w->who->id);
-        json_out_lit(o, "\"}\n\n");
+        json_out_lit(o, "\"");
+        usage_put_cost(o, w->who);
+        json_out_lit(o, "}\n\n");
     }
     json_out_lit(o, "data: [DONE]\n\n");
     w->is_over = true;
@@ -183,7 +175,7 @@ int completions_writer_event(struct completions_writer *w, const struct turn_eve
     } else if (e->kind == TURN_END) {
         put_end(w, &o);
     } else if (e->kind == TURN_USAGE) {
-        w->usage = e->usage;
+        w->usage = *e->usage;
     } else if (e->kind == TURN_STOP && !w->has_finished) {
         w->has_finished = true;
         put_chunk(&o, w->who, SPAN_NONE, finish_word(e->stop), e->native);
@@ -208,7 +200,8 @@ int completions_write_whole(const struct turn_answer *a, const struct answer_ide
     json_out_lit(&o, "\"");
     put_finish(&o, finish_word(turn_answer_stop(a)), buf_span(&a->native));
     json_out_lit(&o, "}],");
-    put_usage(&o, &a->usage);
+    usage_put_chat(&o, &a->usage, who);
+    usage_put_cost(&o, who);
     json_out_lit(&o, "}");
     return o.rc;
 }

@@ -5,8 +5,6 @@
 
 #include <stdio.h>
 
-#define TOKENS_MAX 1000000000u /* a larger count is none; sums stay in 64 bits */
-
 void converse_reader_init(struct converse_reader *r, turn_event_fn emit, void *arg)
 {
     *r = (struct converse_reader){.emit = emit, .arg = arg};
@@ -195,31 +193,11 @@ static void take_stop(struct converse_reader *r, struct span word)
     emit(r, &(struct turn_event){.kind = TURN_STOP, .stop = stop, .native = word});
 }
 
-static uint64_t count_of(struct span value)
-{
-    uint64_t n = 0;
-    return json_u64(value, &n) && n <= TOKENS_MAX ? n : 0;
-}
-
-/* inputTokens leaves out what the cache had or got. */
 static void take_usage(struct converse_reader *r, struct span object)
 {
-    struct usage u = {.source = USAGE_PROVIDER};
-    struct json_walk w;
-    json_walk_init(&w, object);
-    while (json_walk_next(&w)) {
-        if (json_walk_is(&w, "inputTokens"))
-            u.prompt = count_of(w.value);
-        else if (json_walk_is(&w, "outputTokens"))
-            u.completion = count_of(w.value);
-        else if (json_walk_is(&w, "cacheReadInputTokens"))
-            u.cached = count_of(w.value);
-        else if (json_walk_is(&w, "cacheWriteInputTokens"))
-            u.cache_write = count_of(w.value);
-    }
-    u.prompt += u.cached + u.cache_write;
-    if (u.prompt + u.completion > 0)
-        emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = u});
+    struct usage u = {.source = USAGE_NONE};
+    if (usage_read_converse(&u, object))
+        emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = &u});
 }
 
 static void finish(struct converse_reader *r)

@@ -258,8 +258,8 @@ struct passing_event embeddings_look(struct span data)
     }
     if (!json_walk_is_complete(&w))
         return (struct passing_event){.kind = EVENT_MALFORMED};
-    e.open = w.scan.open;
-    e.end = w.scan.end - 1;
+    e.open = e.host = (uint32_t)w.scan.open;
+    e.end = (uint32_t)(w.scan.end - 1);
     e.is_empty = w.scan.members == 0;
     return e;
 }

@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#define TOKENS_MAX 1000000000u /* a larger count is none; sums stay in 64 bits */
-
 void gemini_reader_init(struct gemini_reader *r, struct span unique, turn_event_fn emit, void *arg)
 {
     *r = (struct gemini_reader){.emit = emit, .arg = arg};
@@ -209,12 +207,38 @@ static void emit_source(struct gemini_reader *r, struct span chunk)
         emit(r, &e);
 }
 
+static void tell_usage(struct gemini_reader *r)
+{
+    emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = &r->usage});
+}
+
+/* Google charges for each query, and before Gemini 3 for an answer that needed any. */
+static void count_searches(struct gemini_reader *r, struct span metadata)
+{
+    struct json_member m;
+    struct span query;
+    size_t cursor = 0;
+    uint64_t n = 0;
+    if (!json_get(metadata, "webSearchQueries", &m))
+        return;
+    while (json_each(json_value(metadata, &m), &cursor, &query))
+        n++;
+    if (r->searches_at_once && n > 1)
+        n = 1;
+    if (n <= r->usage.searches)
+        return;
+    r->usage.searches = n;
+    if (r->usage.source != USAGE_NONE)
+        tell_usage(r);
+}
+
 /* The list is repeated where there is more than one chunk after it: the first one is told. */
 static void take_grounding(struct gemini_reader *r, struct span metadata)
 {
     struct json_member m;
     struct span chunk;
     size_t cursor = 0;
+    count_searches(r, metadata);
     if (r->has_cited || !json_get(metadata, "groundingChunks", &m))
         return;
     struct span chunks = json_value(metadata, &m);
@@ -283,36 +307,16 @@ static void finish(struct gemini_reader *r)
 
 /* --- chunks --------------------------------------------------------------------------------------- */
 
-static uint64_t count_of(struct span value)
-{
-    uint64_t n = 0;
-    return json_u64(value, &n) && n <= TOKENS_MAX ? n : 0;
-}
-
-/* Thoughts are not among the candidates' tokens; what tools read is not among the prompt's. */
 static void take_usage(struct gemini_reader *r, struct span object)
 {
-    struct usage u = {.source = USAGE_PROVIDER};
-    struct json_walk w;
-    json_walk_init(&w, object);
-    while (json_walk_next(&w)) {
-        if (json_walk_is(&w, "promptTokenCount") || json_walk_is(&w, "toolUsePromptTokenCount"))
-            u.prompt += count_of(w.value);
-        else if (json_walk_is(&w, "cachedContentTokenCount"))
-            u.cached = count_of(w.value);
-        else if (json_walk_is(&w, "candidatesTokenCount"))
-            u.completion += count_of(w.value);
-        else if (json_walk_is(&w, "thoughtsTokenCount"))
-            u.reasoning = count_of(w.value);
-    }
-    u.completion += u.reasoning;
-    if (u.cached > u.prompt)
-        u.cached = u.prompt;
+    struct usage u = r->usage;
+    if (!usage_read_gemini(&u, object))
+        return;
     bool is_news = u.prompt != r->usage.prompt || u.completion != r->usage.completion ||
                    u.cached != r->usage.cached || u.reasoning != r->usage.reasoning;
     r->usage = u;
     if (is_news) /* every chunk repeats it */
-        emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = u});
+        tell_usage(r);
 }
 
 static void take_candidate(struct gemini_reader *r, struct span candidate)
@@ -379,8 +383,11 @@ static void take_chunk(struct gemini_reader *r, const struct chunk *c)
     size_t cursor = 0;
     if (c->usage.len > 0) /* before START, so that a writer can name it at its beginning */
         take_usage(r, c->usage);
-    if (!r->has_started)
+    if (!r->has_started) {
+        r->searches_at_once = span_starts(c->model, SPAN_LIT("gemini-2")) ||
+                              span_starts(c->model, SPAN_LIT("gemini-1"));
         emit(r, &(struct turn_event){.kind = TURN_START, .id = c->id, .name = c->model});
+    }
     r->has_started = true;
     if (c->feedback.len > 0)
         take_feedback(r, c->feedback);

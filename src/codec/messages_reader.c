@@ -255,7 +255,7 @@ static void take_stop(struct messages_reader *r, struct span object)
 static void take_usage(struct messages_reader *r, struct span usage)
 {
     if (usage.len > 0 && usage_read_messages(&r->usage, usage))
-        emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = r->usage});
+        emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = &r->usage});
 }
 
 static void finish(struct messages_reader *r)

@@ -78,8 +78,8 @@ struct passing_event messages_event_look(struct span data)
         see(&s, &w);
     if (!json_walk_is_complete(&w))
         return (struct passing_event){.kind = EVENT_MALFORMED};
-    s.e.open = w.scan.open;
-    s.e.end = w.scan.end - 1;
+    s.e.open = s.e.host = (uint32_t)w.scan.open;
+    s.e.end = (uint32_t)(w.scan.end - 1);
     s.e.is_empty = w.scan.members == 0;
     conclude(&s);
     return s.e;

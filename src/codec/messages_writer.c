@@ -1,5 +1,7 @@
 #include "sluice/codec/messages_writer.h"
 
+#include "usage_wire.h"
+
 #include "sluice/codec/messages_stream.h"
 #include "sluice/format/json_out.h"
 
@@ -94,32 +96,6 @@ static const char *stop_word(enum turn_stop stop)
     return words[stop];
 }
 
-/* What was read past the cache; never below 0, whatever was counted. */
-static uint64_t uncached(const struct usage *u)
-{
-    uint64_t parts = u->cached + u->cache_write;
-    return u->prompt > parts ? u->prompt - parts : 0;
-}
-
-/* `"usage":{…}` */
-static void put_usage(struct json_out *o, const struct usage *u)
-{
-    json_out_lit(o, "\"usage\":{\"input_tokens\":");
-    json_out_u64(o, uncached(u));
-    json_out_lit(o, ",\"cache_creation_input_tokens\":");
-    json_out_u64(o, u->cache_write);
-    json_out_lit(o, ",\"cache_read_input_tokens\":");
-    json_out_u64(o, u->cached);
-    json_out_lit(o, ",\"output_tokens\":");
-    json_out_u64(o, u->completion);
-    if (u->reasoning > 0) {
-        json_out_lit(o, ",\"output_tokens_details\":{\"thinking_tokens\":");
-        json_out_u64(o, u->reasoning);
-        json_out_lit(o, "}");
-    }
-    json_out_lit(o, "}");
-}
-
 /* `"stop_reason":…,"stop_sequence":…` and, for a refusal, its details. */
 static void put_stop(struct json_out *o, enum turn_stop stop, struct span sequence)
 {
@@ -157,7 +133,7 @@ static void put_start(struct messages_writer *w, struct json_out *o)
     struct usage usage = w->usage;
     if (usage.prompt == 0)
         usage.prompt = w->who->prompt;
-    put_usage(o, &usage);
+    usage_put_messages(o, &usage, NULL);
     json_out_lit(o, "}}\n\n");
 }
 
@@ -403,7 +379,8 @@ static void put_end(struct messages_writer *w, struct json_out *o)
     json_out_lit(o, "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{");
     put_stop(o, final_stop(w), buf_span(&w->stop_sequence));
     json_out_lit(o, "},");
-    put_usage(o, &w->usage);
+    usage_put_messages(o, &w->usage, w->who);
+    usage_put_cost(o, w->who);
     json_out_lit(o, "}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
 }
 
@@ -428,7 +405,7 @@ int messages_writer_event(struct messages_writer *w, const struct turn_event *e,
         put_start(w, &o);
         break;
     case TURN_USAGE:
-        w->usage = e->usage;
+        w->usage = *e->usage;
         break;
     case TURN_STOP:
         put_start(w, &o);
@@ -516,7 +493,8 @@ int messages_write_whole(const struct turn_answer *a, const struct answer_identi
     json_out_lit(&o, "],");
     put_stop(&o, turn_answer_stop(a), buf_span(&a->stop_text));
     json_out_lit(&o, ",");
-    put_usage(&o, &a->usage);
+    usage_put_messages(&o, &a->usage, who);
+    usage_put_cost(&o, who);
     json_out_lit(&o, "}");
     return o.rc;
 }

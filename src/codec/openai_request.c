@@ -1,6 +1,8 @@
 #include "sluice/codec/openai_request.h"
 
 #include "sluice/codec/embeddings_request.h"
+#include "sluice/codec/raw_text.h"
+#include "sluice/format/json_walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +240,8 @@ static bool read_of_media(struct openai_request *r, struct span key, struct span
 {
     if (api == API_SPEECH && json_key_is(key, "stream_format"))
         r->stream = span_eq(value, SPAN_LIT("\"sse\""));
+    if (api == API_SPEECH && json_key_is(key, "input"))
+        r->characters = raw_text_code_points(json_raw(value));
     if (api == API_IMAGES && json_key_is(key, "stream"))
         return read_bool(m->kind, "stream", &r->stream, why);
     if (api == API_IMAGES && json_key_is(key, "async"))

@@ -99,8 +99,8 @@ static struct passing_event look(struct json_scan *scan, struct span data)
         e.kind = EVENT_MALFORMED;
         return e;
     }
-    e.open = scan->open;
-    e.end = scan->end - 1;
+    e.open = e.host = (uint32_t)scan->open;
+    e.end = (uint32_t)(scan->end - 1);
     e.is_empty = scan->members == 0;
     return e;
 }

@@ -82,6 +82,36 @@ static bool delta_brings_a_token(struct span delta)
     return delta.len > 0;
 }
 
+static size_t longest_text(struct span object)
+{
+    struct json_walk w;
+    size_t most = 0;
+    json_walk_init(&w, object);
+    while (json_walk_next(&w)) {
+        if (w.kind == JSON_STRING && !json_walk_is(&w, "role") && !json_walk_is(&w, "type") &&
+            json_raw(w.value).len > most)
+            most = json_raw(w.value).len;
+    }
+    return most;
+}
+
+static size_t text_of_choices(struct span choices)
+{
+    struct json_member delta;
+    struct span choice;
+    size_t cursor = 0;
+    if (!json_each(choices, &cursor, &choice))
+        return 0;
+    if (!json_get(choice, "delta", &delta))
+        return longest_text(choice); /* Completions */
+    return longest_text(json_value(choice, &delta));
+}
+
+static size_t text_of_string(struct span value)
+{
+    return json_raw(value).len;
+}
+
 static int ping_messages(uint64_t sequence, struct buf *out)
 {
     (void)sequence;
@@ -95,6 +125,7 @@ static const struct passing chat = {
     .terminator = LITERAL("data: [DONE]\n\n"),
     .terminates_errors = true,
     .has_usage_chunk = true,
+    .text_of = text_of_choices,
 };
 static const struct passing messages = {
     .look = look_at_messages,
@@ -103,6 +134,8 @@ static const struct passing messages = {
     .only_opens = opens_message,
     .terminator = LITERAL("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
     .ping = ping_messages,
+    .bill = LITERAL("message_delta"),
+    .text_of = longest_text,
 };
 static const struct passing embeddings = {
     .look = look_at_embeddings,
@@ -115,6 +148,7 @@ static const struct passing responses = {
     .only_opens = opens_response,
     /* The number is that of the event before, as the provider's next one has to follow upon it. */
     .ping = responses_put_keepalive,
+    .text_of = text_of_string,
 };
 
 static const struct passing media = {
@@ -123,10 +157,17 @@ static const struct passing media = {
     .brings_token = delta_brings_a_token,
 };
 
+static const struct passing pictures = {
+    .look = look_at_media,
+    .read_usage = media_read_usage_of_pictures,
+    .brings_token = delta_brings_a_token,
+};
+
 const struct passing *passing_for(enum api_protocol api)
 {
     switch (api) {
     case API_IMAGES:
+        return &pictures;
     case API_SPEECH:
     case API_TRANSCRIPTIONS:
     case API_TRANSLATIONS:

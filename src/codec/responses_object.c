@@ -1,5 +1,7 @@
 #include "sluice/codec/responses_object.h"
 
+#include "usage_wire.h"
+
 #include "sluice/codec/raw_text.h"
 #include "sluice/format/json_walk.h"
 
@@ -355,21 +357,11 @@ enum response_status responses_status(const struct turn_answer *a)
     }
 }
 
-static void put_usage(struct json_out *o, const struct usage *u)
+static void put_bill(struct json_out *o, const struct usage *u, const struct answer_identity *who)
 {
-    json_out_lit(o, ",\"usage\":{\"input_tokens\":");
-    json_out_u64(o, u->prompt);
-    json_out_lit(o, ",\"input_tokens_details\":{\"cached_tokens\":");
-    json_out_u64(o, u->cached);
-    json_out_lit(o, ",\"cache_write_tokens\":");
-    json_out_u64(o, u->cache_write);
-    json_out_lit(o, "},\"output_tokens\":");
-    json_out_u64(o, u->completion);
-    json_out_lit(o, ",\"output_tokens_details\":{\"reasoning_tokens\":");
-    json_out_u64(o, u->reasoning);
-    json_out_lit(o, "},\"total_tokens\":");
-    json_out_u64(o, u->prompt + u->completion);
-    json_out_lit(o, "}");
+    json_out_lit(o, ",");
+    usage_put_responses(o, u, who);
+    usage_put_cost(o, who);
 }
 
 static void put_error(struct json_out *o, const struct fault *why)
@@ -426,7 +418,7 @@ void responses_put_object(struct json_out *o, const struct answer_identity *who,
     if (status == RESPONSE_IN_PROGRESS || a->usage.source == USAGE_NONE)
         json_out_lit(o, ",\"usage\":null");
     else
-        put_usage(o, &a->usage);
+        put_bill(o, &a->usage, who);
     put_echoes(o, echo);
     json_out_lit(o, "}");
 }

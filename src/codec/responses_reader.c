@@ -427,11 +427,14 @@ static void start(struct responses_reader *r, const struct response *s)
     emit(r, &(struct turn_event){.kind = TURN_START, .id = s->id, .name = s->model});
 }
 
-static void take_usage(struct responses_reader *r, struct span usage)
+/* The tools it ran itself are items of the answer. */
+static void take_usage(struct responses_reader *r, struct span usage, struct span output)
 {
-    struct turn_event e = {.kind = TURN_USAGE};
-    if (usage.len > 0 && usage_read_responses(&e.usage, usage))
-        emit(r, &e);
+    struct usage u = {.source = USAGE_NONE};
+    if (usage.len == 0 || !usage_read_responses(&u, usage))
+        return;
+    usage_read_calls(&u, output);
+    emit(r, &(struct turn_event){.kind = TURN_USAGE, .usage = &u});
 }
 
 static enum turn_stop stop_of(const struct responses_reader *r, const struct response *s)
@@ -457,7 +460,7 @@ static void conclude(struct responses_reader *r, struct span object)
         !has_failed) /* else nobody has heard of an answer yet, and another may give one */
         start(r, &s);
     if (r->has_started)
-        take_usage(r, s.usage);
+        take_usage(r, s.usage, s.output);
     if (has_failed) {
         fail_with(r, s.error);
         return;

@@ -21,6 +21,8 @@ static void see(struct seen *s, const struct json_walk *w)
         s->response = w->value;
     else if (json_walk_is(w, "usage") && w->kind == JSON_OBJECT)
         s->e.usage = w->value;
+    else if (json_walk_is(w, "output") && w->kind == JSON_ARRAY)
+        s->e.content = w->value;
     else if (json_walk_is(w, "status"))
         s->status = json_raw(w->value);
     else if (json_walk_is(w, "incomplete_details") && w->kind == JSON_OBJECT)
@@ -51,6 +53,8 @@ static void look_inside(struct seen *s)
     while (json_walk_next(&w))
         see(&inner, &w);
     s->e.usage = inner.e.usage;
+    s->e.content = inner.e.content;
+    s->e.has_request_id = inner.e.has_request_id;
     s->e.finish = finish_of(&inner);
     if (inner.e.error.len > 0)
         s->e.error = inner.e.error;
@@ -97,9 +101,11 @@ struct passing_event responses_event_look(struct span data)
         see(&s, &w);
     if (!json_walk_is_complete(&w))
         return (struct passing_event){.kind = EVENT_MALFORMED};
-    s.e.open = w.scan.open;
-    s.e.end = w.scan.end - 1;
+    s.e.open = s.e.host = (uint32_t)w.scan.open;
+    s.e.end = (uint32_t)(w.scan.end - 1);
     s.e.is_empty = w.scan.members == 0;
     conclude(&s);
+    if (s.e.usage.len > 0 && s.response.len > 0)
+        s.e.host = (uint32_t)(s.response.at - data.at);
     return s.e;
 }

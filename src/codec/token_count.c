@@ -46,6 +46,14 @@ static void count_text(struct counting *c, struct span raw)
     c->n.tokens += tokenizer_count(c->t, plain);
 }
 
+uint64_t token_count_of_raw(struct span raw, const struct tokenizer *t)
+{
+    struct counting c = {.t = t};
+    count_text(&c, raw);
+    buf_fini(&c.plain);
+    return c.n.tokens;
+}
+
 /* What a model is shown that is no text of the conversation. */
 static void estimate(struct counting *c, uint64_t tokens)
 {

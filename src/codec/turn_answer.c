@@ -205,7 +205,7 @@ int turn_answer_add(struct turn_answer *a, const struct turn_event *e)
     case TURN_STOP:
         return set_stop(a, e);
     case TURN_USAGE:
-        a->usage = e->usage;
+        a->usage = *e->usage;
         return 0;
     case TURN_START:
     case TURN_END:

@@ -3,6 +3,7 @@
 #include "object.h"
 
 #include "address.h"
+#include "cache_price.h"
 #include "option.h"
 #include "value.h"
 
@@ -324,6 +325,7 @@ void root_finish(struct reader *r, const struct node *n, void *at)
     if (s->demo)
         add_demo(r);
     resolve_references(r);
+    cache_price_fill(s);
     check_listeners(r, n);
     check_auth(r, n);
     plans_check(r, n);

@@ -414,15 +414,33 @@ static const struct object translation_object = {
 /* ── models ──────────────────────────────────────────────────────────────────────────────────── */
 
 #define PRICE(key, bit, text) \
-    {#key, &type_money, MEMBER(struct price_options, key), .known_bit = 1u << (bit), .doc = text}
+    {#key, &type_money, MEMBER(struct price_options, key), .known_bit = (bit), .doc = text}
+#define FEE(key, bit, text) \
+    {#key, &type_dollars, MEMBER(struct price_options, key), .known_bit = (bit), .doc = text}
 
 static const struct option price_rows[] = {
-    PRICE(input, 0, "Prompt tokens."),
-    PRICE(output, 1, "Generated tokens."),
-    PRICE(cache_read, 2, "Prompt tokens read from the provider's cache."),
-    PRICE(cache_write, 3, "Prompt tokens written to it."),
-    PRICE(cache_write_1h, 4, "Prompt tokens written to be kept for an hour."),
-    PRICE(reasoning, 5, "Reasoning tokens, where they cost other than output."),
+    /* in the order of enum price_part: price_part_name finds them by their place */
+    PRICE(input, PRICE_INPUT, "Prompt tokens."),
+    PRICE(output, PRICE_OUTPUT, "Generated tokens."),
+    PRICE(cache_read, PRICE_CACHE_READ,
+          "Prompt tokens read from the provider's cache. Left out: the share of `input` that the "
+          "model's maker asks ([metering](metering.md#multipliers))."),
+    PRICE(cache_write, PRICE_CACHE_WRITE, "Prompt tokens written to it. Left out: likewise."),
+    PRICE(cache_write_1h, PRICE_CACHE_WRITE_1H,
+          "Prompt tokens written to be kept for an hour. Left out: likewise."),
+    PRICE(reasoning, PRICE_REASONING, "Reasoning tokens, where they cost other than output."),
+    PRICE(audio_input, PRICE_AUDIO_INPUT, "Prompt tokens that are sound, where they cost other."),
+    PRICE(audio_output, PRICE_AUDIO_OUTPUT, "Generated tokens that are sound, likewise."),
+    PRICE(image_input, PRICE_IMAGE_INPUT, "Prompt tokens that are pictures, likewise."),
+    PRICE(image_output, PRICE_IMAGE_OUTPUT, "Generated tokens that are pictures, likewise."),
+    PRICE(video_input, PRICE_VIDEO_INPUT, "Prompt tokens that are video, likewise."),
+    PRICE(character, PRICE_CHARACTER, "Characters of a text that is spoken."),
+    FEE(image, PRICE_IMAGE, "USD for each picture that is made."),
+    FEE(second, PRICE_SECOND, "USD for each second of sound that is transcribed."),
+    FEE(request, PRICE_REQUEST, "USD for each request, beside all else."),
+    FEE(search, PRICE_SEARCH, "USD for each web search the provider does for an answer."),
+    FEE(tool_call, PRICE_TOOL_CALL,
+        "USD for each call of another tool that the provider runs itself and charges for."),
     {"long_context", &type_bool, MEMBER(struct price_options, long_context), .fallback = "false",
      .doc =
          "`true`: with more than 200,000 prompt tokens, all that is read costs twice as much and "
@@ -431,9 +449,34 @@ static const struct option price_rows[] = {
 static const struct object price_object = {
     "models.ID.endpoints[].price",
     "USD per million tokens, as decimal text: `\"0.25\"`. Six "
-    "decimals at most, so that every price is a whole number of pico-dollars per token.",
+    "decimals at most, so that every price is a whole number of pico-dollars per token. From `image` "
+    "on: USD for one, twelve decimals at most. [Metering](metering.md) tells what is counted.",
     ROWS(price_rows), .size = sizeof(struct price_options),
     .known_offset = offsetof(struct price_options, known)};
+
+const char *price_part_name(unsigned part)
+{
+    return price_rows[part].name;
+}
+
+uint64_t price_part_pd(const struct price_options *p, unsigned part)
+{
+    uint64_t pd;
+    memcpy(&pd, (const uint8_t *)p + price_rows[part].offset, sizeof pd);
+    return pd;
+}
+
+void price_part_set(struct price_options *p, enum price_part bit, uint64_t pd)
+{
+    unsigned part = (unsigned)__builtin_ctz(bit);
+    memcpy((uint8_t *)p + price_rows[part].offset, &pd, sizeof pd);
+    p->known |= (unsigned)bit;
+}
+
+bool price_part_is_each(unsigned part)
+{
+    return price_rows[part].type == &type_dollars;
+}
 
 static const struct option endpoint_rows[] = {
     {"provider", &type_provider_name, MEMBER(struct endpoint_options, provider), .required = true,

@@ -66,23 +66,29 @@ const char *value_size(struct span text, uint64_t *out_bytes)
                : "write a size with its unit: 512B, 64KiB, 8MiB or 1GiB";
 }
 
-/* Digits, and perhaps a point and six more at most, as millionths. False: it is no such number. */
-static bool read_millionths(struct span text, uint64_t *out)
+/* Digits, and perhaps a point and `places` more at most, as that many decimals. False: it is no such
+ * number. `one`: ten to the power of `places`. */
+static bool read_decimal(struct span text, size_t places, uint64_t one, uint64_t *out)
 {
-    uint64_t whole, micro = 0;
+    uint64_t whole, part = 0;
     size_t dot = span_find(text, SPAN_LIT("."));
     if (!span_to_u64(span_sub(text, 0, dot == SIZE_MAX ? text.len : dot), &whole) ||
-        whole > UINT64_MAX / 2000000)
+        whole > UINT64_MAX / 2 / one)
         return false;
     if (dot != SIZE_MAX) {
         struct span decimals = span_skip(text, dot + 1);
-        if (decimals.len > 6 || !span_to_u64(decimals, &micro))
+        if (decimals.len > places || !span_to_u64(decimals, &part))
             return false;
-        for (size_t i = decimals.len; i < 6; i++)
-            micro *= 10;
+        for (size_t i = decimals.len; i < places; i++)
+            part *= 10;
     }
-    *out = whole * 1000000 + micro;
+    *out = whole * one + part;
     return true;
+}
+
+static bool read_millionths(struct span text, uint64_t *out)
+{
+    return read_decimal(text, 6, 1000000, out);
 }
 
 const char *value_money(struct span text, uint64_t *out_pd)

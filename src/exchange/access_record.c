@@ -125,6 +125,40 @@ static void put_attempts(struct json_line *r, const struct exchange *x)
     PUT(r, "]");
 }
 
+/* What most answers have none of. */
+static void put_rare_usage(struct json_line *r, const struct usage *u)
+{
+    uint64_t any = u->cache_write | u->in.audio | u->in.image | u->in.video | u->out.audio |
+                   u->out.image | u->searches | u->tool_calls | u->images | u->characters |
+                   u->audio_ms | u->stated_pd;
+    if (any == 0)
+        return;
+    const struct {
+        const char *name;
+        uint64_t n;
+    } rare[] = {
+        {",\"tokens_cache_write\":", u->cache_write},
+        {",\"tokens_cache_write_1h\":", u->cache_write_1h},
+        {",\"tokens_audio_in\":", u->in.audio},
+        {",\"tokens_audio_out\":", u->out.audio},
+        {",\"tokens_image_in\":", u->in.image},
+        {",\"tokens_image_out\":", u->out.image},
+        {",\"tokens_video_in\":", u->in.video},
+        {",\"searches\":", u->searches},
+        {",\"tool_calls\":", u->tool_calls},
+        {",\"images\":", u->images},
+        {",\"characters\":", u->characters},
+        {",\"audio_ms\":", u->audio_ms},
+        {",\"provider_cost_pd\":", u->stated_pd},
+    };
+    for (unsigned i = 0; i < sizeof rare / sizeof rare[0]; i++) {
+        if (rare[i].n == 0)
+            continue;
+        json_line_put(r, span_text(rare[i].name));
+        json_line_u64(r, rare[i].n);
+    }
+}
+
 static void write_json(const struct exchange *x, uint64_t duration_us, struct json_line *r)
 {
     const struct attempt *a = x->attempt;
@@ -174,8 +208,11 @@ static void write_json(const struct exchange *x, uint64_t duration_us, struct js
     PUT_NUMBER(r, ",\"tokens_out\":", a->usage.completion);
     PUT_NUMBER(r, ",\"tokens_cached\":", a->usage.cached);
     PUT_NUMBER(r, ",\"tokens_reasoning\":", a->usage.reasoning);
+    put_rare_usage(r, &a->usage);
     PUT_WORD(r, ",\"usage_source\":", usage_source_name(a->usage.source));
     PUT_NUMBER(r, ",\"cost_pd\":", x->cost.total_pd);
+    if (x->cost.is_insured)
+        PUT_NUMBER(r, ",\"insured\":true,\"insured_pd\":", x->cost.sum_pd);
     if (x->cost.is_byok)
         PUT_NUMBER(r, ",\"is_byok\":true,\"byok_cost_pd\":", x->cost.byok_pd);
     PUT_NUMBER(r, ",\"bytes_in\":", x->bytes_in);

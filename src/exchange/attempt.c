@@ -48,13 +48,60 @@ static void fail_deadline(struct attempt *a, const char *what, const char *optio
     attempt_fail(a, RESULT_TIMEOUT, FAULT_UPSTREAM_TIMEOUT, problem);
 }
 
+/* --- what it took ------------------------------------------------------------------------------ */
+
+/* Only what a model writes can come to nothing: vectors, pictures and counts are there or are not. */
+static bool is_insured(const struct attempt *a)
+{
+    const struct exchange *x = a->x;
+    bool has_failed = x->outcome != OUTCOME_OK && x->outcome != OUTCOME_CLIENT_GONE;
+    return api_writes_text(x->kind->api) && a->usage.source != USAGE_NONE &&
+           cost_is_insured(&a->usage, span_text(a->finish_reason), has_failed,
+                           x->outcome == OUTCOME_CLIENT_GONE);
+}
+
 struct cost attempt_cost(const struct attempt *a)
 {
-    const struct usage *u = &a->usage;
-    const struct price_options *price = a->target->price;
-    struct cost c = a->own != NULL ? cost_of_own(u, price) : cost_of(u, price);
-    cost_discount(&c, a->x->deployment->snapshot->account.discount_ppm);
-    return c;
+    const struct cost_terms terms = {
+        .discount_ppm = exchange_discount_ppm(a->x),
+        .is_own = a->own != NULL,
+        .is_insured = is_insured(a),
+    };
+    return cost_on(&terms, &a->usage, a->target->price);
+}
+
+uint64_t attempt_ttft_ms(const struct attempt *a)
+{
+    uint64_t until = a->first_token_us != 0 ? a->first_token_us : clock_us();
+    return a->sent_us != 0 && until > a->sent_us ? (until - a->sent_us) / 1000 : 0;
+}
+
+/* Four bytes a token is what prose and code in English come to, and a little much for Chinese. */
+static uint64_t delivered_tokens(const struct attempt *a)
+{
+    uint64_t frames = a->pieces * a->frame_bytes;
+    if (a->content_bytes <= frames)
+        return a->events; /* whatever they hold, it is no text */
+    return (a->content_bytes - frames + 3) / 4;
+}
+
+static uint64_t prompt_tokens(const struct attempt *a)
+{
+    uint64_t n = a->translation == NULL ? 0 : translation_prompt_tokens(a->translation);
+    return n > 0 ? n : exchange_prompt_estimate(a->x);
+}
+
+/* A provider that broke off, or whose client left, has said less than it delivered: some say how much they
+ * read when they begin, and what they wrote when they end. */
+void attempt_estimate_usage(struct attempt *a, bool is_whole)
+{
+    struct usage *u = &a->usage;
+    bool is_told = u->source == USAGE_PROVIDER && (is_whole || a->lane.finished);
+    if (a->events == 0 || is_told || !api_writes_text(a->x->kind->api))
+        return;
+    uint64_t written = delivered_tokens(a);
+    if (u->source == USAGE_NONE || u->completion < written)
+        usage_fill(u, prompt_tokens(a), written, USAGE_ESTIMATED);
 }
 
 const struct secret *attempt_secret(const struct attempt *a)

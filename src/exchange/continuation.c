@@ -108,11 +108,8 @@ void continuation_note_begun(struct exchange *x)
 static void meter(struct attempt *a, struct continuation *c)
 {
     const struct exchange *x = a->x;
-    struct usage *used = &a->usage;
-    if (used->completion < a->events) {
-        used->completion = a->events;
-        used->source = USAGE_ESTIMATED;
-    }
+    const struct usage *used = &a->usage;
+    attempt_estimate_usage(a, false);
     const struct cost cost = attempt_cost(a);
     route_series_meter(instruments_route(&x->gateway->instruments, x->kind->label, a->target), used,
                        &cost);

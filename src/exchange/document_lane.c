@@ -13,7 +13,9 @@
  *
  *   complete ──small──▶ read ──▶ sent
  *      └─────large────▶ attempt_received ··thread·· on_read ──▶ pump ──▶ sent
- *                                         owns itself           the lane owns it */
+ *                                         owns itself           the lane owns it
+ *
+ * One whose provider does not say what it took goes the same way, and once more to the thread. */
 
 enum {
     WHOLE_MAX = 64 * 1024 * 1024,
@@ -50,8 +52,11 @@ static bool accept_answer(struct attempt *a, const struct whole_answer *w)
         trace_look_for_model(a, w->document);
     if (e->finish.len > 0)
         lane_note_finish(a, e->finish);
+    lane_note_things(a, e);
+    if (w->counted.source != USAGE_NONE)
+        a->usage = w->counted;
     if (e->usage.len > 0)
-        (void)w->passing->read_usage(&a->usage, e->usage);
+        (void)lane_read_usage(a, w->passing, e);
     return true;
 }
 
@@ -65,21 +70,6 @@ static unsigned lay_out(struct attempt *a, const struct whole_answer *w, struct 
     if (n == 0)
         lane_fail(a, "its answer cannot be completed: out of memory");
     return n;
-}
-
-static void send_small(struct attempt *a, struct whole_answer *w)
-{
-    struct exchange *x = a->x;
-    struct buf made = {0};
-    struct span spans[WHOLE_ANSWER_SPANS];
-    whole_answer_read(w);
-    unsigned n = lay_out(a, w, &made, spans);
-    if (n > 0) {
-        exchange_begin_answer(a, 200, "application/json", LENGTH_UNKNOWN);
-        sink_end(x->sink, spans, n);
-        lane_finish(a);
-    }
-    buf_fini(&made);
 }
 
 /* --- large ones -------------------------------------------------------------------------------------- */
@@ -116,13 +106,11 @@ static enum flow on_piece(void *arg, const struct span *spans, unsigned n, bool 
     return FLOW_OK;
 }
 
-static void on_read(void *arg)
+static void send_large(struct large_answer *l)
 {
-    struct large_answer *l = arg;
     struct attempt *a = l->a;
     struct exchange *x = a->x;
     int64_t length = 0;
-    l->job = NULL;
     unsigned n = lay_out(a, &l->answer, &l->made, l->spans);
     if (n == 0)
         return;
@@ -132,6 +120,32 @@ static void on_read(void *arg)
     attempt_end(a, RESULT_OK);
     deadline_clear(&x->total); /* the client's pace is for server.write_timeout to judge */
     pump_start(&l->pump, l->loop, l->spans, n, on_piece, a);
+}
+
+static void count_large(void *arg) /* on another thread */
+{
+    struct large_answer *l = arg;
+    whole_answer_count(&l->answer);
+}
+
+static void on_counted(void *arg)
+{
+    struct large_answer *l = arg;
+    l->job = NULL;
+    send_large(l);
+}
+
+/* Without memory for its request it goes out uncounted. */
+static void on_read(void *arg)
+{
+    struct large_answer *l = arg;
+    struct whole_answer *w = &l->answer;
+    l->job = NULL;
+    if (!whole_answer_is_uncounted(w) || !whole_answer_keep_request(w, l->a))
+        send_large(l);
+    else
+        l->job = offload_start_sized(l->loop, w->document.len + buf_len(&w->request), count_large,
+                                     on_counted, large_free, l);
 }
 
 /* Takes over what the lane has held, or a copy. */
@@ -177,6 +191,20 @@ void document_lane_free(struct pass_lane *l)
     l->large = NULL;
 }
 
+static void send_small(struct attempt *a, struct whole_answer *w)
+{
+    struct exchange *x = a->x;
+    struct buf made = {0};
+    struct span spans[WHOLE_ANSWER_SPANS];
+    unsigned n = lay_out(a, w, &made, spans);
+    if (n > 0) {
+        exchange_begin_answer(a, 200, "application/json", LENGTH_UNKNOWN);
+        sink_end(x->sink, spans, n);
+        lane_finish(a);
+    }
+    buf_fini(&made);
+}
+
 /* --- what comes ---------------------------------------------------------------------------------------- */
 
 static void pass_document(struct attempt *a, struct span document)
@@ -184,6 +212,11 @@ static void pass_document(struct attempt *a, struct span document)
     struct whole_answer w;
     whole_answer_init(&w, a, document);
     if (!whole_answer_is_small(&w)) {
+        read_elsewhere(a, &w);
+        return;
+    }
+    whole_answer_read(&w);
+    if (whole_answer_is_uncounted(&w)) { /* a vocabulary may have to be unpacked first */
         read_elsewhere(a, &w);
         return;
     }

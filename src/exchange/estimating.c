@@ -179,7 +179,7 @@ static void price(struct exchange *x, struct estimated *m)
         .cacheable = may_cache ? m->count.cacheable : 0,
         .keeps_an_hour = m->count.keeps_an_hour,
         .is_batch = x->estimate->is_batch,
-        .discount_ppm = x->deployment->snapshot->account.discount_ppm,
+        .discount_ppm = exchange_discount_ppm(x),
         .is_own = m->with_own_key,
     };
     const char *member = estimate_lacks(&terms, m->target->price);

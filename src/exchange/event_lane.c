@@ -1,5 +1,7 @@
 #include "lanes.h"
 
+#include "bill.h"
+
 #include "sluice/codec/provider_error.h"
 
 #include <string.h>
@@ -21,44 +23,50 @@ enum {
 
 /* --- what an event says ------------------------------------------------------------------------- */
 
-/* The usage chunk with what it cost, made anew: the only chunk that is. */
-static struct span with_cost(struct attempt *a, struct span data, size_t end)
+enum verdict { VERDICT_PASS, VERDICT_WAIT, VERDICT_WITHHOLD, VERDICT_REPLACE, VERDICT_FAILED };
+
+static void note_content(struct attempt *a, struct span content)
 {
-    struct exchange *x = a->x;
-    struct buf made = {0};
-    struct cost cost = attempt_cost(a);
-    struct span kept = data;
-    if (buf_add_text(&made, "data: ") == 0 && buf_add(&made, span_sub(data, 0, end)) == 0 &&
-        buf_addf(&made, ",\"request_id\":\"%s\",", x->request_id) == 0 &&
-        cost_write_members(&cost, &made) == 0 && buf_add_text(&made, "}\n\n") == 0)
-        kept = arena_keep(&x->arena, buf_span(&made));
-    buf_fini(&made);
-    return kept;
+    const struct passing *p = a->lane.passing;
+    a->events++;
+    if (a->first_token_us == 0) {
+        if (!p->brings_token(content))
+            return;
+        a->first_token_us = clock_us();
+        a->frame_bytes = p->text_of != NULL ? content.len - p->text_of(content) : content.len;
+    }
+    a->pieces++;
+    a->content_bytes += content.len;
 }
 
-enum verdict { VERDICT_PASS, VERDICT_WAIT, VERDICT_WITHHOLD, VERDICT_REPLACE, VERDICT_FAILED };
+/* The last word on usage, which is the place for what it cost? */
+static bool bears_bill(const struct attempt *a, const struct passing_event *e)
+{
+    const struct passing *p = a->lane.passing;
+    if (!a->x->wants_cost || a->lane.inside_event)
+        return false;
+    bool is_last = p->bill.len == 0 || span_eq(e->type, p->bill);
+    return is_last && (!e->has_content || e->finish.len > 0);
+}
 
 static enum verdict look_at_chunk(struct attempt *a, const struct passing_event *e,
                                   struct span data, struct span *instead)
 {
-    struct exchange *x = a->x;
     const struct passing *p = a->lane.passing;
-    if (e->has_content) {
-        a->events++;
-        if (a->first_token_us == 0 && p->brings_token(e->content))
-            a->first_token_us = clock_us();
-    }
+    if (e->has_content)
+        note_content(a, e->content);
     if (e->finish.len > 0)
         lane_note_finish(a, e->finish);
-    if (e->usage.len == 0 || !p->read_usage(&a->usage, e->usage) || e->has_content ||
-        !p->has_usage_chunk)
+    if (e->images > 0)
+        lane_note_things(a, e);
+    if (e->usage.len == 0 || !lane_read_usage(a, p, e))
         return VERDICT_PASS;
-    if (a->lane.withhold_usage)
+    if (a->lane.withhold_usage && p->has_usage_chunk && !e->has_content)
         return VERDICT_WITHHOLD;
-    if (!x->wants_cost)
+    if (!bears_bill(a, e))
         return VERDICT_PASS;
-    *instead = with_cost(a, data, e->end);
-    return VERDICT_REPLACE;
+    *instead = bill_event(a, a->lane.sse.name, data, e);
+    return instead->at == data.at ? VERDICT_PASS : VERDICT_REPLACE;
 }
 
 /* What brings nothing yet can wait, as long as nobody has answered. */
@@ -72,16 +80,16 @@ static bool can_wait(const struct attempt *a, const struct passing_event *e)
 
 /* The last event. Without any before it that brought something, nobody has answered. */
 static enum verdict look_at_end(struct emitter *out, const struct passing_event *e,
-                                struct span data)
+                                struct span data, struct span *instead)
 {
     struct attempt *a = out->a;
-    struct span unused;
+    enum verdict verdict = VERDICT_PASS;
     a->lane.done = true;
     if (e->usage.len > 0 || e->finish.len > 0)
-        (void)look_at_chunk(a, e, data, &unused);
+        verdict = look_at_chunk(a, e, data, instead);
     bool has_counted = a->lane.passing->has_usage_chunk && a->usage.completion > 0;
     if (a->x->state == EXCHANGE_ANSWERING || a->lane.finished || has_counted)
-        return VERDICT_PASS;
+        return verdict;
     emitter_flush(out);
     lane_fail(a, "its stream ended without a chunk");
     return VERDICT_FAILED;
@@ -109,7 +117,7 @@ static enum verdict look(struct emitter *out, struct span data, struct span name
         verdict = look_at_chunk(a, &e, data, instead);
         return verdict == VERDICT_PASS && can_wait(a, &e) ? VERDICT_WAIT : verdict;
     case EVENT_DONE:
-        return look_at_end(out, &e, data);
+        return look_at_end(out, &e, data, instead);
     case EVENT_ERROR:
         if (x->state == EXCHANGE_ATTEMPTING) {
             lane_fail_with_error(a, error);
@@ -214,12 +222,21 @@ static bool pass_event(struct attempt *a, struct emitter *e, struct pieces *p)
     return true;
 }
 
+/* A response ends with an event that repeats all of it, and that may have to be told its cost. */
+static size_t most_held(const struct attempt *a)
+{
+    const struct exchange *x = a->x;
+    if (x->wants_cost && x->kind->api == API_RESPONSES)
+        return EVENT_MAX;
+    return x->state == EXCHANGE_ATTEMPTING ? OPENING_MAX : HOLD_MAX;
+}
+
 /* What this read left unfinished: on hold, or gone on. */
 static void keep_rest(struct attempt *a, struct emitter *e, struct pieces *rest, bool rest_is_held)
 {
     struct pass_lane *l = &a->lane;
     bool between = l->sse.pending == 0; /* whole comments only: a provider's own keep-alive */
-    size_t most = a->x->state == EXCHANGE_ATTEMPTING ? OPENING_MAX : HOLD_MAX;
+    size_t most = most_held(a);
     if (between || l->inside_event || pieces_len(rest) > most) {
         if (between)
             open_answer(a);

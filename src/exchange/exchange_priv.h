@@ -122,6 +122,8 @@ struct attempt {
     struct pass_lane lane;
     bool keeps_request; /* the answer repeats parts of it: body and x->sending live to the end */
     uint64_t first_token_us, events;
+    /* of those from the first token on: how many, their bytes in all, and how many of one are not text */
+    uint64_t pieces, content_bytes, frame_bytes;
     struct usage usage;
     char finish_reason[24];
 };
@@ -154,6 +156,11 @@ void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
 /* What was used so far costs that much. */
 struct cost attempt_cost(const struct attempt *a);
+/* From its request to the first token, or to now. */
+uint64_t attempt_ttft_ms(const struct attempt *a);
+/* Where the provider has not counted all that came of it, that is estimated. `is_whole`: it has ended as
+ * it should, so what the provider says is final. */
+void attempt_estimate_usage(struct attempt *a, bool is_whole);
 /* What its request carried that nobody may see. */
 const struct secret *attempt_secret(const struct attempt *a);
 /* What a provider (or the demo provider) answers. */
@@ -268,6 +275,7 @@ struct exchange {
     enum http_method method;
     uint64_t opened_us, opened_unix_ms, dispatched_us, first_write_us;
     uint64_t bytes_in;
+    uint64_t data_bytes; /* of these: pictures and sound in base64, which are not read as text */
     unsigned status;
     const char *error_type;
     struct cost cost;
@@ -308,7 +316,12 @@ static inline uint64_t exchange_prompt_estimate(const struct exchange *x)
 {
     if (x->prompt_tokens > 0)
         return x->prompt_tokens;
-    return api_takes_form(x->kind->api) ? 0 : question_tokens(x->bytes_in);
+    return api_takes_form(x->kind->api) ? 0 : question_tokens(x->bytes_in - x->data_bytes);
+}
+/* What its account pays of a price, in millionths. */
+static inline uint32_t exchange_discount_ppm(const struct exchange *x)
+{
+    return x->deployment->snapshot->account.discount_ppm;
 }
 /* Everything has been handed to the sink. */
 void exchange_finish(struct exchange *x);

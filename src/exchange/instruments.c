@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CODE_CLASSES = 6, TOKEN_TYPES = 4 };
+enum { CODE_CLASSES = 6, TOKEN_TYPES = 11 };
 
 struct route_series {
     char key[256];
@@ -16,7 +16,7 @@ struct route_series {
     struct metric_series *requests[OUTCOMES][CODE_CLASSES]; /* made when first needed */
     struct metric_series *duration[2];
     struct metric_series *ttft, *token_seconds, *cost;
-    struct metric_series *tokens[TOKEN_TYPES][2];
+    struct metric_series *tokens[TOKEN_TYPES][USAGE_SOURCES];
     bool has_gen_ai;
     struct gen_ai_series gen_ai;
 };
@@ -240,10 +240,13 @@ static void count_request(struct route_series *r, const struct request_figures *
 
 static void count_tokens(struct route_series *r, unsigned type, uint64_t n, enum usage_source from)
 {
-    static const char *const types[] = {"input", "output", "cache_read", "reasoning"};
+    static const char *const types[TOKEN_TYPES] = {"input",        "output",       "cache_read",
+                                                   "reasoning",    "cache_write",  "cache_write_1h",
+                                                   "audio_input",  "audio_output", "image_input",
+                                                   "image_output", "video_input"};
     if (n == 0)
         return;
-    struct metric_series **s = &r->tokens[type][from == USAGE_PROVIDER];
+    struct metric_series **s = &r->tokens[type][from];
     if (*s == NULL)
         *s = metric_series(r->home->tokens, (const char *[]){r->model, r->provider, types[type],
                                                              usage_source_name(from)});
@@ -264,10 +267,11 @@ void route_series_meter(struct route_series *r, const struct usage *u, const str
 {
     if (r->ttft == NULL)
         record_first_use(r);
-    count_tokens(r, 0, u->prompt, u->source);
-    count_tokens(r, 1, u->completion, u->source);
-    count_tokens(r, 2, u->cached, u->source);
-    count_tokens(r, 3, u->reasoning, u->source);
+    const uint64_t counts[TOKEN_TYPES] = {
+        u->prompt,   u->completion, u->cached,   u->reasoning, u->cache_write, u->cache_write_1h,
+        u->in.audio, u->out.audio,  u->in.image, u->out.image, u->in.video};
+    for (unsigned type = 0; type < TOKEN_TYPES; type++)
+        count_tokens(r, type, counts[type], u->source);
     if (c->total_pd > 0)
         metric_add(r->cost, (double)c->total_pd * 1e-12);
     if (r->has_gen_ai)

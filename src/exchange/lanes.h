@@ -40,6 +40,10 @@ void lane_fail_with_error(struct attempt *a, struct span error);
 void lane_sign(struct attempt *a, struct fault *said);
 /* A finish_reason was seen. */
 void lane_note_finish(struct attempt *a, struct span word);
+/* What an event, or a whole answer, says of usage; false when that is no count. */
+bool lane_read_usage(struct attempt *a, const struct passing *p, const struct passing_event *e);
+/* What is counted in other things than tokens: pictures, seconds. */
+void lane_note_things(struct attempt *a, const struct passing_event *e);
 /* Everything has been handed to the sink. */
 void lane_finish(struct attempt *a);
 

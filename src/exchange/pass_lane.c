@@ -30,6 +30,32 @@ void lane_note_finish(struct attempt *a, struct span word)
     a->lane.finished = true;
 }
 
+/* Pictures and characters are no part of what a provider says of tokens. */
+bool lane_read_usage(struct attempt *a, const struct passing *p, const struct passing_event *e)
+{
+    uint64_t images = a->usage.images, characters = a->usage.characters,
+             audio_ms = a->usage.audio_ms;
+    if (!p->read_usage(&a->usage, e->usage))
+        return false;
+    a->usage.images = images;
+    a->usage.characters = characters;
+    if (a->usage.audio_ms == 0)
+        a->usage.audio_ms = audio_ms;
+    if (a->x->kind->api == API_RESPONSES && !e->has_content)
+        usage_read_calls(&a->usage, e->content);
+    return true;
+}
+
+void lane_note_things(struct attempt *a, const struct passing_event *e)
+{
+    if (a->x->kind->api == API_IMAGES)
+        a->usage.images += e->images;
+    if (e->audio_ms > 0)
+        a->usage.audio_ms = e->audio_ms;
+    if (a->usage.source == USAGE_NONE && a->usage.images + a->usage.audio_ms > 0)
+        a->usage.source = USAGE_PROVIDER;
+}
+
 void lane_sign(struct attempt *a, struct fault *said)
 {
     unsigned status = a->status;
@@ -139,6 +165,14 @@ static bool is_document(const struct exchange *x, const struct http_head *head)
     return head_has_type(head, SPAN_LIT("application/json")) || (!has_type && api != API_SPEECH);
 }
 
+/* What is spoken is counted here: the answer is sound. */
+static void count_characters(struct attempt *a)
+{
+    a->usage.characters = a->x->request->characters;
+    if (a->usage.characters > 0)
+        a->usage.source = USAGE_COUNTED;
+}
+
 /* The lane of who began the answer stays: only its writer knows what the client has got. */
 static void go_on(struct attempt *a, const struct http_head *head)
 {
@@ -162,6 +196,8 @@ void lane_open(struct attempt *a, const struct http_head *head)
     *l = (struct pass_lane){.kind = LANE_NONE};
     if (head->status < 400 && takes_either(x))
         exchange_set_stream(x, is_stream);
+    if (head->status < 400 && x->kind->api == API_SPEECH)
+        count_characters(a);
     bool is_watched = head->status < 400 && is_stream && continuation_watch(a);
     if (head->status >= 400) {
         l->kind = LANE_ERROR;

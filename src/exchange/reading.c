@@ -32,6 +32,7 @@ struct question {
     bool has_key;                                           /* the head says which request it is */
     uint8_t print[SHA256_BYTES], of_question[SHA256_BYTES]; /* of the body, where anybody asks */
     bool explains;          /* the body says of which API it is; nothing need be there to be sent */
+    uint64_t data_bytes;    /* that are no text: asked_data_bytes */
     uint64_t prompt_tokens; /* as such a body says; 0: it does not */
     struct span session;    /* as the head names it */
     struct conversation_id conversation;
@@ -180,6 +181,7 @@ static void ask_for_request(struct question *q)
     if (q->is_good && q->wants_conversation)
         conversation_id_read(q->session, q->body, &q->conversation);
     q->shown = q->is_good && q->wants_shown ? shown_in(q) : 0;
+    q->data_bytes = q->is_good && !api_takes_form(q->api) ? asked_data_bytes(q->body) : 0;
     q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
     q->is_continuable = q->is_good && q->request->stream && may_continue(q) &&
                         turn_prefill_suits(q->request, q->body, q->api);
@@ -221,6 +223,7 @@ static void note_request(struct exchange *x, const struct question *q)
     x->is_continuable = q->is_continuable;
     x->shown = q->shown;
     x->prompt_tokens = q->prompt_tokens;
+    x->data_bytes = q->data_bytes;
     if (q->wants_conversation)
         x->conversation = q->conversation;
     if (q->estimates != ESTIMATES_NOTHING) {
@@ -281,7 +284,7 @@ static void question_init(struct question *q, const struct exchange *x, struct a
                             x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER &&
                             !api_is_media(x->kind->api);
     q->explains = x->kind->explains;
-    q->prompt_tokens = 0;
+    q->prompt_tokens = q->data_bytes = 0;
     q->session = x->session;
 }
 

@@ -4,15 +4,6 @@
 
 /* After the last byte: what it cost, what the metrics say, and the one record of the request. */
 
-/* What the provider never counted is estimated from what was delivered, and says so. */
-static void estimate_usage(struct attempt *a)
-{
-    if (a->usage.source == USAGE_NONE && a->events > 0 && !api_is_media(a->x->kind->api)) {
-        a->usage.completion = a->events;
-        a->usage.source = USAGE_ESTIMATED;
-    }
-}
-
 /* What routing learns of it. */
 static void note_figures(const struct exchange *x)
 {
@@ -56,7 +47,7 @@ void settle(struct exchange *x)
     settle_times(x);
     if (x->outcome == OUTCOME_CLIENT_GONE && !x->head_sent)
         x->status = 499; /* nginx's word for it: no status was ever sent */
-    estimate_usage(a);
+    attempt_estimate_usage(a, x->outcome == OUTCOME_OK);
     note_figures(x);
     if (a->health != NULL && a->result == RESULT_OK)
         sticky_remember(x);

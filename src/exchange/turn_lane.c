@@ -1,3 +1,4 @@
+#include "bill.h"
 #include "lanes.h"
 
 #include "sluice/base/utf8.h"
@@ -82,11 +83,12 @@ static void account(struct attempt *a, const struct turn_event *e)
     case TURN_CALL:
     case TURN_ARGUMENTS:
         a->events++;
+        a->content_bytes += e->text.len;
         if (a->first_token_us == 0)
             a->first_token_us = clock_us();
         break;
     case TURN_USAGE:
-        a->usage = e->usage;
+        a->usage = *e->usage;
         break;
     case TURN_STOP:
         lane_note_finish(a, e->native.len > 0 ? e->native : span_text(stop_words[e->stop]));
@@ -127,7 +129,8 @@ static bool write_reasoning(struct attempt *a, const struct turn_event *e)
 static bool write_usage(struct attempt *a, const struct turn_event *e)
 {
     struct turn_event own = *e;
-    own.usage = continuation_usage(a->x, e->usage);
+    struct usage all = continuation_usage(a->x, *e->usage);
+    own.usage = &all;
     return write_event(a, &own);
 }
 
@@ -136,6 +139,21 @@ static void add_notice(struct attempt *a)
     struct span notice = continuation_notice(a->x);
     if (notice.len > 0)
         a->lane.turn->out_of_memory |= buf_add(&out, notice) < 0;
+}
+
+/* What can be told at the end only. */
+static void conclude(struct attempt *a)
+{
+    struct turn_lane *t = a->lane.turn;
+    struct buf cost = {0};
+    t->who.ended = clock_unix_ms() / 1000;
+    if (!t->who.tells_cost)
+        return;
+    attempt_estimate_usage(a, true);
+    t->who.ttft_ms = attempt_ttft_ms(a);
+    if (bill_write_cost(a, &cost) == 0)
+        t->who.cost = arena_keep(&a->x->arena, buf_span(&cost));
+    buf_fini(&cost);
 }
 
 /* A fault is kept: another provider may still be tried. */
@@ -155,7 +173,7 @@ static bool take_event(void *arg, const struct turn_event *e)
     t->has_content |= e->kind != TURN_START;
     t->has_ended = e->kind == TURN_END;
     if (t->has_ended)
-        t->who.ended = clock_unix_ms() / 1000;
+        conclude(a);
     if (e->kind == TURN_REASONING || e->kind == TURN_PROOF || e->kind == TURN_REDACTED)
         return write_reasoning(a, e);
     return write_event(a, e);
@@ -199,6 +217,7 @@ static struct answer_identity identify(struct attempt *a)
         .created = x->opened_unix_ms / 1000,
         .prompt = a->translation == NULL ? 0 : translation_prompt_tokens(a->translation),
         .wants_usage = x->wants_usage || x->wants_cost,
+        .tells_cost = x->wants_cost,
         .reasons_raw = x->deployment->snapshot->translation.shows_raw_reasoning,
     };
     if (buf_add_json(&model, a->target->model_id) == 0)

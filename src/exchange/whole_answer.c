@@ -1,8 +1,11 @@
 #include "whole_answer.h"
 
+#include "bill.h"
 #include "exchange_priv.h"
 
+#include "sluice/catalog/facts.h"
 #include "sluice/codec/embeddings.h"
+#include "sluice/codec/usage_count.h"
 #include "sluice/net/offload.h"
 
 enum {
@@ -17,6 +20,7 @@ void whole_answer_init(struct whole_answer *w, const struct attempt *a, struct s
         .passing = passing_for(x->kind->api),
         .is_embeddings = x->kind->api == API_EMBEDDINGS,
         .wants_base64 = x->request->wants_base64,
+        .api = x->kind->api,
     };
 }
 
@@ -24,6 +28,7 @@ void whole_answer_fini(struct whole_answer *w)
 {
     buf_fini(&w->held);
     buf_fini(&w->recoded);
+    buf_fini(&w->request);
 }
 
 static bool needs_recoding(const struct whole_answer *w)
@@ -46,6 +51,26 @@ void whole_answer_read(struct whole_answer *w)
     w->seen = w->passing->look(NULL, w->document);
 }
 
+bool whole_answer_is_uncounted(const struct whole_answer *w)
+{
+    return api_writes_text(w->api) && w->seen.kind == EVENT_CHUNK && w->seen.usage.len == 0 &&
+           w->counted.source == USAGE_NONE;
+}
+
+bool whole_answer_keep_request(struct whole_answer *w, const struct attempt *a)
+{
+    const struct exchange *x = a->x;
+    w->vocabulary = facts_vocabulary(a->target);
+    w->translation = x->deployment->snapshot->translation;
+    return buf_add(&w->request, buf_span(&x->body.bytes)) == 0;
+}
+
+void whole_answer_count(struct whole_answer *w)
+{
+    w->counted = usage_count(w->api, buf_span(&w->request), w->document, &w->translation,
+                             tokenizer_for(w->vocabulary));
+}
+
 const char *whole_answer_problem(const struct whole_answer *w)
 {
     if (w->seen.kind == EVENT_ERROR)
@@ -62,12 +87,20 @@ static bool make(const struct whole_answer *w, const struct attempt *a, struct b
 {
     const struct exchange *x = a->x;
     if (x->wants_cost) {
-        struct cost c = attempt_cost(a);
-        if (cost_write_members(&c, made) < 0 || buf_add_byte(made, ',') < 0)
+        if (bill_write_cost(a, made) < 0 || buf_add_byte(made, ',') < 0)
             return false;
     }
     return !w->is_embeddings || embeddings_write_missing(&w->seen, span_of(x->request_id, 32),
                                                          a->target->model_id, made) == 0;
+}
+
+/* Members its usage lacks. */
+static bool make_of_usage(const struct whole_answer *w, const struct attempt *a, struct buf *made)
+{
+    struct span usage = w->seen.usage;
+    if (w->is_embeddings)
+        return embeddings_write_missing_usage(usage, made) == 0;
+    return !a->x->wants_cost || bill_write_usage(a, usage, made) == 0;
 }
 
 static unsigned add_own(const struct whole_answer *w, const struct attempt *a, struct span made,
@@ -100,7 +133,7 @@ unsigned whole_answer_spans(const struct whole_answer *w, const struct attempt *
     if (!make(w, a, made))
         return 0;
     size_t until = buf_len(made);
-    if (w->is_embeddings && e->usage.len > 0 && embeddings_write_missing_usage(e->usage, made) < 0)
+    if (e->usage.len > 0 && !make_of_usage(w, a, made))
         return 0;
     struct span of_top = span_sub(buf_span(made), 0, until);
     struct span of_usage = span_skip(buf_span(made), until);

@@ -7,6 +7,8 @@
 
 #include "sluice/base/buf.h"
 #include "sluice/codec/passing.h"
+#include "sluice/config/translation_options.h"
+#include "sluice/token/tokenizer.h"
 
 struct attempt;
 
@@ -16,6 +18,14 @@ struct whole_answer {
     const struct passing *passing;
     bool is_embeddings, wants_base64;
     struct passing_event seen; /* its spans lie in `document` */
+
+    enum api_protocol api;
+
+    /* of an answer without usage: what it answers, and how that is counted; then, what it took */
+    struct buf request;
+    enum vocabulary_name vocabulary;
+    struct translation_options translation;
+    struct usage counted;
 };
 
 /* What `document` will be read as. */
@@ -27,6 +37,12 @@ bool whole_answer_is_small(const struct whole_answer *w);
 
 /* Writes vectors in the form that was asked for, and looks. */
 void whole_answer_read(struct whole_answer *w);
+
+/* Text whose provider does not say what it took: that is to be counted, which takes longer. */
+bool whole_answer_is_uncounted(const struct whole_answer *w);
+/* On the loop, before it; false without memory. */
+bool whole_answer_keep_request(struct whole_answer *w, const struct attempt *a);
+void whole_answer_count(struct whole_answer *w);
 
 /* Why it cannot be passed on, NULL when it can (or when it is an error and says so itself). */
 const char *whole_answer_problem(const struct whole_answer *w);

@@ -1,45 +1,38 @@
 #include "sluice/meter/estimate.h"
 
-#include "sluice/base/dollars.h"
-
-/* Bits of price_options.known. */
-enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2, KNOWN_WRITE = 8, KNOWN_WRITE_1H = 16 };
-
 /* No provider keeps a shorter prompt (contract 2.7). */
 enum { CACHEABLE_MIN = 1024 };
 
 const char *estimate_lacks(const struct estimate_terms *t, const struct price_options *price)
 {
-    if ((price->known & KNOWN_INPUT) == 0)
+    if ((price->known & PRICE_INPUT) == 0)
         return "input";
-    return t->output > 0 && (price->known & KNOWN_OUTPUT) == 0 ? "output" : NULL;
+    return t->output > 0 && (price->known & PRICE_OUTPUT) == 0 ? "output" : NULL;
 }
 
-/* Where writing has no price, the provider is not asked to, or asks nothing for it. */
-static void expect_write(const struct estimate_terms *t, struct usage *u, struct price_options *p)
+/* Where writing costs nothing, the provider is not asked to. */
+static void expect_write(const struct estimate_terms *t, const struct price_options *p,
+                         struct usage *u)
 {
-    if (t->cacheable < CACHEABLE_MIN || t->cacheable > t->prompt)
+    uint64_t price = t->keeps_an_hour ? p->cache_write_1h : p->cache_write;
+    if (t->cacheable < CACHEABLE_MIN || t->cacheable > t->prompt || price == 0)
         return;
-    if (t->keeps_an_hour && (p->known & KNOWN_WRITE_1H) != 0) {
-        p->cache_write = p->cache_write_1h;
-        p->known |= KNOWN_WRITE;
-    }
-    if (p->known & KNOWN_WRITE)
-        u->cache_write = t->cacheable;
+    u->cache_write = t->cacheable;
+    u->cache_write_1h = t->keeps_an_hour ? t->cacheable : 0;
 }
 
 struct estimate estimate_make(const struct estimate_terms *t, const struct price_options *price)
 {
     struct usage u = {.prompt = t->prompt, .completion = t->output};
-    struct price_options p = *price;
-    expect_write(t, &u, &p);
+    struct cost_terms terms = {.discount_ppm = t->discount_ppm, .is_own = t->is_own};
+    expect_write(t, price, &u);
     struct estimate e = {
-        .cost = t->is_own ? cost_of_own(&u, &p) : cost_of(&u, &p),
-        .is_long_context = cost_is_long_context(&u, &p),
+        .cost = cost_on(&terms, &u, price),
+        .is_long_context = cost_is_long_context(&u, price),
     };
-    e.batch_discount_pd = t->is_batch ? cost_batch_discount(&e.cost) : 0;
-    e.cost.discount_ppm = t->discount_ppm != 0 ? t->discount_ppm : 1000000;
-    e.total_pd = dollars_share(e.cost.total_pd - e.batch_discount_pd, e.cost.discount_ppm);
+    terms.is_batch = t->is_batch;
+    e.total_pd = cost_on(&terms, &u, price).total_pd;
+    e.batch_discount_pd = e.cost.total_pd - e.total_pd;
     return e;
 }
 
@@ -65,10 +58,11 @@ int estimate_write(const struct estimate *e, struct buf *out)
         if (rc == 0)
             rc = buf_add_byte(out, ',');
     }
-    if (rc == 0)
-        rc = buf_addf(out,
-                      "\"long_context_multiplier\":{\"input\":%s,\"output\":%s},\"discount_rate\":",
-                      e->is_long_context ? "2" : "1", e->is_long_context ? "1.5" : "1");
+    if (rc < 0)
+        return rc;
+    rc = buf_addf(out,
+                  "\"long_context_multiplier\":{\"input\":%s,\"output\":%s},\"discount_rate\":",
+                  e->is_long_context ? "2" : "1", e->is_long_context ? "1.5" : "1");
     if (rc == 0)
         rc = cost_write_rate(e->cost.discount_ppm, out);
     return rc == 0 ? buf_addf(out, ",\"is_byok\":%s,\"currency\":\"USD\"}",

@@ -2,15 +2,13 @@
 
 #include "sluice/meter/estimate.h"
 
-enum { NO_DISCOUNT = 1000000 };
-
 /* A prompt may be kept for an hour, for five minutes or not at all, an answer may be all reasoning. Which
  * of them is dearest differs with the price; the four are the corners, and a mixture lies between. */
 uint64_t reserve_cost(uint64_t prompt_tokens, uint64_t output_tokens,
                       const struct price_options *price)
 {
     struct estimate_terms terms = {
-        .prompt = prompt_tokens, .output = output_tokens, .discount_ppm = NO_DISCOUNT};
+        .prompt = prompt_tokens, .output = output_tokens, .discount_ppm = COST_NO_DISCOUNT};
     const struct usage thinking = {
         .prompt = prompt_tokens, .completion = output_tokens, .reasoning = output_tokens};
     const struct cost plain = estimate_make(&terms, price).cost;

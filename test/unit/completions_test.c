@@ -68,7 +68,11 @@ static void members_are_noted_unless_they_say_nothing(void **state)
 #define HEAD                                                                                \
     "data: {\"id\":\"gen-i\",\"object\":\"text_completion\",\"created\":0,\"model\":\"m\"," \
     "\"provider\":\"p\",\"choices\":["
-#define USAGE "\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":1,\"total_tokens\":3}"
+#define USAGE                                                                                    \
+    "\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":1,\"total_tokens\":3,"                 \
+    "\"prompt_tokens_details\":{\"cached_tokens\":0,\"cache_write_tokens\":0,\"text_tokens\":2," \
+    "\"audio_tokens\":0,\"image_tokens\":0,\"video_tokens\":0},\"completion_tokens_details\":{"  \
+    "\"reasoning_tokens\":0,\"audio_tokens\":0,\"image_tokens\":0}}"
 
 static void answers_say_who_served_them_and_why_they_stopped(void **state)
 {
@@ -82,7 +86,7 @@ static void answers_say_who_served_them_and_why_they_stopped(void **state)
         {.kind = TURN_REASONING, .text = SPAN_LIT("hm")},
         {.kind = TURN_TEXT, .slot = 1, .text = SPAN_LIT("a\\n")},
         {.kind = TURN_TEXT, .slot = 1, .logprobs = SPAN_LIT("[7]")},
-        {.kind = TURN_USAGE, .usage = {.prompt = 2, .completion = 1}},
+        {.kind = TURN_USAGE, .usage = &(struct usage){.prompt = 2, .completion = 1}},
         {.kind = TURN_STOP, .stop = STOP_LENGTH, .native = SPAN_LIT("MAX_TOKENS")},
         {.kind = TURN_END},
     };

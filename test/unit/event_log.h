@@ -31,9 +31,9 @@ static inline int event_log_details(struct event_log *log, const struct turn_eve
     case TURN_CALL:
         return buf_addf(&log->text, " %u %.*s %.*s", e->slot, SPAN_FMT(e->id), SPAN_FMT(e->name));
     case TURN_USAGE:
-        return buf_addf(&log->text, " %d/%d/%d/%d/%d", (int)e->usage.prompt, (int)e->usage.cached,
-                        (int)e->usage.cache_write, (int)e->usage.completion,
-                        (int)e->usage.reasoning);
+        return buf_addf(&log->text, " %d/%d/%d/%d/%d", (int)e->usage->prompt, (int)e->usage->cached,
+                        (int)e->usage->cache_write, (int)e->usage->completion,
+                        (int)e->usage->reasoning);
     case TURN_STOP:
         return buf_addf(&log->text, " %d %.*s", e->stop, SPAN_FMT(e->native));
     case TURN_CITATION:

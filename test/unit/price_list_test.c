@@ -205,6 +205,36 @@ static void prices_and_abilities_are_taken_over(void **state)
     made_fini(&m);
 }
 
+/* Prices of what is no token are for models of that kind; of long prompts, where they are the usual ones. */
+static void prices_of_other_things_are_taken_over(void **state)
+{
+    (void)state;
+    struct made m = make(
+        "{\"gpt-y\":{" CHAT
+        "\"openai\",\"input_cost_per_token\":1e-06,\"output_cost_per_token\":2e-06,"
+        "\"input_cost_per_audio_token\":4e-05,\"input_cost_per_image\":0.1,\"input_cost_per_second\":1,"
+        "\"search_context_cost_per_query\":{\"search_context_size_low\":0.03,"
+        "\"search_context_size_medium\":0.035},\"input_cost_per_token_above_200k_tokens\":2e-06,"
+        "\"output_cost_per_token_above_200k_tokens\":3e-06},"
+        "\"pic\":{\"mode\":\"image_generation\",\"litellm_provider\":\"openai\","
+        "\"output_cost_per_image\":0.04},"
+        "\"ear\":{\"mode\":\"audio_transcription\",\"litellm_provider\":\"openai\","
+        "\"input_cost_per_second\":0.0001,\"output_cost_per_second\":0.0001},"
+        "\"mouth\":{\"mode\":\"audio_speech\",\"litellm_provider\":\"openai\","
+        "\"input_cost_per_character\":1.5e-05}}",
+        NULL, false);
+    static const char *const prices[] = {
+        "price: { input: \"1\", output: \"2\", audio_input: \"40\", search: \"0.035\", "
+        "long_context: true }",
+        "price: { image: \"0.04\" }",
+        "price: { second: \"0.0001\" }",
+        "price: { character: \"15\" }",
+    };
+    for (unsigned i = 0; i < ROWS(prices); i++)
+        assert_row(i, span_find(buf_span(&m.yaml), span_text(prices[i])) != SIZE_MAX);
+    made_fini(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_model_is_called_by_its_author_and_its_name),
         cmocka_unit_test(what_is_offered_by_several_is_one_model),
         cmocka_unit_test(prices_and_abilities_are_taken_over),
+        cmocka_unit_test(prices_of_other_things_are_taken_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,8 @@ static struct turn_event random_event(struct rng *rng, const struct fault *fault
     static const char *const families[] = {NULL, "anthropic", "openai", "gemini", "chat"};
     static const char *const weights[] = {NULL, "[]", "[{\"token\":\"a\",\"logprob\":-1}]",
                                           "[7,8]"};
+    static const struct usage some = {
+        .prompt = 9, .cached = 2, .completion = 5, .source = USAGE_PROVIDER};
     struct turn_event e = {
         .kind = (enum turn_event_kind)(rng_next(rng) % (TURN_FAULT + 1)),
         .family = span_text(families[rng_next(rng) % ROWS(families)]),
@@ -201,7 +203,7 @@ static struct turn_event random_event(struct rng *rng, const struct fault *fault
         .id = SPAN_LIT("call_1"),
         .name = SPAN_LIT("tool"),
         .stop = (enum turn_stop)(rng_next(rng) % (STOP_PAUSE + 1)),
-        .usage = {.prompt = 9, .cached = 2, .completion = 5, .source = USAGE_PROVIDER},
+        .usage = &some,
         .citation = {.url = SPAN_LIT("https://example.org"), .title = SPAN_LIT("t")},
         .fault = fault,
         .is_custom = rng_next(rng) % 4 == 0,

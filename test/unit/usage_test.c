@@ -126,12 +126,20 @@ static void two_answers_count_as_one(void **state)
         {USAGE_NONE, USAGE_PROVIDER, USAGE_PROVIDER},
         {USAGE_ESTIMATED, USAGE_PROVIDER, USAGE_ESTIMATED},
         {USAGE_PROVIDER, USAGE_ESTIMATED, USAGE_ESTIMATED},
+        {USAGE_COUNTED, USAGE_PROVIDER, USAGE_COUNTED},
     };
     for (unsigned i = 0; i < ROWS(rows); i++) {
-        struct usage u = {1, 2, 3, 4, 5, rows[i].a}, more = {10, 20, 30, 40, 50, rows[i].b};
+        struct usage u = {.prompt = 1, .cached = 2, .completion = 4, .source = rows[i].a};
+        struct usage more = {.prompt = 10,
+                             .cache_write = 30,
+                             .reasoning = 50,
+                             .searches = 1,
+                             .in = {.audio = 3},
+                             .source = rows[i].b};
         usage_add(&u, &more);
-        assert_row(i, u.prompt == 11 && u.cached == 22 && u.cache_write == 33);
-        assert_row(i, u.completion == 44 && u.reasoning == 55 && u.source == rows[i].both);
+        assert_row(i, u.prompt == 11 && u.cached == 2 && u.cache_write == 30);
+        assert_row(i, u.completion == 4 && u.reasoning == 50 && u.source == rows[i].both);
+        assert_row(i, u.searches == 1 && u.in.audio == 3);
     }
 }
 
@@ -140,6 +148,7 @@ static void a_source_has_a_name(void **state)
     (void)state;
     assert_string_equal(usage_source_name(USAGE_NONE), "none");
     assert_string_equal(usage_source_name(USAGE_PROVIDER), "provider");
+    assert_string_equal(usage_source_name(USAGE_COUNTED), "counted");
     assert_string_equal(usage_source_name(USAGE_ESTIMATED), "estimated");
 }
 

@@ -33,8 +33,13 @@ def parts(body: dict) -> Iterator[dict]:
         yield {"text": word if i == 0 else " " + word}
 
 
-def response(body: dict, some: list[dict], finish: str | None) -> dict:
+def usage(body: dict) -> dict:
     prompt = len(json.dumps(body["contents"])) // 4
+    return {"promptTokenCount": prompt, "cachedContentTokenCount": 3,
+            "candidatesTokenCount": 3, "totalTokenCount": prompt + 3}
+
+
+def response(body: dict, some: list[dict], finish: str | None) -> dict:
     candidate = {"content": {"role": "model", "parts": some}, "index": 0}
     if body.get("generationConfig", {}).get("responseLogprobs"):
         words = [p["text"] for p in some if "text" in p and not p.get("thought")]
@@ -42,8 +47,7 @@ def response(body: dict, some: list[dict], finish: str | None) -> dict:
         candidate["logprobsResult"] = {"chosenCandidates": each,
                                        "topCandidates": [{"candidates": [e]} for e in each]}
     return {"candidates": [candidate | ({"finishReason": finish} if finish else {})],
-            "usageMetadata": {"promptTokenCount": prompt, "cachedContentTokenCount": 3,
-                              "candidatesTokenCount": 3, "totalTokenCount": prompt + 3},
+            "usageMetadata": usage(body),
             "modelVersion": "good-2026-11-01", "responseId": "gemini-wire"}
 
 

@@ -84,7 +84,7 @@ def events(body: dict) -> Iterator[bytes]:
             yield event("content_block_delta", index=i, delta=delta)
         yield event("content_block_stop", index=i)
     yield event("message_delta", delta={"stop_reason": stop_reason(body), "stop_sequence": None},
-                usage={"output_tokens": 3})
+                usage={k: v for k, v in usage(body).items() if k.startswith("output_tokens")})
     yield event("message_stop")
 
 

@@ -136,7 +136,7 @@ def test_sound_is_passed_on_as_it_is(gateway):
     assert answer.headers["content-type"] == "audio/wav"
     record = gateway.record_of(answer.headers["x-request-id"])
     assert record["api"] == "speech" and record["outcome"] == "ok" and record["ttft_ms"] >= 0
-    assert record["usage_source"] == "none" and record["bytes_out"] == len(SOUND)
+    assert record["usage_source"] == "counted" and record["bytes_out"] == len(SOUND)
 
 
 def test_length_of_sound_is_kept(gateway, upstream):
@@ -223,7 +223,7 @@ def test_stream_of_sound_without_usage_is_not_counted_by_its_events(gateway, ups
         await x.chunk(event("speech.audio.done"))
         await x.last_chunk()
     answer = gateway.ask(request(SPEECH, upstream.play(script), stream_format="sse"))
-    assert gateway.record_of(answer.headers["x-request-id"])["usage_source"] == "none"
+    assert gateway.record_of(answer.headers["x-request-id"])["usage_source"] == "counted"
 
 
 def test_model_that_cannot_stream_answers_as_it_can(gateway, upstream):

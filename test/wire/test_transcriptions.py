@@ -183,7 +183,8 @@ def test_json_is_an_answer_like_others(gateway):
     assert (record["api"], record["tokens_in"], record["tokens_out"]) == ("transcriptions", 11, 7)
     verbose = gateway.ask(request(with_model("good", field("response_format", "verbose_json"))))
     assert verbose.json["duration"] == 1.5
-    assert gateway.record_of(verbose.json["request_id"])["usage_source"] == "none"
+    record = gateway.record_of(verbose.json["request_id"])
+    assert (record["usage_source"], record["audio_ms"]) == ("provider", 2000)
 
 
 @pytest.mark.parametrize("kind,begin", [("text", b"10"), ("srt", b"1\n00"), ("vtt", b"WEBVTT\n")])

@@ -12,7 +12,11 @@ struct answer_identity {
     bool wants_usage;     /* chat streams: the client asked for the usage chunk */
     bool reasons_raw;     /* responses: reasoning is content of its item, not its summary */
     uint64_t ended;       /* Unix seconds, too; known when TURN_END is written, 0 before */
-    uint64_t prompt;      /* tokens, about: for messages streams, which tell before anybody knows */
+    bool tells_cost;      /* the client asked for it: usage: {include: true} */
+    uint64_t ttft_ms;     /* until the first token; what is told beside the cost */
+    struct span
+        cost; /* `"cost":…,"cost_details":{…}`; known when the end is written, empty before */
+    uint64_t prompt; /* tokens, about: for messages streams, which tell before anybody knows */
 };
 
 #endif

@@ -30,4 +30,7 @@ void asked_take_out(struct span body, const struct json_member *m, unsigned unwa
  * so ask only when somebody wants to know. */
 unsigned asked_modalities(struct span body);
 
+/* How much of the body is pictures and sound in base64, about. Looks into large bodies only. */
+uint64_t asked_data_bytes(struct span body);
+
 #endif

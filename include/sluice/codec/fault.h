@@ -33,6 +33,12 @@ static inline bool api_is_media(enum api_protocol api)
 {
     return api >= API_IMAGES && api <= API_TRANSLATIONS;
 }
+/* Is the answer text that a model writes? */
+static inline bool api_writes_text(enum api_protocol api)
+{
+    return api == API_CHAT || api == API_COMPLETIONS || api == API_MESSAGES ||
+           api == API_RESPONSES || api == API_INFRAI;
+}
 static inline bool api_takes_form(enum api_protocol api)
 {
     return api == API_TRANSCRIPTIONS || api == API_TRANSLATIONS;

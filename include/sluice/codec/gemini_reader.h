@@ -31,6 +31,7 @@ struct gemini_reader {
     struct buf arguments; /* of one call: raw */
     struct buf logprobs;  /* of the text that comes next, see logprobs.h */
     struct usage usage;
+    bool searches_at_once; /* its searches are charged for together */
 };
 
 /* `unique`: letters and digits no other answer has, for the ids of calls, which Gemini leaves out;

@@ -11,7 +11,8 @@
 
 struct passing_event media_event_look(struct span data);
 
-/* Tokens, under either of the names OpenAI has for them; seconds and pictures are not counted here. */
+/* Tokens, under either of the names OpenAI has for them, or seconds. */
 bool media_read_usage(struct usage *u, struct span object);
+bool media_read_usage_of_pictures(struct usage *u, struct span object);
 
 #endif

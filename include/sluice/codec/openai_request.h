@@ -52,7 +52,8 @@ struct openai_request {
     bool needs_asking;  /* a stream of this API says its usage only when it is asked to */
     bool is_kept;   /* Responses: by the provider, for nobody said otherwise (store, background) */
     bool has_store; /* store is there, null perhaps */
-    bool has_include; /* include is there, null perhaps */
+    bool has_include;    /* include is there, null perhaps */
+    uint64_t characters; /* speech: of the text */
     struct asked asked;
     struct span idempotency_key; /* decoded; NULL when absent */
     enum cache_strategy cache;

@@ -18,14 +18,17 @@ enum passing_kind {
 
 struct passing_event {
     enum passing_kind kind;
-    bool has_content;                   /* it brings, or opens, a part of the answer */
-    struct span content;                /* the value that does; for `brings_token` */
-    struct span type;                   /* Messages, Responses: of the event */
-    struct span usage;                  /* the object, empty when absent or null */
-    struct span finish;                 /* why the model stopped, in the protocol's word */
-    struct span error;                  /* EVENT_ERROR: the member's value */
-    size_t open, end;                   /* offsets of the outer braces in the data */
-    bool is_empty;                      /* {} */
+    bool has_content;    /* it brings, or opens, a part of the answer */
+    struct span content; /* the value that does; for `brings_token` */
+    struct span type;    /* Messages, Responses: of the event */
+    struct span usage;   /* the object, empty when absent or null */
+    struct span finish;  /* why the model stopped, in the protocol's word */
+    struct span error;   /* EVENT_ERROR: the member's value */
+    uint32_t open, end;  /* offsets of the outer braces in the data */
+    uint32_t host;       /* of the brace of what has the usage: costs are told there */
+    unsigned images;     /* pictures: that are in it, ready */
+    uint64_t audio_ms;   /* transcriptions: how long the sound is */
+    bool is_empty;       /* {} */
     bool has_request_id, has_provider;  /* members of these names are there already */
     bool has_id, has_object, has_model; /* embeddings: likewise */
     uint64_t sequence;                  /* Responses: the event's number */
@@ -51,6 +54,9 @@ struct passing {
     int (*ping)(uint64_t sequence, struct buf *out);
     bool terminates_errors; /* it follows an error event, too */
     bool has_usage_chunk;   /* usage comes in a chunk of its own, and only when asked for */
+    struct span bill;       /* type of the event whose usage is the last; empty: any has it */
+    /* Bytes of text in a content of a stream: the first that brings a token shows what is around it. */
+    size_t (*text_of)(struct span content);
 };
 
 /* How answers to requests of this API pass. */

@@ -28,4 +28,7 @@ struct token_count token_count(const struct turn_request *r, const struct tokeni
 /* Of a text alone, as an estimate. `raw`: between the quotes of a JSON text. */
 uint64_t token_count_of_text(struct span raw);
 
+/* The same in a model's own vocabulary, where `t` is one. */
+uint64_t token_count_of_raw(struct span raw, const struct tokenizer *t);
+
 #endif

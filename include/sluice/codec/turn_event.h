@@ -61,8 +61,8 @@ struct turn_event {
     struct span text;     /* raw; see the kinds */
     struct span id, name; /* raw; CALL: of the call; START: id of the answer, name of the model */
     enum turn_stop stop;
-    struct span native; /* STOP: the upstream's own word, raw */
-    struct usage usage; /* USAGE */
+    struct span native;        /* STOP: the upstream's own word, raw */
+    const struct usage *usage; /* USAGE */
     struct turn_citation citation;
     struct span
         logprobs; /* TEXT: of its tokens, where they were asked for; a list, see logprobs.h */

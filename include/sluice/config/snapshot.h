@@ -142,12 +142,47 @@ struct provider_options {
     struct data_policy_options data_policy;
 };
 
+/* Bits of price_options.known, in the order of its members. */
+enum price_part {
+    PRICE_INPUT = 1 << 0,
+    PRICE_OUTPUT = 1 << 1,
+    PRICE_CACHE_READ = 1 << 2,
+    PRICE_CACHE_WRITE = 1 << 3,
+    PRICE_CACHE_WRITE_1H = 1 << 4,
+    PRICE_REASONING = 1 << 5,
+    PRICE_AUDIO_INPUT = 1 << 6,
+    PRICE_AUDIO_OUTPUT = 1 << 7,
+    PRICE_IMAGE_INPUT = 1 << 8,
+    PRICE_IMAGE_OUTPUT = 1 << 9,
+    PRICE_VIDEO_INPUT = 1 << 10,
+    PRICE_CHARACTER = 1 << 11,
+    PRICE_IMAGE = 1 << 12,
+    PRICE_SECOND = 1 << 13,
+    PRICE_REQUEST = 1 << 14,
+    PRICE_SEARCH = 1 << 15,
+    PRICE_TOOL_CALL = 1 << 16,
+};
+enum { PRICE_PARTS = 17 };
+
 struct price_options {
-    /* pico-dollars per token; `known` has bit (1 << i) for every member that was given */
+    /* pico-dollars per token. Those of the cache are never unset: what the file leaves out is what the
+     * model's maker asks for (src/config/cache_price.c), and has no bit in `known`. */
     uint64_t input, output, cache_read, cache_write, cache_write_1h, reasoning;
-    unsigned known;
+    uint64_t audio_input, audio_output, image_input, image_output, video_input;
+    uint64_t character; /* of a text to speak */
+    /* pico-dollars each: a picture, a second of sound, a request, a search, another call of a tool that
+     * the provider runs */
+    uint64_t image, second, request, search, tool_call;
+    unsigned known;    /* bits of enum price_part: what was given */
     bool long_context; /* dearer for long prompts (cost.h) */
 };
+
+/* A part of a price by its place: what a configuration calls it, the member, and whether it is for one
+ * thing (USD each) rather than for a token (USD per million). */
+const char *price_part_name(unsigned part);
+uint64_t price_part_pd(const struct price_options *p, unsigned part);
+bool price_part_is_each(unsigned part);
+void price_part_set(struct price_options *p, enum price_part bit, uint64_t pd);
 
 struct endpoint_options {
     unsigned provider; /* index into snapshot->providers */

@@ -12,7 +12,7 @@ struct estimate_terms {
     uint64_t cacheable;      /* of the prompt: a cache is asked to keep them */
     bool keeps_an_hour;
     bool is_batch;
-    unsigned discount_ppm; /* as in cost.h */
+    uint32_t discount_ppm; /* of the account: COST_NO_DISCOUNT is none */
     bool is_own;           /* on a credential of the caller's own: nothing is charged here */
 };
 
