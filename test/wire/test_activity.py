@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import random
+import signal
 import time
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -200,3 +201,23 @@ def test_answers_are_what_the_document_says(filed):
     listed = filed.get("/v1/logs", key=ADMIN).json
     check(document, "LogList", listed)
     check(document, "LogRecord", filed.get("/v1/logs/" + listed["data"][0]["request_id"], key=ADMIN).json)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_end_in_the_middle_of_reads(gateway, number):
+    """A second SIGTERM ends at once: whatever a thread still works on is let go of in good order."""
+    for _ in range(5):
+        chat(gateway)
+    clients = [gateway.client() for _ in range(12)]
+    for n, c in enumerate(clients):
+        path = ["/v1/logs", "/v1/logs/export", "/v1/activity", "/v1/logs/" + "0" * 32][n % 4]
+        c.send(raw.request_bytes("GET", path, key=ADMIN))
+    if number == signal.SIGKILL:
+        gateway.kill()
+        gateway.start()
+    else:
+        gateway.signal(number)
+        gateway.signal(number)
+        gateway.wait_exit()
+    for c in clients:
+        c.close()
