@@ -1,6 +1,8 @@
 #include "history_note.h"
 
 #include "exchange_priv.h"
+
+#include "sluice/base/dollars.h"
 #include "sluice/store/history.h"
 
 /* Requests without a key that is good are left out: whoever has none could fill the history with them. The
@@ -66,15 +68,8 @@ static uint64_t flags_of(const struct exchange *x, const struct target *t)
 {
     return (x->is_stream ? CALL_STREAMED : 0) | (x->cost.is_byok ? CALL_ON_OWN_KEY : 0) |
            (t != NULL && was_sticky(x, t) ? CALL_STICKY : 0) |
+           (x->cost.is_insured ? CALL_INSURED : 0) |
            (x->attempt->usage.source == USAGE_ESTIMATED ? CALL_USAGE_ESTIMATED : 0);
-}
-
-/* All that was read at the price of reading it anew. */
-static uint64_t list_cost(const struct usage *u, const struct price_options *price)
-{
-    struct usage without_cache = *u;
-    without_cache.cached = without_cache.cache_write = 0;
-    return cost_of(&without_cache, price).total_pd;
 }
 
 static void note_target(const struct exchange *x, const struct target *t, struct history_record *r)
@@ -83,8 +78,9 @@ static void note_target(const struct exchange *x, const struct target *t, struct
     r->text[HISTORY_UPSTREAM_MODEL] = t->upstream_model;
     r->text[HISTORY_PROVIDER] = catalog_provider_slug(x->deployment->catalog, t->provider_index);
     r->text[HISTORY_ENDPOINT] = t->slug;
-    r->number[HISTORY_LIST_COST_PD] = list_cost(&x->attempt->usage, t->price);
-    r->number[HISTORY_DISCOUNTED_COST_PD] = r->number[HISTORY_LIST_COST_PD];
+    r->number[HISTORY_LIST_COST_PD] = x->cost.list_pd;
+    r->number[HISTORY_DISCOUNTED_COST_PD] = dollars_share(x->cost.list_pd,
+                                                          exchange_discount_ppm(x));
 }
 
 static void note_usage(const struct usage *u, struct history_record *r)
