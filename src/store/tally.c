@@ -39,14 +39,18 @@ static bool is_needed(const struct tallies *t, const struct tally *one)
            (t->are_the_truth && has_sums(one));
 }
 
+/* One that has to stay is passed over, and comes last in the next round. */
 static void make_room(struct tallies *t, uint64_t now_unix_ms)
 {
     for (unsigned i = 0; i < SWEEP && lru_count(&t->by_name) > 0; i++) {
         struct tally *idlest = (struct tally *)lru_idlest(&t->by_name);
         bool is_full = lru_count(&t->by_name) >= TALLIES_MAX;
-        if (is_needed(t, idlest) || !(is_full || is_blank(idlest, now_unix_ms)))
+        if (!is_full && !is_blank(idlest, now_unix_ms))
             return;
-        drop(t, idlest);
+        if (is_needed(t, idlest))
+            idlest->node.used = true;
+        else
+            drop(t, idlest);
     }
 }
 
