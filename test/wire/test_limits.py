@@ -366,9 +366,12 @@ def test_what_asks_nobody_takes_nothing(start, path, body):
     assert gw.chat("good", key=KEY).headers["x-ratelimit-remaining"] == "0"
 
 
-def test_every_answer_to_a_key_tells_of_its_limit(start):
-    gw = start(keys=[{"name": "one", "secret": KEY, "limits": {"rpm": 5}},
-                     {"name": "past", "secret": OTHER, "limits": {"rpm": 5}, "enabled": False}])
+def test_every_answer_to_a_key_tells_of_its_limit(start, store):
+    gw = start(store=store, keys=[
+        {"name": "one", "secret": KEY, "limits": {"rpm": 5}},
+        {"name": "past", "secret": OTHER, "limits": {"rpm": 5}, "enabled": False}])
+    until(lambda: "redis" not in store["url"] or "store connected" in gw.log(), 5, "Redis")
+    assert gw.get("/v1/models", key=KEY).headers["x-ratelimit-remaining"] == "5"
     assert gw.chat("good", key=KEY).status == 200
     for answer in (gw.get("/v1/models", key=KEY), gw.get("/v1/quota", key=KEY),
                    gw.ask(raw.request_bytes("POST", "/v1/chat/completions", b"{", key=KEY))):
