@@ -25,7 +25,7 @@ def store(request, tmp_path):
         yield {"url": f"sqlite://{tmp_path}/sluice.db"}
     else:
         server = RedisServer(tmp_path).start()
-        yield {"url": f"redis://127.0.0.1:{server.port}"}
+        yield {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}  # a busy machine
         server.stop()
 
 
@@ -305,7 +305,7 @@ def test_a_process_that_ends_gives_back_what_its_streams_held(start, upstream, r
     """SIGTERM in the middle of a stream: what was delivered is paid for, the rest is free again."""
     gate = upstream.gate()
     model = upstream.play(spending(100, 50, gate))
-    config = {"store": {"url": f"redis://127.0.0.1:{redis.port}"},
+    config = {"store": {"url": f"redis://127.0.0.1:{redis.port}", "timeout": "2s"},
               "server": {"drain": {"timeout": "100ms"}},
               "models": {model: {"provider": "up", "upstream_model": model,
                                  "price": {"input": "1", "output": "1"}}},

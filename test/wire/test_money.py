@@ -33,7 +33,7 @@ def store(request, tmp_path):
         yield {"url": f"sqlite://{tmp_path}/sluice.db"}
     else:
         server = RedisServer(tmp_path).start()
-        yield {"url": f"redis://127.0.0.1:{server.port}"}
+        yield {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}  # a busy machine
         server.stop()
 
 
@@ -266,8 +266,8 @@ def replicas(start, upstream, redis):
     """Two gateways over one Redis, with this account, and a model that plays the script."""
     def make(script, **account):
         model = upstream.play(script)
-        config = {"store": {"url": f"redis://127.0.0.1:{redis.port}"}, "keys": keys(),
-                  "account": account,
+        config = {"store": {"url": f"redis://127.0.0.1:{redis.port}", "timeout": "2s"},
+                  "keys": keys(), "account": account,
                   "models": {model: {"provider": "up", "upstream_model": model, "price": PRICE},
                              "bot": {"alias": [model]}}}
         two = start(**config), start(**config)
@@ -506,7 +506,8 @@ def test_the_admin_token_credits_through_an_admin_listener(start):
 def test_admission_of_both_scopes_with_money_is_one_round_trip(paid, tmp_path):
     server = RedisServer(tmp_path).start()
     try:
-        gw, model = paid(spending(10, 5), store={"url": f"redis://127.0.0.1:{server.port}"},
+        section = {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}
+        gw, model = paid(spending(10, 5), store=section,
                          account={"prepaid": True, "limits": {"rpm": 1000, "tpm": 10 ** 9}},
                          key={"budget": {"usd": 1}, "limits": {"rpm": 1000, "concurrency": 9}})
         credit(gw, 100)
