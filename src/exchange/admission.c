@@ -62,37 +62,19 @@ const struct plan_options *exchange_plan(const struct exchange *x)
     return plan_of_key(x->deployment->snapshot, x->key);
 }
 
-/* Of a request that is not counted. Memory tells at once what is left; no answer waits for Redis to. */
-static void look_at_rate(const struct exchange *x, struct rate_told *out)
-{
-    const struct ledger_scope key = limits_of_key(x->key, exchange_plan(x));
-    const char *name = key.name;
-    struct look_answer seen;
-    struct look_call *call;
-    out->limit = key.rpm;
-    if (key.rpm == 0 || x->deployment->snapshot->store.kind == STORE_REDIS)
-        return;
-    if (store_look(x->gateway->store, &name, 1, clock_unix_ms(), &seen, NULL, NULL, &call) ==
-        STORE_PENDING) {
-        store_look_cancel(call);
-        return;
-    }
-    uint64_t used = seen.counts[0].requests;
-    out->remaining = used < key.rpm ? key.rpm - (unsigned)used : 0;
-    out->knows_remaining = true;
-}
-
 struct rate_told admission_rate(const struct exchange *x)
 {
     const struct admission *m = &x->admission;
-    struct rate_told told = {.limit = m->limit,
-                             .remaining = m->remaining,
-                             .knows_remaining = true,
-                             .tier = limits_tier(exchange_plan(x))};
+    const struct plan_options *plan = exchange_plan(x);
+    struct rate_told told = {
+        .limit = m->limit, .remaining = m->remaining, .tier = limits_tier(plan)};
     if (m->has_answer)
         return told;
-    told.knows_remaining = false;
-    look_at_rate(x, &told);
+    const struct ledger_scope key = limits_of_key(x->key, plan);
+    struct ledger_counts seen;
+    store_glance(x->gateway->store, key.name, clock_unix_ms(), &seen);
+    told.limit = key.rpm;
+    told.remaining = seen.requests < key.rpm ? key.rpm - (unsigned)seen.requests : 0;
     return told;
 }
 

@@ -38,11 +38,11 @@ struct admission { /* of one exchange; embedded; zeroed at first */
 
 /* `done` is called at once, or when the store has answered; unless the exchange has failed. */
 void admission_ask(struct exchange *x, void (*done)(struct exchange *x));
-/* What an answer's head tells of requests a minute. */
+/* What an answer's head tells of requests a minute; of one that was not counted, as this process last saw
+ * them. */
 struct rate_told {
     unsigned limit, remaining; /* limit 0: there is none */
-    bool knows_remaining;
-    const char *tier; /* the plan's name, or "config" */
+    const char *tier;          /* the plan's name, or "config" */
 };
 struct rate_told admission_rate(const struct exchange *x);
 /* Leaves in the plan whom there is money for. False: nobody, and the exchange has failed. */

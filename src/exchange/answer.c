@@ -77,10 +77,7 @@ static size_t add_limits(size_t at, const struct exchange *x)
     if (rate.limit > 0) {
         at = add(at, SPAN_LIT("X-RateLimit-Limit: "));
         at = add_number(at, rate.limit);
-        at = add(at, SPAN_LIT("\r\n"));
-    }
-    if (rate.limit > 0 && rate.knows_remaining) {
-        at = add(at, SPAN_LIT("X-RateLimit-Remaining: "));
+        at = add(at, SPAN_LIT("\r\nX-RateLimit-Remaining: "));
         at = add_number(at, rate.remaining);
         at = add(at, SPAN_LIT("\r\n"));
     }

@@ -129,3 +129,9 @@ void store_look_cancel(struct look_call *call)
     redis_eval_cancel(&call->call.eval);
     ledger_call_end(&call->call);
 }
+
+void store_glance(struct store *s, const char *name, uint64_t now_unix_ms,
+                  struct ledger_counts *out)
+{
+    look_here(store_ledger(s), name, now_unix_ms, out);
+}

@@ -25,7 +25,7 @@ def store(request, tmp_path):
         yield {"url": f"sqlite://{tmp_path}/sluice.db"}
     else:
         server = RedisServer(tmp_path).start()
-        yield {"url": f"redis://127.0.0.1:{server.port}"}
+        yield {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}  # a busy machine
         server.stop()
 
 
@@ -305,7 +305,7 @@ def test_a_process_that_ends_gives_back_what_its_streams_held(start, upstream, r
     """SIGTERM in the middle of a stream: what was delivered is paid for, the rest is free again."""
     gate = upstream.gate()
     model = upstream.play(spending(100, 50, gate))
-    config = {"store": {"url": f"redis://127.0.0.1:{redis.port}"},
+    config = {"store": {"url": f"redis://127.0.0.1:{redis.port}", "timeout": "2s"},
               "server": {"drain": {"timeout": "100ms"}},
               "models": {model: {"provider": "up", "upstream_model": model,
                                  "price": {"input": "1", "output": "1"}}},
@@ -366,9 +366,12 @@ def test_what_asks_nobody_takes_nothing(start, path, body):
     assert gw.chat("good", key=KEY).headers["x-ratelimit-remaining"] == "0"
 
 
-def test_every_answer_to_a_key_tells_of_its_limit(start):
-    gw = start(keys=[{"name": "one", "secret": KEY, "limits": {"rpm": 5}},
-                     {"name": "past", "secret": OTHER, "limits": {"rpm": 5}, "enabled": False}])
+def test_every_answer_to_a_key_tells_of_its_limit(start, store):
+    gw = start(store=store, keys=[
+        {"name": "one", "secret": KEY, "limits": {"rpm": 5}},
+        {"name": "past", "secret": OTHER, "limits": {"rpm": 5}, "enabled": False}])
+    until(lambda: "redis" not in store["url"] or "store connected" in gw.log(), 5, "Redis")
+    assert gw.get("/v1/models", key=KEY).headers["x-ratelimit-remaining"] == "5"
     assert gw.chat("good", key=KEY).status == 200
     for answer in (gw.get("/v1/models", key=KEY), gw.get("/v1/quota", key=KEY),
                    gw.ask(raw.request_bytes("POST", "/v1/chat/completions", b"{", key=KEY))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -32,7 +33,7 @@ def store(request, tmp_path):
         yield {"url": f"sqlite://{tmp_path}/sluice.db"}
     else:
         server = RedisServer(tmp_path).start()
-        yield {"url": f"redis://127.0.0.1:{server.port}"}
+        yield {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}  # a busy machine
         server.stop()
 
 
@@ -258,6 +259,60 @@ def test_fifty_clients_at_once_never_pass_a_budget(paid, store, upstream, stream
     assert served == len(upstream.seen(model)) and served >= 21
 
 
+# Several processes.
+
+@pytest.fixture
+def replicas(start, upstream, redis):
+    """Two gateways over one Redis, with this account, and a model that plays the script."""
+    def make(script, **account):
+        model = upstream.play(script)
+        config = {"store": {"url": f"redis://127.0.0.1:{redis.port}", "timeout": "2s"},
+                  "keys": keys(), "account": account,
+                  "models": {model: {"provider": "up", "upstream_model": model, "price": PRICE},
+                             "bot": {"alias": [model]}}}
+        two = start(**config), start(**config)
+        for gw in two:
+            until(lambda gw=gw: "store connected" in gw.log(), 5, "the connection to Redis")
+        return two, model
+    return make
+
+
+def at_once(gateways, model: str, count: int, most: int = 100) -> list[int]:
+    clients = [gw.client() for _ in range(count) for gw in gateways]
+    for client in clients:
+        client.send(ask_bytes("chat", model, most=most, key=KEY))
+    return [client.response().status for client in clients]
+
+
+def test_replicas_never_pass_a_budget_together(replicas, upstream):
+    two, model = replicas(spending(10, 100), budget={"usd": "0.005", "period": "month"})
+    statuses = [s for _ in range(3) for s in at_once(two, model, 25)]
+    assert set(statuses) == {200, 402}
+    spent = [settled(gw)["spent"] for gw in two]
+    assert spent[0] == spent[1] == len(upstream.seen(model)) * 210 * 1_000_000 * PD
+    assert statuses.count(200) == len(upstream.seen(model)) and spent[0] <= Decimal("0.005")
+
+
+def test_what_redis_forgot_is_told_to_it_and_what_was_spent_without_it(replicas, redis, upstream):
+    """Credit and costs survive a Redis that dies and comes back empty; meanwhile nobody overspends."""
+    two, model = replicas(spending(10, 100), prepaid=True)
+    credit(two[0], "0.01", idempotency_key="once")
+    assert set(at_once(two, model, 5)) == {200}
+    before = settled(two[0])
+    assert before["spent"] == 10 * 210 * 1_000_000 * PD == settled(two[1])["spent"]
+    time.sleep(2.5)  # a replica hears of another with the next heartbeat
+    redis.kill()
+    away = [s for _ in range(3) for s in at_once(two, model, 25)]
+    assert set(away) <= {200, 402} and away.count(200) > 0
+    redis.start()
+    for gw in two:
+        until(lambda gw=gw: gw.log().count("store back") == 1, 10, "the return of Redis")
+    total = len(upstream.seen(model)) * 210 * 1_000_000 * PD
+    for gw in two:
+        until(lambda gw=gw: balance(gw)["spent"] == total, 10, f"the sum of both, {total}")
+        assert balance(gw)["credit_balance"] == Decimal("0.01") - total >= 0
+
+
 # Credentials of callers' own.
 
 @pytest.mark.parametrize("money", ["balance", "budget"])
@@ -451,7 +506,8 @@ def test_the_admin_token_credits_through_an_admin_listener(start):
 def test_admission_of_both_scopes_with_money_is_one_round_trip(paid, tmp_path):
     server = RedisServer(tmp_path).start()
     try:
-        gw, model = paid(spending(10, 5), store={"url": f"redis://127.0.0.1:{server.port}"},
+        section = {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}
+        gw, model = paid(spending(10, 5), store=section,
                          account={"prepaid": True, "limits": {"rpm": 1000, "tpm": 10 ** 9}},
                          key={"budget": {"usd": 1}, "limits": {"rpm": 1000, "concurrency": 9}})
         credit(gw, 100)

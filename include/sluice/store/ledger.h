@@ -116,6 +116,9 @@ enum store_answer store_look(struct store *s, const char *const *names, unsigned
                              uint64_t now_unix_ms, struct look_answer *out, look_fn done, void *arg,
                              struct look_call **pending);
 void store_look_cancel(struct look_call *call);
+/* At once: what there is in memory, and with Redis what this process last saw of it. */
+void store_glance(struct store *s, const char *name, uint64_t now_unix_ms,
+                  struct ledger_counts *out);
 
 /* --- crediting ------------------------------------------------------------------------------ */
 
