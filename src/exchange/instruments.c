@@ -211,7 +211,7 @@ static void record_first_use(struct route_series *r)
     r->duration[1] = metric_series(r->home->duration, (const char *[]){r->api, r->model, "true"});
 }
 
-void route_series_meter(struct route_series *r, const struct usage *u, const struct cost *c)
+void route_series_meter(struct route_series *r, const struct usage *u)
 {
     if (r->ttft == NULL)
         record_first_use(r);
@@ -220,8 +220,12 @@ void route_series_meter(struct route_series *r, const struct usage *u, const str
         u->in.audio, u->out.audio,  u->in.image, u->out.image, u->in.video};
     for (unsigned type = 0; type < TOKEN_TYPES; type++)
         count_tokens(r, type, counts[type], u->source);
-    if (c->total_pd > 0)
-        metric_add(r->cost, (double)c->total_pd * 1e-12);
+}
+
+void route_series_charge(struct route_series *r, uint64_t pd)
+{
+    if (pd > 0)
+        metric_add(r->cost, (double)pd * 1e-12);
 }
 
 void route_series_record(struct route_series *r, const struct request_figures *f)
@@ -236,5 +240,6 @@ void route_series_record(struct route_series *r, const struct request_figures *f
             metric_observe(r->token_seconds, (double)(f->duration_us - f->ttft_us) * 1e-6 /
                                                  (double)(f->usage->completion - 1));
     }
-    route_series_meter(r, f->usage, f->cost);
+    route_series_meter(r, f->usage);
+    route_series_charge(r, f->cost->total_pd);
 }
