@@ -14,6 +14,11 @@ struct continuation {
     struct fault first; /* why it broke */
     struct usage usage; /* of those that broke off */
     struct cost cost;
+    struct {
+        struct route_series *series;
+        uint64_t pd;
+    } parts[ATTEMPTS_MAX]; /* of that cost: charged when it is known whether anything came of it */
+    unsigned nparts;
     const char *result;
 };
 
@@ -111,8 +116,11 @@ static void meter(struct attempt *a, struct continuation *c)
     const struct usage *used = &a->usage;
     attempt_estimate_usage(a, false);
     const struct cost cost = attempt_cost(a);
-    route_series_meter(instruments_route(&x->gateway->instruments, x->kind->label, a->target), used,
-                       &cost);
+    struct route_series *series = instruments_route(&x->gateway->instruments, x->kind->label,
+                                                    a->target);
+    route_series_meter(series, used);
+    c->parts[c->nparts].series = series;
+    c->parts[c->nparts++].pd = cost.total_pd;
     usage_add(&c->usage, used);
     cost_add(&c->cost, &cost);
 }
@@ -212,6 +220,8 @@ void continuation_settle(struct exchange *x)
         return;
     usage_add(&x->attempt->usage, &c->usage);
     cost_add(&x->cost, &c->cost);
+    for (unsigned i = 0; i < c->nparts && !x->cost.is_insured; i++)
+        route_series_charge(c->parts[i].series, c->parts[i].pd);
     bool was_stream = c->has_begun && x->status == 200;
     bool has_broken = c->is_on || (was_stream && x->outcome != OUTCOME_OK);
     if (!has_broken || x->outcome == OUTCOME_CLIENT_GONE)

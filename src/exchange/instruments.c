@@ -263,7 +263,7 @@ static void record_first_use(struct route_series *r)
     r->duration[1] = metric_series(r->home->duration, (const char *[]){r->api, r->model, "true"});
 }
 
-void route_series_meter(struct route_series *r, const struct usage *u, const struct cost *c)
+void route_series_meter(struct route_series *r, const struct usage *u)
 {
     if (r->ttft == NULL)
         record_first_use(r);
@@ -272,10 +272,14 @@ void route_series_meter(struct route_series *r, const struct usage *u, const str
         u->in.audio, u->out.audio,  u->in.image, u->out.image, u->in.video};
     for (unsigned type = 0; type < TOKEN_TYPES; type++)
         count_tokens(r, type, counts[type], u->source);
-    if (c->total_pd > 0)
-        metric_add(r->cost, (double)c->total_pd * 1e-12);
     if (r->has_gen_ai)
         gen_ai_series_meter(&r->gen_ai, u);
+}
+
+void route_series_charge(struct route_series *r, uint64_t pd)
+{
+    if (pd > 0)
+        metric_add(r->cost, (double)pd * 1e-12);
 }
 
 double request_seconds_per_token(const struct request_figures *f)
@@ -299,5 +303,6 @@ void route_series_record(struct route_series *r, const struct request_figures *f
     }
     if (r->has_gen_ai)
         gen_ai_series_record(&r->gen_ai, r->home->gen_ai, f);
-    route_series_meter(r, f->usage, f->cost);
+    route_series_meter(r, f->usage);
+    route_series_charge(r, f->cost->total_pd);
 }

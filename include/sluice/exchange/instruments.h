@@ -103,7 +103,8 @@ struct request_figures {
 /* Of a stream, after the first one; 0: nobody can tell. */
 double request_seconds_per_token(const struct request_figures *f);
 void route_series_record(struct route_series *r, const struct request_figures *f);
-/* Only what was used, of a part of a request that another route ends. */
-void route_series_meter(struct route_series *r, const struct usage *u, const struct cost *c);
+/* Only what was used, and what is charged for it, of a part of a request that another route ends. */
+void route_series_meter(struct route_series *r, const struct usage *u);
+void route_series_charge(struct route_series *r, uint64_t pd);
 
 #endif
