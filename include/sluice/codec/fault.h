@@ -50,9 +50,6 @@ enum fault_kind {
     FAULT_UNSUPPORTED_MEDIA_TYPE,
     FAULT_TIMEOUT,    /* the gateway's own deadline */
     FAULT_RATE_LIMIT, /* ours */
-    FAULT_CONCURRENT_TASKS,
-    FAULT_INSUFFICIENT_CREDIT,
-    FAULT_BUDGET_EXCEEDED,
     FAULT_UPSTREAM_RATE_LIMITED,
     FAULT_INTERNAL,
     FAULT_UPSTREAM,         /* failed, or answered what nobody can read */
@@ -70,6 +67,10 @@ enum fault_kind {
     FAULT_UPSTREAM_CREDENTIAL, /* the gateway's own is refused: no business of the client's */
     FAULT_UPSTREAM_QUOTA,      /* the gateway's own account is used up: likewise */
     FAULT_INVALID_CURSOR,      /* of a list that comes in pages */
+    /* of the account */
+    FAULT_CONCURRENT_TASKS,
+    FAULT_INSUFFICIENT_CREDIT,
+    FAULT_BUDGET_EXCEEDED,
 };
 
 struct fault {
