@@ -202,37 +202,77 @@ static void counts_of_the_minute_are_known_to_an_emptied_redis(void **state)
     assert_int_equal(bed_admit(&bed, stores[0], "key:a", 10, now).remaining, 3);
 }
 
+enum { KEYS = 40 };
+
+/* Each store spends something for each of the keys, and for the account. What it was. */
+static uint64_t spend_everywhere(unsigned round)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < KEYS; i++) {
+        struct settle_query q = {{.nscopes = 2}, START, 0, round * 1000 + i + 1};
+        snprintf(q.hold.scopes[0], sizeof(q.hold.scopes[0]), "key:%u", i);
+        snprintf(q.hold.scopes[1], sizeof(q.hold.scopes[1]), "account");
+        for (unsigned s = 0; s < 2; s++)
+            store_settle(stores[s], &q);
+        sum += 2 * q.cost_pd;
+        if (i % 10 == round % 10)
+            bed_run_for(&bed, 1);
+    }
+    return sum;
+}
+
+static void assert_spent(uint64_t sum)
+{
+    uint64_t keys = 0;
+
+    for (unsigned s = 0; s < 2; s++)
+        bed_store_connected(&bed, stores[s]);
+    bed_all_told(&bed);
+    assert_true(look(0, "account").spent_pd[PERIOD_TOTAL] == sum);
+    assert_true(look(1, "account").spent_pd[PERIOD_WEEK] == sum);
+    for (unsigned i = 0; i < KEYS; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "key:%u", i);
+        keys += look(1, key).spent_pd[PERIOD_TOTAL];
+    }
+    assert_true(keys == sum);
+}
+
 /* Connections break in the middle, again and again: what was told and not heard is told again. */
 static void a_lost_answer_is_no_lost_money_and_no_double(void **state)
 {
-    enum { ROUNDS = 25, EACH = 40 };
     char out[64];
     uint64_t sum = 0;
 
     (void)state;
     open_stores(2);
-    for (unsigned r = 0; r < ROUNDS; r++) {
-        for (unsigned i = 0; i < EACH; i++) {
-            char key[16];
-            snprintf(key, sizeof(key), "key:%u", i);
-            for (unsigned s = 0; s < 2; s++) {
-                struct settle_query q = {{.nscopes = 2}, START, 0, r * 1000 + i + 1};
-                snprintf(q.hold.scopes[0], sizeof(q.hold.scopes[0]), "%s", key);
-                snprintf(q.hold.scopes[1], sizeof(q.hold.scopes[1]), "account");
-                store_settle(stores[s], &q);
-                sum += r * 1000 + i + 1;
-            }
-            if (i % 10 == r % 10)
-                bed_run_for(&bed, 1);
-        }
+    for (unsigned round = 0; round < 25; round++) {
+        sum += spend_everywhere(round);
         bed_redis_cli(&bed, "CLIENT KILL TYPE normal", out, sizeof(out));
-        bed_run_for(&bed, r % 5);
+        bed_run_for(&bed, round % 5);
     }
-    bed_store_connected(&bed, stores[0]);
-    bed_store_connected(&bed, stores[1]);
-    bed_all_told(&bed);
-    assert_true(look(0, "account").spent_pd[PERIOD_TOTAL] == sum);
-    assert_true(look(0, "key:0").spent_pd[PERIOD_TOTAL] == 2 * (1000 * 300 + ROUNDS));
+    assert_spent(sum);
+}
+
+static void a_redis_that_is_killed_and_forgets_loses_no_money(void **state)
+{
+    uint64_t sum = 0;
+
+    (void)state;
+    open_stores(2);
+    for (unsigned round = 0; round < 12; round++) {
+        sum += spend_everywhere(round);
+        /* Killed between its answers to two replicas it would have told one of them what the other was
+         * never told it has: that much may be counted twice (docs/operations.md). */
+        bed_all_told(&bed);
+        bed_redis_kill(&bed);
+        sum += spend_everywhere(round);
+        bed_redis_start_again(&bed);
+        for (unsigned i = 0; i < 2; i++) /* each tells what it saw, while the next are spent */
+            bed_store_connected(&bed, stores[(round + i) % 2]);
+    }
+    assert_spent(sum);
 }
 
 static void closing_tells_what_waits(void **state)
@@ -442,6 +482,7 @@ int main(void)
         CASE(what_runs_is_known_to_an_emptied_redis),
         CASE(counts_of_the_minute_are_known_to_an_emptied_redis),
         CASE(a_lost_answer_is_no_lost_money_and_no_double),
+        CASE(a_redis_that_is_killed_and_forgets_loses_no_money),
         CASE(closing_tells_what_waits),
         CASE(a_fleet_without_redis_keeps_to_its_common_limits),
         CASE(a_limit_of_one_is_one_without_redis),
