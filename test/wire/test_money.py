@@ -43,6 +43,12 @@ def keys(**more) -> list[dict]:
             {"name": "bot", "secret": BOT, "scope": "pipeline", "pipeline": "bot"}]
 
 
+def connected(gw) -> None:
+    """Until then it counts by itself, and gives no credit."""
+    if gw.config["store"]["url"].startswith("redis"):
+        until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
+
+
 @pytest.fixture
 def paid(start, upstream):
     """A gateway that asks a price for one model, which plays the script."""
@@ -54,8 +60,7 @@ def paid(start, upstream):
                    models={model: {"provider": "up", "upstream_model": model,
                                    "price": price or PRICE},
                            "bot": {"alias": [model]}}, **more)
-        if gw.config["store"]["url"].startswith("redis"):
-            until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
+        connected(gw)
         return gw, model
     return make
 
@@ -130,6 +135,7 @@ def test_a_failure_before_any_token_costs_nothing(start, store, script, stream):
     gw = start(store=store, keys=keys(), account={"prepaid": True},
                models={script: {"provider": "up", "price": PRICE, "upstream_model": script},
                        "bot": {"alias": [script]}})
+    connected(gw)
     credit(gw, 1)
     assert chat(gw, script, stream=stream).status == 502
     assert settled(gw)["credit_balance"] == 1
@@ -272,7 +278,7 @@ def replicas(start, upstream, redis):
                              "bot": {"alias": [model]}}}
         two = start(**config), start(**config)
         for gw in two:
-            until(lambda gw=gw: "store connected" in gw.log(), 5, "the connection to Redis")
+            connected(gw)
         return two, model
     return make
 
