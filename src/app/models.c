@@ -10,8 +10,6 @@
 
 #include <stdlib.h>
 
-enum { KNOWN_INPUT = 1, KNOWN_OUTPUT = 2 }; /* bits of price_options.known */
-
 struct listing {
     const struct snapshot *snapshot;
     const struct catalog *catalog;
@@ -127,8 +125,8 @@ static void add_endpoint_row(struct columns *c, const struct target *t, const ch
         model,
         arena_printf(c->a, "%.*s", SPAN_FMT(t->slug)),
         context,
-        price_text(t->price, KNOWN_INPUT, t->price->input, c->a),
-        price_text(t->price, KNOWN_OUTPUT, t->price->output, c->a),
+        price_text(t->price, PRICE_INPUT, t->price->input, c->a),
+        price_text(t->price, PRICE_OUTPUT, t->price->output, c->a),
         abilities(t, c->a),
         policy_text(t),
     };
@@ -211,11 +209,11 @@ static void add_endpoint(struct buf *out, const struct target *t)
     add_text(out, "slug", t->slug);
     must(buf_add_byte(out, ','));
     add_text(out, "upstream_model", t->upstream_model);
-    if (p->known & KNOWN_INPUT) {
+    if (p->known & PRICE_INPUT) {
         must(buf_add_text(out, ",\"input_usd_per_million\":"));
         must(cost_write_per_million(p->input, out));
     }
-    if (p->known & KNOWN_OUTPUT) {
+    if (p->known & PRICE_OUTPUT) {
         must(buf_add_text(out, ",\"output_usd_per_million\":"));
         must(cost_write_per_million(p->output, out));
     }

@@ -97,7 +97,7 @@ static unsigned input_of(const struct model_options *m, const struct endpoint_op
 
 static void keep_prices(struct target *t)
 {
-    enum { INPUT = 1, OUTPUT = 2, BOTH = INPUT | OUTPUT }; /* bits of price_options.known */
+    enum { BOTH = PRICE_INPUT | PRICE_OUTPUT };
     bool are_known = (t->price->known & BOTH) == BOTH;
     t->input_pd = are_known ? (double)t->price->input : -1;
     t->output_pd = are_known ? (double)t->price->output : -1;

@@ -70,3 +70,55 @@ struct span bill_event(struct attempt *a, struct span name, struct span data,
     buf_fini(&made);
     return kept;
 }
+
+void bill_keep_beginning(struct attempt *a, struct span data)
+{
+    size_t choices = span_find(data, SPAN_LIT("\"choices\""));
+    if (choices != SIZE_MAX)
+        a->lane.beginning = arena_keep(&a->x->arena, span_sub(data, 0, choices));
+}
+
+static void put_identity(struct json_out *o, const struct attempt *a)
+{
+    const struct exchange *x = a->x;
+    bool is_text = x->kind->api == API_COMPLETIONS;
+    if (a->lane.beginning.len > 0) {
+        json_out_span(o, a->lane.beginning);
+        return;
+    }
+    json_out_lit(o, "{\"id\":\"gen-");
+    json_out_span(o, span_of(x->request_id, 32));
+    json_out_span(o, is_text ? SPAN_LIT("\",\"object\":\"text_completion\",\"created\":")
+                             : SPAN_LIT("\",\"object\":\"chat.completion.chunk\",\"created\":"));
+    json_out_u64(o, x->opened_unix_ms / 1000);
+    json_out_lit(o, ",\"model\":");
+    json_out_bytes(o, a->target->model_id);
+    json_out_lit(o, ",");
+}
+
+struct span bill_last_chunk(struct attempt *a)
+{
+    struct buf made = {0};
+    struct json_out o = json_out_to(&made);
+    const struct usage *u = &a->usage;
+    struct span kept = SPAN_NONE;
+    attempt_estimate_usage(a, true);
+    json_out_lit(&o, "data: ");
+    put_identity(&o, a);
+    json_out_lit(&o, "\"choices\":[],\"usage\":{");
+    usage_put_extras(&o, u, attempt_ttft_ms(a), a->x->kind->api, SPAN_NONE);
+    json_out_lit(&o, "\"prompt_tokens\":");
+    json_out_u64(&o, u->prompt);
+    json_out_lit(&o, ",\"completion_tokens\":");
+    json_out_u64(&o, u->completion);
+    json_out_lit(&o, ",\"total_tokens\":");
+    json_out_u64(&o, u->prompt + u->completion);
+    json_out_lit(&o, "},\"request_id\":\"");
+    json_out_span(&o, span_of(a->x->request_id, 32));
+    json_out_lit(&o, "\",");
+    if (o.rc == 0 && bill_write_cost(a, &made) == 0 &&
+        buf_add_text(&made, "}\n\ndata: [DONE]\n\n") == 0)
+        kept = arena_keep(&a->x->arena, buf_span(&made));
+    buf_fini(&made);
+    return kept;
+}

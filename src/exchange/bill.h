@@ -21,4 +21,11 @@ int bill_write_usage(const struct attempt *a, struct span usage, struct buf *out
 struct span bill_event(struct attempt *a, struct span name, struct span data,
                        const struct passing_event *e);
 
+/* What all chunks of a Chat stream have before their choices, from one of them. */
+void bill_keep_beginning(struct attempt *a, struct span data);
+
+/* For a Chat stream whose provider tells no usage: a chunk with ours, and [DONE]; in the arena. Empty without
+ * memory. */
+struct span bill_last_chunk(struct attempt *a);
+
 #endif

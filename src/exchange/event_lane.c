@@ -55,6 +55,8 @@ static enum verdict look_at_chunk(struct attempt *a, const struct passing_event 
     const struct passing *p = a->lane.passing;
     if (e->has_content)
         note_content(a, e->content);
+    if (a->x->wants_cost && p->has_usage_chunk && a->events == 1)
+        bill_keep_beginning(a, data);
     if (e->finish.len > 0)
         lane_note_finish(a, e->finish);
     if (e->images > 0)
@@ -78,6 +80,14 @@ static bool can_wait(const struct attempt *a, const struct passing_event *e)
            buf_len(&a->lane.opening) < OPENING_MAX;
 }
 
+/* Nobody has told what it took, and the client wants to know what it cost. */
+static bool lacks_bill(const struct attempt *a)
+{
+    const struct exchange *x = a->x;
+    return x->wants_cost && a->lane.passing->has_usage_chunk && a->events > 0 &&
+           a->usage.source == USAGE_NONE && x->state == EXCHANGE_ANSWERING;
+}
+
 /* The last event. Without any before it that brought something, nobody has answered. */
 static enum verdict look_at_end(struct emitter *out, const struct passing_event *e,
                                 struct span data, struct span *instead)
@@ -87,6 +97,10 @@ static enum verdict look_at_end(struct emitter *out, const struct passing_event 
     a->lane.done = true;
     if (e->usage.len > 0 || e->finish.len > 0)
         verdict = look_at_chunk(a, e, data, instead);
+    if (lacks_bill(a)) {
+        *instead = bill_last_chunk(a);
+        verdict = instead->len > 0 ? VERDICT_REPLACE : VERDICT_PASS;
+    }
     bool has_counted = a->lane.passing->has_usage_chunk && a->usage.completion > 0;
     if (a->x->state == EXCHANGE_ANSWERING || a->lane.finished || has_counted)
         return verdict;

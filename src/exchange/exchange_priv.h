@@ -54,16 +54,17 @@ struct pass_lane {
     struct openai_prefix *prefix;  /* arena */
     uint64_t sequence;             /* Responses: number of the last event */
     struct span begun;             /* Responses: what response.created held, in the arena */
-    struct fault *reported;        /* what the provider's error event said; NULL: none came */
-    unsigned retry_after_ms;       /* LANE_ERROR: as the head has it; 0: it does not say */
-    struct span error_word;        /* LANE_ERROR: the class of the error, where the head names it */
-    struct turn_lane *turn;        /* LANE_TURN */
-    struct answer_seam *seam;      /* LANE_TURN, where another endpoint could go on; or NULL */
-    struct large_answer *large;    /* LANE_WHOLE: being read elsewhere, or sent in pieces */
-    const char *type;              /* LANE_BYTES: as the provider says, in `sending` */
-    int64_t length;                /* LANE_BYTES: likewise, or LENGTH_UNKNOWN */
-    struct buf held;               /* an unfinished event, or the whole document */
-    struct buf opening;            /* of a stream, until the first of its content: lanes.h */
+    struct span beginning;      /* Chat, of a client that asks what it costs: of a chunk; arena */
+    struct fault *reported;     /* what the provider's error event said; NULL: none came */
+    unsigned retry_after_ms;    /* LANE_ERROR: as the head has it; 0: it does not say */
+    struct span error_word;     /* LANE_ERROR: the class of the error, where the head names it */
+    struct turn_lane *turn;     /* LANE_TURN */
+    struct answer_seam *seam;   /* LANE_TURN, where another endpoint could go on; or NULL */
+    struct large_answer *large; /* LANE_WHOLE: being read elsewhere, or sent in pieces */
+    const char *type;           /* LANE_BYTES: as the provider says, in `sending` */
+    int64_t length;             /* LANE_BYTES: likewise, or LENGTH_UNKNOWN */
+    struct buf held;            /* an unfinished event, or the whole document */
+    struct buf opening;         /* of a stream, until the first of its content: lanes.h */
 };
 
 /* --- one try at one endpoint: attempt.c ------------------------------------------------------------ */

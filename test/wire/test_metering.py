@@ -214,6 +214,16 @@ def test_whole_stream_nobody_counted_is_estimated(gateway):
     assert "insured" not in log
 
 
+def test_client_that_asked_is_told_the_estimate(gateway):
+    answer = chat(gateway, "counts-nothing", stream=True, usage={"include": True})
+    events = raw.events_of(answer.body)
+    assert events[-1] == "[DONE]" and sum("cost" in e for e in events) == 1
+    last, log = events[-2], record(gateway, answer)
+    assert last["choices"] == [] and {e["id"] for e in events[:-1]} == {"c1"}
+    assert last["usage"]["completion_tokens"] == log["tokens_out"] > 0
+    assert last["cost"] == pytest.approx(log["cost_pd"] * 1e-12) and log["cost_pd"] > 0
+
+
 def test_picture_in_a_prompt_is_not_read_as_text(gateway):
     picture = "data:image/png;base64," + "iVBORw0KGgo" * 20000
     log = leave(gateway, "/v1/chat/completions", {
