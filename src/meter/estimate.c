@@ -31,8 +31,10 @@ struct estimate estimate_make(const struct estimate_terms *t, const struct price
         .is_long_context = cost_is_long_context(&u, price),
     };
     terms.is_batch = t->is_batch;
-    e.total_pd = cost_on(&terms, &u, price).total_pd;
-    e.batch_discount_pd = e.cost.total_pd - e.total_pd;
+    const struct cost batch = cost_on(&terms, &u, price);
+    e.total_pd = batch.total_pd;
+    if (!t->is_own) /* in list prices, as the parts are: the account's rate is on what remains */
+        e.batch_discount_pd = e.cost.sum_pd - batch.sum_pd;
     return e;
 }
 

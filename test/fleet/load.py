@@ -257,7 +257,7 @@ class Load:
 
     def __init__(self, ports: list[int], clients: int, make, judge=None):
         self.ports, self.clients, self.make = ports, clients, make
-        self.judge = judge or (lambda answer: answer.problem())
+        self.judge = Answer.problem if judge is None else judge
         self.asked = 0
         self.seconds: list[float] = []
         self.attempts: Counter = Counter()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import bed as fleet
+import raw
 from gateway import Gateway
 from load import Ask, Load
 from upstream import until
@@ -83,7 +84,9 @@ class House:
         }
 
     def credit(self, usd: str) -> None:
-        done = self.gateways[0].post("/v1/account/credit", {"amount_usd": usd}, key=ADMIN)
+        gw = self.gateways[0]
+        done = gw.ask(raw.request_bytes("POST", "/v1/account/credit", json.dumps({"amount_usd": usd}).encode(),
+                                        (), ADMIN))
         assert done.status == 200, done
 
     def spent(self, gw: Gateway | None = None) -> int:
@@ -113,13 +116,15 @@ def house(tmp_path, redis):
 
 
 def asks(key: str, tokens_in=(20, 400), tokens_out=(1, 200), stream: float = 0.5):
-    """make() for Load. The provider is never asked for more than it says it will answer."""
+    """make() for Load. The provider charges no more than what it was sent and was asked for: four bytes of
+    text a token, as prose has it, and `max_tokens`."""
     rng = random.Random(7)
 
     def make(number: int) -> Ask:
         prompt, completion = rng.randint(*tokens_in), rng.randint(*tokens_out)
         return Ask(stream=rng.random() < stream, key=KEYS[key],
-                   text=f"#{number} in={prompt} out={completion} cached={rng.randint(0, prompt // 2)}",
+                   text=f"#{number} in={prompt} out={completion} cached={rng.randint(0, prompt // 2)} " +
+                        "and " * prompt,
                    members={"max_tokens": completion})
     return make
 
