@@ -2,8 +2,6 @@
 
 #include "sluice/config/plans.h"
 
-#include <stdio.h>
-
 const char limits_account_name[] = "account";
 
 struct limit_options key_limits_effective(const struct key_options *key,
@@ -22,7 +20,10 @@ const char *limits_tier(const struct plan_options *plan)
 /* By its id: two keys of one name count apart, and names may be long. */
 void limits_name_key(const struct key_options *key, char out[LEDGER_SCOPE_BYTES])
 {
-    snprintf(out, LEDGER_SCOPE_BYTES, "key:%s", key->id);
+    static const char kind[] = "key:";
+    _Static_assert(sizeof kind - 1 + KEY_ID_SIZE <= LEDGER_SCOPE_BYTES, "an id fits");
+    memcpy(out, kind, sizeof kind - 1);
+    memcpy(out + sizeof kind - 1, key->id, KEY_ID_SIZE);
 }
 
 static struct ledger_scope scope_with(const struct limit_options *limits,
