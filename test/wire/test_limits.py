@@ -65,6 +65,7 @@ WHOSE = {"key": "this key", "account": "the account"}
 SCOPES = list(WHOSE)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("stream", STREAMED)
@@ -87,6 +88,7 @@ def test_requests_a_minute(limited, upstream, scope, door, stream):
         (1 if scope == "key" else 2)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("stream", STREAMED)
@@ -106,6 +108,7 @@ def test_tokens_a_minute(limited, upstream, scope, door, stream):
     assert gw.metric("sluice_ratelimit_rejections_total", limit="tokens") >= 1
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("stream", STREAMED)
@@ -129,6 +132,7 @@ def test_requests_at_a_time(limited, upstream, scope, door, stream):
     assert gw.metric("sluice_ratelimit_rejections_total", limit="concurrency") == 1
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("path,body", [
     ("/v1/images/generations", {"prompt": "a bird"}),
@@ -178,6 +182,7 @@ def test_what_may_be_needed_is_reserved_and_given_back(limited, upstream, stream
     assert whole(gw, "chat", model, most=900).status == 200
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("stream", STREAMED)
 @pytest.mark.parametrize("script", ["status-500", "reset-before-head", "garbage"])
 def test_nothing_is_taken_for_a_failure_before_any_token(limited, upstream, script, stream):

@@ -101,6 +101,7 @@ def chat(gw, model: str, key: str = KEY, **more) -> raw.Response:
 
 # What it costs.
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("stream", STREAMED)
 @pytest.mark.parametrize("rate,total", [("1", 1_300_000_000), ("0.9", 1_170_000_000),
@@ -129,6 +130,7 @@ def test_estimates_have_the_discount(paid):
     assert told["total_cost_usd"] == (told["input_cost_usd"] + told["output_cost_usd"]) / 2
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("stream", STREAMED)
 @pytest.mark.parametrize("script", ["status-500", "reset-before-head", "garbage"])
 def test_a_failure_before_any_token_costs_nothing(start, store, script, stream):
@@ -170,6 +172,7 @@ def test_what_is_reserved_is_shown_until_it_is_settled(paid, upstream):
 
 # A balance.
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("stream", STREAMED)
 def test_without_credit_nothing_is_bought(paid, store, upstream, door, stream):
@@ -221,6 +224,7 @@ def renewal(period: str) -> str:
     return str((today.replace(day=1) + datetime.timedelta(days=32)).replace(day=1))
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("scope", ["key", "account"])
 @pytest.mark.parametrize("period", ["day", "week", "month", "total"])
 @pytest.mark.parametrize("door", DOORS)
@@ -321,6 +325,7 @@ def test_what_redis_forgot_is_told_to_it_and_what_was_spent_without_it(replicas,
 
 # Credentials of callers' own.
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("money", ["balance", "budget"])
 @pytest.mark.parametrize("stream", STREAMED)
 def test_own_credentials_need_no_money(paid, store, upstream, money, stream):
@@ -382,7 +387,7 @@ def test_credit_survives_a_restart(paid, tmp_path):
     assert exactly(gw.get("/v1/quota", key=KEY))["budget"]["spent"] == Decimal("0.0013")
 
 
-@pytest.mark.parametrize("path,key,status,kind", [
+WHO_MAY = [
     ("/v1/balance", None, 401, "invalid_api_key"), ("/v1/balance", BOT, 403, "key_scope"),
     ("/v1/balance", KEY, 200, None), ("/v1/balance", ADMIN, 200, None),
     ("/v1/quota", None, 401, "invalid_api_key"), ("/v1/quota", BOT, 403, "key_scope"),
@@ -391,16 +396,19 @@ def test_credit_survives_a_restart(paid, tmp_path):
     ("/v1/account/topup", BOT, 403, "key_scope"), ("/v1/account/topup", KEY, 200, None),
     ("/v1/account/topup", ADMIN, 200, None), ("/v1/account/credit", None, 401, "invalid_api_key"),
     ("/v1/account/credit", BOT, 403, "key_scope"), ("/v1/account/credit", KEY, 403, "key_scope"),
-    ("/v1/account/credit", ADMIN, 200, None)])
+    ("/v1/account/credit", ADMIN, 200, None)]
+
+
 @pytest.mark.parametrize("prefix", ["", "/api"])
-def test_who_may(paid, path, key, status, kind, prefix):
+def test_who_may(paid, prefix):
     gw, _ = paid(spending(1, 1), account={"topup_url": "https://pay.example.org/{amount}"})
-    answer = gw.get(prefix + path, key=key) if path in ("/v1/balance", "/v1/quota") \
-        else post(gw, prefix + path, {"amount_usd": 5}, key)
-    if kind is None:
-        assert answer.status == status, answer.body
-    else:
-        assert_envelope(answer, status, kind)
+    for path, key, status, kind in WHO_MAY:
+        answer = gw.get(prefix + path, key=key) if path in ("/v1/balance", "/v1/quota") \
+            else post(gw, prefix + path, {"amount_usd": 5}, key)
+        if kind is None:
+            assert answer.status == status, (path, key, answer.body)
+        else:
+            assert_envelope(answer, status, kind)
 
 
 BAD = [
