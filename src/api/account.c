@@ -12,7 +12,7 @@
 #include <yyjson.h>
 
 /* POST /v1/account/topup (contract ACCT-2): where to pay; whoever is paid credits the account then.
- * POST /v1/account/credit: that, for those who manage, once for each idempotency_key. */
+ * POST /v1/account/credit: that, for those who manage, once for each credit_id. */
 
 enum { LEAST_USD = 5, KEY_MAX = 255, NOTE_MAX = 200 };
 static const uint64_t CENT_PD = PD_PER_USD / 100;
@@ -20,7 +20,7 @@ static const uint64_t CENT_PD = PD_PER_USD / 100;
 /* What either of them is asked. Texts lie in the document. */
 struct order {
     int64_t amount_pd;
-    struct span key;  /* idempotency_key; empty: none was given */
+    struct span key;  /* idempotency_key, credit_id; empty: none was given */
     struct span note; /* empty: none */
 };
 
@@ -69,7 +69,8 @@ static bool take_text(yyjson_val *root, const char *name, size_t least, size_t m
     return refuse(why, name, text);
 }
 
-static bool take_order(yyjson_val *root, struct order *out, struct fault *why)
+/* `id`: the member that names it. */
+static bool take_order(yyjson_val *root, const char *id, struct order *out, struct fault *why)
 {
     *out = (struct order){.amount_pd = 0};
     if (!yyjson_is_obj(root)) {
@@ -77,8 +78,7 @@ static bool take_order(yyjson_val *root, struct order *out, struct fault *why)
                               .message = "the body must be a JSON object"};
         return false;
     }
-    return take_amount(root, out, why) &&
-           take_text(root, "idempotency_key", 1, KEY_MAX, &out->key, why) &&
+    return take_amount(root, out, why) && take_text(root, id, 1, KEY_MAX, &out->key, why) &&
            take_text(root, "note", 0, NOTE_MAX, &out->note, why);
 }
 
@@ -137,7 +137,8 @@ static void take_topup(struct exchange *x, struct span body)
     yyjson_doc *doc = read_order(body);
     struct order order;
     struct fault why;
-    if (take_order(yyjson_doc_get_root(doc), &order, &why) && check_topup(a, &order, &why)) {
+    if (take_order(yyjson_doc_get_root(doc), "idempotency_key", &order, &why) &&
+        check_topup(a, &order, &why)) {
         struct span id = order.key.len > 0 ? order.key : exchange_request_id(x);
         const struct payment p = payment_of(a, (uint64_t)order.amount_pd, id);
         reply_topup(x, a, &p);
@@ -180,7 +181,7 @@ static void write_credited(struct json_out *o, const struct crediting *c,
     json_out_bytes(o, span_text(account->name));
     put_member(o, "amount_usd", c->amount_pd);
     put_member(o, "credit_balance", a->balance_pd);
-    json_out_lit(o, ",\"currency\":\"USD\",\"idempotency_key\":");
+    json_out_lit(o, ",\"currency\":\"USD\",\"credit_id\":");
     json_out_bytes(o, span_text(c->key));
     json_out_span(o, a->outcome == CREDIT_REPEATED ? SPAN_LIT(",\"repeated\":true}")
                                                    : SPAN_LIT(",\"repeated\":false}"));
@@ -192,7 +193,7 @@ static void fail_lost(struct crediting *c)
     struct fault why = {.kind = FAULT_OVERLOADED};
     snprintf(why.message, sizeof why.message,
              "the store did not answer, so nobody knows whether it was credited: ask again with "
-             "\"idempotency_key\": \"%.255s\"",
+             "\"credit_id\": \"%.255s\"",
              c->key);
     crediting_free(c);
     exchange_fail(x, &why);
@@ -252,7 +253,7 @@ static void take_credit(struct exchange *x, struct span body)
     yyjson_doc *doc = read_order(body);
     struct order order;
     struct fault why;
-    bool is_good = take_order(yyjson_doc_get_root(doc), &order, &why) &&
+    bool is_good = take_order(yyjson_doc_get_root(doc), "credit_id", &order, &why) &&
                    (order.amount_pd != 0 || refuse(&why, "amount_usd", "must not be 0"));
     if (is_good)
         credit(x, &order);

@@ -47,7 +47,7 @@ static int write_body(const struct order *order, struct buf *out)
     struct json_out o = json_out_to(out);
     json_out_lit(&o, "{\"amount_usd\":");
     json_out_bytes(&o, span_text(order->amount));
-    json_out_lit(&o, ",\"idempotency_key\":");
+    json_out_lit(&o, ",\"credit_id\":");
     json_out_bytes(&o, span_text(order->id));
     if (order->note != NULL) {
         json_out_lit(&o, ",\"note\":");

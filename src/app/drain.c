@@ -35,8 +35,7 @@ static void finish(struct process *p)
 {
     deadline_clear(&p->drain);
     deadline_init(&p->drain, p->loop, on_flush);
-    if (p->drain_until_ms < loop_now_ms(p->loop) + FLUSH_MAX_MS)
-        p->drain_until_ms = loop_now_ms(p->loop) + FLUSH_MAX_MS;
+    p->drain_until_ms = loop_now_ms(p->loop) + FLUSH_MAX_MS;
     on_flush(&p->drain);
 }
 
