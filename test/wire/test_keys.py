@@ -139,6 +139,19 @@ def test_replaced_secret_works_as_long_as_was_said(gateway):
     assert call(gateway, "GET", "/" + made["id"]).json["previous_valid_until"] is None
 
 
+def test_rotated_key_is_answered_what_it_was_before(gateway):
+    def ask(key: str) -> raw.Response:
+        return gateway.ask(raw.request_bytes("POST", "/v1/chat/completions", raw.chat_body("m"),
+                                             (("Idempotency-Key", "order-1"),), key))
+
+    made = make(gateway)
+    first = ask(made["key"])
+    rotated = call(gateway, "POST", f"/{made['id']}/rotate", {}).json
+    again = ask(rotated["key"])
+    assert again.headers.get("idempotency-replayed") == "true" and again.body == first.body
+    assert ask(make(gateway)["key"]).headers.get("idempotency-replayed") is None
+
+
 @pytest.mark.parametrize("body", [None, b"", {}, {"overlap_seconds": 0}])
 def test_rotation_without_overlap_ends_every_earlier_secret(gateway, body):
     made = make(gateway)
