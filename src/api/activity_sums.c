@@ -29,6 +29,7 @@ struct part {
     struct span name; /* as a key; in the arena */
     uint32_t number;
     struct sums sums;
+    struct span key_name;   /* of a group of a key's calls: as the newest of them has it */
     struct span error, row; /* of an error */
     uint64_t code;
 };
@@ -129,6 +130,13 @@ static struct span group_of(enum activity_group by, const struct history_record 
     return SPAN_NONE;
 }
 
+static void note_key_name(struct activity_sums *s, struct part *group,
+                          const struct history_record *r)
+{
+    if (s->range.by == GROUP_BY_KEY && group->key_name.len == 0)
+        group->key_name = arena_keep(&s->arena, r->text[HISTORY_KEY_NAME]);
+}
+
 static struct cell *cell_of(struct activity_sums *s, uint32_t step, uint32_t group)
 {
     const uint32_t key[2] = {step, group};
@@ -181,6 +189,7 @@ static enum activity_result add_one(struct activity_sums *s, const struct histor
         (r->number[HISTORY_TTFT_US] > 0 &&
          !digest_add(&s->ttft, cell->number, r->number[HISTORY_TTFT_US])))
         return ACTIVITY_NO_MEMORY;
+    note_key_name(s, group, r);
     add_up(&cell->sums, r);
     add_up(&group->sums, r);
     add_up(&model->sums, r);
@@ -246,6 +255,20 @@ static void write_name(struct json_out *o, struct span name)
         json_out_bytes(o, name);
     else
         json_out_lit(o, "null");
+}
+
+/* `"model":"…",`; a key's name is told beside its id, for people. */
+static void write_group(struct json_out *o, const struct activity_sums *a, const struct part *p)
+{
+    json_out_lit(o, "\"");
+    json_out_span(o, span_text(group_names[a->range.by]));
+    json_out_lit(o, "\":");
+    write_name(o, p->name);
+    if (a->range.by == GROUP_BY_KEY) {
+        json_out_lit(o, ",\"key_name\":");
+        write_name(o, p->key_name);
+    }
+    json_out_lit(o, ",");
 }
 
 static void write_quantiles(struct json_out *o, const struct digest *d, uint32_t cell,
@@ -329,13 +352,8 @@ static void write_item(struct json_out *o, const struct activity_sums *a, uint64
     json_out_lit(o, "{\"time\":\"");
     write_time(o, &a->range, step);
     json_out_lit(o, "\",");
-    if (a->range.by != GROUP_BY_NOTHING) {
-        json_out_lit(o, "\"");
-        json_out_span(o, span_text(group_names[a->range.by]));
-        json_out_lit(o, "\":");
-        write_name(o, a->groups.at[cell->group]->name);
-        json_out_lit(o, ",");
-    }
+    if (a->range.by != GROUP_BY_NOTHING)
+        write_group(o, a, a->groups.at[cell->group]);
     write_sums(o, a, cell != NULL ? &cell->sums : &nothing,
                cell != NULL ? cell->number : UINT32_MAX, covered_ms(&a->range, step));
     json_out_lit(o, "}");
@@ -389,11 +407,8 @@ static void write_groups(struct json_out *o, struct activity_sums *a)
     sort_parts(&a->groups);
     for (unsigned i = 0; i < a->groups.n; i++) {
         const struct part *p = a->groups.at[i];
-        json_out_span(o, i > 0 ? SPAN_LIT(",{\"") : SPAN_LIT("{\""));
-        json_out_span(o, span_text(group_names[a->range.by]));
-        json_out_lit(o, "\":");
-        write_name(o, p->name);
-        json_out_lit(o, ",");
+        json_out_span(o, i > 0 ? SPAN_LIT(",{") : SPAN_LIT("{"));
+        write_group(o, a, p);
         write_sums(o, a, &p->sums, p->number, over_ms);
         json_out_lit(o, "}");
     }
@@ -526,6 +541,10 @@ static void write_line(struct json_out *o, const struct activity_sums *a, const 
         json_out_lit(o, ",");
         csv_text(o, a->groups.at[c->group]->name);
     }
+    if (a->range.by == GROUP_BY_KEY) {
+        json_out_lit(o, ",");
+        csv_text(o, a->groups.at[c->group]->key_name);
+    }
     for (unsigned i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         json_out_lit(o, ",");
         json_out_u64(o, counts[i]);
@@ -549,6 +568,7 @@ void activity_sums_write_csv(struct activity_sums *a, struct json_out *o)
         json_out_lit(o, ",");
         json_out_span(o, span_text(group_names[a->range.by]));
     }
+    json_out_span(o, a->range.by == GROUP_BY_KEY ? SPAN_LIT(",key_name") : SPAN_NONE);
     json_out_lit(o,
                  ",requests,succeeded,input_tokens,output_tokens,total_tokens,cached_tokens,spend,"
                  "latency_avg_ms,latency_p50_ms,latency_p90_ms,latency_p95_ms,latency_p99_ms,"

@@ -11,7 +11,7 @@
 
 /* Changes of /v1/keys (contract KEY-1, KEY-4 to KEY-6). Who may: manage.h.
  *
- *   what was asked ──▶ the store ──▶ the table, by which keys are known ──▶ the answer */
+ *   what was asked ──▶ the store ──▶ the table, by which keys are known ──▶ the ledger ──▶ the answer */
 
 enum job { JOB_ADD, JOB_CHANGE, JOB_ROTATE, JOB_REMOVE };
 
@@ -26,6 +26,7 @@ struct errand {
     struct managed_key key;       /* as it shall be */
     char secret[MINTED_KEY_SIZE]; /* "": none was made */
     struct record_change *change;
+    struct key_uses uses; /* of it, for the answer */
 };
 
 /* --- an errand ------------------------------------------------------------------------------------ */
@@ -35,6 +36,7 @@ static void errand_free(struct errand *e)
     exchange_on_end(e->x, NULL);
     if (e->change != NULL)
         record_change_cancel(e->change);
+    key_uses_cancel(&e->uses);
     explicit_bzero(e->secret, sizeof e->secret);
     managed_key_unref(e->before);
     arena_fini(&e->arena);
@@ -96,10 +98,23 @@ static void answer(struct errand *e)
     if (e->job == JOB_REMOVE)
         write_removed(&o, e);
     else
-        keys_write(&o, exchange_deployment(x)->snapshot, &e->key,
+        keys_write(&o, exchange_deployment(x)->snapshot, &e->key, &e->uses.at[0],
                    e->secret[0] != '\0' ? e->secret : NULL);
     errand_free(e);
     exchange_reply_made(x, status, o.rc, &out);
+}
+
+static void on_use_known(void *arg)
+{
+    answer(arg);
+}
+
+static void answer_with_use(struct errand *e)
+{
+    e->uses.keys[e->uses.n++] = &e->key.options;
+    e->uses.done = on_use_known;
+    e->uses.arg = e;
+    key_uses_look(&e->uses, e->gateway->store);
 }
 
 static void on_changed(void *arg, enum record_outcome outcome)
@@ -115,7 +130,10 @@ static void on_changed(void *arg, enum record_outcome outcome)
         return;
     }
     log_info(words[e->job], "key_id=%s", e->key.options.id);
-    answer(e);
+    if (e->job == JOB_REMOVE)
+        answer(e);
+    else
+        answer_with_use(e);
 }
 
 /* --- what is asked -------------------------------------------------------------------------------- */

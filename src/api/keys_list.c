@@ -8,6 +8,7 @@
 #include "sluice/config/plans.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* GET /v1/keys and /v1/keys/{id} (contract KEY-2, KEY-3), and the words of their siblings. */
 
@@ -64,19 +65,26 @@ static void write_models(struct json_out *o, const struct text_list *models)
     json_out_lit(o, "]");
 }
 
-static void write_budget(struct json_out *o, const struct budget_options *b)
+static void write_usd(struct json_out *o, const char *name, bool has_one, uint64_t pd)
 {
     char amount[DOLLARS_TEXT_BYTES];
-    bool has_one = (b->known & BUDGET_USD) != 0;
-    write_name(o, "budget_usd");
+    write_name(o, name);
     if (has_one)
-        json_out_span(o, span_of(amount, dollars_write(b->usd_pd, amount)));
+        json_out_span(o, span_of(amount, dollars_write(pd, amount)));
     else
         json_out_lit(o, "null");
-    write_text(o, "budget_period", has_one ? budget_period_word(b->period) : NULL);
 }
 
-static void write_limits(struct json_out *o, const struct snapshot *s, const struct key_options *k)
+static void write_budget(struct json_out *o, const struct budget_options *b, uint64_t spent_pd)
+{
+    bool has_one = (b->known & BUDGET_USD) != 0;
+    write_usd(o, "budget_usd", has_one, b->usd_pd);
+    write_text(o, "budget_period", has_one ? budget_period_word(b->period) : NULL);
+    write_usd(o, "spent_usd", has_one, spent_pd);
+}
+
+static void write_limits(struct json_out *o, const struct snapshot *s, const struct key_options *k,
+                         const struct key_use *use)
 {
     const struct plan_options *plan = plan_of_key(s, k);
     write_text(o, "plan", plan != NULL ? plan->name : NULL);
@@ -84,7 +92,7 @@ static void write_limits(struct json_out *o, const struct snapshot *s, const str
     write_count(o, "effective_rate_limit", plan_rpm(plan, k->limits.rpm));
     write_count(o, "tpm", k->limits.tpm);
     write_count(o, "concurrency", k->limits.concurrency);
-    write_budget(o, &k->budget);
+    write_budget(o, &k->budget, use->spent_pd);
 }
 
 /* Until when a secret works that was replaced; 0: none does. */
@@ -101,9 +109,16 @@ static uint64_t last_of_earlier(const struct managed_key *k)
     return has_one ? last : 0;
 }
 
+/* What the ledger knows is of calls that ended; this process knows also of others, and of those that run. */
+static uint64_t last_used(const struct managed_key *k, const struct key_use *use)
+{
+    uint64_t here = k != NULL ? k->last_used_unix_ms : 0;
+    return here > use->last_used_unix_ms ? here : use->last_used_unix_ms;
+}
+
 /* `k` NULL: of the configuration, where nothing is known of the key's text or its times. */
 static void write_key(struct json_out *o, const struct snapshot *s, const struct key_options *p,
-                      const struct managed_key *k, const char *secret)
+                      const struct managed_key *k, const struct key_use *use, const char *secret)
 {
     json_out_lit(o, "{\"id\":");
     json_out_bytes(o, span_text(p->id));
@@ -119,18 +134,18 @@ static void write_key(struct json_out *o, const struct snapshot *s, const struct
     write_name(o, "enabled");
     json_out_span(o, p->enabled ? SPAN_LIT("true") : SPAN_LIT("false"));
     write_models(o, &p->models);
-    write_limits(o, s, p);
+    write_limits(o, s, p, use);
     write_time(o, "expires_at", p->expires_unix_ms);
     write_time(o, "created_at", k != NULL ? k->created_unix_ms : 0);
-    write_time(o, "last_used_at", k != NULL ? k->last_used_unix_ms : 0);
+    write_time(o, "last_used_at", last_used(k, use));
     write_time(o, "previous_valid_until", k != NULL ? last_of_earlier(k) : 0);
     json_out_lit(o, "}");
 }
 
 void keys_write(struct json_out *o, const struct snapshot *s, const struct managed_key *k,
-                const char *secret)
+                const struct key_use *use, const char *secret)
 {
-    write_key(o, s, &k->options, k, secret);
+    write_key(o, s, &k->options, k, use, secret);
 }
 
 /* --- finding -------------------------------------------------------------------------------------- */
@@ -154,24 +169,101 @@ bool keys_are_known(struct exchange *x, const struct gateway *g)
     return false;
 }
 
+/* --- showing: some keys are chosen, the ledger is asked for them, all is written ------------------- */
+
+/* One request under way. */
+struct showing {
+    struct exchange_hook hook; /* first */
+    struct exchange *x;
+    struct managed_key *managed[PAGE_LIMIT_MAX]; /* NULL: of the configuration */
+    struct key_uses uses;
+    bool is_list, has_more;
+    unsigned total;
+};
+
+static void showing_free(struct showing *w)
+{
+    exchange_on_end(w->x, NULL);
+    key_uses_cancel(&w->uses);
+    for (unsigned i = 0; i < w->uses.n; i++)
+        managed_key_unref(w->managed[i]);
+    free(w);
+}
+
+static void on_ended(struct exchange_hook *hook)
+{
+    showing_free((struct showing *)hook);
+}
+
+static void write_shown(struct json_out *o, const struct showing *w, unsigned i)
+{
+    write_key(o, exchange_deployment(w->x)->snapshot, w->uses.keys[i], w->managed[i],
+              &w->uses.at[i], NULL);
+}
+
+static void write_page(struct json_out *o, const struct showing *w)
+{
+    json_out_lit(o, "{\"object\":\"list\",\"data\":[");
+    for (unsigned i = 0; i < w->uses.n; i++) {
+        json_out_span(o, i > 0 ? SPAN_LIT(",") : SPAN_NONE);
+        write_shown(o, w, i);
+    }
+    json_out_lit(o, "]");
+    if (w->has_more)
+        page_write_next(exchange_deployment(w->x)->snapshot, LIST,
+                        span_text(w->uses.keys[w->uses.n - 1]->id), o);
+    json_out_lit(o, ",\"total_count\":");
+    json_out_u64(o, w->total);
+    json_out_lit(o, "}");
+}
+
+static void on_known(void *arg)
+{
+    struct showing *w = arg;
+    struct exchange *x = w->x;
+    struct buf out = {0};
+    struct json_out o = json_out_to(&out);
+    if (w->is_list)
+        write_page(&o, w);
+    else
+        write_shown(&o, w, 0);
+    showing_free(w);
+    exchange_reply_made(x, 200, o.rc, &out);
+}
+
+static struct showing *showing_new(struct exchange *x)
+{
+    struct showing *w = xcalloc(1, sizeof *w);
+    w->hook.ended = on_ended;
+    w->x = x;
+    w->uses.done = on_known;
+    w->uses.arg = w;
+    exchange_on_end(x, &w->hook);
+    return w;
+}
+
+/* `k` NULL: `p` is the configuration's. */
+static void choose(struct showing *w, const struct key_options *p, struct managed_key *k)
+{
+    w->managed[w->uses.n] = k != NULL ? managed_key_ref(k) : NULL;
+    w->uses.keys[w->uses.n++] = k != NULL ? &k->options : p;
+}
+
+static void show(struct showing *w)
+{
+    key_uses_look(&w->uses, exchange_deployment(w->x)->gateway->store);
+}
+
 /* --- the list: managed ones, the newest first, and then the configuration's ----------------------- */
 
-static void write_item(struct json_out *o, const struct deployment *d, unsigned i)
+static void choose_item(struct showing *w, const struct deployment *d, unsigned i)
 {
     const struct managed_keys *m = d->gateway->keys;
     unsigned managed = managed_keys_count(m);
     if (i < managed)
-        keys_write(o, d->snapshot, managed_keys_at(m, managed - 1 - i), NULL);
+        choose(w, NULL, managed_keys_at(m, managed - 1 - i));
     else
-        write_key(o, d->snapshot, &d->snapshot->keys[i - managed], NULL, NULL);
-}
-
-static struct span id_of_item(const struct deployment *d, unsigned i)
-{
-    const struct managed_keys *m = d->gateway->keys;
-    unsigned managed = managed_keys_count(m);
-    return span_text(i < managed ? managed_keys_at(m, managed - 1 - i)->options.id
-                                 : d->snapshot->keys[i - managed].id);
+        choose(w, &d->snapshot->keys[i - managed], NULL);
 }
 
 /* Where the page behind this one begins. A managed key may be gone meanwhile: ids are in order. */
@@ -189,37 +281,23 @@ static unsigned behind(const struct deployment *d, struct span id)
     return i;
 }
 
-static void write_page(struct json_out *o, const struct deployment *d, unsigned from,
-                       unsigned limit)
-{
-    unsigned total = managed_keys_count(d->gateway->keys) + d->snapshot->nkeys, i = from;
-    json_out_lit(o, "{\"object\":\"list\",\"data\":[");
-    for (; i < total && i - from < limit; i++) {
-        if (i > from)
-            json_out_lit(o, ",");
-        write_item(o, d, i);
-    }
-    json_out_lit(o, "]");
-    if (i < total)
-        page_write_next(d->snapshot, LIST, id_of_item(d, i - 1), o);
-    json_out_lit(o, ",\"total_count\":");
-    json_out_u64(o, total);
-    json_out_lit(o, "}");
-}
-
 static void list(struct exchange *x, struct span query, struct arena *a)
 {
     const struct deployment *d = exchange_deployment(x);
-    struct buf out = {0};
-    struct json_out o = json_out_to(&out);
     struct page page;
     struct fault why;
     if (!page_read(d->snapshot, LIST, query, a, &page, &why)) {
         exchange_fail(x, &why);
         return;
     }
-    write_page(&o, d, page.after.at != NULL ? behind(d, page.after) : 0, page.limit);
-    exchange_reply_made(x, 200, o.rc, &out);
+    struct showing *w = showing_new(x);
+    unsigned i = page.after.at != NULL ? behind(d, page.after) : 0;
+    w->is_list = true;
+    w->total = managed_keys_count(d->gateway->keys) + d->snapshot->nkeys;
+    for (; i < w->total && w->uses.n < page.limit; i++)
+        choose_item(w, d, i);
+    w->has_more = i < w->total;
+    show(w);
 }
 
 /* NULL: it may not, or nothing can be told; the exchange has ended. */
@@ -246,17 +324,15 @@ void keys_one(const struct row *row, const struct call *call)
 {
     static const struct fault unknown = {.kind = FAULT_NOT_FOUND, .message = "no key has this id"};
     struct exchange *x = open_for(row, call);
-    struct buf out = {0};
-    struct json_out o = json_out_to(&out);
     if (x == NULL)
         return;
-    const struct snapshot *s = exchange_deployment(x)->snapshot;
-    const struct managed_key *k = managed_keys_find(call->api->gateway->keys, call->rest);
-    const struct key_options *p = k != NULL ? &k->options : keys_configured(s, call->rest);
-    if (p == NULL) {
+    struct managed_key *k = managed_keys_find(call->api->gateway->keys, call->rest);
+    const struct key_options *p = keys_configured(exchange_deployment(x)->snapshot, call->rest);
+    if (k == NULL && p == NULL) {
         exchange_fail(x, &unknown);
         return;
     }
-    write_key(&o, s, p, k, NULL);
-    exchange_reply_made(x, 200, o.rc, &out);
+    struct showing *w = showing_new(x);
+    choose(w, p, k);
+    show(w);
 }

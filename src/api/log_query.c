@@ -81,11 +81,10 @@ bool log_query_read(struct span query, uint64_t otherwise_from, uint64_t otherwi
     if (!read_text(query, "model", a, &f->model, why) ||
         !read_text(query, "provider", a, &f->provider, why) ||
         !read_text(query, "key_id", a, &f->key_id, why) ||
+        !read_text(query, "key", a, &f->key, why) ||
         !read_time(query, "from", otherwise_from, a, &out->from_unix_ms, why) ||
         !read_time(query, "to", otherwise_to, a, &out->until_unix_ms, why))
         return false;
-    if (is_absent(f->key_id) && !read_text(query, "key", a, &f->key_id, why))
-        return false; /* as activity calls it */
     if (out->from_unix_ms <= out->until_unix_ms)
         return true;
     *why = log_fault(FAULT_INVALID_REQUEST, "from", "it is behind `to`");

@@ -76,6 +76,7 @@ static const struct column {
     {"provider", TEXT, HISTORY_PROVIDER},
     {"endpoint", TEXT, HISTORY_ENDPOINT},
     {"key_id", TEXT, HISTORY_KEY_ID},
+    {"key_name", TEXT, HISTORY_KEY_NAME},
     {"status", STATUS, 0},
     {"http_status", NUMBER, HISTORY_HTTP_STATUS},
     {"error_type", EXTRA, HISTORY_ERROR_TYPE},

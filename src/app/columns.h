@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { COLUMNS_MAX = 8 };
+enum { COLUMNS_MAX = 9 };
 
 struct column {
     const char *title;

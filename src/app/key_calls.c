@@ -266,12 +266,27 @@ static int print_one(const struct call *c)
 {
     struct buf out = {0};
     char text[TEXT_MAX];
-    static const char *const names[] = {
-        "id",          "name",        "source",       "scope",
-        "pipeline_id", "prefix",      "last4",        "enabled",
-        "models",      "plan",        "rate_limit",   "effective_rate_limit",
-        "tpm",         "concurrency", "budget_usd",   "budget_period",
-        "expires_at",  "created_at",  "last_used_at", "previous_valid_until"};
+    static const char *const names[] = {"id",
+                                        "name",
+                                        "source",
+                                        "scope",
+                                        "pipeline_id",
+                                        "prefix",
+                                        "last4",
+                                        "enabled",
+                                        "models",
+                                        "plan",
+                                        "rate_limit",
+                                        "effective_rate_limit",
+                                        "tpm",
+                                        "concurrency",
+                                        "budget_usd",
+                                        "budget_period",
+                                        "spent_usd",
+                                        "expires_at",
+                                        "created_at",
+                                        "last_used_at",
+                                        "previous_valid_until"};
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < sizeof names / sizeof names[0]; i++) {
         struct span value = member(c, names[i]);
@@ -309,6 +324,7 @@ static const struct column columns[] = {{"ID"},
                                         {"KEY", .may_go = true},
                                         {"STATE"},
                                         {"REQ/MIN", .is_number = true, .may_go = true},
+                                        {"SPENT", .is_number = true, .may_go = true},
                                         {"EXPIRES", .may_go = true},
                                         {"LAST USED", .may_go = true}};
 
@@ -331,6 +347,15 @@ static const char *cell(struct arena *a, struct span value)
     return (const char *)arena_keep(a, span_text(caller_text(value, text, sizeof text))).at;
 }
 
+/* "0.42 of 5"; "-" without a budget. */
+static const char *spent(struct arena *a, struct span key)
+{
+    struct span budget = json_find(key, "budget_usd");
+    if (budget.len == 0 || span_eq(budget, SPAN_LIT("null")))
+        return "-";
+    return arena_printf(a, "%s of %.*s", cell(a, json_find(key, "spent_usd")), SPAN_FMT(budget));
+}
+
 static void add_row(struct columns *table, struct span key)
 {
     struct arena *a = table->a;
@@ -341,6 +366,7 @@ static void add_row(struct columns *table, struct span key)
         shown_key(a, key),
         json_is_true(json_find(key, "enabled")) ? "enabled" : "disabled",
         cell(a, json_find(key, "effective_rate_limit")),
+        spent(a, key),
         cell(a, json_find(key, "expires_at")),
         cell(a, json_find(key, "last_used_at")),
     };

@@ -41,6 +41,14 @@ static const char *or_dash(const char *text)
     return text[0] != '\0' ? text : "-";
 }
 
+/* Its name where there is one, as people know it. */
+static const char *key_of(struct span r, char *out, size_t room)
+{
+    struct span name = json_find(r, "key_name");
+    return history_text(history_text(name, out, room)[0] != '\0' ? name : json_find(r, "key_id"),
+                        out, room);
+}
+
 static void print_line(struct span r)
 {
     char time[40], status[16], model[160], endpoint[160], key[160], error[160], id[40];
@@ -57,7 +65,7 @@ static void print_line(struct span r)
            SPAN_FMT(json_find(r, "final_cost")), history_number(json_find(r, "duration_ms")));
     if (history_number(ttft) > 0)
         printf(" (first %.0f)", history_number(ttft));
-    printf("  key %s%s%s  %s%s%s\n", or_dash(history_text(json_find(r, "key_id"), key, sizeof key)),
+    printf("  key %s%s%s  %s%s%s\n", or_dash(key_of(r, key, sizeof key)),
            error[0] != '\0' ? "  " : "", error, terminal_style(stdout, STYLE_DIM),
            history_text(json_find(r, "request_id"), id, sizeof id),
            terminal_style(stdout, STYLE_NONE));

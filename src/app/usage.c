@@ -70,11 +70,36 @@ static void add_row(struct columns *c, const char *name, struct span figures)
     columns_add(c, cells);
 }
 
+/* A key by its name, and where another has the same by its id, too. */
+static const char *key_label(struct span answer, struct span key, struct arena *a)
+{
+    char name[NAME_MAX_BYTES], id[NAME_MAX_BYTES], other[NAME_MAX_BYTES];
+    struct span group;
+    unsigned namesakes = 0;
+    history_text(json_find(key, "key"), id, sizeof id);
+    if (history_text(json_find(key, "key_name"), name, sizeof name)[0] == '\0')
+        return arena_printf(a, "%s", id);
+    for (size_t cursor = 0; json_each(json_find(answer, "groups"), &cursor, &group);)
+        namesakes += strcmp(history_text(json_find(group, "key_name"), other, sizeof other),
+                            name) == 0;
+    return namesakes > 1 ? arena_printf(a, "%s (%s)", name, id) : arena_printf(a, "%s", name);
+}
+
+static const char *group_label(struct span answer, struct span group, const char *by,
+                               struct arena *a)
+{
+    char name[NAME_MAX_BYTES];
+    const char *label = strcmp(by, "key") == 0
+                            ? key_label(answer, group, a)
+                            : arena_printf(a, "%s",
+                                           history_text(json_find(group, by), name, sizeof name));
+    return label[0] != '\0' ? label : "-";
+}
+
 static void print_table(struct span answer, const char *by, struct arena *a)
 {
     struct column titles[USAGE_COLUMNS];
     struct span group;
-    char name[NAME_MAX_BYTES];
     memcpy(titles, usage_columns, sizeof titles);
     titles[0].title = strcmp(by, "model") == 0      ? "MODEL"
                       : strcmp(by, "key") == 0      ? "KEY"
@@ -82,10 +107,8 @@ static void print_table(struct span answer, const char *by, struct arena *a)
                       : strcmp(by, "status") == 0   ? "STATUS"
                                                     : "ERROR";
     struct columns c = {.columns = titles, .n = USAGE_COLUMNS, .a = a};
-    for (size_t cursor = 0; json_each(json_find(answer, "groups"), &cursor, &group);) {
-        history_text(json_find(group, by), name, sizeof name);
-        add_row(&c, name[0] != '\0' ? arena_printf(a, "%s", name) : "-", group);
-    }
+    for (size_t cursor = 0; json_each(json_find(answer, "groups"), &cursor, &group);)
+        add_row(&c, group_label(answer, group, by, a), group);
     add_row(&c, "all", json_find(answer, "totals"));
     columns_print(&c, columns_of_terminal(stdout), stdout);
 }

@@ -94,7 +94,8 @@ static const struct cli_option since = {"since", 0, "TIME", NULL,
 static const struct cli_option of_model = {"model", 0, "NAME", NULL, "only calls of this model"};
 static const struct cli_option of_provider = {"provider", 'p', "NAME", NULL,
                                               "only calls this provider got"};
-static const struct cli_option of_key = {"key", 0, "NAME", NULL, "only calls with this key"};
+static const struct cli_option of_key = {"key", 0, "NAME", NULL,
+                                         "only calls with this key: its name or id"};
 static const struct cli_option of_status = {
     "status", 0, "WORD", NULL, "only those that ended so: success, failure, timeout, cancelled"};
 static const struct cli_option limit = {"limit", 'n', "N", NULL,

@@ -188,7 +188,7 @@ const char *openai_request_own_member(struct span key)
 /* The first letters that any member we look at can begin with; keys written with escapes pass too. */
 static bool may_concern_us(struct span key)
 {
-    return key.len > 0 && memchr("mspuicbeda\\", key.at[0], 11) != NULL;
+    return key.len > 0 && memchr("mspuicbedan\\", key.at[0], 12) != NULL;
 }
 
 /* Do streams of this API say their usage in a chunk that has to be asked for? */
@@ -242,6 +242,8 @@ static bool read_of_media(struct openai_request *r, struct span key, struct span
         r->stream = span_eq(value, SPAN_LIT("\"sse\""));
     if (api == API_SPEECH && json_key_is(key, "input"))
         r->characters = raw_text_code_points(json_raw(value));
+    if (api == API_IMAGES && json_key_is(key, "n"))
+        (void)json_u64(value, &r->asked.answers);
     if (api == API_IMAGES && json_key_is(key, "stream"))
         return read_bool(m->kind, "stream", &r->stream, why);
     if (api == API_IMAGES && json_key_is(key, "async"))

@@ -173,10 +173,12 @@ static void write_json(const struct exchange *x, uint64_t duration_us, struct js
     const struct span trace = trace_id(x);
     if (trace.len > 0)
         PUT_TEXT(r, ",\"trace_id\":", trace);
-    if (x->key != NULL)
+    if (x->key != NULL) {
         PUT_TEXT(r, ",\"key\":", span_text(x->key->name));
-    else
-        PUT(r, ",\"key\":null");
+        PUT_WORD(r, ",\"key_id\":", x->key->id);
+    } else {
+        PUT(r, ",\"key\":null,\"key_id\":null");
+    }
     PUT_WORD(r, ",\"client\":", server_peer(x->sink));
     PUT_WORD(r, ",\"method\":", http_method_name(x->method));
     PUT_TEXT(r, ",\"path\":", x->path);

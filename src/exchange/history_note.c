@@ -143,7 +143,8 @@ void history_note(const struct exchange *x, uint64_t duration_us)
     note_usage(&a->usage, &r);
     r.text[HISTORY_CLIENT_REQUEST_ID] = x->client_request_id;
     r.text[HISTORY_ENDPOINT_ROW] = span_text(x->kind->label);
-    r.text[HISTORY_KEY_ID] = span_text(x->key != NULL ? x->key->name : NULL);
+    r.text[HISTORY_KEY_ID] = span_text(x->key != NULL ? x->key->id : NULL);
+    r.text[HISTORY_KEY_NAME] = span_text(x->key != NULL ? x->key->name : NULL);
     r.text[HISTORY_ERROR_TYPE] = span_text(x->error_type);
     r.text[HISTORY_NATIVE_FINISH_REASON] = span_of(a->finish_reason, strlen(a->finish_reason));
     r.text[HISTORY_FINISH_REASON] = finish_of(r.text[HISTORY_NATIVE_FINISH_REASON]);

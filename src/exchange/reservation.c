@@ -34,6 +34,20 @@ static uint64_t output_tokens(const struct exchange *x, const struct target *t)
     return at_most(answer_tokens(x, t) * (answers > 0 ? answers : 1), TOKENS_MAX);
 }
 
+/* Everything it may be charged for that is known before: of sound to write down, how long it is, is not. */
+static struct reserve_terms terms_of(const struct exchange *x, uint64_t prompt, uint64_t output)
+{
+    uint64_t pictures = at_most(x->request->asked.answers, TOKENS_MAX);
+    return (struct reserve_terms){
+        .prompt = prompt,
+        .output = output,
+        .images = x->kind->api != API_IMAGES ? 0
+                  : pictures > 0             ? pictures
+                                             : 1,
+        .characters = at_most(x->request->characters, TOKENS_MAX),
+    };
+}
+
 /* The plan may still change by where the conversation was, and own credentials may come and go; who is
  * asked is one of these. */
 static void consider(const struct exchange *x, const struct target *t, struct reservation *r)
@@ -41,7 +55,8 @@ static void consider(const struct exchange *x, const struct target *t, struct re
     struct own_key *const *own = own_keys_of(x->deployment->own_keys, x->key);
     uint64_t prompt = at_most(exchange_prompt_estimate(x), TOKENS_MAX);
     uint64_t output = output_tokens(x, t);
-    uint64_t cost_pd = dollars_share(reserve_cost(prompt, output, t->price),
+    const struct reserve_terms terms = terms_of(x, prompt, output);
+    uint64_t cost_pd = dollars_share(reserve_cost(&terms, t->price),
                                      x->deployment->snapshot->account.discount_ppm);
     if (prompt + output > r->tokens)
         r->tokens = prompt + output;

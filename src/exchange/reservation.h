@@ -1,4 +1,5 @@
-/* reservation.h: how many tokens and how much money a request may take, before anybody knows. */
+/* reservation.h: how many tokens and how much money a request may take, before anybody knows.
+ * Of pictures and speech the money only: how many tokens they have, a limit is not held against. */
 #ifndef SLUICE_SRC_EXCHANGE_RESERVATION_H
 #define SLUICE_SRC_EXCHANGE_RESERVATION_H
 

@@ -161,6 +161,7 @@ struct history_read *history_read(struct history *h, const struct history_query 
     r->query.filter.model = copy(r, 0, q->filter.model);
     r->query.filter.provider = copy(r, 1, q->filter.provider);
     r->query.filter.key_id = copy(r, 2, q->filter.key_id);
+    r->query.filter.key = copy(r, 3, q->filter.key);
     r->done = done;
     r->arg = arg;
     list_in(h, r);

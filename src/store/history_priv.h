@@ -11,7 +11,7 @@ struct history_read {
     struct history_read *next, **at; /* the history's; `at` NULL: forgotten */
     struct history *history;
     struct history_query query;
-    uint8_t texts[3 * HISTORY_TEXT_MAX_BYTES]; /* of its filter */
+    uint8_t texts[4 * HISTORY_TEXT_MAX_BYTES]; /* of its filter */
     history_fn done;
     void *arg;
     struct history_page page; /* what was found, but for `frames`: those are */

@@ -240,5 +240,7 @@ bool history_filter_takes(const struct history_filter *f, const struct history_r
     return (f->model.len == 0 || span_eq(f->model, r->text[HISTORY_MODEL])) &&
            (f->provider.len == 0 || span_eq(f->provider, r->text[HISTORY_PROVIDER])) &&
            (f->key_id.len == 0 || span_eq(f->key_id, r->text[HISTORY_KEY_ID])) &&
+           (f->key.len == 0 || span_eq(f->key, r->text[HISTORY_KEY_ID]) ||
+            span_eq(f->key, r->text[HISTORY_KEY_NAME])) &&
            (f->status < 0 || (uint64_t)f->status == r->number[HISTORY_STATUS]);
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 NUMBERS = ["status", "http_status", "flags", "input", "output", "cached", "cache_write", "reasoning",
            "duration_us", "ttft_us", "overhead_us", "list_pd", "discounted_pd", "final_pd", "byok_pd"]
 TEXTS = ["client_request_id", "endpoint_row", "model", "upstream_model", "provider", "endpoint",
-         "key_id", "error_type", "finish_reason", "native_finish_reason", "batch_id"]
+         "key_id", "error_type", "finish_reason", "native_finish_reason", "batch_id", "key_name"]
 
 
 def varint(n: int) -> bytes:

@@ -67,7 +67,7 @@ def test_calls_are_added_up_and_fresh(gateway):
 
 
 @pytest.mark.parametrize("by,groups", [
-    ("model", {"good": 2, "other": 1, None: 1}), ("provider", {"up": 3, None: 1}), ("key", {"dev": 4}),
+    ("model", {"good": 2, "other": 1, None: 1}), ("provider", {"up": 3, None: 1}),
     ("status", {"success": 3, "failure": 1}), ("error_type", {None: 3, "model_not_found": 1})])
 def test_groups(filed, by, groups):
     for model in ("good", "good", "other", "nobody"):
@@ -77,6 +77,24 @@ def test_groups(filed, by, groups):
     assert {g[by]: g["requests"] for g in got["groups"]} == groups
     assert sum(item["requests"] for item in got["data"]) == 4
     assert {item[by] for item in got["data"]} == set(groups)
+
+
+def test_keys_of_one_name_are_two_groups(filed):
+    def make() -> dict:
+        body = json.dumps({"name": "same"}).encode()
+        return filed.ask(raw.request_bytes("POST", "/v1/keys", body, key=ADMIN)).json
+
+    one, two = make(), make()
+    for key in (one, two, two):
+        chat(filed, key=key["key"])
+    until(lambda: activity(filed)["totals"]["requests"] == 3, FRESH_S, "the calls")
+    got = activity(filed, "?group_by=key&interval=day")
+    assert [(g["key"], g["key_name"], g["requests"]) for g in got["groups"]] == [
+        (two["id"], "same", 2), (one["id"], "same", 1)]
+    rows = list(csv.DictReader(io.StringIO(get(filed, "?group_by=key", "/export").body.decode(), newline="")))
+    assert {(r["key"], r["key_name"]) for r in rows} == {(id, "same") for id in (one["id"], two["id"])}
+    for query, n in (("?key=same", 3), (f"?key={one['id']}", 1), (f"?key_id={two['id']}", 2)):
+        assert activity(filed, query)["totals"]["requests"] == n, query
 
 
 def test_filters(filed):

@@ -210,6 +210,35 @@ def test_page_in_a_real_browser(chat_page, tmp_path, extra, shown, outcome):
     assert outcome in [r["outcome"] for r in chat_page.records() if r["api"] == "chat"]
 
 
+# A team.
+
+def test_commands_of_a_team(tmp_path):
+    """Those of its README, one after the other."""
+    port, admin = free_port(), "a-key-to-manage"
+    gw = Gateway(tmp_path, config=(EXAMPLES / "team/sluice.yaml").read_text(), port=port, env={
+        "TEAM_LISTEN": f"127.0.0.1:{port}", "TEAM_STORE": str(tmp_path / "team.db"),
+        "TEAM_ADMIN_KEY": admin, "TEAM_APP_KEY": "a-key-of-the-app", "TEAM_NIGHTLY_KEY": "a-key-of-the-night"})
+    (tmp_path / "sluice").symlink_to(binary())
+    _, commands = re.findall(r"^```sh\n(.*?)```", (EXAMPLES / "team/README.md").read_text(), re.M | re.S)
+    commands = commands.replace("127.0.0.1:4000", f"127.0.0.1:{port}").replace(
+        "sluice usage", "sleep 1; sluice usage")  # records are there a moment after the answer
+    try:
+        gw.start()
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands + 'echo "$KEY"'], capture_output=True, text=True, timeout=60,
+            env=environment(PATH=f"{tmp_path}:{os.environ['PATH']}", TEAM_ADMIN_KEY=admin))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "built-in demo model" in done.stdout
+        quota = json.loads(re.search(r"^\{.*?\}$", done.stdout, re.M | re.S).group(0))
+        assert quota["rate_limit"]["limit"] == 30 and quota["budget"]["usd"] == 2
+        assert re.search(r"^alice +1 ", done.stdout, re.M), done.stdout
+        key = done.stdout.split()[-1]
+        assert gw.chat("sluice/demo", key=key).status == 401
+        assert gw.chat("sluice/demo", key="a-key-of-the-app").status == 200
+    finally:
+        gw.stop()
+
+
 # Two processes on one port.
 
 def test_replicas_share_a_port_and_a_limit(redis, tmp_path):

@@ -59,6 +59,20 @@ def test_usage_by_something_else(used, by, first):
     assert {cells(line)[0] for line in lines[4:-1]} == first
 
 
+def test_keys_of_one_name_are_told_apart(filed):
+    ids = []
+    for _ in range(2):
+        made = filed.ask(raw.request_bytes("POST", "/v1/keys", b'{"name": "same"}', key=ADMIN)).json
+        ids.append(made["id"])
+        chat(filed, key=made["key"])
+    wait_for(filed, 2)
+    shown = sluice(filed, "usage", "--by", "key").stdout
+    assert all(f"same ({id})" in shown for id in ids)
+    assert all("key same" in line for line in sluice(filed, "logs").stdout.splitlines())
+    for key, n in (("same", 2), (ids[0], 1), ("other", 0)):
+        assert len(sluice(filed, "logs", "--key", key).stdout.splitlines()) == n
+
+
 def test_usage_as_json_and_of_a_part(used):
     whole = json.loads(sluice(used, "usage", "--json").stdout)
     assert whole["totals"]["requests"] == 4

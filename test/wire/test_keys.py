@@ -139,6 +139,19 @@ def test_replaced_secret_works_as_long_as_was_said(gateway):
     assert call(gateway, "GET", "/" + made["id"]).json["previous_valid_until"] is None
 
 
+def test_rotated_key_is_answered_what_it_was_before(gateway):
+    def ask(key: str) -> raw.Response:
+        return gateway.ask(raw.request_bytes("POST", "/v1/chat/completions", raw.chat_body("m"),
+                                             (("Idempotency-Key", "order-1"),), key))
+
+    made = make(gateway)
+    first = ask(made["key"])
+    rotated = call(gateway, "POST", f"/{made['id']}/rotate", {}).json
+    again = ask(rotated["key"])
+    assert again.headers.get("idempotency-replayed") == "true" and again.body == first.body
+    assert ask(make(gateway)["key"]).headers.get("idempotency-replayed") is None
+
+
 @pytest.mark.parametrize("body", [None, b"", {}, {"overlap_seconds": 0}])
 def test_rotation_without_overlap_ends_every_earlier_secret(gateway, body):
     made = make(gateway)
@@ -508,6 +521,77 @@ def test_damaged_record_is_skipped_with_one_line(start, redis):
     assert gw.log().count("records damaged") == 1
     assert call(gw, "GET").json["total_count"] == 3
     assert works(gw, made["key"])
+
+
+# --- what a key was used for
+
+@pytest.mark.parametrize("store", ["memory", "sqlite", "redis"])
+def test_last_call_and_what_is_spent_are_told(start, redis, tmp_path, store):
+    url = {"url": "memory:"} if store == "memory" else store_of(store, redis, tmp_path)
+    gw = start(**configuration(store=url))
+    until(lambda: call(gw, "GET").status == 200)
+    made = make(gw, budget_usd=1, budget_period="day")
+    assert made["spent_usd"] == 0 and made["last_used_at"] is None
+    began = datetime.now(timezone.utc)
+    usage = gw.chat("m", key=made["key"]).json["usage"]
+    assert gw.chat("m").status == 200
+    cost = (2 * usage["prompt_tokens"] + 8 * usage["completion_tokens"]) / 1e6
+
+    def known() -> dict:
+        return call(gw, "GET", "/" + made["id"]).json
+
+    until(lambda: known()["spent_usd"] == pytest.approx(cost, rel=0.3))
+    listed = {k["name"]: k for k in call(gw, "GET").json["data"]}
+    assert listed["ci"] == known() and 0 < known()["spent_usd"] <= cost
+    assert listed["dev"]["spent_usd"] is None and listed["boss"]["last_used_at"] is None
+    for name in ("ci", "dev"):
+        at = datetime.fromisoformat(listed[name]["last_used_at"].replace("Z", "+00:00"))
+        assert timedelta(seconds=-1) < at - began < timedelta(seconds=10)
+    assert change(gw, made, name="ci") == known()
+    assert shown(call(gw, "POST", f"/{made['id']}/rotate").json) == known()
+    assert change(gw, made, budget_usd=None)["spent_usd"] is None
+    if store != "memory":
+        gw.stop()
+        gw.start()
+        assert change(gw, made, budget_usd=2, budget_period="total")["spent_usd"] == listed["ci"]["spent_usd"]
+        assert known()["last_used_at"] is not None
+
+
+def test_used_in_one_replica_is_seen_in_the_other(start, redis):
+    url = {"url": f"redis://127.0.0.1:{redis.port}/0"}
+    one, two = start(**configuration(store=url)), start(**configuration(store=url))
+    until(lambda: call(one, "GET").status == call(two, "GET").status == 200)
+    made = make(one, budget_usd=1)
+    assert works(one, made["key"])
+    until(lambda: call(two, "GET", "/" + made["id"]).json.get("spent_usd"), timeout=3)
+    seen = call(two, "GET", "/" + made["id"]).json
+    assert seen["last_used_at"] is not None and seen == call(two, "GET").json["data"][0]
+    assert change(two, made, name="other")["spent_usd"] == seen["spent_usd"]
+    redis.stop()  # each shows what it knows itself
+    assert call(one, "GET", "/" + made["id"]).json["last_used_at"] is not None
+    assert call(two, "GET").status == 200
+
+
+def test_pages_longer_than_one_look_have_every_use(start, redis):
+    gw = start(**configuration(store={"url": f"redis://127.0.0.1:{redis.port}/0"}))
+    until(lambda: call(gw, "GET").status == 200)
+    made = [make(gw, name=f"k{n}", budget_usd=1) for n in range(70)]
+    used = {made[n]["id"] for n in (0, 31, 32, 33, 69)}
+    for k in made:
+        if k["id"] in used:
+            assert works(gw, k["key"])
+
+    def page() -> list[dict]:
+        return call(gw, "GET", "?limit=100").json["data"]
+
+    until(lambda: {k["id"] for k in page() if k["spent_usd"]} == used, timeout=3)
+    assert {k["name"] for k in page()} == {f"k{n}" for n in range(70)} | {"dev", "boss"}
+    assert {k["id"] for k in page() if k["last_used_at"]} == used
+    for _ in range(20):  # and whoever asks may leave
+        with gw.client() as client:
+            client.send(raw.request_bytes("GET", "/v1/keys?limit=100", key=ADMIN))
+            client.reset()
+    assert len(page()) == 72
 
 
 def test_nobody_sees_a_key(start, redis, upstream):

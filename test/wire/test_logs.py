@@ -24,7 +24,7 @@ OTHER = "sk-another-key-of-the-test"
 PROMPT = "canary-prompt-0b5e7f61-that-nobody-keeps"
 FRESH_S = 2  # contract ACT-1
 FIELDS = ["time", "request_id", "endpoint_row", "model", "upstream_model", "provider", "endpoint", "key_id",
-          "status", "http_status", "finish_reason", "native_finish_reason", "stream", "input_tokens",
+          "key_name", "status", "http_status", "finish_reason", "native_finish_reason", "stream", "input_tokens",
           "output_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
           "duration_ms", "ttft_ms", "gateway_overhead_ms", "list_cost", "discounted_cost", "final_cost",
           "cache_hit_rate", "savings_pct", "is_byok", "byok_cost", "insured", "attempts", "sticky"]
@@ -33,7 +33,7 @@ FIELDS = ["time", "request_id", "endpoint_row", "model", "upstream_model", "prov
 def configuration(**more) -> dict:
     return {
         "models": {
-            "good": {"provider": "up", "price": {"input": "1", "output": "2"}},
+            "good": {"provider": "up", "price": {"input": "1", "output": "2", "cache_read": "1"}},
             "other": {"provider": "up", "upstream_model": "good"},
             "broken": {"provider": "up", "upstream_model": "reset-before-head"}},
         "keys": [{"name": "dev", "secret": raw.KEY}, {"name": "two", "secret": OTHER},
@@ -97,6 +97,11 @@ def record_of(gw, answer: raw.Response) -> dict:
     return ask(gw, "/" + id).json
 
 
+def id_of(gw, key: str) -> str:
+    """As /v1/keys has it."""
+    return next(k["id"] for k in gw.get("/v1/keys", key=ADMIN).json["data"] if k["name"] == key)
+
+
 def wait_for(gw, n: int, query: str = "?limit=100") -> list[dict]:
     until(lambda: len(logs(gw, query)["data"]) == n, FRESH_S, f"{n} records")
     return logs(gw, query)["data"]
@@ -107,9 +112,10 @@ def test_record_says_what_became_of_a_call(gateway):
     r = record_of(gateway, answer)
     assert set(r) == set(FIELDS) | {"client_request_id", "usage_estimated"}
     usage = answer.json["usage"]
-    assert {k: r[k] for k in ("endpoint_row", "model", "upstream_model", "provider", "endpoint", "key_id")} \
+    assert {k: r[k] for k in ("endpoint_row", "model", "upstream_model", "provider", "endpoint", "key_name")} \
         == {"endpoint_row": "chat", "model": "good", "upstream_model": "good", "provider": "up",
-            "endpoint": "up", "key_id": "dev"}
+            "endpoint": "up", "key_name": "dev"}
+    assert r["key_id"] == id_of(gateway, "dev")
     assert (r["status"], r["http_status"], r["finish_reason"], r["stream"]) == ("success", 200, "stop", False)
     assert r["request_id"] == answer.headers["x-request-id"] and r["client_request_id"] == "mine-1"
     assert (r["input_tokens"], r["output_tokens"]) == (usage["prompt_tokens"], usage["completion_tokens"])
@@ -189,8 +195,10 @@ def test_filters(gateway):
     chat(gateway, key=OTHER)
     chat(gateway, "nobody")
     wait_for(gateway, 4)
-    for query, n in (("?model=good", 2), ("?key_id=two", 1), ("?provider=up", 3), ("?status=failure", 1),
-                     ("?status=timeout", 0), ("?model=good&key_id=dev", 1), ("?model=none", 0),
+    dev, two = id_of(gateway, "dev"), id_of(gateway, "two")
+    for query, n in (("?model=good", 2), (f"?key_id={two}", 1), ("?key_id=two", 0), ("?key=two", 1), (f"?key={two}", 1),
+                     (f"?key_id={dev}&key=two", 0), ("?provider=up", 3), ("?status=failure", 1),
+                     ("?status=timeout", 0), (f"?model=good&key_id={dev}", 1), ("?model=none", 0),
                      ("?provider=up&status=success&model=other", 1)):
         assert len(logs(gateway, query)["data"]) == n, query
     newest, oldest = logs(gateway)["data"][0], logs(gateway)["data"][-1]

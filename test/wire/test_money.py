@@ -213,6 +213,35 @@ def test_the_dearest_endpoint_of_the_plan_is_reserved(paid, start, upstream):
     assert chat(gw, "bot", most=1000, **only).status == 200
 
 
+IMAGES, SPEECH = "/v1/images/generations", "/v1/audio/speech"
+
+
+@pytest.mark.parametrize("path,price,fits,too_much", [
+    (IMAGES, {"image": "0.04"}, {"prompt": "a bird", "n": 2}, {"prompt": "a bird", "n": 3}),
+    (IMAGES, {"image": "0.06"}, {"prompt": "a bird"}, {"prompt": "a bird", "n": 2}),
+    (IMAGES, {"input": "0", "image_output": "15"}, {"prompt": "a bird", "n": None},
+     {"prompt": "a bird", "n": 2}),
+    (SPEECH, {"character": "1000"}, {"voice": "a", "input": "é" * 99},
+     {"voice": "a", "input": "é" * 101}),
+    (SPEECH, {"request": "0.1"}, {"voice": "a", "input": "hello"}, None)])
+def test_pictures_and_speech_are_reserved_as_they_are_priced(start, upstream, path, price, fits,
+                                                              too_much):
+    """A tenth of a dollar is there."""
+    gw = start(keys=keys(budget={"usd": "0.1", "period": "total"})[:2],
+               models={"maker": {"provider": "up", "upstream_model": "good", "price": price}})
+    if too_much is not None:
+        asked = len(upstream.requests)
+        refused = post(gw, path, {"model": "maker"} | too_much, KEY)
+        assert_refused(refused, "chat", 402, "budget_exceeded")
+        assert len(upstream.requests) == asked
+    answer = post(gw, path, {"model": "maker"} | fits, KEY)
+    assert answer.status == 200, answer.body
+    left = settled(gw)
+    assert left["reserved"] == 0 and 0 < left["spent"] <= Decimal("0.1")
+    if too_much is None:
+        assert_refused(post(gw, path, {"model": "maker"} | fits, KEY), "chat", 402, "budget_exceeded")
+
+
 # Budgets.
 
 def renewal(period: str) -> str:

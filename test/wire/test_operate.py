@@ -34,7 +34,7 @@ gen_ai_server_time_to_first_token_seconds gen_ai_server_time_per_output_token_se
 """.split()
 
 RECORD = """
-ts request_id client_request_id key client method path status api stream model endpoint
+ts request_id client_request_id key key_id client method path status api stream model endpoint
 attempts outcome finish_reason duration_ms overhead_us ttft_ms tokens_in tokens_out
 tokens_cached tokens_reasoning usage_source cost_pd bytes_in bytes_out upstream_request_id
 """.split()

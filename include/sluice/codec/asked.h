@@ -12,7 +12,7 @@
 struct asked {
     unsigned params;     /* bits of enum capability */
     uint64_t max_tokens; /* 0: it does not say */
-    uint64_t answers;    /* Chat and Completions: how many at once (`n`); 0: it does not say */
+    uint64_t answers; /* how many at once (`n` of Chat, Completions, images); 0: it does not say */
 };
 
 /* One member of the body, of a generation request of any protocol. Returns the parameters it uses. */

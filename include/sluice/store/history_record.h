@@ -44,6 +44,7 @@ enum history_text {
     HISTORY_FINISH_REASON,
     HISTORY_NATIVE_FINISH_REASON,
     HISTORY_BATCH_ID,
+    HISTORY_KEY_NAME, /* as it was called then */
     HISTORY_TEXTS
 };
 
@@ -105,6 +106,7 @@ uint64_t history_place_time(const struct history_place *p);
 /* What may be asked for; spans that are empty and a `status` below 0 are anything. */
 struct history_filter {
     struct span model, provider, key_id;
+    struct span key; /* a key's id or name */
     int status;
 };
 bool history_filter_takes(const struct history_filter *f, const struct history_record *r);
