@@ -222,7 +222,8 @@ def command_counts(redis: RedisServer) -> dict[str, int]:
 
 
 def test_one_request_is_one_round_trip(start, redis):
-    gw = start(store={"url": f"redis://127.0.0.1:{redis.port}"}, keys=keys(limited(1000)))
+    gw = start(store={"url": f"redis://127.0.0.1:{redis.port}"}, keys=keys(limited(1000)),
+               history={"enabled": False})
     assert gw.chat("good", key=LIMITED).status == 200
     before = command_counts(redis)
     for _ in range(20):
