@@ -174,9 +174,33 @@ struct admit_call {
     struct ledger_call call; /* first */
     enum admit_state state;
     struct admit_query query;
+    struct held ended[LEDGER_SCOPES_MAX]; /* what comes along */
     admit_fn done;
     void *arg;
 };
+
+/* What has ended in this process is free for whoever comes next: an admission takes along what Redis was
+ * still to be told of what is held. It gets there, or the connection is lost and all is told anew. */
+static void take_ended(struct admit_call *c)
+{
+    for (unsigned i = 0; i < c->query.nscopes; i++) {
+        struct tally *t = tally_find(&c->call.ledger->tallies, c->query.scopes[i].name);
+        if (t == NULL)
+            continue;
+        c->ended[i] = t->untold.held;
+        t->untold.held = (struct held){0};
+    }
+}
+
+static void give_ended_back(struct admit_call *c)
+{
+    for (unsigned i = 0; i < c->query.nscopes; i++) {
+        if (!held_is_nothing(&c->ended[i]))
+            held_add(&to_tell(c->call.ledger, c->query.scopes[i].name, c->query.now_unix_ms)
+                          ->untold.held,
+                     &c->ended[i]);
+    }
+}
 
 static bool send_admit(struct redis_eval *e)
 {
@@ -184,8 +208,8 @@ static bool send_admit(struct redis_eval *e)
     struct ledger *l = c->call.ledger;
     const struct admit_query *q = &c->query;
     char names[1 + 2 * LEDGER_SCOPES_MAX][REDIS_NAME_BYTES];
-    struct figures room[1 + LEDGER_SCOPES_MAX];
-    struct span keys[1 + 2 * LEDGER_SCOPES_MAX], args[1 + LEDGER_SCOPES_MAX];
+    struct figures room[1 + 2 * LEDGER_SCOPES_MAX];
+    struct span keys[1 + 2 * LEDGER_SCOPES_MAX], args[1 + 2 * LEDGER_SCOPES_MAX];
 
     keys[0] = ledger_name(l, "alive", "", names[0]);
     args[0] = text_of_query(q, &room[0]);
@@ -193,8 +217,12 @@ static bool send_admit(struct redis_eval *e)
         keys[1 + 2 * i] = ledger_name(l, "rate:", q->scopes[i].name, names[1 + 2 * i]);
         keys[2 + 2 * i] = ledger_name(l, "sum:", q->scopes[i].name, names[2 + 2 * i]);
         args[1 + i] = text_of_limits(&q->scopes[i], &room[1 + i]);
+        args[1 + q->nscopes + i] = held_is_nothing(&c->ended[i])
+                                       ? SPAN_NONE
+                                       : text_of_held(&c->ended[i],
+                                                      &room[1 + LEDGER_SCOPES_MAX + i]);
     }
-    return redis_eval(l->redis, e, "admit", keys, 1 + 2 * q->nscopes, args, 1 + q->nscopes);
+    return redis_eval(l->redis, e, "admit", keys, 1 + 2 * q->nscopes, args, 1 + 2 * q->nscopes);
 }
 
 struct verdict {
@@ -273,6 +301,8 @@ static void on_admit(struct redis_eval *e, const struct redis_said *said)
     struct admit_answer answer;
     bool is_read = said != NULL && read_admit(l, &c->query, said, &v);
 
+    if (e->is_refused)
+        give_ended_back(c);
     if (done == NULL && is_read)
         put_right(c, &v);
     else if (done != NULL && is_read)
@@ -316,8 +346,10 @@ static struct admit_call *ask_redis(struct ledger *l, const struct admit_query *
     c->call.eval.send = send_admit;
     c->call.eval.late = on_admit_late;
     c->call.eval.done = on_admit;
+    take_ended(c);
     if (send_admit(&c->call.eval))
         return c;
+    give_ended_back(c);
     ledger_call_end(&c->call);
     return NULL;
 }

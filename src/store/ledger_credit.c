@@ -1,10 +1,10 @@
 /* Credited once for an id: Redis keeps the id for 400 days, the file for ever, memory as long as it can. */
 #include "ledger_priv.h"
 
-#include "decimal.h"
 #include "ledger_text.h"
 #include "owner.h"
 #include "sluice/base/arena.h"
+#include "sluice/base/digest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,35 +18,48 @@ struct credit_call {
     char scope[LEDGER_SCOPE_BYTES], id[LEDGER_CREDIT_ID_BYTES];
 };
 
+/* A part of the sums of its own (parts.h): whoever sees it twice, it is one. */
+static void name_part(const char *id, char out[PART_NAME_BYTES])
+{
+    uint8_t hash[SHA256_BYTES];
+
+    digest_sha256(span_text(id), hash);
+    out[0] = 'c';
+    digest_hex(hash, 16, out + 1);
+}
+
 static bool send_credit(struct redis_eval *e)
 {
     struct credit_call *c = OWNER(struct credit_call, call.eval, e);
     struct ledger *l = c->call.ledger;
-    char names[4][REDIS_NAME_BYTES];
+    char names[3][REDIS_NAME_BYTES], part[PART_NAME_BYTES];
     struct figures room;
-    struct decimal run;
-    const struct span keys[] = {
-        ledger_name(l, "paid:", c->id, names[0]), ledger_name(l, "rate:", c->scope, names[1]),
-        ledger_name(l, "sum:", c->scope, names[2]), ledger_name(l, "base:", c->scope, names[3])};
-    const struct span args[] = {text_of_credit(c->amount_pd, &room),
-                                decimal(redis_run(l->redis), &run)};
+    const struct span keys[] = {ledger_name(l, "paid:", c->id, names[0]),
+                                ledger_name(l, "rate:", c->scope, names[1]),
+                                ledger_name(l, "sum:", c->scope, names[2])};
+    struct span args[] = {text_of_credit(c->amount_pd, &room), SPAN_NONE};
 
-    return redis_eval(l->redis, e, "credit", keys, 4, args, 2);
+    name_part(c->id, part);
+    args[1] = span_text(part);
+    return redis_eval(l->redis, e, "credit", keys, 3, args, 2);
 }
 
 static bool read_credit(struct credit_call *c, const struct redis_said *said,
                         struct credit_answer *out)
 {
     struct ledger *l = c->call.ledger;
+    struct tally *one;
     struct book all;
     struct held own;
 
-    if (said->n != 2 || !redis_word_is_within(&said->at[0], 1) ||
-        !text_read_book(said->at[1].text, &all, &own))
+    if (said->n != 3 || !redis_word_is_within(&said->at[0], 1) ||
+        !text_read_book(said->at[1].text, &all, &own) || !text_read_parts(said->at[2].text, NULL))
         return false;
     out->outcome = said->at[0].number == 1 ? CREDIT_DONE : CREDIT_REPEATED;
     out->balance_pd = sums_balance_pd(&all.sums);
-    tally_follow(tally_of(&l->tallies, c->scope, 0), &all, &own, redis_run(l->redis));
+    one = tally_of(&l->tallies, c->scope, 0);
+    text_read_parts(said->at[2].text, &one->parts);
+    tally_follow(one, &all, &own, redis_run(l->redis));
     return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include "decimal.h"
 
+#include <errno.h>
+
 #define PICO UINT64_C(1000000000000)
 enum { SUMS_NUMBERS = 16, BOOK_NUMBERS = 14 + SUMS_NUMBERS };
 
@@ -104,26 +106,34 @@ struct span text_of_limits(const struct ledger_scope *s, struct figures *room)
     return written(&w);
 }
 
-struct span text_of_change(const struct book *change, struct figures *room)
+static void write_held(struct writing *w, const struct held *h)
+{
+    write_signed(w, h->live);
+    write_signed(w, h->tasks);
+    write_signed_money(w, h->reserved_pd);
+}
+
+struct span text_of_change(const struct book *change, uint64_t version, const struct book *seen,
+                           struct figures *room)
 {
     struct writing w = {room->text, 0};
 
     write_window(&w, &change->requests);
     write_window(&w, &change->tokens);
-    write_signed(&w, change->held.live);
-    write_signed(&w, change->held.tasks);
-    write_signed_money(&w, change->held.reserved_pd);
-    write_sums(&w, &change->sums);
+    write_held(&w, &change->held);
+    write_digits(&w, version);
+    if (seen != NULL) {
+        write_window(&w, &seen->requests);
+        write_window(&w, &seen->tokens);
+    }
     return written(&w);
 }
 
-struct span text_of_seen(const struct book *seen, struct figures *room)
+struct span text_of_held(const struct held *change, struct figures *room)
 {
     struct writing w = {room->text, 0};
 
-    write_sums(&w, &seen->sums);
-    write_window(&w, &seen->requests);
-    write_window(&w, &seen->tokens);
+    write_held(&w, change);
     return written(&w);
 }
 
@@ -133,6 +143,18 @@ struct span text_of_sums(const struct sums *s, struct figures *room)
 
     write_sums(&w, s);
     return written(&w);
+}
+
+int text_add_part(struct buf *out, const struct part *one)
+{
+    struct figures room;
+    struct writing w = {room.text, 0};
+
+    write_digits(&w, one->era);
+    write_sums(&w, &one->sums);
+    if (buf_reserve(out, PART_NAME_BYTES + 1 + w.n) < 0)
+        return -ENOMEM;
+    return buf_addf(out, "%s %.*s;", one->name, SPAN_FMT(written(&w)));
 }
 
 struct span text_of_credit(int64_t pd, struct figures *room)
@@ -204,6 +226,37 @@ bool text_read_sums(struct span text, struct sums *s)
         return false;
     *s = sums_of(n);
     return true;
+}
+
+static bool read_part(struct span text, struct part *one)
+{
+    struct span name = span_cut(&text, ' ');
+
+    if (name.len == 0 || name.len >= sizeof(one->name))
+        return false;
+    *one = (struct part){0};
+    memcpy(one->name, name.at, name.len);
+    return span_to_u64(span_cut(&text, ' '), &one->era) && text_read_sums(text, &one->sums);
+}
+
+bool text_read_parts(struct span text, struct parts *out)
+{
+    struct part one;
+
+    while (text.len > 0) {
+        if (!read_part(span_cut(&text, ';'), &one))
+            return false;
+        if (out != NULL)
+            parts_see(out, &one);
+    }
+    return true;
+}
+
+bool text_read_version(struct span *text, uint64_t *version, uint64_t *born)
+{
+    struct span two = span_cut(text, ';');
+
+    return span_to_u64(span_cut(&two, ' '), version) && span_to_u64(two, born);
 }
 
 bool text_read_book(struct span text, struct book *all, struct held *own)

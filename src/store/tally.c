@@ -10,6 +10,7 @@ enum { SWEEP = 2 };
 static void drop(struct tallies *t, struct tally *one)
 {
     lru_remove(&t->by_name, &one->node);
+    parts_fini(&one->parts);
     free(one);
 }
 

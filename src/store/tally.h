@@ -11,6 +11,7 @@
 
 #include "book.h"
 #include "lru.h"
+#include "parts.h"
 #include "sluice/base/ring.h"
 
 enum { TALLIES_MAX = 64 * 1024 };
@@ -22,7 +23,10 @@ struct tally {
     struct held own_in_book; /* as much of it as the book knows */
     uint64_t run;            /* of the server that said so; see redis_run */
     struct book untold, telling;
-    struct ring queued; /* among those with something to tell */
+    struct part mine;       /* what this process settled, with `telling`; begun with the first */
+    struct parts parts;     /* those of others, and older ones of this process, as last seen */
+    uint64_t version, born; /* what Redis said of them: which changes are known, of which life */
+    struct ring queued;     /* among those with something to tell */
     bool is_telling;
     bool is_anew; /* and that before anybody is admitted on this connection */
     char name[LEDGER_SCOPE_BYTES];

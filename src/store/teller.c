@@ -33,23 +33,61 @@ void teller_add(struct teller *t, struct tally *one)
 
 /* ── a batch ─────────────────────────────────────────────────────────────────────────────────── */
 
+/* One of another tally than this may have had the scope in this process: each has a name of its own. */
+static void begin_part(struct teller *t, struct tally *one, uint64_t era)
+{
+    if (one->mine.name[0] != '\0')
+        parts_see(&one->parts, &one->mine);
+    one->mine = (struct part){.era = era};
+    snprintf(one->mine.name, sizeof(one->mine.name), "p%s.%llx", t->process,
+             (unsigned long long)t->nparts++);
+}
+
+static void add_to_mine(struct teller *t, struct tally *one, uint64_t now_unix_ms)
+{
+    const uint64_t today = period_of(PERIOD_DAY, now_unix_ms);
+    const uint64_t open = parts_horizon(&one->parts) + 1;
+
+    if (one->telling.sums.last_used_unix_ms == 0)
+        return;
+    if (one->mine.name[0] == '\0' || one->mine.era < today)
+        begin_part(t, one, today > open ? today : open);
+    sums_add(&one->mine.sums, &one->telling.sums);
+}
+
+/* What was folded before this was told of it contains none of it: it goes into another part. */
+static void begin_anew_when_folded(struct teller *t, struct tally *one)
+{
+    if (one->mine.name[0] == '\0' || one->mine.era > parts_horizon(&one->parts))
+        return;
+    one->mine = (struct part){0};
+    if (one->telling.sums.last_used_unix_ms == 0)
+        return;
+    sums_add(&one->untold.sums, &one->telling.sums);
+    teller_add(t, one);
+}
+
 static void take_batch(struct teller *t)
 {
+    const uint64_t now = clock_unix_ms();
+
     while (t->nbatch < TELLER_BATCH_MAX && !ring_is_empty(&t->queue)) {
         struct tally *one = OWNER(struct tally, queued, t->queue.next);
         ring_remove(&one->queued);
         one->is_telling = true;
         one->telling = one->untold;
         one->untold = (struct book){0};
+        add_to_mine(t, one, now);
         t->batch[t->nbatch++] = one;
     }
     t->number++;
 }
 
 struct telling {
-    char names[1 + 3 * TELLER_BATCH_MAX][REDIS_NAME_BYTES];
-    struct figures changes[TELLER_BATCH_MAX], seen[TELLER_BATCH_MAX];
-    struct span keys[1 + 3 * TELLER_BATCH_MAX], args[2 + 2 * TELLER_BATCH_MAX];
+    char names[1 + 2 * TELLER_BATCH_MAX][REDIS_NAME_BYTES];
+    struct figures changes[TELLER_BATCH_MAX];
+    struct buf parts[TELLER_BATCH_MAX];
+    struct span keys[1 + 2 * TELLER_BATCH_MAX], args[2 + 2 * TELLER_BATCH_MAX];
     unsigned nkeys, nargs;
 };
 
@@ -59,28 +97,53 @@ static void add_key(struct telling *w, const struct redis *r, const char *kind, 
     w->nkeys++;
 }
 
+/* "<mine> <parts>": what this process has to say of the sums. */
+static int add_parts(struct buf *out, const struct tally *one, bool all)
+{
+    const struct part *mine = one->mine.name[0] != '\0' ? &one->mine : NULL;
+
+    if (buf_addf(out, "%s ", one->mine.name) < 0 || (mine != NULL && text_add_part(out, mine) < 0))
+        return -ENOMEM;
+    for (unsigned i = 0; all && i < one->parts.n; i++) {
+        if (text_add_part(out, &one->parts.at[i]) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int add_tally(struct telling *w, const struct redis *r, const struct tally *one, unsigned i)
+{
+    const bool may_be_forgotten = one->run != redis_run(r);
+
+    add_key(w, r, "rate:", one->name);
+    add_key(w, r, "sum:", one->name);
+    w->args[w->nargs++] = text_of_change(&one->telling, may_be_forgotten ? 0 : one->version,
+                                         may_be_forgotten ? &one->book : NULL, &w->changes[i]);
+    if (add_parts(&w->parts[i], one, may_be_forgotten || one->born == 0) < 0)
+        return -ENOMEM;
+    w->args[w->nargs++] = buf_span(&w->parts[i]);
+    return 0;
+}
+
 static bool send_batch(struct redis_eval *e)
 {
     struct teller *t = OWNER(struct teller, eval, e);
     struct redis *r = t->redis;
     struct telling w;
     struct decimal number, run;
+    bool is_sent = true;
 
     w.nkeys = w.nargs = 0;
+    memset(w.parts, 0, sizeof(w.parts));
     add_key(&w, r, "seq:", t->process);
     w.args[w.nargs++] = decimal(t->number, &number);
     w.args[w.nargs++] = decimal(redis_run(r), &run);
-    for (unsigned i = 0; i < t->nbatch; i++) {
-        const struct tally *one = t->batch[i];
-        add_key(&w, r, "rate:", one->name);
-        add_key(&w, r, "sum:", one->name);
-        w.args[w.nargs++] = text_of_change(&one->telling, &w.changes[i]);
-        w.args[w.nargs++] = one->run != redis_run(r) ? text_of_seen(&one->book, &w.seen[i])
-                                                     : SPAN_NONE;
-    }
     for (unsigned i = 0; i < t->nbatch; i++)
-        add_key(&w, r, "base:", t->batch[i]->name);
-    return redis_eval(r, e, "tell", w.keys, w.nkeys, w.args, w.nargs);
+        is_sent = is_sent && add_tally(&w, r, t->batch[i], i) == 0;
+    is_sent = is_sent && redis_eval(r, e, "tell", w.keys, w.nkeys, w.args, w.nargs);
+    for (unsigned i = 0; i < t->nbatch; i++)
+        buf_fini(&w.parts[i]);
+    return is_sent;
 }
 
 static void send_next(struct teller *t)
@@ -118,18 +181,45 @@ static void end_one(struct teller *t, struct tally *one)
     count_waiting(t, one, -1);
 }
 
+/* Parts of another life of them (Redis was flushed, say) miss what only this process remembers. */
+static void follow_parts(struct teller *t, struct tally *one, struct span text)
+{
+    uint64_t version = 0, born = 0;
+    bool was_told_all = one->run != redis_run(t->redis) || one->born == 0;
+
+    text_read_version(&text, &version, &born);
+    if (!was_told_all && born != one->born && one->parts.n > 0) {
+        one->born = one->version = 0;
+        teller_add(t, one);
+        return;
+    }
+    one->version = version;
+    one->born = born;
+    text_read_parts(text, &one->parts);
+    begin_anew_when_folded(t, one);
+}
+
+static bool is_told(struct span text)
+{
+    uint64_t version, born;
+
+    return text_read_version(&text, &version, &born) && text_read_parts(text, NULL);
+}
+
 static bool read_told(struct teller *t, const struct redis_said *said)
 {
     struct book all[TELLER_BATCH_MAX];
     struct held own[TELLER_BATCH_MAX];
 
-    if (said->n != t->nbatch)
+    if (said->n != 2 * t->nbatch)
         return false;
     for (unsigned i = 0; i < t->nbatch; i++) {
-        if (!text_read_book(said->at[i].text, &all[i], &own[i]))
+        if (!text_read_book(said->at[2 * i].text, &all[i], &own[i]) ||
+            !is_told(said->at[2 * i + 1].text))
             return false;
     }
     for (unsigned i = 0; i < t->nbatch; i++) {
+        follow_parts(t, t->batch[i], said->at[2 * i + 1].text);
         tally_follow(t->batch[i], &all[i], &own[i], redis_run(t->redis));
         end_one(t, t->batch[i]);
     }
@@ -168,8 +258,9 @@ static bool is_worth_telling(const struct tally *one, uint64_t now_unix_ms)
     const struct sums *s = &one->book.sums;
 
     return one->book.requests.minute + 2 > now_unix_ms / WINDOW_MS || s->last_used_unix_ms > 0 ||
-           s->credited_pd > 0 || s->withdrawn_pd > 0 || ring_holds(&one->queued) ||
-           one->is_telling || !held_is_nothing(&one->own);
+           s->credited_pd > 0 || s->withdrawn_pd > 0 || one->parts.n > 0 ||
+           one->mine.name[0] != '\0' || ring_holds(&one->queued) || one->is_telling ||
+           !held_is_nothing(&one->own);
 }
 
 /* What requests hold was held by another instance (ledger_script.h) and dies with it. */

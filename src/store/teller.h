@@ -2,10 +2,11 @@
  *
  * Changes are collected by scope, so what waits is bounded by the scopes however long Redis is away. One
  * batch of them is on its way at a time, under a number; one that was lost is told again under the same
- * number, word for word, and Redis counts a number once.
+ * number, and Redis counts a number once. What was spent is told as a whole, this process's part of it
+ * (parts.h): Redis keeps the larger, so that may be told as often as one likes.
  *
- * After every connect Redis is told anew what this process last saw of each scope (it keeps the larger: it
- * may have lost its data), and what its requests hold. Until that is done the teller is not ready, and
+ * After every connect Redis is told anew what this process last saw of each scope, every part, if this is
+ * another run of it (it may have lost its data), and what its requests hold. Until that is done the teller is not ready, and
  * nobody should ask Redis to admit. */
 #ifndef SLUICE_STORE_TELLER_H
 #define SLUICE_STORE_TELLER_H
@@ -29,6 +30,7 @@ struct teller { /* embedded in the ledger */
     unsigned nbatch, nanew;
     uint64_t number;
     char process[24];
+    uint64_t nparts; /* begun by this process */
     struct redis_eval eval;
     bool is_sending;
     struct loop *loop;

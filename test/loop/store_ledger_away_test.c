@@ -168,6 +168,171 @@ static void an_emptied_redis_gets_the_sums_of_who_saw_most(void **state)
     assert_true(look(0, "account").spent_pd[PERIOD_TOTAL] == 9999 * USD);
 }
 
+/* 60 + 40 as one saw them, 50 + 55 as the other did: the largest sum is 105, the truth is 115. */
+static void what_each_saw_of_the_other_is_put_together_again(void **state)
+{
+    (void)state;
+    open_stores(2);
+    spend(0, "account", 50);
+    bed_all_told(&bed);
+    spend(1, "account", 40);
+    bed_all_told(&bed); /* the second has seen 50 + 40 */
+    spend(0, "account", 10);
+    bed_all_told(&bed); /* the first 60 + 40 */
+    bed_redis_kill(&bed);
+    wait_until_away(2);
+    spend(1, "account", 15);
+    for (unsigned i = 0; i < 3; i++) {
+        bed_redis_start_again(&bed);
+        bed_store_connected(&bed, stores[i % 2]); /* the other may be late */
+        bed_redis_kill(&bed);
+        wait_until_away(2);
+    }
+    bed_redis_start_again(&bed);
+    bed_store_connected(&bed, stores[0]);
+    bed_store_connected(&bed, stores[1]);
+    bed_all_told(&bed);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct ledger_counts c = look(i, "account");
+        for (unsigned p = 0; p <= PERIOD_TOTAL; p++)
+            assert_int_equal(c.spent_pd[p], 115);
+    }
+}
+
+static void what_a_dead_process_spent_is_remembered_by_who_saw_it(void **state)
+{
+    (void)state;
+    open_stores(2);
+    spend(0, "account", 70);
+    bed_all_told(&bed);
+    spend(1, "account", 5);
+    bed_all_told(&bed);
+    store_close(stores[0]);
+    stores[0] = NULL;
+    bed_run_for(&bed, 20);
+    for (unsigned i = 0; i < 3; i++) {
+        bed_redis_kill(&bed);
+        assert_true(bed_run_until(&bed, is_away, stores[1], 3000));
+        bed_redis_start_again(&bed);
+        bed_store_connected(&bed, stores[1]);
+        bed_all_told(&bed);
+        assert_int_equal(look(1, "account").spent_pd[PERIOD_TOTAL], 75);
+    }
+}
+
+/* Whatever the replicas saw and in which order they come back, each of them counts once. */
+static void credits_are_restored_once(void **state)
+{
+    const int64_t usd = (int64_t)USD;
+
+    (void)state;
+    open_stores(2);
+    bed_credit(&bed, stores[0], "account", "a", 10000 * usd);
+    bed_credit(&bed, stores[1], "account", "b", 7 * usd);
+    spend(1, "account", 1);
+    bed_all_told(&bed);
+    bed_credit(&bed, stores[0], "account", "c", -2 * usd); /* only the first knows */
+    restart_empty(2);
+    bed_all_told(&bed);
+    assert_int_equal(bed_credit(&bed, stores[0], "account", "a", 10000 * usd).outcome,
+                     CREDIT_REPEATED);
+    assert_int_equal(bed_credit(&bed, stores[1], "account", "c", -2 * usd).outcome,
+                     CREDIT_REPEATED);
+    bed_credit(&bed, stores[1], "account", "d", 30 * usd);
+    restart_empty(2);
+    restart_empty(2);
+    bed_all_told(&bed);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(look(i, "account").credited_pd == 10035 * usd);
+}
+
+static void a_flushed_redis_gets_everything_back(void **state)
+{
+    char out[64];
+
+    (void)state;
+    open_stores(1);
+    bed_credit(&bed, stores[0], "account", "a", 100);
+    spend(0, "account", 5);
+    bed_all_told(&bed);
+    bed_redis_cli(&bed, "DEL test:sum:account", out, sizeof(out));
+    spend(0, "account", 6);
+    bed_all_told(&bed);
+    assert_int_equal(look(0, "account").spent_pd[PERIOD_TOTAL], 11);
+    assert_int_equal(look(0, "account").credited_pd, 100);
+}
+
+/* One part of the account that Redis has, as text; "" when it has not. */
+static bool has_part(const char *name)
+{
+    char words[96], out[16];
+
+    snprintf(words, sizeof(words), "HEXISTS test:sum:account %s", name);
+    bed_redis_cli(&bed, words, out, sizeof(out));
+    return strcmp(out, "1\n") == 0;
+}
+
+/* What a process left there that died long ago. */
+static void leave_an_old_part(void)
+{
+    static const char part[] = "0 70 20100 0 70 2871 0 70 24299 0 70 0 100 0 0 5";
+    char words[256], out[16];
+
+    snprintf(words, sizeof(words), "HSET test:sum:account v '1 1' pold.0 '1 20100 %s' s '%s'", part,
+             part);
+    bed_redis_cli(&bed, words, out, sizeof(out));
+}
+
+/* As if everybody had been connected to this run of Redis for days. */
+static void make_the_run_old(void)
+{
+    static const char script[] =
+        "EVAL \"return redis.call('HSET', KEYS[1], 'run', "
+        "string.match(redis.call('HGET', KEYS[1], 'run'), '^%d+') .. ' 5')\" 1 test:sum:account";
+    char out[64];
+
+    bed_redis_cli(&bed, script, out, sizeof(out));
+}
+
+/* One still remembers what the other has as part of the base; whichever of them comes first. */
+static void fold_and_forget(unsigned first)
+{
+    leave_an_old_part();
+    open_stores(2);
+    spend(0, "account", 5);
+    bed_all_told(&bed); /* it has seen the old one */
+    assert_true(has_part("pold.0"));
+    make_the_run_old();
+    spend(1, "account", 8);
+    bed_all_told(&bed);
+    assert_false(has_part("pold.0"));
+    assert_true(has_part("base"));
+    for (unsigned round = 0; round < 3; round++) {
+        assert_int_equal(look(1, "account").spent_pd[PERIOD_TOTAL], 83);
+        assert_int_equal(look(1, "account").spent_pd[PERIOD_DAY], 13);
+        assert_int_equal(look(1, "account").credited_pd, 100);
+        bed_redis_kill(&bed);
+        wait_until_away(2);
+        bed_redis_start_again(&bed);
+        bed_store_connected(&bed, stores[first]);
+        bed_store_connected(&bed, stores[1 - first]);
+        bed_all_told(&bed);
+        assert_false(has_part("pold.0"));
+    }
+}
+
+static void old_parts_become_one_and_nobody_adds_them_again(void **state)
+{
+    (void)state;
+    fold_and_forget(0);
+}
+
+static void who_has_not_heard_of_it_adds_them_not_either(void **state)
+{
+    (void)state;
+    fold_and_forget(1);
+}
+
 static void what_runs_is_known_to_an_emptied_redis(void **state)
 {
     struct admit_query q = query("account", 7);
@@ -261,16 +426,17 @@ static void a_redis_that_is_killed_and_forgets_loses_no_money(void **state)
 
     (void)state;
     open_stores(2);
-    for (unsigned round = 0; round < 12; round++) {
+    for (unsigned round = 0; round < 20; round++) {
         sum += spend_everywhere(round);
-        /* Killed between its answers to two replicas it would have told one of them what the other was
-         * never told it has: that much may be counted twice (docs/operations.md). */
-        bed_all_told(&bed);
+        if (round % 3 == 0)
+            bed_all_told(&bed);
+        else
+            bed_run_for(&bed, round % 5); /* in the middle of it */
         bed_redis_kill(&bed);
         sum += spend_everywhere(round);
         bed_redis_start_again(&bed);
-        for (unsigned i = 0; i < 2; i++) /* each tells what it saw, while the next are spent */
-            bed_store_connected(&bed, stores[(round + i) % 2]);
+        for (unsigned i = 0; i < 1 + round % 2; i++) /* one of them may not be back in time */
+            bed_store_connected(&bed, stores[(round / 2 + i) % 2]);
     }
     assert_spent(sum);
 }
@@ -352,6 +518,36 @@ static void a_limit_of_one_is_one_without_redis(void **state)
     bed_redis_kill(&bed);
     wait_until_away(3);
     assert_int_equal(admitted_by(3, &q), 1);
+}
+
+/* Told with whoever comes next, however long the next telling takes. */
+static void a_place_is_free_for_the_next_of_the_same_process(void **state)
+{
+    enum { PLACES = 20 };
+    struct admit_query q = query("key:c", 3);
+    struct admit_answer a[PLACES];
+
+    (void)state;
+    q.scopes[0].concurrency = PLACES;
+    open_stores(1);
+    for (unsigned i = 0; i < PLACES; i++)
+        a[i] = bed_ask(&bed, stores[0], &q);
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < PLACES; i++) {
+            assert_true(a[i].allowed);
+            bed_settle(stores[0], &a[i], START, 0, 1);
+            a[i] = bed_ask(&bed, stores[0], &q);
+        }
+        assert_int_equal(bed_ask(&bed, stores[0], &q).refused_by, LIMIT_CONCURRENCY);
+    }
+    bed_all_told(&bed);
+    assert_int_equal(look(0, "key:c").live, PLACES);
+    assert_int_equal(look(0, "key:c").spent_pd[PERIOD_TOTAL], 20 * PLACES);
+    for (unsigned i = 0; i < PLACES; i++)
+        bed_settle(stores[0], &a[i], START, 0, 1);
+    bed_all_told(&bed);
+    assert_int_equal(look(0, "key:c").live, 0);
+    assert_int_equal(look(0, "key:c").reserved_pd, 0);
 }
 
 static void what_ends_without_redis_makes_room(void **state)
@@ -479,6 +675,12 @@ int main(void)
         CASE(what_was_settled_while_redis_was_away_is_told_once),
         CASE(who_comes_back_later_takes_nothing_from_who_was_there),
         CASE(an_emptied_redis_gets_the_sums_of_who_saw_most),
+        CASE(what_each_saw_of_the_other_is_put_together_again),
+        CASE(what_a_dead_process_spent_is_remembered_by_who_saw_it),
+        CASE(credits_are_restored_once),
+        CASE(a_flushed_redis_gets_everything_back),
+        CASE(old_parts_become_one_and_nobody_adds_them_again),
+        CASE(who_has_not_heard_of_it_adds_them_not_either),
         CASE(what_runs_is_known_to_an_emptied_redis),
         CASE(counts_of_the_minute_are_known_to_an_emptied_redis),
         CASE(a_lost_answer_is_no_lost_money_and_no_double),
@@ -486,6 +688,7 @@ int main(void)
         CASE(closing_tells_what_waits),
         CASE(a_fleet_without_redis_keeps_to_its_common_limits),
         CASE(a_limit_of_one_is_one_without_redis),
+        CASE(a_place_is_free_for_the_next_of_the_same_process),
         CASE(what_ends_without_redis_makes_room),
         CASE(without_redis_nobody_is_credited),
         CASE(what_is_admitted_after_the_cancel_is_given_back),

@@ -38,11 +38,10 @@ static void what_is_written_is_as_listed(void **state)
     s.has_budget = false;
     s.budget_pd = 0;
     assert_span(text_of_limits(&s, &room), "1 18446744073709551615 3 4 0 0 0 1");
-    assert_span(
-        text_of_change(&b, &room),
-        "29000000 -3 4 29000001 5 -6 -1 2 -3 -4 1 2 20138 0 1 2877 0 2 24301 1 0 10 0 0 11 12");
-    assert_span(text_of_seen(&b, &room),
-                "1 2 20138 0 1 2877 0 2 24301 1 0 10 0 0 11 12 29000000 -3 4 29000001 5 -6");
+    assert_span(text_of_change(&b, 70, NULL, &room), "29000000 -3 4 29000001 5 -6 -1 2 -3 -4 70");
+    assert_span(text_of_change(&b, 0, &b, &room),
+                "29000000 -3 4 29000001 5 -6 -1 2 -3 -4 0 29000000 -3 4 29000001 5 -6");
+    assert_span(text_of_held(&b.held, &room), "-1 2 -3 -4");
     assert_span(text_of_credit((int64_t)(9000000 * USD), &room), "1 9000000 0");
     assert_span(text_of_credit(INT64_MIN, &room), "-1 9223372 36854775808");
 }
