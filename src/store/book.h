@@ -8,7 +8,8 @@
 #include "sluice/store/ledger.h"
 #include "window.h"
 
-/* What only grows: two of them that saw the same things are merged by taking the larger. */
+/* What only grows. Two copies of what one process adds to are merged by taking the larger; sums several add
+ * to are not (parts.h). */
 struct sums {
     uint64_t spent_pd;
     struct spent_in {

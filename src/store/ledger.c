@@ -174,13 +174,14 @@ struct admit_call {
     struct ledger_call call; /* first */
     enum admit_state state;
     struct admit_query query;
-    struct held ended[LEDGER_SCOPES_MAX]; /* what comes along */
+    struct held ended[LEDGER_SCOPES_MAX]; /* places; they come along */
     admit_fn done;
     void *arg;
 };
 
-/* What has ended in this process is free for whoever comes next: an admission takes along what Redis was
- * still to be told of what is held. It gets there, or the connection is lost and all is told anew. */
+/* Places that are free again are so for whoever comes next: an admission takes along what Redis was still
+ * to be told of them. It gets there, or the connection is lost and all is told anew. Money stays reserved
+ * until what was spent of it is told, or a budget would be passed in between. */
 static void take_ended(struct admit_call *c)
 {
     for (unsigned i = 0; i < c->query.nscopes; i++) {
@@ -188,7 +189,8 @@ static void take_ended(struct admit_call *c)
         if (t == NULL)
             continue;
         c->ended[i] = t->untold.held;
-        t->untold.held = (struct held){0};
+        c->ended[i].reserved_pd = 0;
+        held_take(&t->untold.held, &c->ended[i]);
     }
 }
 

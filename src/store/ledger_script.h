@@ -9,12 +9,16 @@
  *                 instance's name what it holds: "<live> <tasks> <dollars> <pico-dollars>". What belongs
  *                 to one that is not alive counts nothing as soon as it would be in somebody's way. Two
  *                 minutes after the last change it is gone, a day while something is held
- *   sum:<scope>   string, for ever: spent in total, by day, week and month, credited, withdrawn, when last
+ *   sum:<scope>   hash, for ever: `s` spent in total, by day, week and month, credited, withdrawn, when last
  *                 used; see ledger_text.h. Money is in two numbers, whole dollars and pico-dollars: in
- *                 one it would pass a double's 53 bits at 9,007 dollars
- *   base:<scope>  string: which run of the server, and the sums it began with. A server that lost what it
- *                 had (it was restarted without its data, or with older) gets from each replica what
- *                 that saw before, and the largest counts; what was added meanwhile is not lost in that
+ *                 one it would pass a double's 53 bits at 9,007 dollars. Beside it the parts it is the sum
+ *                 of (parts.h), each by its name: "<version> <era> <sums>". `v`: the version of the last
+ *                 change, and with which the hash began (both in microseconds of Redis's clock, so that no
+ *                 version comes twice). `run`: the run of the server in which it was last told, and since
+ *                 when (Unix ms). A server that lost what it had (it was restarted without its data, or
+ *                 with older) is told by each replica every part that saw, and keeps the larger of each.
+ *                 Parts begun three days ago or more are folded into `base`, once this run has been told
+ *                 for a day: so nobody who lives still has one of them to tell
  *   seq:<process> the number of the last telling that was counted; a week
  *   paid:<id>     that this was credited; 400 days
  *
@@ -22,16 +26,18 @@
  *   beat    alive                           the instance's name on the connection before; "run"
  *           how many are alive, how many of them come before this one, whether it was alive; asked for:
  *           the run
- *   admit   alive, rate and sum a scope     the query, limits a scope (ledger_text.h)
+ *   admit   alive, rate and sum a scope     the query, limits a scope (ledger_text.h); for each scope
+ *                                           "" or what has changed of what is held
  *           which scope refused from 1 on and why, 0 and 0: none; the book of each scope afterwards
- *   tell    seq, rate and sum a scope,      a number, the run; for each scope the change, and
- *           base a scope                    "" or what was last seen of it in another run
- *           the book of each scope
+ *   tell    seq, rate and sum a scope       a number, the run; for each scope the change, and
+ *                                           "<own name> <parts>": first its own, others if need be
+ *           for each scope its book, and "<version> <born>;" with the parts changed after the
+ *           version that is known
  *   look    alive, rate and sum a scope     (nothing)
  *           the book of each scope
- *   credit  paid, rate, sum and base        "<1 to add, -1 to withdraw> <dollars> <pico-dollars>",
- *                                           the run
- *           whether it was new, the book */
+ *   credit  paid, rate and sum              "<1 to add, -1 to withdraw> <dollars> <pico-dollars>",
+ *                                           the name of its part
+ *           whether it was new, the book, its part */
 #ifndef SLUICE_STORE_LEDGER_SCRIPT_H
 #define SLUICE_STORE_LEDGER_SCRIPT_H
 

@@ -2,7 +2,7 @@
  *
  * Without Redis a tally's book is the truth. Beside one, the book is what Redis said last, and the tally
  * also knows what this process did that Redis does not know yet: `untold`, and `telling`, which is on its
- * way (teller.h).
+ * way (teller.h); and of which parts the sums consist (parts.h).
  *
  * Bounded: beyond TALLIES_MAX the one used longest ago makes room, unless something of it has to be told or
  * runs, or it is the only one who knows. */

@@ -550,6 +550,27 @@ static void a_place_is_free_for_the_next_of_the_same_process(void **state)
     assert_int_equal(look(0, "key:c").reserved_pd, 0);
 }
 
+/* Between the place being free and the cost being told nobody has money twice. */
+static void what_was_reserved_stays_so_until_what_was_spent_is_told(void **state)
+{
+    struct admit_query q = query("key:b", 10);
+
+    (void)state;
+    q.scopes[0].has_budget = true;
+    q.scopes[0].budget_pd = 100;
+    q.scopes[0].period = PERIOD_MONTH;
+    open_stores(1);
+    for (unsigned i = 0; i < 10; i++) {
+        const struct admit_answer a = bed_ask(&bed, stores[0], &q);
+        assert_true(a.allowed);
+        bed_settle(stores[0], &a, START, 0, 10);
+    }
+    assert_int_equal(bed_ask(&bed, stores[0], &q).refused_by, LIMIT_BUDGET);
+    bed_all_told(&bed);
+    assert_int_equal(bed_ask(&bed, stores[0], &q).refused_by, LIMIT_BUDGET);
+    assert_int_equal(look(0, "key:b").reserved_pd, 0);
+}
+
 static void what_ends_without_redis_makes_room(void **state)
 {
     struct admit_query q = query("key:c", 0);
@@ -689,6 +710,7 @@ int main(void)
         CASE(a_fleet_without_redis_keeps_to_its_common_limits),
         CASE(a_limit_of_one_is_one_without_redis),
         CASE(a_place_is_free_for_the_next_of_the_same_process),
+        CASE(what_was_reserved_stays_so_until_what_was_spent_is_told),
         CASE(what_ends_without_redis_makes_room),
         CASE(without_redis_nobody_is_credited),
         CASE(what_is_admitted_after_the_cancel_is_given_back),

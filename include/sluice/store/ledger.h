@@ -14,7 +14,9 @@
  *
  * With Redis the counts are common to all replicas. While it is away (policy local) each replica admits
  * its share of what was left, as if every other one did what it does itself; what it admitted and settled is
- * told to Redis when it is back, once. A Redis that came back empty gets the sums from those who saw them. */
+ * told to Redis when it is back, once. Sums consist of parts, one for each process and for each credit, which
+ * only grow: a Redis that came back empty is told all parts by all who saw them, and the larger of each
+ * counts. So nothing is lost or doubled that a living replica settled or saw. */
 #ifndef SLUICE_STORE_LEDGER_H
 #define SLUICE_STORE_LEDGER_H
 
