@@ -20,6 +20,7 @@ static uint64_t splitmix(uint64_t *seed)
 
 void rng_seed(struct rng *r, uint64_t seed)
 {
+    r->id_ms = r->id_count = 0;
     for (unsigned i = 0; i < 4; i++)
         r->s[i] = splitmix(&seed);
 }
@@ -74,9 +75,11 @@ static char *put_hex(char *out, uint64_t value, unsigned digits)
 
 void rng_request_id(struct rng *r, uint64_t unix_ms, char out[33])
 {
-    uint64_t random_a = rng_next(r) >> 52, random_b = rng_next(r) >> 2;
+    uint64_t first = rng_next(r) >> 53, random_b = rng_next(r) >> 2;
+    r->id_count = unix_ms == r->id_ms ? (r->id_count + 1) & 0xfff : first;
+    r->id_ms = unix_ms;
     out = put_hex(out, unix_ms, 12);
-    out = put_hex(out, 0x7000 | random_a, 4);
+    out = put_hex(out, 0x7000 | r->id_count, 4);
     out = put_hex(out, UINT64_C(2) << 62 | random_b, 16);
     *out = '\0';
 }

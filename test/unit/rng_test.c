@@ -43,6 +43,12 @@ static void a_request_id_is_a_sortable_uuid(void **state)
     assert_memory_equal(id, "017f22e279b07", 13); /* time, then the version */
     assert_non_null(strchr("89ab", id[16]));      /* the variant */
     assert_int_equal(strspn(id, "0123456789abcdef"), 32);
+    for (unsigned i = 0; i < 100; i++) {
+        char next[33];
+        rng_request_id(&r, 0x017f22e279b0, next);
+        assert_true(strcmp(id, next) < 0);
+        memcpy(id, next, sizeof id);
+    }
     rng_request_id(&r, 0x017f22e279b1, later);
     assert_true(strcmp(id, later) < 0);
 }

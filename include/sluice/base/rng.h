@@ -8,6 +8,8 @@
 
 struct rng {
     uint64_t s[4]; /* xoshiro256** (Blackman, Vigna); never all zero */
+    uint64_t id_ms,
+        id_count; /* of the last request id: those of one millisecond are in order (§6.2) */
 };
 
 void rng_seed(struct rng *r, uint64_t seed); /* splitmix64 expands the seed */
