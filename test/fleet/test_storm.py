@@ -83,7 +83,7 @@ def is_quiet(gw) -> bool:
     """Every connection but ours is gone, and nothing is kept."""
     metrics = gw.metrics()
     return metrics["sluice_inflight_requests"] == 0 and metrics["sluice_active_streams"] == 0 and \
-        metrics["sluice_stream_buffer_bytes"] == 0 and \
+        sum(v for k, v in metrics.items() if k.startswith("sluice_stream_buffer_bytes")) == 0 and \
         sum(v for k, v in metrics.items() if k.startswith("sluice_upstream_connections")) == 0
 
 
