@@ -2,61 +2,10 @@
 
 #include "record_text.h"
 
+#include "sluice/config/key_words.h"
 #include "sluice/config/secret_json.h"
 
 #include <stdlib.h>
-
-/* --- words ---------------------------------------------------------------------------------------- */
-
-static const char *const scope_words[] = {
-    [SCOPE_WORKSPACE] = "workspace", [SCOPE_PIPELINE] = "pipeline", [SCOPE_ADMIN] = "admin"};
-static const char *const period_words[] = {[PERIOD_DAY] = "day",
-                                           [PERIOD_WEEK] = "week",
-                                           [PERIOD_MONTH] = "month",
-                                           [PERIOD_TOTAL] = "total"};
-enum {
-    SCOPES = sizeof scope_words / sizeof scope_words[0],
-    PERIODS = sizeof period_words / sizeof period_words[0],
-};
-
-static bool find_word(const char *const *words, unsigned n, const char *word, unsigned *out)
-{
-    for (unsigned i = 0; word != NULL && i < n; i++) {
-        if (strcmp(words[i], word) == 0) {
-            *out = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *key_scope_word(enum key_scope scope)
-{
-    return scope_words[scope];
-}
-
-bool key_scope_of(const char *word, enum key_scope *out)
-{
-    unsigned i;
-    bool is_one = find_word(scope_words, SCOPES, word, &i);
-    if (is_one)
-        *out = (enum key_scope)i;
-    return is_one;
-}
-
-const char *budget_period_word(enum budget_period period)
-{
-    return period_words[period];
-}
-
-bool budget_period_of(const char *word, enum budget_period *out)
-{
-    unsigned i;
-    bool is_one = find_word(period_words, PERIODS, word, &i);
-    if (is_one)
-        *out = (enum budget_period)i;
-    return is_one;
-}
 
 /* --- its secret ----------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 
 #include "fields.h"
 
+#include "sluice/config/key_words.h"
 #include "sluice/base/dollars.h"
 #include "sluice/base/timestamp.h"
 #include "sluice/config/pipeline.h"

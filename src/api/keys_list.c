@@ -3,6 +3,7 @@
 #include "manage.h"
 #include "page.h"
 
+#include "sluice/config/key_words.h"
 #include "sluice/base/dollars.h"
 #include "sluice/base/timestamp.h"
 #include "sluice/config/plans.h"

@@ -89,7 +89,7 @@ unsigned category_output(enum category c)
     return MODALITY_TEXT;
 }
 
-static const struct word *find(const struct word *words, struct span name)
+const struct word *word_named(const struct word *words, struct span name)
 {
     while (words->text != NULL && !span_eq(span_text(words->text), name))
         words++;
@@ -98,11 +98,11 @@ static const struct word *find(const struct word *words, struct span name)
 
 unsigned capability_of(struct span name)
 {
-    return find(capability_words, name)->value;
+    return word_named(capability_words, name)->value;
 }
 
 int quantization_of(struct span name)
 {
-    const struct word *w = find(quantization_words, name);
+    const struct word *w = word_named(quantization_words, name);
     return w->text != NULL ? (int)w->value : -1;
 }

@@ -71,7 +71,7 @@ struct object {
 };
 
 extern const struct object root_object, listener_object, provider_object, model_object,
-    endpoint_object, key_object, account_object, plan_object, routing_object;
+    endpoint_object, provider_tls, key_object, account_object, plan_object, routing_object;
 
 void object_defaults(const struct object *o, void *at);
 /* `n` NULL or null: nothing was written, the defaults stay. */

@@ -17,16 +17,10 @@ static const struct object limits_object = {
     "[limits.md](limits.md) tells how they count.",
     ROWS(limits_rows), .size = sizeof(struct limit_options)};
 
-static const struct word period_words[] = {{"day", PERIOD_DAY},
-                                           {"week", PERIOD_WEEK},
-                                           {"month", PERIOD_MONTH},
-                                           {"total", PERIOD_TOTAL},
-                                           {0}};
-
 static const struct option budget_rows[] = {
     {"usd", &type_dollars, MEMBER(struct budget_options, usd_pd), .required = true,
      .known_bit = BUDGET_USD, .doc = "US dollars, as decimal text: `\"100\"`."},
-    {"period", &type_word, MEMBER(struct budget_options, period), .words = period_words,
+    {"period", &type_word, MEMBER(struct budget_options, period), .words = budget_period_words,
      .fallback = "month",
      .doc = "How long they have to last, by UTC's calendar: weeks begin on Mondays, `total` never "
             "begins anew."},
@@ -38,9 +32,6 @@ static const struct object budget_object = {
     ROWS(budget_rows), .size = sizeof(struct budget_options),
     .known_offset = offsetof(struct budget_options, known)};
 
-static const struct word scope_words[] = {
-    {"workspace", SCOPE_WORKSPACE}, {"pipeline", SCOPE_PIPELINE}, {"admin", SCOPE_ADMIN}, {0}};
-
 static const struct option key_rows[] = {
     {"name", &type_text, MEMBER(struct key_options, name), .required = true,
      .doc = "What logs and metrics call it."},
@@ -48,7 +39,7 @@ static const struct option key_rows[] = {
      .doc = "The key itself. Only its SHA-256 is kept in memory."},
     {"hash", &type_key_hash, MEMBER(struct key_options, sha256),
      .doc = "Instead of `secret`: `\"sha256:…\"`, as `sluice keys hash` prints it."},
-    {"scope", &type_word, MEMBER(struct key_options, scope), .words = scope_words,
+    {"scope", &type_word, MEMBER(struct key_options, scope), .words = key_scope_words,
      .fallback = "workspace",
      .doc =
          "What it is for: `workspace` calls models, `pipeline` calls one of them, `admin` manages "

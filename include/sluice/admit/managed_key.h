@@ -50,10 +50,4 @@ void managed_key_set_secret(struct managed_key *k, struct span secret);
 bool managed_key_rotate(struct managed_key *k, struct span secret, uint64_t overlap_ms,
                         uint64_t now_unix_ms);
 
-/* Words of the contract; NULL and false where there is none such. */
-const char *key_scope_word(enum key_scope scope);
-bool key_scope_of(const char *word, enum key_scope *out);
-const char *budget_period_word(enum budget_period period);
-bool budget_period_of(const char *word, enum budget_period *out);
-
 #endif
