@@ -89,12 +89,10 @@ static yyjson_doc *read_order(struct span body)
 
 static void put_member(struct json_out *o, const char *name, int64_t pd)
 {
-    char text[DOLLARS_TEXT_BYTES];
-    size_t len = dollars_write_signed(pd, text);
     json_out_lit(o, ",\"");
     json_out_span(o, span_text(name));
     json_out_lit(o, "\":");
-    json_out_span(o, span_of(text, len));
+    json_out_dollars(o, pd);
 }
 
 /* --- where to pay ---------------------------------------------------------------------------------- */

@@ -201,10 +201,8 @@ enum activity_result activity_sums_add(struct activity_sums *s, struct span fram
 {
     enum activity_result result = ACTIVITY_ADDED;
     struct history_record r;
-    struct span frame;
-    while (result == ACTIVITY_ADDED && history_frame_next(&frames, &frame)) {
-        if (history_frame_read(frame, &r) && r.time_unix_ms >= s->range.from_unix_ms &&
-            r.time_unix_ms < s->range.until_unix_ms)
+    while (result == ACTIVITY_ADDED && history_record_next(&frames, &r)) {
+        if (r.time_unix_ms >= s->range.from_unix_ms && r.time_unix_ms < s->range.until_unix_ms)
             result = add_one(s, &r);
     }
     return result;

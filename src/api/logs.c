@@ -98,10 +98,7 @@ static void write_items(struct telling *t, struct span frames)
 {
     struct json_out o = json_out_to(&t->out);
     struct history_record r;
-    struct span frame;
-    while (history_frame_next(&frames, &frame)) {
-        if (!history_frame_read(frame, &r))
-            continue;
+    while (history_record_next(&frames, &r)) {
         if (t->n == t->wanted) {
             t->has_more = true;
             return;
@@ -176,14 +173,14 @@ static void on_one(void *arg, const struct history_page *page)
 {
     struct telling *t = arg;
     struct json_out o = json_out_to(&t->out);
-    struct span frames = page->frames, frame;
+    struct span frames = page->frames;
     struct history_record r;
     t->reading = NULL;
     if (page->is_lost) {
         fail_lost(t);
         return;
     }
-    if (!history_frame_next(&frames, &frame) || !history_frame_read(frame, &r)) {
+    if (!history_record_next(&frames, &r)) {
         struct fault why = log_fault(FAULT_NOT_FOUND, NULL,
                                      "no call with this request_id is known");
         exchange_fail(t->x, &why);
@@ -228,10 +225,7 @@ static int write_step(struct telling *t, struct span frames)
 {
     struct json_out o = json_out_to(&t->out);
     struct history_record r;
-    struct span frame;
-    while (history_frame_next(&frames, &frame)) {
-        if (!history_frame_read(frame, &r))
-            continue;
+    while (history_record_next(&frames, &r)) {
         if (t->is_csv) {
             log_record_write_line(&o, &r);
         } else {

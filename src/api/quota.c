@@ -1,6 +1,7 @@
 #include "manage.h"
 #include "rows.h"
 
+#include "sluice/config/key_words.h"
 #include "sluice/admit/limits.h"
 #include "sluice/base/dollars.h"
 #include "sluice/format/json_out.h"
@@ -69,13 +70,6 @@ static void inquire(struct exchange *x, void (*write)(struct json_out *o, const 
 
 /* --- pieces ---------------------------------------------------------------------------------------- */
 
-static void put_usd(struct json_out *o, int64_t pd)
-{
-    char text[DOLLARS_TEXT_BYTES];
-    size_t len = dollars_write_signed(pd, text);
-    json_out_span(o, span_of(text, len));
-}
-
 static void put_bool(struct json_out *o, bool is_so)
 {
     json_out_span(o, is_so ? SPAN_LIT("true") : SPAN_LIT("false"));
@@ -124,25 +118,19 @@ static void put_live(struct json_out *o, uint64_t limit, uint64_t used)
 static void put_budget(struct json_out *o, const struct ledger_scope *s,
                        const struct ledger_counts *c)
 {
-    static const char *const periods[] = {
-        [PERIOD_DAY] = "day",
-        [PERIOD_WEEK] = "week",
-        [PERIOD_MONTH] = "month",
-        [PERIOD_TOTAL] = "total",
-    };
     if (!s->has_budget)
         return;
     uint64_t spent = c->spent_pd[s->period];
     json_out_lit(o, ",\"budget\":{\"usd\":");
-    put_usd(o, (int64_t)s->budget_pd);
+    json_out_dollars(o, (int64_t)s->budget_pd);
     json_out_lit(o, ",\"period\":");
-    json_out_bytes(o, span_text(periods[s->period]));
+    json_out_bytes(o, span_text(budget_period_word(s->period)));
     json_out_lit(o, ",\"spent\":");
-    put_usd(o, (int64_t)spent);
+    json_out_dollars(o, (int64_t)spent);
     json_out_lit(o, ",\"reserved\":");
-    put_usd(o, (int64_t)c->reserved_pd);
+    json_out_dollars(o, (int64_t)c->reserved_pd);
     json_out_lit(o, ",\"remaining\":");
-    put_usd(o, (int64_t)left_of(s->budget_pd, spent + c->reserved_pd));
+    json_out_dollars(o, (int64_t)left_of(s->budget_pd, spent + c->reserved_pd));
     json_out_lit(o, "}");
 }
 
@@ -159,11 +147,11 @@ static void write_balance(struct json_out *o, const struct exchange *x, const st
     json_out_lit(o, "{\"account_name\":");
     json_out_bytes(o, span_text(account->name));
     json_out_lit(o, ",\"credit_balance\":");
-    put_usd(o, balance_of(&a->counts[0]));
+    json_out_dollars(o, balance_of(&a->counts[0]));
     json_out_lit(o, ",\"currency\":\"USD\",\"reserved\":");
-    put_usd(o, (int64_t)a->counts[0].reserved_pd);
+    json_out_dollars(o, (int64_t)a->counts[0].reserved_pd);
     json_out_lit(o, ",\"spent\":");
-    put_usd(o, (int64_t)a->counts[0].spent_pd[PERIOD_TOTAL]);
+    json_out_dollars(o, (int64_t)a->counts[0].spent_pd[PERIOD_TOTAL]);
     json_out_lit(o, ",\"prepaid\":");
     put_bool(o, account->is_prepaid);
     json_out_lit(o, "}");
@@ -230,7 +218,7 @@ static void write_quota(struct json_out *o, const struct exchange *x, const stru
     json_out_lit(o, ",\"assets\":{\"limit\":");
     json_out_u64(o, ASSETS_MAX);
     json_out_lit(o, ",\"used\":0},\"balance\":"); /* nothing keeps any yet */
-    put_usd(o, balance_of(of_account));
+    json_out_dollars(o, balance_of(of_account));
     json_out_lit(o, ",\"account\":{");
     put_scope(o, &account, of_account, 0);
     json_out_lit(o, "}}");

@@ -563,13 +563,7 @@ void responses_reader_end(struct responses_reader *r)
 
 void responses_reader_whole(struct responses_reader *r, struct span body)
 {
-    struct json_scan scan;
-    struct span rest = body;
-    enum json_status status;
-    json_scan_init(&scan);
-    while ((status = json_scan_next(&scan, &rest)) == JSON_MEMBER)
-        continue;
-    if (status != JSON_DONE || scan.root != JSON_OBJECT)
+    if (!json_is_object(body))
         fail(r, "the provider's answer is not a JSON object");
     else
         conclude(r, body);

@@ -2,11 +2,11 @@
 
 #include "exchange_priv.h"
 #include "sluice/base/log.h"
+#include "sluice/base/timestamp.h"
 #include "sluice/format/json_line.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <time.h>
 
 /* Room for one record, not checked piece by piece: texts are cut to TEXT_MAX characters (twice that
  * when every one is escaped), there are at most 8 + ATTEMPTS_MAX of them, and the rest is ours and
@@ -59,36 +59,20 @@ static void put_word(struct json_line *r, const char *word)
         put_word(r, word);        \
     } while (0)
 
-static void put_padded(struct json_line *r, unsigned n, unsigned width)
-{
-    for (unsigned i = width; i > 0; i--, n /= 10)
-        r->at[i - 1] = (uint8_t)('0' + n % 10);
-    r->at += width;
-}
-
 /* RFC 3339 with milliseconds; the calendar is asked once a second. */
 static void put_time(struct json_line *r, uint64_t unix_ms)
 {
+    enum { MS_AT = TIMESTAMP_BYTES - 4 };
     static uint64_t second = UINT64_MAX;
-    static struct tm tm;
+    static char text[TIMESTAMP_BYTES];
+    unsigned ms = (unsigned)(unix_ms % 1000);
     if (unix_ms / 1000 != second) {
-        time_t t = (time_t)(second = unix_ms / 1000);
-        gmtime_r(&t, &tm);
+        second = unix_ms / 1000;
+        timestamp_write(unix_ms, text);
     }
-    put_padded(r, (unsigned)tm.tm_year + 1900, 4);
-    PUT(r, "-");
-    put_padded(r, (unsigned)tm.tm_mon + 1, 2);
-    PUT(r, "-");
-    put_padded(r, (unsigned)tm.tm_mday, 2);
-    PUT(r, "T");
-    put_padded(r, (unsigned)tm.tm_hour, 2);
-    PUT(r, ":");
-    put_padded(r, (unsigned)tm.tm_min, 2);
-    PUT(r, ":");
-    put_padded(r, (unsigned)tm.tm_sec, 2);
-    PUT(r, ".");
-    put_padded(r, (unsigned)(unix_ms % 1000), 3);
-    PUT(r, "Z");
+    for (unsigned i = 3; i > 0; i--, ms /= 10)
+        text[MS_AT + i - 1] = (char)('0' + ms % 10);
+    json_line_put(r, span_of(text, sizeof text));
 }
 
 static void put_attempt(struct json_line *r, const struct fault_attempt *a)
@@ -113,14 +97,10 @@ static void put_attempts(struct json_line *r, const struct exchange *x)
     }
     if (x->nattempts > x->ntried) {
         const struct attempt *a = x->attempt;
+        const struct fault_attempt told = attempt_told(a, a->result, a->ended_us);
         if (x->ntried > 0)
             PUT(r, ",");
-        put_attempt(r, &(struct fault_attempt){
-                           .endpoint = target_name(a->target),
-                           .type = attempt_result_name(a->result),
-                           .status = a->status,
-                           .latency_ms = (unsigned)((a->ended_us - a->started_us) / 1000),
-                       });
+        put_attempt(r, &told);
     }
     PUT(r, "]");
 }

@@ -104,6 +104,18 @@ void attempt_estimate_usage(struct attempt *a, bool is_whole)
         usage_fill(u, prompt_tokens(a), written, USAGE_ESTIMATED);
 }
 
+struct fault_attempt attempt_told(const struct attempt *a, enum attempt_result result,
+                                  uint64_t until_us)
+{
+    return (struct fault_attempt){
+        .provider = a->target->provider->name,
+        .endpoint = target_name(a->target),
+        .type = attempt_result_name(result),
+        .status = a->status,
+        .latency_ms = (unsigned)((until_us - a->started_us) / 1000),
+    };
+}
+
 const struct secret *attempt_secret(const struct attempt *a)
 {
     return a->bearer != NULL ? bearer_secret(a->bearer) : &a->provider->options->credential;

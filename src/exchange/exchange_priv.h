@@ -162,6 +162,9 @@ uint64_t attempt_ttft_ms(const struct attempt *a);
 /* Where the provider has not counted all that came of it, that is estimated. `is_whole`: it has ended as
  * it should, so what the provider says is final. */
 void attempt_estimate_usage(struct attempt *a, bool is_whole);
+/* How it went, for records: with this result, until this time (clock_us). */
+struct fault_attempt attempt_told(const struct attempt *a, enum attempt_result result,
+                                  uint64_t until_us);
 /* What its request carried that nobody may see. */
 const struct secret *attempt_secret(const struct attempt *a);
 /* What a provider (or the demo provider) answers. */

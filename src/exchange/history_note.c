@@ -110,13 +110,10 @@ static void note_attempts(const struct exchange *x, struct history_record *r)
     const struct attempt *a = x->attempt;
     for (unsigned i = 0; i < x->ntried; i++)
         note_attempt(r, &x->tried[i]);
-    if (x->nattempts > x->ntried)
-        note_attempt(r, &(struct fault_attempt){
-                            .endpoint = target_name(a->target),
-                            .type = attempt_result_name(a->result),
-                            .status = a->status,
-                            .latency_ms = (unsigned)((a->ended_us - a->started_us) / 1000),
-                        });
+    if (x->nattempts > x->ntried) {
+        const struct fault_attempt told = attempt_told(a, a->result, a->ended_us);
+        note_attempt(r, &told);
+    }
 }
 
 void history_note(const struct exchange *x, uint64_t duration_us)

@@ -52,7 +52,7 @@ static bool same_connection(const struct provider_options *a, const struct provi
 
 static struct pool *pool_make(struct gateway *g, const struct provider_options *o, struct err *why)
 {
-    struct pool_options options = {
+    const struct pool_options options = {
         .target = {.host = o->host,
                    .port = o->port,
                    .unix_path = o->unix_path,
@@ -61,15 +61,8 @@ static struct pool *pool_make(struct gateway *g, const struct provider_options *
         .connections_max = o->pool_max,
         .idle_timeout_ms = o->pool_idle_timeout_ms,
     };
-    if (o->https) {
-        struct tls_client_config c = {.ca_file = o->tls.ca, .insecure = o->tls.insecure};
-        options.target.tls = tls_context_client(&c, why);
-        if (options.target.tls == NULL)
-            return NULL;
-    }
-    struct pool *p = pool_new(g->loop, &options);
-    tls_context_unref(options.target.tls); /* the pool has its own reference */
-    return p;
+    const struct tls_client_config tls = {.ca_file = o->tls.ca, .insecure = o->tls.insecure};
+    return pool_new_with(g->loop, &options, o->https ? &tls : NULL, why);
 }
 
 static bool token_init(struct provider_runtime *p, struct gateway *g, struct err *why)

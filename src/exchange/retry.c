@@ -103,14 +103,9 @@ void exchange_note_tried(struct attempt *a, enum attempt_result result, uint64_t
         trace_attempt(a, result);
     if (x->tried == NULL)
         x->tried = ARENA_ARRAY(&x->arena, struct fault_attempt, ATTEMPTS_MAX);
-    x->tried[x->ntried++] = (struct fault_attempt){
-        .provider = a->target->provider->name,
-        .endpoint = target_name(a->target),
-        .type = attempt_result_name(result),
-        .status = a->status,
-        .latency_ms = (unsigned)((clock_us() - a->started_us) / 1000),
-        .estimated_cost_pd = estimated_cost_pd,
-    };
+    struct fault_attempt *told = &x->tried[x->ntried++];
+    *told = attempt_told(a, result, clock_us());
+    told->estimated_cost_pd = estimated_cost_pd;
 }
 
 static void note_failed_attempt(struct attempt *a, const struct attempt_failure *f)

@@ -413,7 +413,7 @@ static void write_opening(struct buf *out, const struct gateway *g, const struct
 
 static struct pool *pool_make(struct gateway *g, const struct tracing_options *o, struct err *why)
 {
-    struct pool_options options = {
+    const struct pool_options options = {
         .target = {.host = o->url.host,
                    .port = o->url.port,
                    .server_name = o->url.host,
@@ -421,15 +421,8 @@ static struct pool *pool_make(struct gateway *g, const struct tracing_options *o
         .connections_max = 1,
         .idle_timeout_ms = IDLE_MS,
     };
-    if (o->url.https) {
-        const struct tls_client_config c = {.ca_file = o->ca};
-        options.target.tls = tls_context_client(&c, why);
-        if (options.target.tls == NULL)
-            return NULL;
-    }
-    struct pool *p = pool_new(g->loop, &options);
-    tls_context_unref(options.target.tls); /* the pool has its own reference */
-    return p;
+    const struct tls_client_config tls = {.ca_file = o->ca};
+    return pool_new_with(g->loop, &options, o->url.https ? &tls : NULL, why);
 }
 
 static void exporter_close(struct span_exporter *e)

@@ -1,5 +1,6 @@
 #include "sluice/format/json_out.h"
 
+#include "sluice/base/dollars.h"
 #include "sluice/format/json_line.h"
 #include "sluice/format/json_scan.h"
 
@@ -26,6 +27,13 @@ void json_out_u64(struct json_out *o, uint64_t n)
     struct json_line line = {digits};
     json_line_u64(&line, n);
     json_out_span(o, span_of(digits, (size_t)(line.at - digits)));
+}
+
+void json_out_dollars(struct json_out *o, int64_t pd)
+{
+    char text[DOLLARS_TEXT_BYTES];
+    size_t len = dollars_write_signed(pd, text);
+    json_out_span(o, span_of(text, len));
 }
 
 void json_out_double(struct json_out *o, double v)
@@ -64,22 +72,12 @@ bool json_out_unescaped(struct json_out *o, struct span raw)
     return n >= 0;
 }
 
-static bool is_object(struct span text)
-{
-    struct json_scan scan;
-    enum json_status status;
-    json_scan_init(&scan);
-    while ((status = json_scan_next(&scan, &text)) == JSON_MEMBER)
-        continue;
-    return status == JSON_DONE && scan.root == JSON_OBJECT;
-}
-
 bool json_out_object(struct json_out *o, struct span raw)
 {
     size_t before = buf_len(o->buf);
     if (!json_out_unescaped(o, raw))
         return false;
-    if (o->rc != 0 || is_object(span_skip(buf_span(o->buf), before)))
+    if (o->rc != 0 || json_is_object(span_skip(buf_span(o->buf), before)))
         return true;
     o->buf->tail = o->buf->head + before;
     return false;

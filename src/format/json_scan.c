@@ -500,3 +500,13 @@ bool json_find_named(struct span *rest, struct span quoted, struct span *value)
     }
     return false;
 }
+
+bool json_is_object(struct span text)
+{
+    struct json_scan scan;
+    enum json_status status;
+    json_scan_init(&scan);
+    while ((status = json_scan_next(&scan, &text)) == JSON_MEMBER)
+        continue;
+    return status == JSON_DONE && scan.root == JSON_OBJECT;
+}

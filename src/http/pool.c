@@ -61,6 +61,21 @@ struct pool *pool_new(struct loop *l, const struct pool_options *options)
     return p;
 }
 
+struct pool *pool_new_with(struct loop *l, const struct pool_options *options,
+                           const struct tls_client_config *tls, struct err *why)
+{
+    struct pool_options own = *options;
+    if (tls != NULL) {
+        own.target.tls = tls_context_client(tls, why);
+        if (own.target.tls == NULL)
+            return NULL;
+    }
+    struct pool *p = pool_new(l, &own);
+    if (tls != NULL)
+        tls_context_unref(own.target.tls); /* the pool has its own reference */
+    return p;
+}
+
 struct pool *pool_ref(struct pool *p)
 {
     p->refs++;

@@ -233,6 +233,16 @@ bool history_frame_read(struct span frame, struct history_record *out)
     return take_numbers(&rest, out) && take_texts(&rest, out) && take_attempts(&rest, out);
 }
 
+bool history_record_next(struct span *frames, struct history_record *out)
+{
+    struct span frame;
+    while (history_frame_next(frames, &frame)) {
+        if (history_frame_read(frame, out))
+            return true;
+    }
+    return false;
+}
+
 /* --- which ---------------------------------------------------------------------------------------- */
 
 bool history_filter_takes(const struct history_filter *f, const struct history_record *r)

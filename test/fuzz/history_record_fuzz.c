@@ -9,12 +9,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct span rest = span_of(data, size), frame;
+    struct span rest = span_of(data, size);
     struct history_record r, again;
     uint8_t bytes[HISTORY_FRAME_MAX_BYTES];
-    while (history_frame_next(&rest, &frame)) {
-        if (!history_frame_read(frame, &r))
-            continue;
+    while (history_record_next(&rest, &r)) {
         size_t n = history_frame_write(&r, bytes);
         assert(n <= sizeof bytes && history_frame_read(span_of(bytes, n), &again));
         assert(again.time_unix_ms == r.time_unix_ms && again.nattempts == r.nattempts);

@@ -13,16 +13,6 @@ static void must(bool condition)
         abort();
 }
 
-static bool is_json(struct span text)
-{
-    struct json_scan scan;
-    enum json_status status;
-    json_scan_init(&scan);
-    while ((status = json_scan_next(&scan, &text)) == JSON_MEMBER)
-        continue;
-    return status == JSON_DONE && scan.root == JSON_OBJECT;
-}
-
 static void check_counts(const struct usage *u)
 {
     must(u->cached + u->cache_write <= u->prompt && u->cache_write_1h <= u->cache_write);
@@ -58,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         usage_read_openai,   usage_read_embeddings, usage_read_responses,
         usage_read_messages, usage_read_gemini,     usage_read_converse};
     struct usage u = {.source = USAGE_NONE};
-    if (size < 1 || !is_json(span_of(data + 1, size - 1)))
+    if (size < 1 || !json_is_object(span_of(data + 1, size - 1)))
         return 0;
     bool (*read)(struct usage *, struct span) = readers[data[0] % 6];
     for (unsigned times = 0; times < 2; times++) { /* a stream says it again */

@@ -22,6 +22,8 @@ void json_out_span(struct json_out *o, struct span s); /* bytes as they are: a l
 /* The same on one line, as an event of a stream must be: line breaks stand between tokens only. */
 void json_out_line(struct json_out *o, struct span lexeme);
 void json_out_u64(struct json_out *o, uint64_t n);
+/* Pico-dollars as dollars, exactly: 0.00023495, -3 (base/dollars.h). */
+void json_out_dollars(struct json_out *o, int64_t pd);
 /* A finite number that strtod reads as the very same one. */
 void json_out_double(struct json_out *o, double v);
 /* A string in quotes: `raw` is the inside of one already; `bytes` is escaped on the way. */

@@ -99,6 +99,9 @@ long json_unescape(struct span raw, char *out, size_t size);
 bool json_u64(struct span text, uint64_t *out); /* a non-negative integer without fraction */
 bool json_is_true(struct span text);
 
+/* Is that a JSON object, all of it? */
+bool json_is_object(struct span text);
+
 /* Does a valid array have an element? Looks no further than the first byte of one. */
 static inline bool json_array_is_filled(struct span text)
 {

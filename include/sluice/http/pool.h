@@ -16,6 +16,10 @@ struct pool_options {
 };
 
 struct pool *pool_new(struct loop *l, const struct pool_options *options);
+/* The same with this TLS, for it alone; `tls` NULL: in clear. NULL and *why when a file it names is of no
+ * use. */
+struct pool *pool_new_with(struct loop *l, const struct pool_options *options,
+                           const struct tls_client_config *tls, struct err *why);
 struct pool *pool_ref(struct pool *p);
 /* The last reference closes the idle connections; busy ones close when they are released. */
 void pool_unref(struct pool *p);

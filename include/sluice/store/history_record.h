@@ -93,6 +93,8 @@ size_t history_frame_write(const struct history_record *r, uint8_t *out);
 bool history_frame_next(struct span *frames, struct span *frame);
 /* False: damaged. Spans lie in the frame. */
 bool history_frame_read(struct span frame, struct history_record *out);
+/* The next record of these; damaged ones are passed over. */
+bool history_record_next(struct span *frames, struct history_record *out);
 
 /* Where a record stands among all others, by time and then by id: compared as bytes. */
 struct history_place {
