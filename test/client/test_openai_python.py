@@ -238,7 +238,7 @@ def test_chat_with_tls_on_both_sides_and_redis_counting(tmp_path):
         store={"url": f"redis://127.0.0.1:{redis.port}"})
     try:
         gw.start()
-        until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+        gw.connected()
         secure = openai.DefaultHttpxClient(verify=authority.client_context())
         with openai.OpenAI(base_url=f"https://localhost:{tls_port}/v1", api_key=raw.KEY,
                            max_retries=0, http_client=secure) as client:

@@ -19,7 +19,6 @@ import bed as fleet
 import raw
 from gateway import Gateway
 from load import Ask, Load
-from upstream import until
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = int(os.environ.get("LEDGER_CLIENTS", 1000))
@@ -64,7 +63,7 @@ class House:
             gw.config = self.configuration(gw.port)
             self.gateways.append(gw.start())
         for gw in self.gateways:
-            until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+            gw.connected()
 
     def configuration(self, port: int) -> dict:
         limits = {"rpm": {"rpm": RPM}, "tpm": {"tpm": TPM}, "slots": {"concurrency": SLOTS}}

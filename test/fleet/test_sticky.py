@@ -59,9 +59,8 @@ def town(bed, redis, request, tmp_path):
                 for _ in range(2 if kind == "redis" else 1)]
     for name in fleet.PROVIDERS:
         bed.set(name, "say good")
-    if kind == "redis":
-        for gw in gateways:
-            until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+    for gw in gateways:
+        gw.connected()
     return Town(bed, gateways, kind)
 
 

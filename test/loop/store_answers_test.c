@@ -373,38 +373,27 @@ static void what_was_put_is_found_by_who_looks(void **state)
     assert_int_equal(look(store, "b").state, ANSWER_ABSENT);
 }
 
-#define CASE(name) {#name, name}
-static const struct {
-    const char *name;
-    CMUnitTestFunction run;
-} cases[] = {
-    CASE(one_makes_it_and_others_learn_that),
-    CASE(of_many_in_one_turn_one_makes_it),
-    CASE(who_no_longer_asks_makes_nothing),
-    CASE(claims_hold_on_every_store_of_one_redis),
-    CASE(closing_drops_what_waits_and_what_is_held),
-    CASE(answers_of_any_size_come_back_whole),
-    CASE(what_cannot_be_kept_is_not_made_again),
-    CASE(memory_is_bounded_and_forgets_the_oldest),
-    CASE(answers_outlive_the_store_unless_they_must_not),
-    CASE(without_a_key_nothing_is_written),
-    CASE(answers_end_with_their_time),
-    CASE(what_was_put_is_found_by_who_looks),
+static const struct bed_case cases[] = {
+    BED_CASE(one_makes_it_and_others_learn_that),
+    BED_CASE(of_many_in_one_turn_one_makes_it),
+    BED_CASE(who_no_longer_asks_makes_nothing),
+    BED_CASE(claims_hold_on_every_store_of_one_redis),
+    BED_CASE(closing_drops_what_waits_and_what_is_held),
+    BED_CASE(answers_of_any_size_come_back_whole),
+    BED_CASE(what_cannot_be_kept_is_not_made_again),
+    BED_CASE(memory_is_bounded_and_forgets_the_oldest),
+    BED_CASE(answers_outlive_the_store_unless_they_must_not),
+    BED_CASE(without_a_key_nothing_is_written),
+    BED_CASE(answers_end_with_their_time),
+    BED_CASE(what_was_put_is_found_by_who_looks),
 };
-
-enum { CASES = sizeof(cases) / sizeof(*cases), BACKENDS = sizeof(backends) / sizeof(*backends) };
 
 int main(void)
 {
     int failed = 0;
-    for (unsigned b = 0; b < BACKENDS; b++) {
-        struct CMUnitTest tests[CASES];
-        char names[CASES][128];
-        for (unsigned i = 0; i < CASES; i++) {
-            snprintf(names[i], sizeof names[i], "%s: %s", backends[b].name, cases[i].name);
-            tests[i] = (struct CMUnitTest){names[i], cases[i].run, start, stop, &backends[b]};
-        }
-        failed += cmocka_run_group_tests_name(backends[b].name, tests, NULL, NULL);
-    }
+
+    for (unsigned b = 0; b < sizeof(backends) / sizeof(*backends); b++)
+        failed += bed_run_cases(backends[b].name, &backends[b], cases,
+                                sizeof(cases) / sizeof(*cases), start, stop);
     return failed;
 }

@@ -468,3 +468,17 @@ struct value_answer bed_get(struct bed *b, struct store *s, struct span key)
         assert_true(bed_run_until(b, has_answered, &waited, ANSWER_MS));
     return waited.value;
 }
+
+int bed_run_cases(const char *name, void *backend, const struct bed_case *cases, unsigned n,
+                  CMFixtureFunction start, CMFixtureFunction stop)
+{
+    struct CMUnitTest tests[BED_CASES_MAX];
+    char names[BED_CASES_MAX][128];
+
+    assert_true(n <= BED_CASES_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(names[i], sizeof(names[i]), "%s: %s", name, cases[i].name);
+        tests[i] = (struct CMUnitTest){names[i], cases[i].run, start, stop, backend};
+    }
+    return _cmocka_run_group_tests(name, tests, n, NULL, NULL);
+}

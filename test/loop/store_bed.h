@@ -69,6 +69,17 @@ struct value_answer bed_get(struct bed *b, struct store *s, struct span key);
  * store is away. */
 const char *bed_hear(struct bed *b, struct store *s, struct store_place *from);
 
+/* One suite for several backends: every case on this one, whose name goes before theirs; `start` finds
+ * `backend` in its *state. How many failed. */
+struct bed_case {
+    const char *name;
+    CMUnitTestFunction run;
+};
+#define BED_CASE(test) {#test, test}
+enum { BED_CASES_MAX = 64 };
+int bed_run_cases(const char *name, void *backend, const struct bed_case *cases, unsigned n,
+                  CMFixtureFunction start, CMFixtureFunction stop);
+
 double bed_errors(struct bed *b); /* sluice_store_errors_total */
 /* How often `text` is in the log so far. */
 unsigned bed_log_count(struct bed *b, const char *text);

@@ -670,58 +670,46 @@ static void records_outlive_the_store(void **state)
     assert_string_equal(LIST("a"), strcmp(backend->is, "memory") == 0 ? "" : "1=one");
 }
 
-#define CASE(name) {#name, name}
-static const struct {
-    const char *name;
-    CMUnitTestFunction run;
-} cases[] = {
-    CASE(it_knows_its_name),
-    CASE(exactly_the_limit_is_allowed),
-    CASE(refused_requests_do_not_count),
-    CASE(retry_after_says_when),
-    CASE(the_window_slides),
-    CASE(a_clock_slightly_behind_opens_no_new_window),
-    CASE(no_limit_counts_and_allows),
-    CASE(scopes_are_counted_apart),
-    CASE(large_limits_are_exact),
-    CASE(two_stores_on_one_redis_share_their_counts),
-    CASE(many_at_once_get_exactly_the_limit),
-    CASE(a_cancelled_call_is_never_answered_and_others_are),
-    CASE(closing_drops_pending_calls),
-    CASE(what_was_put_is_found),
-    CASE(values_end_with_their_time),
-    CASE(keys_and_values_are_any_bytes),
-    CASE(the_largest_values_come_back_whole),
-    CASE(a_cancelled_get_is_never_answered),
-    CASE(what_is_told_is_heard_once_and_by_who_comes_later),
-    CASE(a_place_in_time_leaves_out_what_was_told_before),
-    CASE(many_notes_come_some_at_a_time),
-    CASE(a_cancelled_hearing_is_never_answered),
-    CASE(records_are_kept_by_kind_and_id),
-    CASE(records_are_bounded_and_any_bytes),
-    CASE(many_records_are_listed_whole),
-    CASE(a_kind_has_an_end),
-    CASE(a_cancelled_change_is_made_and_not_answered),
-    CASE(a_watch_hears_of_every_change_of_its_kind),
-    CASE(a_change_elsewhere_is_heard_within_a_second),
-    CASE(closing_drops_calls_for_records),
-    CASE(records_outlive_the_store),
+static const struct bed_case cases[] = {
+    BED_CASE(it_knows_its_name),
+    BED_CASE(exactly_the_limit_is_allowed),
+    BED_CASE(refused_requests_do_not_count),
+    BED_CASE(retry_after_says_when),
+    BED_CASE(the_window_slides),
+    BED_CASE(a_clock_slightly_behind_opens_no_new_window),
+    BED_CASE(no_limit_counts_and_allows),
+    BED_CASE(scopes_are_counted_apart),
+    BED_CASE(large_limits_are_exact),
+    BED_CASE(two_stores_on_one_redis_share_their_counts),
+    BED_CASE(many_at_once_get_exactly_the_limit),
+    BED_CASE(a_cancelled_call_is_never_answered_and_others_are),
+    BED_CASE(closing_drops_pending_calls),
+    BED_CASE(what_was_put_is_found),
+    BED_CASE(values_end_with_their_time),
+    BED_CASE(keys_and_values_are_any_bytes),
+    BED_CASE(the_largest_values_come_back_whole),
+    BED_CASE(a_cancelled_get_is_never_answered),
+    BED_CASE(what_is_told_is_heard_once_and_by_who_comes_later),
+    BED_CASE(a_place_in_time_leaves_out_what_was_told_before),
+    BED_CASE(many_notes_come_some_at_a_time),
+    BED_CASE(a_cancelled_hearing_is_never_answered),
+    BED_CASE(records_are_kept_by_kind_and_id),
+    BED_CASE(records_are_bounded_and_any_bytes),
+    BED_CASE(many_records_are_listed_whole),
+    BED_CASE(a_kind_has_an_end),
+    BED_CASE(a_cancelled_change_is_made_and_not_answered),
+    BED_CASE(a_watch_hears_of_every_change_of_its_kind),
+    BED_CASE(a_change_elsewhere_is_heard_within_a_second),
+    BED_CASE(closing_drops_calls_for_records),
+    BED_CASE(records_outlive_the_store),
 };
-
-enum { CASES = sizeof(cases) / sizeof(*cases), BACKENDS = sizeof(backends) / sizeof(*backends) };
 
 int main(void)
 {
     int failed = 0;
 
-    for (unsigned b = 0; b < BACKENDS; b++) {
-        struct CMUnitTest tests[CASES];
-        char names[CASES][128];
-        for (unsigned i = 0; i < CASES; i++) {
-            snprintf(names[i], sizeof(names[i]), "%s: %s", backends[b].name, cases[i].name);
-            tests[i] = (struct CMUnitTest){names[i], cases[i].run, start, stop, &backends[b]};
-        }
-        failed += cmocka_run_group_tests_name(backends[b].name, tests, NULL, NULL);
-    }
+    for (unsigned b = 0; b < sizeof(backends) / sizeof(*backends); b++)
+        failed += bed_run_cases(backends[b].name, &backends[b], cases,
+                                sizeof(cases) / sizeof(*cases), start, stop);
     return failed;
 }

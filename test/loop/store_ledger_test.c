@@ -483,36 +483,24 @@ static void two_that_race_never_pass_a_limit(void **state)
         store_close(other);
 }
 
-#define CASE(name) {#name, name}
-static const struct {
-    const char *name;
-    CMUnitTestFunction run;
-} cases[] = {
-    CASE(decisions_are_as_listed),
-    CASE(a_request_counts_in_all_scopes_or_in_none),
-    CASE(the_scope_with_the_fewest_left_is_shown),
-    CASE(everything_is_shown),
-    CASE(an_empty_hold_settles_nothing),
-    CASE(many_are_looked_at_in_their_order),
-    CASE(credit_counts_once_for_an_id),
-    CASE(money_outlives_the_store),
-    CASE(two_that_race_never_pass_a_limit),
+static const struct bed_case cases[] = {
+    BED_CASE(decisions_are_as_listed),
+    BED_CASE(a_request_counts_in_all_scopes_or_in_none),
+    BED_CASE(the_scope_with_the_fewest_left_is_shown),
+    BED_CASE(everything_is_shown),
+    BED_CASE(an_empty_hold_settles_nothing),
+    BED_CASE(many_are_looked_at_in_their_order),
+    BED_CASE(credit_counts_once_for_an_id),
+    BED_CASE(money_outlives_the_store),
+    BED_CASE(two_that_race_never_pass_a_limit),
 };
-
-enum { CASES = sizeof(cases) / sizeof(*cases), BACKENDS = sizeof(backends) / sizeof(*backends) };
 
 int main(void)
 {
     int failed = 0;
 
-    for (unsigned b = 0; b < BACKENDS; b++) {
-        struct CMUnitTest tests[CASES];
-        char names[CASES][128];
-        for (unsigned i = 0; i < CASES; i++) {
-            snprintf(names[i], sizeof(names[i]), "%s: %s", backends[b].name, cases[i].name);
-            tests[i] = (struct CMUnitTest){names[i], cases[i].run, start, stop, &backends[b]};
-        }
-        failed += cmocka_run_group_tests_name(backends[b].name, tests, NULL, NULL);
-    }
+    for (unsigned b = 0; b < sizeof(backends) / sizeof(*backends); b++)
+        failed += bed_run_cases(backends[b].name, &backends[b], cases,
+                                sizeof(cases) / sizeof(*cases), start, stop);
     return failed;
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from fixtures import authority, client, gateway, redis, start, upstream  # noqa: E402,F401
+from fixtures import authority, client, gateway, redis, start, store, upstream  # noqa: E402,F401
 
 
 def pytest_configure(config):

@@ -64,3 +64,12 @@ def redis(tmp_path):
     server = RedisServer(tmp_path).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def store(request, tmp_path):
+    """The store's part of a configuration; the file is store.db."""
+    if request.param == "redis":
+        server = request.getfixturevalue("redis")
+        return {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}  # a busy machine
+    return {"url": "memory:" if request.param == "memory" else f"sqlite://{tmp_path}/store.db"}

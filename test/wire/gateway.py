@@ -232,6 +232,12 @@ class Gateway:
                 total += value
         return total
 
+    def connected(self) -> "Gateway":
+        """With its store there: until then it counts by itself, and gives no credit."""
+        if self.config["store"]["url"].startswith("redis"):
+            until(lambda: "store connected" in self.log(), what="the connection to Redis")
+        return self
+
     # Looking at it.
 
     def log(self) -> str:

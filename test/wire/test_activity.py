@@ -15,7 +15,7 @@ import pytest
 import history_frames
 import raw
 from promises import assert_envelope
-from test_logs import ADMIN, FRESH_S, chat, configuration, connected, file_of, filed, gateway, store  # noqa: F401
+from test_logs import ADMIN, FRESH_S, chat, configuration, file_of, filed, gateway  # noqa: F401
 from test_openapi import check
 from upstream import until
 

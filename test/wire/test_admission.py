@@ -161,8 +161,7 @@ def store(request, tmp_path, authority):
 def test_requests_per_minute_are_counted_shown_and_enforced(start, store):
     section, server, database = store
     gw = start(store=section, keys=keys(limited(3)))
-    if server is not None:  # until then it counts by itself
-        until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
+    gw.connected()
     for left in (2, 1, 0):
         answer = gw.chat("good", key=LIMITED)
         assert answer.status == 200, answer.body

@@ -37,16 +37,11 @@ def on_store(kind: str, tmp_path, redis=None, **more) -> dict:
                             {"name": "boss", "secret": ADMIN, "scope": "admin"}]}, more)
 
 
-def connected(gw):
-    until(lambda: "store connected" in gw.log(), what="the connection to Redis")
-    return gw
-
-
 @pytest.fixture(params=["memory", "sqlite", "redis"])
 def gateway(request, start, tmp_path):
     server = request.getfixturevalue("redis") if request.param == "redis" else None
     gw = start(**on_store(request.param, tmp_path, server))
-    return connected(gw) if server else gw
+    return gw.connected()
 
 
 @pytest.fixture
@@ -434,7 +429,7 @@ def test_running_request_conflicts_with_another_of_its_key(gateway, upstream):
 # Stores, replicas, crashes.
 
 def test_replicas_are_one(start, tmp_path, redis, upstream):
-    one, two = (connected(start(**on_store("redis", tmp_path, redis))) for _ in range(2))
+    one, two = (start(**on_store("redis", tmp_path, redis)).connected() for _ in range(2))
     model = upstream.play(sized(700_000))
     first = chat(one, model, "k")
     again = until(lambda: not_in_flight(chat(two, model, "k")))
@@ -469,7 +464,7 @@ def test_claim_of_a_process_that_crashed_lapses(request, start, tmp_path, upstre
     over = on_store(kind, tmp_path, server)
     one = start(**over)
     if server:
-        connected(one)
+        one.connected()
     model = upstream.play(misbehaviour.silent)
     client = one.client()
     client.send(raw.chat_bytes(model, headers=keyed("k")))
@@ -483,14 +478,14 @@ def test_claim_of_a_process_that_crashed_lapses(request, start, tmp_path, upstre
     upstream.scripts[model] = provider.behave
     two = start(**over)
     if server:
-        connected(two)
+        two.connected()
         assert chat(two, model, "k").status == 409
     again = until(lambda: not_in_flight(chat(two, model, "k")), LEASE_S + 3, "the lease to end")
     assert again.status == 200 and not is_replay(again)
 
 
 def test_claims_go_on_without_redis(start, tmp_path, redis, upstream):
-    gw = connected(start(**on_store("redis", tmp_path, redis)))
+    gw = start(**on_store("redis", tmp_path, redis)).connected()
     redis.kill()
     until(lambda: "store lost" in gw.log(), what="the loss to be noticed")
     model = upstream.play(provider.behave)
@@ -502,7 +497,7 @@ def test_claims_go_on_without_redis(start, tmp_path, redis, upstream):
 
 
 def test_redis_hears_of_a_claim_made_without_it(start, tmp_path, redis, upstream):
-    one, two = (connected(start(**on_store("redis", tmp_path, redis))) for _ in range(2))
+    one, two = (start(**on_store("redis", tmp_path, redis)).connected() for _ in range(2))
     redis.kill()
     until(lambda: "store lost" in one.log(), what="the loss to be noticed")
     gate = upstream.gate()
@@ -527,7 +522,7 @@ def test_redis_hears_of_a_claim_made_without_it(start, tmp_path, redis, upstream
 
 
 def test_nothing_is_claimed_without_redis_where_that_is_refused(start, tmp_path, redis, upstream):
-    gw = connected(start(**on_store("redis", tmp_path, redis, store={"on_error": "reject"})))
+    gw = start(**on_store("redis", tmp_path, redis, store={"on_error": "reject"})).connected()
     redis.kill()
     until(lambda: "store lost" in gw.log(), what="the loss to be noticed")
     assert_envelope(chat(gw, "good", "k"), 503, "overloaded")
@@ -563,7 +558,7 @@ def test_no_text_is_written_in_the_clear(request, start, tmp_path, upstream, kin
         del over["secrets"]
     one = start(**over)
     if server:
-        connected(one)
+        one.connected()
     model = upstream.play(echo)
     first = chat(one, model, CANARY + "-key", CANARY)
     assert CANARY.encode() in first.body
@@ -574,7 +569,7 @@ def test_no_text_is_written_in_the_clear(request, start, tmp_path, upstream, kin
     assert CANARY.encode() not in found_in(kind, tmp_path, server)
     two = start(**over)
     if server:
-        connected(two)
+        two.connected()
     again = chat(two, model, CANARY + "-key", CANARY)
     if master == "with":
         assert_replayed(first, again)
@@ -589,7 +584,7 @@ def test_zero_data_retention_stays_in_memory(request, start, tmp_path, upstream,
     over = on_store(kind, tmp_path, server, providers={"up": {"data_policy": {"zdr": True}}})
     one = start(**over)
     if server:
-        connected(one)
+        one.connected()
     model = upstream.play(echo)
     first = chat(one, model, "k", provider={"zdr": True})
     assert first.status == 200, first.body
@@ -598,7 +593,7 @@ def test_zero_data_retention_stays_in_memory(request, start, tmp_path, upstream,
     one.stop()
     two = start(**over)
     if server:
-        connected(two)
+        two.connected()
     assert_conflict(chat(two, model, "k", provider={"zdr": True}))
     assert len(upstream.seen(model)) == 1
 

@@ -8,25 +8,12 @@ import time
 import pytest
 
 import raw
-from redis_server import RedisServer
 from spending import DOORS, ask_bytes, assert_refused, spending
 from upstream import until
 
 KEY = "sk-wire-limited-0002"
 OTHER = "sk-wire-limited-0003"
 STREAMED = [False, True]
-
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def store(request, tmp_path):
-    if request.param == "memory":
-        yield {"url": "memory:"}
-    elif request.param == "sqlite":
-        yield {"url": f"sqlite://{tmp_path}/sluice.db"}
-    else:
-        server = RedisServer(tmp_path).start()
-        yield {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}  # a busy machine
-        server.stop()
 
 
 @pytest.fixture
@@ -40,9 +27,7 @@ def limited(store, start):
         else:
             account["limits"] = limits
         gw = start(store=store, keys=keys, account=account, **more)
-        if store["url"].startswith("redis"):
-            until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
-        return gw
+        return gw.connected()
     return make
 
 
@@ -293,7 +278,7 @@ def test_the_attempt_that_lost_gives_nothing_back_twice(start, upstream):
 def test_a_client_that_leaves_while_the_store_is_asked_holds_nothing(start, upstream, redis):
     gw = start(store={"url": f"redis://127.0.0.1:{redis.port}", "timeout": "2s"},
                keys=[{"name": "limited", "secret": KEY, "limits": {"concurrency": 2}}])
-    until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
+    gw.connected()
     assert whole(gw, "chat", "good").status == 200
     redis.freeze()
     for stream in (False, True):
@@ -318,7 +303,7 @@ def test_a_process_that_ends_gives_back_what_its_streams_held(start, upstream, r
                         "limits": {"concurrency": 1}, "budget": {"usd": 1}}]}
     one, two = start(**config), start(**config)
     for gw in (one, two):
-        until(lambda gw=gw: "store connected" in gw.log(), 5, "the connection to Redis")
+        gw.connected()
     with one.client() as client:
         client.send(ask_bytes("chat", model, stream=True, key=KEY))
         stream = raw.Stream(client)
@@ -371,11 +356,11 @@ def test_what_asks_nobody_takes_nothing(start, path, body):
     assert gw.chat("good", key=KEY).headers["x-ratelimit-remaining"] == "0"
 
 
-def test_every_answer_to_a_key_tells_of_its_limit(start, store):
+def test_every_answer_to_a_key_tells_of_its_limit(store, start):
     gw = start(store=store, keys=[
         {"name": "one", "secret": KEY, "limits": {"rpm": 5}},
         {"name": "past", "secret": OTHER, "limits": {"rpm": 5}, "enabled": False}])
-    until(lambda: "redis" not in store["url"] or "store connected" in gw.log(), 5, "Redis")
+    gw.connected()
     assert gw.get("/v1/models", key=KEY).headers["x-ratelimit-remaining"] == "5"
     assert gw.chat("good", key=KEY).status == 200
     for answer in (gw.get("/v1/models", key=KEY), gw.get("/v1/quota", key=KEY),

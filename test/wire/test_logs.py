@@ -16,7 +16,6 @@ import history_frames
 import raw
 from free_port import free_port
 from promises import assert_envelope
-from redis_server import RedisServer
 from upstream import until
 
 ADMIN = "sk-admin-of-the-gateway"
@@ -44,34 +43,16 @@ def file_of(tmp_path):
     return tmp_path / "store.db"
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def store(request, tmp_path):
-    """The store's part of a configuration."""
-    if request.param == "memory":
-        yield {"url": "memory:"}
-    elif request.param == "sqlite":
-        yield {"url": f"sqlite://{file_of(tmp_path)}"}
-    else:
-        server = RedisServer(tmp_path).start()
-        yield {"url": f"redis://127.0.0.1:{server.port}"}
-        server.stop()
-
-
 @pytest.fixture
-def gateway(start, store):
+def gateway(store, start):
     gw = start(**configuration(store=store))
-    connected(gw)
+    gw.connected()
     return gw
 
 
 @pytest.fixture
 def filed(start, tmp_path):
     return start(**configuration(store={"url": f"sqlite://{file_of(tmp_path)}"}))
-
-
-def connected(gw) -> None:
-    if gw.config["store"]["url"].startswith("redis"):
-        until(lambda: "store connected" in gw.log(), what="the connection to Redis")
 
 
 def chat(gw, model: str = "good", **more) -> str:
@@ -251,13 +232,13 @@ def test_unknown_call_is_not_found(filed):
         assert_envelope(ask(filed, "/" + id), 404, "not_found")
 
 
-def test_records_survive_a_restart(start, store, tmp_path):
+def test_records_survive_a_restart(store, start, tmp_path):
     one = start(**configuration(store=store))
-    connected(one)
+    one.connected()
     kept = [chat(one) for _ in range(3)]
     one.stop()  # at once: the end writes what waits
     two = start(**configuration(store=store))
-    connected(two)
+    two.connected()
     found = [r["request_id"] for r in logs(two)["data"]]
     assert found == ([] if store["url"] == "memory:" else kept[::-1])
 
@@ -265,7 +246,7 @@ def test_records_survive_a_restart(start, store, tmp_path):
 def test_replicas_show_each_others_calls(start, redis):
     pair = [start(**configuration(store={"url": f"redis://127.0.0.1:{redis.port}"})) for _ in range(2)]
     for gw in pair:
-        connected(gw)
+        gw.connected()
     made = [pair[n % 2].chat("good").headers["x-request-id"] for n in range(6)]
     for gw in pair:
         assert sorted(r["request_id"] for r in wait_for(gw, 6)) == sorted(made)
@@ -276,7 +257,7 @@ def test_replicas_show_each_others_calls(start, redis):
 
 def test_redis_that_was_away_gets_what_waited(start, redis, tmp_path):
     gw = start(**configuration(store={"url": f"redis://127.0.0.1:{redis.port}"}))
-    connected(gw)
+    gw.connected()
     redis.freeze()
     kept = [chat(gw) for _ in range(3)]
     assert ask(gw).status == 503
@@ -286,9 +267,9 @@ def test_redis_that_was_away_gets_what_waited(start, redis, tmp_path):
     assert gw.metric("sluice_history_dropped_total") == 0
 
 
-def test_what_is_too_old_is_swept_out(start, store, tmp_path, request):
+def test_what_is_too_old_is_swept_out(store, start, tmp_path, request):
     gw = start(**configuration(store=store, history={"retention": "1s"}))
-    connected(gw)
+    gw.connected()
     gw.chat("good")
     wait_for(gw, 1)
     until(lambda: logs(gw)["data"] == [], 5, "the record to be too old")

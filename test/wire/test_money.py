@@ -25,28 +25,10 @@ PRICE = {"input": "1.00", "output": "2.00"}  # a million pico-dollars a token, a
 STREAMED = [False, True]
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def store(request, tmp_path):
-    if request.param == "memory":
-        yield {"url": "memory:"}
-    elif request.param == "sqlite":
-        yield {"url": f"sqlite://{tmp_path}/sluice.db"}
-    else:
-        server = RedisServer(tmp_path).start()
-        yield {"url": f"redis://127.0.0.1:{server.port}", "timeout": "2s"}  # a busy machine
-        server.stop()
-
-
 def keys(**more) -> list[dict]:
     return [{"name": "dev", "secret": KEY} | more,
             {"name": "boss", "secret": ADMIN, "scope": "admin"},
             {"name": "bot", "secret": BOT, "scope": "pipeline", "pipeline": "bot"}]
-
-
-def connected(gw) -> None:
-    """Until then it counts by itself, and gives no credit."""
-    if gw.config["store"]["url"].startswith("redis"):
-        until(lambda: "store connected" in gw.log(), 5, "the connection to Redis")
 
 
 @pytest.fixture
@@ -60,7 +42,7 @@ def paid(start, upstream):
                    models={model: {"provider": "up", "upstream_model": model,
                                    "price": price or PRICE},
                            "bot": {"alias": [model]}}, **more)
-        connected(gw)
+        gw.connected()
         return gw, model
     return make
 
@@ -137,7 +119,7 @@ def test_a_failure_before_any_token_costs_nothing(store, start, script, stream):
     gw = start(store=store, keys=keys(), account={"prepaid": True},
                models={script: {"provider": "up", "price": PRICE, "upstream_model": script},
                        "bot": {"alias": [script]}})
-    connected(gw)
+    gw.connected()
     credit(gw, 1)
     assert chat(gw, script, stream=stream).status == 502
     assert settled(gw)["credit_balance"] == 1
@@ -311,7 +293,7 @@ def replicas(start, upstream, redis):
                              "bot": {"alias": [model]}}}
         two = start(**config), start(**config)
         for gw in two:
-            connected(gw)
+            gw.connected()
         return two, model
     return make
 

@@ -11,7 +11,7 @@ import provider
 import raw
 from gateway import merged
 from promises import assert_envelope
-from test_idempotency import CANARY, MASTER, connected, found_in, is_replay, keyed, on_store, sized
+from test_idempotency import CANARY, MASTER, found_in, gateway, is_replay, keyed, on_store, plain, sized  # noqa: F401
 from upstream import until
 
 PRICE = {"price": {"input": "2.00", "output": "8.00"}}
@@ -23,18 +23,6 @@ def ask(gw, model: str, text: str = "hello", headers=(), key: str = raw.KEY, **m
 
 def cached(answer: raw.Response) -> str | None:
     return answer.headers.get("x-sluice-cache")
-
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def gateway(request, start, tmp_path):
-    server = request.getfixturevalue("redis") if request.param == "redis" else None
-    gw = start(**on_store(request.param, tmp_path, server))
-    return connected(gw) if server else gw
-
-
-@pytest.fixture
-def plain(start, tmp_path):
-    return start(**on_store("memory", tmp_path))
 
 
 def hit(gw, model: str, first: raw.Response, **more) -> raw.Response:
@@ -204,7 +192,7 @@ def test_other_routing_is_another_question(start, tmp_path, upstream):
 
 
 def test_replicas_share_it(start, tmp_path, redis, upstream):
-    one, two = (connected(start(**on_store("redis", tmp_path, redis))) for _ in range(2))
+    one, two = (start(**on_store("redis", tmp_path, redis)).connected() for _ in range(2))
     model = upstream.play(provider.behave)
     hit(two, model, ask(one, model))
     assert len(upstream.seen(model)) == 1
@@ -215,7 +203,7 @@ def test_no_text_is_written_in_the_clear(request, start, tmp_path, upstream, kin
     server = request.getfixturevalue("redis") if kind == "redis" else None
     gw = start(**on_store(kind, tmp_path, server))
     if server:
-        connected(gw)
+        gw.connected()
     model = upstream.play(provider.behave)
     hit(gw, model, ask(gw, model, CANARY), text=CANARY)
     gw.stop()

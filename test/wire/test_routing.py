@@ -280,7 +280,7 @@ def test_replicas_know_each_others_conversations(start, upstream, tmp_path):
         one = start(store=store, **configuration(upstream))
         two = start(store=store, **configuration(upstream))
         for gw in (one, two):
-            until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+            gw.connected()
         for n in range(8):
             talk = {"session_id": f"shared {n}"}
             home = ask(one, upstream, **talk)[1]

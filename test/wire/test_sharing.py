@@ -44,7 +44,7 @@ def talk(gw, upstream, provider: str, times: int) -> None:
 
 def test_new_replica_routes_by_what_others_saw(start, upstream, redis):
     one = start(**on(redis, upstream))
-    until(lambda: "store connected" in one.log(), what="the connection to Redis")
+    one.connected()
     upstream.scripts["beta-trio"] = slow  # the cheapest
     try:
         talk(one, upstream, "beta", 3)
@@ -81,7 +81,7 @@ def test_notes_that_are_none_of_ours_are_ignored(start, upstream, redis):
                   ["n", "\x01" + "r" * 16 + "\x00" * 8 + "i" * 16 + "\x7f\x7f"], ["n", "\x02" * 40]):
         redis.command("XADD", CHANNEL, "*", *words)
     gw = start(**on(redis, upstream))
-    until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+    gw.connected()
     talk(gw, upstream, "alpha", 1)
     until(lambda: redis.command("XLEN", CHANNEL) == 6, SOON_S, what="its own note")
     assert samples(gw, "alpha") == 1 and samples(gw, "beta") == 0
@@ -95,7 +95,7 @@ def test_notes_that_are_none_of_ours_are_ignored(start, upstream, redis):
 
 def test_without_redis_each_has_its_own_figures(start, upstream, redis):
     gw = start(**on(redis, upstream))
-    until(lambda: "store connected" in gw.log(), what="the connection to Redis")
+    gw.connected()
     talk(gw, upstream, "alpha", 2)
     redis.kill()
     until(lambda: "store lost" in gw.log(), what="the loss")
