@@ -258,9 +258,10 @@ def test_a_hedge_is_an_attempt_beside_the_slow_one(upstream, start, shared, play
 def test_a_stream_that_another_goes_on_with_says_so(upstream, start, collector):
     upstream.script_for = lambda request: provider_story.behave
     try:
-        gw = start(**test_continuation.configuration(upstream, 8, continue_streams=True) | {
+        gw = start(**test_continuation.configuration(upstream, models=1, continue_streams=True) | {
             "observability": {"tracing": {"otlp": collector.url}}})
-        answer = test_continuation.stream(gw, "chat", ["breaks-chat", "claude"], "cut 20 reset")
+        answer = test_continuation.stream(gw, "chat", ["breaks-chat", "claude"], "cut 20 reset",
+                                          model="story-0")
         trace = collector.trace_of(answer.headers["x-request-id"])
     finally:
         del upstream.script_for
