@@ -194,7 +194,9 @@ def test_other_routing_is_another_question(start, tmp_path, upstream):
 def test_replicas_share_it(start, tmp_path, redis, upstream):
     one, two = (start(**on_store("redis", tmp_path, redis)).connected() for _ in range(2))
     model = upstream.play(provider.behave)
-    hit(two, model, ask(one, model))
+    first = ask(one, model)
+    until(lambda: any(key.startswith("sluice:answer:") for key in redis.keys()))
+    hit(two, model, first)
     assert len(upstream.seen(model)) == 1
 
 
