@@ -336,3 +336,14 @@ bool catalog_resolve(const struct catalog *c, struct span name, struct resolutio
     }
     return false;
 }
+
+bool catalog_offers_choice_of(const struct catalog *c, struct span name)
+{
+    struct resolution found;
+    bool has = false;
+    if (!c->offers_choice || !catalog_resolve(c, name, &found))
+        return false;
+    for (unsigned i = 0; i < found.n; i++)
+        has = has || found.groups[i].n > 1;
+    return has;
+}

@@ -2,8 +2,11 @@
 
 #include "sluice/format/json_walk.h"
 
-/* Pictures make first messages large; who they are from shows before. */
-enum { WORDS_MAX = 16 * 1024 };
+#include <endian.h>
+#include <stddef.h>
+
+/* Of a longer text its ends and its length are looked at: enough to tell conversations apart. */
+enum { END_BYTES = 256, SAMPLE_MAX = 2 * END_BYTES + sizeof(uint64_t) };
 
 bool conversation_id_is_field(struct span name)
 {
@@ -20,37 +23,28 @@ bool conversation_id_is_field(struct span name)
 
 /* --- what the body says --------------------------------------------------------------------------- */
 
-struct said {
-    struct span session, cache_key, user_id, user; /* raw */
-    struct span instructions, turns;               /* lexemes */
-};
+#define CLUE(name, member) \
+    {{(const uint8_t *)(name), sizeof(name) - 1}, offsetof(struct conversation_clues, member)}
 
-static struct span text_in(struct span object, const char *name)
+void conversation_note(struct conversation_clues *c, struct span raw_key, struct span value)
 {
-    struct json_member m;
-    return json_get(object, name, &m) ? json_raw(json_value(object, &m)) : SPAN_NONE;
-}
-
-static struct said read_members(struct span body)
-{
-    struct said s = {.session = SPAN_NONE};
-    struct json_walk w;
-    json_walk_init(&w, body);
-    while (json_walk_next(&w)) {
-        if (json_walk_is(&w, "session_id"))
-            s.session = json_raw(w.value);
-        else if (json_walk_is(&w, "prompt_cache_key"))
-            s.cache_key = json_raw(w.value);
-        else if (json_walk_is(&w, "metadata") && w.kind == JSON_OBJECT)
-            s.user_id = text_in(w.value, "user_id");
-        else if (json_walk_is(&w, "user"))
-            s.user = json_raw(w.value);
-        else if (json_walk_is(&w, "system") || json_walk_is(&w, "instructions"))
-            s.instructions = w.value;
-        else if (json_walk_is(&w, "messages") || json_walk_is(&w, "input"))
-            s.turns = w.value;
+    static const struct {
+        struct span key;
+        size_t at;
+    } known[] = {
+        CLUE("user", user),
+        CLUE("input", turns),
+        CLUE("system", instructions),
+        CLUE("messages", turns),
+        CLUE("metadata", metadata),
+        CLUE("session_id", session),
+        CLUE("instructions", instructions),
+        CLUE("prompt_cache_key", cache_key),
+    };
+    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (span_eq(known[i].key, raw_key))
+            *(struct span *)((char *)c + known[i].at) = value;
     }
-    return s;
 }
 
 /* A key "ttl" with an hour behind it, wherever it is. */
@@ -71,13 +65,25 @@ struct opening {
     bool was_answered;
 };
 
+/* It comes first, mostly: the rest, which may be long, is not looked at then. */
+static struct span role_of(struct span turn)
+{
+    struct json_walk w;
+    json_walk_init(&w, turn);
+    while (json_walk_next(&w)) {
+        if (json_walk_is(&w, "role"))
+            return json_raw(w.value);
+    }
+    return SPAN_NONE;
+}
+
 static struct opening opening_of(struct span turns)
 {
     struct opening o = {.words = SPAN_NONE};
     struct span turn;
     size_t cursor = 0;
     while (!o.was_answered && json_each(turns, &cursor, &turn)) {
-        struct span role = text_in(turn, "role");
+        struct span role = role_of(turn);
         bool is_system = span_eq(role, SPAN_LIT("system")) || span_eq(role, SPAN_LIT("developer"));
         if (is_system && o.instructions.len == 0)
             o.instructions = turn;
@@ -89,19 +95,38 @@ static struct opening opening_of(struct span turns)
     return o;
 }
 
-static void digest_opening(const struct said *s, const struct opening *o, uint8_t out[SHA256_BYTES])
+static size_t put(uint8_t *out, struct span bytes)
 {
-    const struct span pieces[] = {s->instructions, o->instructions, o->words};
-    uint8_t each[3][SHA256_BYTES];
-    for (unsigned i = 0; i < 3; i++)
-        digest_sha256(span_sub(pieces[i], 0, WORDS_MAX), each[i]);
-    digest_sha256(span_of(&each[0][0], sizeof each), out);
+    if (bytes.len > 0)
+        memcpy(out, bytes.at, bytes.len);
+    return bytes.len;
 }
 
-void conversation_id_read(struct span session, struct span body, struct conversation_id *out)
+static size_t sample(struct span text, uint8_t out[SAMPLE_MAX])
 {
-    struct said s = read_members(body);
-    const struct span named[] = {session, s.session, s.cache_key, s.user_id, s.user};
+    const uint64_t len = htole64(text.len); /* replicas agree on it, whatever they run on */
+    size_t tail = text.len > 2 * END_BYTES ? text.len - END_BYTES : END_BYTES;
+    size_t n = put(out, span_of(&len, sizeof len));
+    n += put(out + n, span_sub(text, 0, END_BYTES));
+    return n + put(out + n, span_skip(text, tail));
+}
+
+static void digest_opening(const struct conversation_clues *c, const struct opening *o,
+                           uint8_t out[SHA256_BYTES])
+{
+    const struct span pieces[] = {c->instructions, o->instructions, o->words};
+    uint8_t samples[3 * SAMPLE_MAX];
+    size_t n = 0;
+    for (unsigned i = 0; i < 3; i++)
+        n += sample(pieces[i], samples + n);
+    digest_sha256(span_of(samples, n), out);
+}
+
+void conversation_id_read(struct span session, const struct conversation_clues *c, struct span body,
+                          struct conversation_id *out)
+{
+    const struct span named[] = {session, json_raw(c->session), json_raw(c->cache_key),
+                                 json_raw(json_find(c->metadata, "user_id")), json_raw(c->user)};
     *out = (struct conversation_id){.is_long_lived = asks_for_an_hour(body)};
     for (unsigned i = 0; i < sizeof named / sizeof named[0] && !out->is_known; i++) {
         if (named[i].len == 0)
@@ -111,9 +136,9 @@ void conversation_id_read(struct span session, struct span body, struct conversa
     }
     if (out->is_known)
         return;
-    struct opening o = opening_of(s.turns);
+    struct opening o = opening_of(c->turns);
     out->is_known = o.words.len > 0 &&
                     (o.was_answered || span_find(body, SPAN_LIT("\"cache_control\"")) != SIZE_MAX);
     if (out->is_known)
-        digest_opening(&s, &o, out->digest);
+        digest_opening(c, &o, out->digest);
 }

@@ -268,9 +268,11 @@ static bool read_member(struct openai_request *r, struct span body, const struct
 {
     struct span key = span_sub(body, m->key.start, m->key.end - m->key.start);
     struct span value = json_value(body, m);
-    if (is_generation(api) &&
-        !note_parameter(r, m, asked_note(&r->asked, key, value, m->kind), a, why))
-        return false;
+    if (is_generation(api)) {
+        conversation_note(&r->clues, key, value);
+        if (!note_parameter(r, m, asked_note(&r->asked, key, value, m->kind), a, why))
+            return false;
+    }
     if (!may_concern_us(key) && memchr(key.at, '\\', key.len) == NULL)
         return true;
     if (json_key_is(key, "model"))

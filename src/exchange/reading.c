@@ -25,9 +25,10 @@ struct question {
     struct translation_options translation;
     struct arena *arena;
     struct openai_request *request;
-    bool holds_proofs;   /* of reasoning, in our wrapping */
-    bool holds_urls;     /* Messages: something, by URL */
-    bool is_continuable; /* another endpoint could go on with a stream of it */
+    bool holds_proofs;             /* of reasoning, in our wrapping */
+    bool holds_urls;               /* Messages: something, by URL */
+    bool is_continuable;           /* another endpoint could go on with a stream of it */
+    const struct catalog *catalog; /* NULL on a thread: it may be replaced meanwhile */
     bool wants_shown, wants_conversation, continues;
     bool has_key;                                           /* the head says which request it is */
     uint8_t print[SHA256_BYTES], of_question[SHA256_BYTES]; /* of the body, where anybody asks */
@@ -172,14 +173,22 @@ static void make_prints(struct question *q)
         request_print(q->body, q->boundary, PRINT_OF_QUESTION, q->of_question);
 }
 
+/* There may be several who could go on with it. */
+static bool could_stay(const struct question *q)
+{
+    return q->is_good && q->wants_conversation &&
+           (q->catalog == NULL || catalog_offers_choice_of(q->catalog, q->request->model));
+}
+
 static void ask_for_request(struct question *q)
 {
     q->is_good = read_all(q);
     make_prints(q);
     bool may_hold_proofs = q->api == API_MESSAGES || q->api == API_RESPONSES;
     q->holds_proofs = q->is_good && may_hold_proofs && proof_is_wrapped_in(q->body);
-    if (q->is_good && q->wants_conversation)
-        conversation_id_read(q->session, q->body, &q->conversation);
+    q->conversation = (struct conversation_id){.is_known = false};
+    if (could_stay(q))
+        conversation_id_read(q->session, &q->request->clues, q->body, &q->conversation);
     q->shown = q->is_good && q->wants_shown ? shown_in(q) : 0;
     q->data_bytes = q->is_good && !api_takes_form(q->api) ? asked_data_bytes(q->body) : 0;
     q->holds_urls = q->is_good && q->api == API_MESSAGES && names_a_url(q->body);
@@ -224,8 +233,7 @@ static void note_request(struct exchange *x, const struct question *q)
     x->shown = q->shown;
     x->prompt_tokens = q->prompt_tokens;
     x->data_bytes = q->data_bytes;
-    if (q->wants_conversation)
-        x->conversation = q->conversation;
+    x->conversation = q->conversation;
     if (q->estimates != ESTIMATES_NOTHING) {
         x->estimate = ARENA_NEW(&x->sending, struct estimate_request);
         *x->estimate = q->estimate;
@@ -279,10 +287,10 @@ static void question_init(struct question *q, const struct exchange *x, struct a
     q->estimate = (struct estimate_request){.says_output = false};
     q->continues = x->deployment->snapshot->routing.continues_streams;
     q->shown = 0;
-    q->wants_shown = catalog_describes_input(x->deployment->catalog);
-    q->wants_conversation = catalog_offers_choice(x->deployment->catalog) &&
-                            x->kind->api != API_EMBEDDINGS && x->kind->api != API_OTHER &&
-                            !api_is_media(x->kind->api);
+    q->catalog = x->deployment->catalog;
+    q->wants_shown = catalog_describes_input(q->catalog);
+    q->wants_conversation = catalog_offers_choice(q->catalog) && x->kind->api != API_EMBEDDINGS &&
+                            x->kind->api != API_OTHER && !api_is_media(x->kind->api);
     q->explains = x->kind->explains;
     q->prompt_tokens = q->data_bytes = 0;
     q->session = x->session;
@@ -308,6 +316,7 @@ static struct reading *reading_start(struct exchange *x, void (*ask)(struct ques
     r->x = x;
     r->ask = ask;
     question_init(&r->q, x, &r->arena);
+    r->q.catalog = NULL;
     r->q.request = &r->request;
     r->q.vocabularies = vocabularies;
     r->q.fixed_model = arena_keep(&r->arena, x->fixed_model);

@@ -2,33 +2,23 @@
 
 #include "exchange_priv.h"
 
-#include <stdio.h>
-
 enum { SHORT_MS = 5 * 60 * 1000, LONG_MS = 60 * 60 * 1000 }; /* as providers' caches last */
+enum { NAME_MAX_BYTES = 512, KEPT_BYTES = 16 };              /* of a model's name; of the digest */
 
 /* Whose it is, and of which model: nobody finds another's conversation by its name. */
 static void make_key(struct exchange *x)
 {
-    uint8_t parts[KEY_ID_SIZE + 2 * SHA256_BYTES] = {0}, digest[SHA256_BYTES];
-    char hex[2 * 16 + 1];
+    static const char prefix[] = "sticky:";
+    _Static_assert(sizeof x->sticky.key >= sizeof prefix + 2 * KEPT_BYTES, "the key has room");
+    uint8_t parts[KEY_ID_SIZE + SHA256_BYTES + NAME_MAX_BYTES] = {0}, digest[SHA256_BYTES];
+    struct span model = span_sub(x->request->model, 0, NAME_MAX_BYTES);
     if (x->key != NULL)
         memcpy(parts, x->key->id, strlen(x->key->id));
-    digest_sha256(x->request->model, parts + KEY_ID_SIZE);
-    memcpy(parts + KEY_ID_SIZE + SHA256_BYTES, x->conversation.digest, SHA256_BYTES);
-    digest_sha256(span_of(parts, sizeof parts), digest);
-    digest_hex(digest, 16, hex);
-    snprintf(x->sticky.key, sizeof x->sticky.key, "sticky:%s", hex);
-}
-
-static bool has_choice(const struct exchange *x)
-{
-    struct resolution found;
-    bool has = false;
-    if (!catalog_resolve(x->deployment->catalog, x->request->model, &found))
-        return false;
-    for (unsigned i = 0; i < found.n; i++)
-        has = has || found.groups[i].n > 1;
-    return has;
+    memcpy(parts + KEY_ID_SIZE, x->conversation.digest, SHA256_BYTES);
+    memcpy(parts + KEY_ID_SIZE + SHA256_BYTES, model.at, model.len);
+    digest_sha256(span_of(parts, KEY_ID_SIZE + SHA256_BYTES + model.len), digest);
+    memcpy(x->sticky.key, prefix, sizeof prefix - 1);
+    digest_hex(digest, KEPT_BYTES, x->sticky.key + sizeof prefix - 1);
 }
 
 static void keep(struct exchange *x, const struct value_answer *answer)
@@ -48,7 +38,8 @@ static void on_answer(void *arg, const struct value_answer *answer)
 bool sticky_ask(struct exchange *x, void (*then)(struct exchange *x))
 {
     struct value_answer answer;
-    if (!x->conversation.is_known || !has_choice(x))
+    if (!x->conversation.is_known ||
+        !catalog_offers_choice_of(x->deployment->catalog, x->request->model))
         return false;
     make_key(x);
     x->sticky.then = then;

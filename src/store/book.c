@@ -1,7 +1,5 @@
 #include "book.h"
 
-#include <stdio.h>
-
 /* ── money and time ──────────────────────────────────────────────────────────────────────────── */
 
 uint64_t pd_add(uint64_t a, uint64_t b)
@@ -221,7 +219,7 @@ struct ledger_hold hold_of(const struct admit_query *q)
     };
 
     for (unsigned i = 0; i < q->nscopes; i++)
-        snprintf(h.scopes[i], sizeof(h.scopes[i]), "%s", q->scopes[i].name);
+        memcpy(h.scopes[i], q->scopes[i].name, sizeof(h.scopes[i]));
     return h;
 }
 

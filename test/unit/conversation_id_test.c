@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "sluice/codec/conversation_id.h"
+#include "sluice/format/json_walk.h"
 
 #define USER "{\"role\":\"user\",\"content\":\"hi\"}"
 #define SYSTEM "{\"role\":\"system\",\"content\":\"be kind\"}"
@@ -15,7 +16,12 @@ static struct conversation_id read_id(const char *session, const char *body)
     struct conversation_id id;
     struct span text = span_text(body);
     uint8_t *copy = exact_copy(text);
-    conversation_id_read(span_text(session), span_of(copy, text.len), &id);
+    struct conversation_clues clues = {.session = SPAN_NONE};
+    struct json_walk w;
+    json_walk_init(&w, span_of(copy, text.len));
+    while (json_walk_next(&w))
+        conversation_note(&clues, w.key, w.value);
+    conversation_id_read(span_text(session), &clues, span_of(copy, text.len), &id);
     free(copy);
     return id;
 }
@@ -76,6 +82,35 @@ static void what_goes_together_has_one_id(void **state)
     }
 }
 
+/* Of a long text the middle is not looked at; how long it is tells it from others. */
+static void long_openings_are_told_apart(void **state)
+{
+    (void)state;
+    enum { LEN = 3000 };
+    static const struct {
+        unsigned at, len;
+        bool same;
+    } rows[] = {{0, LEN, true},         {3, LEN, false},         {200, LEN, false},
+                {LEN - 1, LEN, false},  {LEN - 250, LEN, false}, {1500, LEN, true},
+                {1500, LEN - 1, false}, {1500, 500, false}};
+    char text[2][LEN + 1], body[2][2 * LEN + 200];
+    memset(text, 'a', sizeof text);
+    for (unsigned i = 0; i < ROWS(rows); i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            unsigned len = k == 0 ? LEN : rows[i].len;
+            memset(text[k], 'a', LEN);
+            text[k][len] = '\0';
+            if (k == 1 && rows[i].at > 0 && rows[i].at < len)
+                text[k][rows[i].at] = 'b';
+            snprintf(body[k], sizeof body[k],
+                     "{\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}," ANSWER "]}", text[k]);
+        }
+        struct conversation_id one = read_id("", body[0]), other = read_id("", body[1]);
+        assert_row(i, one.is_known && other.is_known);
+        assert_row(i, (memcmp(one.digest, other.digest, SHA256_BYTES) == 0) == rows[i].same);
+    }
+}
+
 static void an_hours_cache_is_a_long_conversation(void **state)
 {
     (void)state;
@@ -108,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lone_question_is_no_conversation),
         cmocka_unit_test(what_goes_together_has_one_id),
+        cmocka_unit_test(long_openings_are_told_apart),
         cmocka_unit_test(an_hours_cache_is_a_long_conversation),
         cmocka_unit_test(fields_that_name_one_are_known),
     };

@@ -85,6 +85,8 @@ const struct target *catalog_targets(const struct catalog *c, unsigned *n);
 bool catalog_describes_input(const struct catalog *c);
 /* Has any model more than one endpoint? */
 bool catalog_offers_choice(const struct catalog *c);
+/* Has that one? */
+bool catalog_offers_choice_of(const struct catalog *c, struct span name);
 /* A provider's own policy, and its slug. */
 struct data_policy catalog_policy(const struct provider_options *p);
 struct span catalog_slug(const struct catalog *c, const struct provider_options *p);

@@ -19,8 +19,17 @@ struct conversation_id {
 /* Is that the name of a head field that names one? */
 bool conversation_id_is_field(struct span name);
 
+/* What a body says of it: values as written, empty where there is none. */
+struct conversation_clues {
+    struct span session, cache_key, metadata, user, instructions, turns;
+};
+
+/* One member of the body after another. A key spelt with escapes is no clue; the last one counts. */
+void conversation_note(struct conversation_clues *c, struct span raw_key, struct span value);
+
 /* `session`: the value of such a field, empty when there is none. `body`: a sound request of any
- * generation API. */
-void conversation_id_read(struct span session, struct span body, struct conversation_id *out);
+ * generation API, that the clues lie in. */
+void conversation_id_read(struct span session, const struct conversation_clues *c, struct span body,
+                          struct conversation_id *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "sluice/base/arena.h"
 #include "sluice/codec/asked.h"
 #include "sluice/codec/cache_strategy.h"
+#include "sluice/codec/conversation_id.h"
 #include "sluice/codec/fault.h"
 #include "sluice/format/json_splice.h"
 
@@ -55,7 +56,8 @@ struct openai_request {
     bool has_include;    /* include is there, null perhaps */
     uint64_t characters; /* speech: of the text */
     struct asked asked;
-    struct span idempotency_key; /* decoded; NULL when absent */
+    struct conversation_clues clues; /* in the body */
+    struct span idempotency_key;     /* decoded; NULL when absent */
     enum cache_strategy cache;
     struct span provider,
         models;  /* whom the client wants: the members' values, empty when absent */
