@@ -97,6 +97,12 @@ void *object_baseline(const struct object *o, const char *key);
 /* A scalar with quotes where YAML, or a reader of YAML 1.1, needs them. */
 int write_scalar(struct buf *out, const char *text);
 
+/* secret_types.c: the reference a value came by, instead of the value. */
+int write_origin(const struct writer *w, const struct origin *from);
+/* For the configuration's hash, which is public: the digests of all secrets go into one more digest
+ * together, so that a weak one cannot be guessed without knowing the strong ones. */
+int write_digest(const struct writer *w, struct span value);
+
 /* reference.c */
 int object_schema(const struct object *o, struct buf *out);
 
