@@ -22,7 +22,6 @@ from free_port import free_port
 from gateway import ROOT, Gateway, binary, environment
 
 EXAMPLES = ROOT / "examples"
-SDK = ROOT / "test/client/node/node_modules/openai-7"  # test/client installs it
 
 
 @pytest.fixture(scope="module")
@@ -87,32 +86,6 @@ def snippet(language: str, demo: Gateway, directory: Path) -> str:
     file = directory / ("readme.mjs" if language == "js" else "readme.py")
     file.write_text(block.group(1).replace("http://127.0.0.1:4000/v1", demo.base_url))
     return str(file)
-
-
-# node.
-
-@pytest.fixture(scope="module")
-def node_directory(tmp_path_factory):
-    """The example with the SDK that the client tests have installed."""
-    if shutil.which("node") is None or not SDK.is_dir():
-        pytest.skip("no node, or test/client has not installed the SDK yet")
-    directory = tmp_path_factory.mktemp("node")
-    for file in (EXAMPLES / "node").glob("*.mjs"):
-        shutil.copy(file, directory)
-    (directory / "node_modules").mkdir()
-    (directory / "node_modules/openai").symlink_to(SDK)
-    return directory
-
-
-@pytest.mark.parametrize("script,expected", [
-    ("chat.mjs", "built-in demo model"), ("tools.mjs", "get_weather({}) is"),
-    ("cancel.mjs", "left after 5 chunks")])
-def test_node_scripts(demo, node_directory, script, expected):
-    assert expected in finish(demo, "node", script, cwd=node_directory)
-
-
-def test_node_of_the_readme(demo, node_directory):
-    assert "built-in demo model" in finish(demo, "node", snippet("js", demo, node_directory))
 
 
 # The page in the browser.
