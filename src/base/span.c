@@ -31,16 +31,6 @@ struct span span_trim(struct span s)
     return s;
 }
 
-size_t span_find(struct span s, struct span needle)
-{
-    if (needle.len == 0)
-        return 0;
-    if (s.len < needle.len)
-        return SIZE_MAX;
-    const uint8_t *hit = memmem(s.at, s.len, needle.at, needle.len);
-    return hit == NULL ? SIZE_MAX : (size_t)(hit - s.at);
-}
-
 struct span span_cut(struct span *rest, uint8_t sep)
 {
     struct span whole = *rest;

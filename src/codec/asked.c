@@ -251,24 +251,33 @@ unsigned asked_modalities(struct span body)
     return found;
 }
 
+/* How much of a text is data, to its quote, if it is long. */
+static uint64_t skip_data(struct span *rest)
+{
+    enum { LONG = 1024 };
+    size_t len = span_sub(*rest, 0, span_find(*rest, SPAN_LIT("\""))).len;
+    *rest = span_skip(*rest, len);
+    return len >= LONG ? len : 0;
+}
+
 /* In a data URL, or in a member that is called so. */
 uint64_t asked_data_bytes(struct span body)
 {
-    enum { LARGE = 16 * 1024, LONG = 1024 };
-    static const struct span marks[] = {
-        {(const uint8_t *)";base64,", 8},
-        {(const uint8_t *)"\"data\":\"", 8},
-        {(const uint8_t *)"\"data\": \"", 9},
-    };
+    enum { LARGE = 16 * 1024 };
+    const struct span mark = SPAN_LIT(";base64,");
+    struct span rest = body, value;
     uint64_t found = 0;
-    for (unsigned i = 0; body.len >= LARGE && i < sizeof marks / sizeof marks[0]; i++) {
-        struct span rest = body;
-        for (size_t at; (at = span_find(rest, marks[i])) != SIZE_MAX;) {
-            rest = span_skip(rest, at + marks[i].len);
-            struct span data = span_sub(rest, 0, span_find(rest, SPAN_LIT("\"")));
-            found += data.len >= LONG ? data.len : 0;
-            rest = span_skip(rest, data.len);
-        }
+    if (body.len < LARGE)
+        return 0;
+    for (size_t at; (at = span_find(rest, mark)) != SIZE_MAX;) {
+        rest = span_skip(rest, at + mark.len);
+        found += skip_data(&rest);
+    }
+    for (rest = body; json_find_named(&rest, SPAN_LIT("\"data\""), &value);) {
+        if (!span_starts(rest, SPAN_LIT("\"")))
+            continue;
+        rest = span_skip(rest, 1);
+        found += skip_data(&rest);
     }
     return found < body.len ? found : body.len;
 }

@@ -76,9 +76,9 @@ static const uint8_t *string_rest(struct json_scan *s, const uint8_t *p, const u
  * closing quote of such a one, or NULL. */
 static inline const uint8_t *short_string(const uint8_t *p, const uint8_t *end)
 {
-    for (unsigned steps = 0; steps < 4 && (size_t)(end - p) >= STEP; steps++, p += STEP) {
-        unsigned at = first_set(specials(load(p)));
-        if (at < STEP)
+    for (unsigned steps = 0; steps < 4 && (size_t)(end - p) >= VEC_BYTES; steps++, p += VEC_BYTES) {
+        unsigned at = vec_first(specials(vec_load(p)));
+        if (at < VEC_BYTES)
             return p[at] == '"' ? p + at + 1 : NULL;
     }
     return NULL;

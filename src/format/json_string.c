@@ -4,23 +4,23 @@
  * the first step is a small one. */
 static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 {
-    unsigned at = STEP;
-    if ((size_t)(end - p) >= STEP) {
-        at = first_set(specials(load(p)));
+    unsigned at = VEC_BYTES;
+    if ((size_t)(end - p) >= VEC_BYTES) {
+        at = vec_first(specials(vec_load(p)));
         p += at;
-        if (at < STEP)
+        if (at < VEC_BYTES)
             return p;
     }
-    while ((size_t)(end - p) >= 4 * STEP) {
-        vec any = specials(load(p)) | specials(load(p + STEP)) | specials(load(p + 2 * STEP)) |
-                  specials(load(p + 3 * STEP));
-        if (first_set(any) < STEP)
+    while ((size_t)(end - p) >= 4 * VEC_BYTES) {
+        vec any = specials(vec_load(p)) | specials(vec_load(p + VEC_BYTES)) |
+                  specials(vec_load(p + 2 * VEC_BYTES)) | specials(vec_load(p + 3 * VEC_BYTES));
+        if (vec_first(any) < VEC_BYTES)
             break;
-        p += 4 * STEP;
+        p += 4 * VEC_BYTES;
     }
-    for (; (size_t)(end - p) >= STEP; p += STEP) {
-        at = first_set(specials(load(p)));
-        if (at < STEP)
+    for (; (size_t)(end - p) >= VEC_BYTES; p += VEC_BYTES) {
+        at = vec_first(specials(vec_load(p)));
+        if (at < VEC_BYTES)
             return p + at;
     }
     while (p < end && *p >= 0x20 && *p != '"' && *p != '\\')
@@ -41,14 +41,14 @@ struct block {
 
 static inline uint64_t bits(vec mask, unsigned nth)
 {
-    return (uint64_t)(unsigned)_mm_movemask_epi8((__m128i)mask) << (nth * STEP);
+    return (uint64_t)(unsigned)_mm_movemask_epi8((__m128i)mask) << (nth * VEC_BYTES);
 }
 
 static struct block look_sse2(const uint8_t *p)
 {
     struct block b = {0};
     for (unsigned i = 0; i < 4; i++) {
-        vec v = load(p + i * STEP);
+        vec v = vec_load(p + i * VEC_BYTES);
         vec backslash = (vec)(v == '\\');
         b.backslash |= bits(backslash, i);
         b.ends |= bits((vec)((v ^ 2) <= 0x20), i);
@@ -171,10 +171,7 @@ __attribute__((target("avx2"))) static const uint8_t *skip_avx2(const uint8_t *p
  * escape that is none, or the last few bytes. */
 static const uint8_t *skip_long(const uint8_t *p, const uint8_t *end)
 {
-    static int has_avx2 = -1;
-    if (has_avx2 < 0)
-        has_avx2 = __builtin_cpu_supports("avx2") != 0;
-    return has_avx2 ? skip_avx2(p, end) : skip_blocks(p, end, stride_nowhere, look_sse2);
+    return vec_has_avx2() ? skip_avx2(p, end) : skip_blocks(p, end, stride_nowhere, look_sse2);
 }
 
 #else

@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include "sluice/base/rng.h"
+
 static void a_number_is_digits_that_fit_and_nothing_else(void **state)
 {
     (void)state;
@@ -65,6 +67,38 @@ static void find_knows_first_absent_and_empty(void **state)
     assert_int_equal(span_find(SPAN_NONE, SPAN_NONE), 0);
 }
 
+static size_t first_place(struct span s, struct span needle)
+{
+    for (size_t i = 0; i + needle.len <= s.len; i++) {
+        if (memcmp(s.at + i, needle.at, needle.len) == 0)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+/* Of two letters, so that nearly everything nearly fits. */
+static void find_is_right_at_every_length_and_place(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 7);
+    for (unsigned round = 0; round < 40000; round++) {
+        uint8_t text[300], needle[40];
+        size_t len = rng_next(&rng) % sizeof text, n = 1 + rng_next(&rng) % sizeof needle;
+        unsigned rare = 2 + (unsigned)(rng_next(&rng) % 12);
+        for (size_t i = 0; i < sizeof text; i++)
+            text[i] = rng_next(&rng) % rare == 0 ? 'b' : 'a';
+        for (size_t i = 0; i < n; i++)
+            needle[i] = rng_next(&rng) % rare == 0 ? 'b' : 'a';
+        if (round % 2 == 0 && n <= len) /* it is there, for once */
+            memcpy(text + rng_next(&rng) % (len - n + 1), needle, n);
+        uint8_t *copy = exact_copy(span_of(text, len));
+        struct span s = span_of(copy, len), what = span_of(needle, n);
+        assert_row(round, span_find(s, what) == first_place(s, what));
+        free(copy);
+    }
+}
+
 static void cut_walks_through_a_list(void **state)
 {
     (void)state;
@@ -98,6 +132,7 @@ int main(void)
         cmocka_unit_test(trim_takes_blanks_off_both_ends_only),
         cmocka_unit_test(case_is_ignored_for_letters_only),
         cmocka_unit_test(find_knows_first_absent_and_empty),
+        cmocka_unit_test(find_is_right_at_every_length_and_place),
         cmocka_unit_test(cut_walks_through_a_list),
         cmocka_unit_test(constant_time_equality_is_equality),
     };
