@@ -8,14 +8,16 @@
 /* Of a longer text its ends and its length are looked at: enough to tell conversations apart. */
 enum { END_BYTES = 256, SAMPLE_MAX = 2 * END_BYTES + sizeof(uint64_t) };
 
+#define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
+
 bool conversation_id_is_field(struct span name)
 {
-    static const char *const names[] = {
-        "x-session-id",    "session_id", "session-id",
-        "conversation_id", "thread-id",  "x-claude-code-session-id",
+    static const struct span names[] = {
+        NAME("x-session-id"),    NAME("session_id"), NAME("session-id"),
+        NAME("conversation_id"), NAME("thread-id"),  NAME("x-claude-code-session-id"),
     };
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (span_ieq(name, span_text(names[i])))
+        if (name.len == names[i].len && span_ieq(name, names[i]))
             return true;
     }
     return false;
@@ -23,8 +25,7 @@ bool conversation_id_is_field(struct span name)
 
 /* --- what the body says --------------------------------------------------------------------------- */
 
-#define CLUE(name, member) \
-    {{(const uint8_t *)(name), sizeof(name) - 1}, offsetof(struct conversation_clues, member)}
+#define CLUE(member) offsetof(struct conversation_clues, member)
 
 void conversation_note(struct conversation_clues *c, struct span raw_key, struct span value)
 {
@@ -32,14 +33,14 @@ void conversation_note(struct conversation_clues *c, struct span raw_key, struct
         struct span key;
         size_t at;
     } known[] = {
-        CLUE("user", user),
-        CLUE("input", turns),
-        CLUE("system", instructions),
-        CLUE("messages", turns),
-        CLUE("metadata", metadata),
-        CLUE("session_id", session),
-        CLUE("instructions", instructions),
-        CLUE("prompt_cache_key", cache_key),
+        {NAME("user"), CLUE(user)},
+        {NAME("input"), CLUE(turns)},
+        {NAME("system"), CLUE(instructions)},
+        {NAME("messages"), CLUE(turns)},
+        {NAME("metadata"), CLUE(metadata)},
+        {NAME("session_id"), CLUE(session)},
+        {NAME("instructions"), CLUE(instructions)},
+        {NAME("prompt_cache_key"), CLUE(cache_key)},
     };
     for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (span_eq(known[i].key, raw_key))
