@@ -1,6 +1,6 @@
+#include "client_head.h"
 #include "estimating.h"
 #include "exchange_priv.h"
-#include "explaining.h"
 #include "hedge.h"
 #include "retry.h"
 #include "routing.h"
@@ -9,7 +9,6 @@
 #include "sluice/base/log.h"
 #include "sluice/base/wait.h"
 #include "sluice/catalog/facts.h"
-#include "sluice/format/multipart.h"
 #include "sluice/net/offload.h"
 
 #include <assert.h>
@@ -124,86 +123,6 @@ void exchange_set_stream(struct exchange *x, bool is_stream)
 
 /* --- life ----------------------------------------------------------------------------------- */
 
-static bool is_forwarded(enum field_id id)
-{
-    switch (id) {
-    case FIELD_OTHER:
-    case FIELD_CONTENT_TYPE:
-        return true;
-    default:
-        return false; /* the client's credentials and cookies, this hop's framing, and our own words */
-    }
-}
-
-static bool is_safe_id(struct span id)
-{
-    if (id.len == 0 || id.len > 64)
-        return false;
-    for (size_t i = 0; i < id.len; i++) {
-        if (id.at[i] <= ' ' || id.at[i] > '~' || id.at[i] == '"' || id.at[i] == '\\')
-            return false;
-    }
-    return true;
-}
-
-/* The field may be there several times. */
-static void add_betas(struct exchange *x, struct span more)
-{
-    const char *between = x->betas.len > 0 ? "," : "";
-    x->betas = span_text(
-        arena_printf(&x->arena, "%.*s%s%.*s", SPAN_FMT(x->betas), between, SPAN_FMT(more)));
-}
-
-static void read_head(struct exchange *x, const struct http_head *head)
-{
-    struct span connection = head_get(head, FIELD_CONNECTION);
-    size_t room = 0, at = 0;
-    for (unsigned i = 0; i < head->nfields; i++)
-        room += head->fields[i].name.len + head->fields[i].value.len + 4;
-    uint8_t *text = x->kind->api != API_OTHER ? arena_alloc(&x->sending, room) : NULL;
-    bool may_stick = catalog_offers_choice(x->deployment->catalog);
-    x->wants_reasons = x->deployment->snapshot->routing.explain;
-
-    for (unsigned i = 0; i < head->nfields; i++) {
-        const struct http_field *f = &head->fields[i];
-        enum field_id id = f->id;
-        if (id == FIELD_REQUEST_ID && is_safe_id(f->value))
-            x->client_request_id = arena_keep(&x->arena, f->value);
-        if (id == FIELD_IDEMPOTENCY_KEY)
-            idempotency_note_field(x, f->value);
-        if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("cache-control")))
-            x->skips_cache = span_find(f->value, SPAN_LIT("no-cache")) != SIZE_MAX;
-        if (id == FIELD_CONTENT_TYPE && api_takes_form(x->kind->api))
-            x->boundary = arena_keep(&x->sending, multipart_boundary(f->value));
-        if (id == FIELD_OTHER && may_stick && conversation_id_is_field(f->name))
-            x->session = arena_keep(&x->sending, f->value);
-        if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-version")))
-            x->says_version = true;
-        if (id == FIELD_OTHER && span_ieq(f->name, SPAN_LIT("anthropic-beta")))
-            add_betas(x, f->value);
-        if (id == FIELD_SLUICE && span_ieq(f->name, SPAN_LIT("x-sluice-explain")))
-            x->wants_reasons = explaining_is_wanted(f->value, x->wants_reasons);
-        if (id == FIELD_TRACE)
-            trace_note_field(x, f);
-        if (text == NULL || !is_forwarded(id) ||
-            (connection.len > 0 && connection_names(connection, f->name)))
-            continue;
-        memcpy(text + at, f->name.at, f->name.len);
-        at += f->name.len;
-        memcpy(text + at, ": ", 2);
-        at += 2;
-        if (f->value.len > 0)
-            memcpy(text + at, f->value.at, f->value.len);
-        at += f->value.len;
-        memcpy(text + at, "\r\n", 2);
-        at += 2;
-    }
-    x->forward = span_of(text, at);
-    if (x->trace != NULL || x->gateway->spans != NULL)
-        trace_open(x);
-    idempotency_note_target(x, head->target);
-}
-
 /* A handful of exchanges is kept to be used again: every request takes one. */
 static struct {
     struct exchange *at[64];
@@ -256,7 +175,7 @@ struct exchange *exchange_open(struct gateway *g, struct sink *sink,
     rng_request_id(&g->rng, x->opened_unix_ms, x->request_id);
     struct span path = head->target;
     x->path = arena_keep(&x->arena, span_sub(span_cut(&path, '?'), 0, 128));
-    read_head(x, head);
+    client_head_read(x, head);
     body_init(&x->body, &g->http.bodies);
     deadline_init(&x->total, g->loop, on_total_timeout);
     deadline_init(&x->keepalive, g->loop, on_keepalive);

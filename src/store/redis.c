@@ -19,7 +19,8 @@
 
 enum { DIAL_TIMEOUT_MS = 2000, GREETING_TIMEOUT_MS = 1000 };
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 5000 };
-enum { PREFIX_MAX_BYTES = 128, KEY_BYTES = PREFIX_MAX_BYTES + 8 + STORE_KEY_MAX_BYTES };
+enum { PREFIX_MAX_BYTES = 128 };
+_Static_assert(REDIS_NAME_BYTES == PREFIX_MAX_BYTES + 8 + STORE_KEY_MAX_BYTES, "a name has room");
 enum { SHA1_HEX = 40, INSTANCE_BYTES = 17, PEERS_MAX = 1000, SAID_MAX = 64 };
 
 enum redis_state { REDIS_AWAY, REDIS_DIALING, REDIS_GREETING, REDIS_READY, REDIS_STATES };
@@ -50,7 +51,7 @@ struct redis {
     char instance[INSTANCE_BYTES], before[INSTANCE_BYTES]; /* on this connection, on the last one */
     struct peers peers;
     uint64_t run; /* of the server */
-    struct link_call sign_in, select, set_name, load, probe, put;
+    struct link_call sign_in, select, set_name, load, probe, write;
     struct redis_eval beating;
     bool is_beating; /* under way */
     struct later freed;
@@ -232,26 +233,6 @@ static void on_probed(struct link_call *c, const redisReply *reply)
     r->events->up(r->owner);
 }
 
-/* out: prefix, kind, name. Its parts are bounded, see KEY_BYTES. */
-static struct span key_of(const struct redis *r, struct span kind, struct span name,
-                          char out[KEY_BYTES])
-{
-    const struct span parts[] = {r->prefix, kind, name};
-    size_t n = 0;
-
-    for (unsigned i = 0; i < 3; i++) {
-        if (parts[i].len > 0)
-            memcpy(out + n, parts[i].at, parts[i].len);
-        n += parts[i].len;
-    }
-    return span_of(out, n);
-}
-
-static struct span value_key(const struct redis *r, struct span key, char out[KEY_BYTES])
-{
-    return key_of(r, SPAN_LIT("value:"), key, out);
-}
-
 static bool sign_in(struct redis *r, unsigned ms)
 {
     const struct store_options *o = r->options;
@@ -270,14 +251,14 @@ static bool sign_in(struct redis *r, unsigned ms)
 static bool greet(struct redis *r)
 {
     const struct store_options *o = r->options;
-    char key[KEY_BYTES];
+    char key[REDIS_NAME_BYTES];
     struct decimal database;
     const struct span select[] = {SPAN_LIT("SELECT"), decimal(o->database, &database)};
     const struct span set_name[] = {SPAN_LIT("CLIENT"), SPAN_LIT("SETNAME"), SPAN_LIT("sluice")};
     const struct span load[] = {SPAN_LIT("SCRIPT"), SPAN_LIT("LOAD"), span_text(ledger_script)};
     const struct span probe[] = {
         SPAN_LIT("EVAL"),     span_text(ledger_script),
-        SPAN_LIT("1"),        key_of(r, SPAN_LIT("alive"), SPAN_NONE, key),
+        SPAN_LIT("1"),        redis_name(r, SPAN_LIT("alive"), SPAN_NONE, key),
         SPAN_LIT("beat"),     span_text(r->instance),
         span_text(r->before), SPAN_LIT("run"),
     };
@@ -414,8 +395,8 @@ struct peers redis_peers(const struct redis *r)
 static bool send_beat(struct redis_eval *e)
 {
     struct redis *r = OWNER(struct redis, beating, e);
-    char key[KEY_BYTES];
-    const struct span keys[] = {key_of(r, SPAN_LIT("alive"), SPAN_NONE, key)};
+    char key[REDIS_NAME_BYTES];
+    const struct span keys[] = {redis_name(r, SPAN_LIT("alive"), SPAN_NONE, key)};
     const struct span args[] = {SPAN_NONE, SPAN_NONE};
 
     return redis_eval(r, e, "beat", keys, 1, args, 2);
@@ -448,160 +429,20 @@ static void on_beaten(struct redis_eval *e, const struct redis_said *said)
         link_fail(r->link, "it took this process for dead");
 }
 
-/* ── remembering ─────────────────────────────────────────────────────────────────────────────── */
-
-static void on_get(struct link_call *c, const redisReply *reply)
-{
-    struct redis_get *g = OWNER(struct redis_get, call, c);
-    struct redis *r = g->redis;
-
-    if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
-        g->done(g, true, reply->len <= STORE_VALUE_MAX_BYTES, span_of(reply->str, reply->len));
-        return;
-    }
-    g->done(g, reply != NULL && reply->type == REDIS_REPLY_NIL, false, SPAN_NONE);
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR && r->state == REDIS_READY)
-        complain(r, refusal_of(reply));
-}
-
-bool redis_get(struct redis *r, struct span key, struct redis_get *g)
-{
-    char name[KEY_BYTES];
-    const struct span words[] = {SPAN_LIT("GET"), value_key(r, key, name)};
-
-    g->redis = r;
-    g->call.done = on_get;
-    return redis_takes(r) && link_send(r->link, words, 2, &g->call, r->options->timeout_ms);
-}
-
-void redis_get_cancel(struct redis_get *g)
-{
-    link_forget(g->redis->link, &g->call);
-}
-
-static void on_put(struct link_call *c, const redisReply *reply)
-{
-    struct redis *r = OWNER(struct redis, put, c);
-
-    if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
-        return;
-    r->events->missed(r->owner);
-    if (reply != NULL && r->state == REDIS_READY)
-        complain(r, refusal_of(reply));
-}
-
-bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms)
-{
-    char name[KEY_BYTES];
-    struct decimal ttl;
-    const struct span words[] = {SPAN_LIT("SET"), value_key(r, key, name), value, SPAN_LIT("PX"),
-                                 decimal(ttl_ms, &ttl)};
-
-    return redis_takes(r) && link_send(r->link, words, 5, &r->put, r->options->timeout_ms);
-}
-
-/* ── telling each other ──────────────────────────────────────────────────────────────────────── */
-
-/* A channel is a stream (Redis 5) of entries with one field, which is trimmed by number and expires as
- * a whole: no entry has a lifetime of its own. */
-#define CHANNEL_NOTES "1024"
-
-static struct span channel_key(const struct redis *r, struct span channel, char out[KEY_BYTES])
-{
-    return key_of(r, SPAN_LIT("told:"), channel, out);
-}
-
-bool redis_tell(struct redis *r, struct span channel, struct span note, uint64_t keep_ms)
-{
-    char name[KEY_BYTES];
-    struct decimal keep;
-    struct span key = channel_key(r, channel, name);
-    const struct span add[] = {
-        SPAN_LIT("XADD"),        key,           SPAN_LIT("MAXLEN"), SPAN_LIT("~"),
-        SPAN_LIT(CHANNEL_NOTES), SPAN_LIT("*"), SPAN_LIT("n"),      note};
-    const struct span expire[] = {SPAN_LIT("PEXPIRE"), key, decimal(keep_ms, &keep)};
-    unsigned ms = r->options->timeout_ms;
-
-    return redis_takes(r) && link_send(r->link, add, 8, &r->put, ms) &&
-           link_send(r->link, expire, 3, &r->put, ms);
-}
-
-static bool is_array(const redisReply *reply, size_t at_least)
-{
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements >= at_least;
-}
-
-/* [id, ["n", note]]; what looks different is stepped over. False: it has not even an id. */
-static bool read_note(const redisReply *entry, struct notes *heard)
-{
-    const redisReply *id = is_array(entry, 2) ? entry->element[0] : NULL;
-
-    if (id == NULL || id->type != REDIS_REPLY_STRING || id->len >= sizeof(heard->next.id))
-        return false;
-    memcpy(heard->next.id, id->str, id->len + 1);
-    const redisReply *fields = entry->element[1];
-    if (is_array(fields, 2) && fields->element[1]->type == REDIS_REPLY_STRING)
-        heard->at[heard->n++] = span_of(fields->element[1]->str, fields->element[1]->len);
-    return true;
-}
-
-/* [[key, [entry, …]]], or nothing at all. */
-static void read_notes(const redisReply *reply, struct notes *heard)
-{
-    const redisReply *stream = is_array(reply, 1) ? reply->element[0] : NULL;
-    const redisReply *entries = stream != NULL && is_array(stream, 2) ? stream->element[1] : NULL;
-    size_t n = entries != NULL && is_array(entries, 1) ? entries->elements : 0;
-
-    heard->has_more = n >= STORE_NOTES_MAX;
-    for (size_t i = 0; i < n && i < STORE_NOTES_MAX; i++) {
-        if (!read_note(entries->element[i], heard))
-            heard->has_more = false; /* or the same would be asked for ever */
-    }
-}
-
-static void on_hear(struct link_call *c, const redisReply *reply)
-{
-    struct redis_hear *h = OWNER(struct redis_hear, call, c);
-    struct redis *r = h->redis;
-    bool is_error = reply != NULL && reply->type == REDIS_REPLY_ERROR;
-    struct notes heard = {.next = h->from, .is_heard = reply != NULL && !is_error};
-
-    if (heard.is_heard)
-        read_notes(reply, &heard);
-    h->done(h, &heard);
-    if (is_error && r->state == REDIS_READY)
-        complain(r, refusal_of(reply));
-}
-
-bool redis_hear(struct redis *r, struct span channel, struct redis_hear *h)
-{
-    char name[KEY_BYTES];
-    struct decimal most;
-    const struct span words[] = {SPAN_LIT("XREAD"),
-                                 SPAN_LIT("COUNT"),
-                                 decimal(STORE_NOTES_MAX, &most),
-                                 SPAN_LIT("STREAMS"),
-                                 channel_key(r, channel, name),
-                                 h->from.id[0] != '\0' ? span_text(h->from.id) : SPAN_LIT("0")};
-
-    h->redis = r;
-    h->call.done = on_hear;
-    return redis_takes(r) && link_send(r->link, words, 6, &h->call, r->options->timeout_ms);
-}
-
-void redis_hear_cancel(struct redis_hear *h)
-{
-    link_forget(h->redis->link, &h->call);
-}
-
-/* ── whatever else ───────────────────────────────────────────────────────────────────────────── */
-
-_Static_assert(KEY_BYTES == REDIS_NAME_BYTES, "the same parts");
+/* ── any other command ───────────────────────────────────────────────────────────────────────── */
 
 struct span redis_name(const struct redis *r, struct span kind, struct span name,
                        char out[REDIS_NAME_BYTES])
 {
-    return key_of(r, kind, name, out);
+    const struct span parts[] = {r->prefix, kind, name};
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (parts[i].len > 0)
+            memcpy(out + n, parts[i].at, parts[i].len);
+        n += parts[i].len;
+    }
+    return span_of(out, n);
 }
 
 static void on_called(struct link_call *k, const redisReply *reply)
@@ -626,6 +467,27 @@ bool redis_send(struct redis *r, const struct span *words, unsigned nwords, stru
 void redis_call_cancel(struct redis_call *c)
 {
     link_forget(c->redis->link, &c->call);
+}
+
+unsigned redis_patience_ms(const struct redis *r)
+{
+    return r->options->timeout_ms;
+}
+
+static void on_written(struct link_call *c, const redisReply *reply)
+{
+    struct redis *r = OWNER(struct redis, write, c);
+
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
+        return;
+    r->events->missed(r->owner);
+    if (reply != NULL && r->state == REDIS_READY)
+        complain(r, refusal_of(reply));
+}
+
+bool redis_write(struct redis *r, const struct span *words, unsigned nwords)
+{
+    return redis_takes(r) && link_send(r->link, words, nwords, &r->write, r->options->timeout_ms);
 }
 
 /* ── life ────────────────────────────────────────────────────────────────────────────────────── */
@@ -663,7 +525,7 @@ struct redis *redis_open(struct loop *l, const struct store_options *options,
     r->beating.send = send_beat;
     r->beating.done = on_beaten;
     r->peers = (struct peers){.n = 1};
-    r->put.done = on_put;
+    r->write.done = on_written;
     rng_secret_bytes(&seed, sizeof(seed));
     rng_seed(&r->rng, seed);
     deadline_init(&r->retry, l, on_retry);

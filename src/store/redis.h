@@ -1,4 +1,4 @@
-/* redis.h: counting and remembering in a Redis, and keeping in touch with it.
+/* redis.h: counting in a Redis, asking it for anything else, and keeping in touch with it.
  *
  * A connection is of use once the store's whole work has been tried on it: signed in, database
  * selected, the ledger's script run once: it tells the others that this process is there, and is told
@@ -20,7 +20,7 @@ struct redis_events {
     void (*up)(void *owner);
     /* Away now, or still after another try. `reason` is a phrase without secrets. */
     void (*down)(void *owner, const char *reason);
-    void (*missed)(void *owner); /* a value was not written */
+    void (*missed)(void *owner); /* something was not written */
 };
 
 /* `options` is borrowed for its life. NULL and *why when a file it names cannot be used. */
@@ -73,31 +73,11 @@ struct peers redis_peers(const struct redis *r);
  * the server does not say (INFO). */
 uint64_t redis_run(const struct redis *r);
 
-struct redis_get {
-    struct redis *redis;
-    void (*done)(struct redis_get *g, bool answered, bool found, struct span value);
-    struct link_call call;
-};
-bool redis_get(struct redis *r, struct span key, struct redis_get *g);
-void redis_get_cancel(struct redis_get *g);
-
-struct redis_hear {
-    struct redis *redis;
-    void (*done)(struct redis_hear *h, const struct notes *heard);
-    struct store_place from;
-    struct link_call call;
-};
-bool redis_hear(struct redis *r, struct span channel, struct redis_hear *h);
-void redis_hear_cancel(struct redis_hear *h);
-bool redis_tell(struct redis *r, struct span channel, struct span note, uint64_t keep_ms);
-
-bool redis_put(struct redis *r, struct span key, struct span value, uint64_t ttl_ms);
-
-/* --- whatever else ------------------------------------------------------------------------------ */
+/* --- any other command -------------------------------------------------------------------------- */
 
 struct redisReply;
 
-/* Any command. A refusal is complained about and comes as silence does: with `reply` NULL. */
+/* A refusal is complained about and comes as silence does: with `reply` NULL. */
 struct redis_call {
     struct redis *redis;
     void (*done)(struct redis_call *c, const struct redisReply *reply);
@@ -106,6 +86,9 @@ struct redis_call {
 bool redis_send(struct redis *r, const struct span *words, unsigned nwords, struct redis_call *c,
                 unsigned timeout_ms);
 void redis_call_cancel(struct redis_call *c);
+unsigned redis_patience_ms(const struct redis *r); /* as long as a request waits for it */
+/* One whose answer nobody waits for: `missed` says that it came to nothing. */
+bool redis_write(struct redis *r, const struct span *words, unsigned nwords);
 
 #define REDIS_NAME_BYTES 264
 /* "<prefix><kind><name>": kind is at most 8 bytes, name STORE_KEY_MAX_BYTES. */

@@ -19,7 +19,8 @@
 #include "history_priv.h"
 #include "owner.h"
 #include "records_priv.h"
-#include "redis.h"
+#include "redis_notes.h"
+#include "redis_values.h"
 #include "sluice/base/arena.h"
 #include "sluice/net/timer.h"
 
@@ -148,7 +149,7 @@ static void on_read_late(struct deadline *d)
 void store_get_cancel(struct value_call *call)
 {
     if (call->store->redis != NULL)
-        redis_get_cancel(&call->redis);
+        redis_call_cancel(&call->redis.call);
     else
         disk_forget(call->read);
     value_end(call);
@@ -269,7 +270,7 @@ static void on_heard(struct redis_hear *h, const struct notes *heard)
 
 void store_hear_cancel(struct hear_call *call)
 {
-    redis_hear_cancel(&call->redis);
+    redis_call_cancel(&call->redis.call);
     hear_end(call);
 }
 
