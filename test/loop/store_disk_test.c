@@ -148,7 +148,7 @@ static void a_locked_file_costs_no_caller_more_than_the_timeout(void **state)
     assert_false(a.found);
     assert_int_equal(a.quality, STORE_LOCAL);
     assert_in_range((clock_us() - began_us) / 1000, 40, 500); /* that clock is some ms behind */
-    assert_true(bed_get(&bed, s, SPAN_LIT("k")).found); /* from memory */
+    assert_true(bed_get(&bed, s, SPAN_LIT("k")).found);       /* from memory */
     sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close(other);
     store_close(s);
